@@ -1,0 +1,232 @@
+"""aftershock: if this breaks, who is hit, how hard, and through which path? The whole public API.
+
+    import aftershock
+
+    sample = aftershock.load()                                   # the embedded sample; or a folder, or a book as CSV or Parquet
+    aftershock.exposure(sample, "aave-v3").figures
+    aftershock.simulate(sample, shocks=["ETH=-30%"]).bad_debt_usd
+    aftershock.report(sample).verdict.plain
+
+Everything but `snapshot` works offline. Nothing here imports torch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from os import environ
+from pathlib import Path
+from typing import Any
+
+from aftershock.shadowing import refuse_shadowed_packages
+
+refuse_shadowed_packages()
+
+from chain import files  # noqa: E402
+from chain import snapshot as snapshots  # noqa: E402
+from chain.errors import AftershockError, InputError  # noqa: E402
+from chain.snapshot import Snapshot  # noqa: E402
+from graph import exposure as exposures  # noqa: E402
+from graph.build import build  # noqa: E402
+from graph.exposure import Exposure  # noqa: E402
+from graph.protocol_graph import ProtocolGraph  # noqa: E402
+from reports.record import Assessment  # noqa: E402
+from simulations import book, cascade, health  # noqa: E402
+from simulations import scenarios as scenario_files  # noqa: E402
+from simulations.result import CascadeResult, Round  # noqa: E402
+from simulations.scenarios import Assumptions, Scenario  # noqa: E402
+from simulations.shocks import find, parse  # noqa: E402
+
+try:
+    __version__ = version("aftershock")
+except PackageNotFoundError:  # a bare clone, not installed
+    __version__ = "not installed"
+__all__ = [
+    "AftershockError",
+    "Assessment",
+    "CascadeResult",
+    "Exposure",
+    "ProtocolGraph",
+    "Scenario",
+    "Snapshot",
+    "exposure",
+    "graph",
+    "load",
+    "report",
+    "scenarios",
+    "simulate",
+    "snapshot",
+]
+
+SAMPLE = Path(__file__).parent / "sample" / "snapshot"
+BOOK_SUFFIXES = (".csv", ".parquet")
+FALLS = tuple(percent / 100 for percent in range(51))
+
+
+def load(source: str | Path = "sample") -> Snapshot:
+    """Read a snapshot folder, a user's book (CSV or Parquet), or the embedded sample.
+
+    Raises
+    ------
+    SnapshotError
+        If the folder is damaged or incomplete.
+    InputError
+        If the file cannot be read as a book; the message names row and field.
+    """
+    path = SAMPLE if str(source) == "sample" else Path(source)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
+    return files.read_book(path) if path.is_file() or path.suffix in BOOK_SUFFIXES else snapshots.load(path)
+
+
+def snapshot(
+    deployments: str | Path,
+    rpc: str = "",
+    block: int | str | None = None,
+    out: str | Path | None = None,
+    progress: Callable[[str, int, int, str], None] = lambda *_: None,
+) -> Snapshot:
+    """Read every protocol that a deployments file names at one block of a live node; saved to `out` if given.
+
+    Parameters
+    ----------
+    rpc : address of the node; without it the chain's variables are asked (AFTERSHOCK_RPC_<CHAINID>).
+    block : number, latest, latest-<n>, safe, finalized; None for the head less the chain's finality lag.
+    """
+    from chain.deployments import read_deployments
+    from chain.networks import node_url
+    from chain.reading import take
+
+    target = Path(out) if out is not None else None
+    if target is not None:
+        snapshots.refuse_foreign_folder(target)
+    path = Path(deployments)
+    url = node_url(read_deployments(path)[0].chain, environ, rpc)
+    taken = take(url, path, block, target.name if target is not None else "snapshot", progress)
+    if target is not None:
+        snapshots.save(taken, target)
+    return taken
+
+
+def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:
+    """The protocol graph of a snapshot; a graph is returned as it is, so whoever asks often builds it once."""
+    return source if isinstance(source, ProtocolGraph) else build(source)
+
+
+def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Exposure:
+    """How exposed a market, protocol, asset, account, pool or feed is, and who is exposed to it; see `graph.exposure`."""
+    return exposures.exposure(graph(source), name, top)
+
+
+def scenarios() -> list[Scenario]:
+    """The shipped scenarios, by name."""
+    return [scenario_files.get(name) for name in scenario_files.names()]
+
+
+def simulate(
+    source: Snapshot | ProtocolGraph,
+    scenario: str | Scenario | None = None,
+    shocks: Sequence[str] = (),
+    progress: Callable[[Round], None] = lambda _: None,
+    **assumptions: Any,
+) -> CascadeResult:
+    """Run one scenario to calm.
+
+    Parameters
+    ----------
+    scenario : name of a shipped scenario, path of a TOML file, or a Scenario; or give `shocks` as written on the command line.
+    assumptions : replace those of the scenario: pass_through, keeper, gas_usd, max_rounds.
+
+    Raises
+    ------
+    InputError
+        If both or neither of scenario and shocks are given, or one of them cannot be applied.
+    """
+    return cascade.run(book.from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
+
+
+def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
+    """The scenario that arguments mean; exactly one of name and shocks must be given."""
+    if (scenario is None) == (not shocks):
+        raise InputError("give either a scenario or at least one shock, for example ETH=-20%")
+    if scenario is None:
+        return scenario_files.of_shocks([parse(shock) for shock in shocks], Assumptions(**assumptions))
+    known = scenario_files.get(scenario) if isinstance(scenario, str) else scenario
+    return replace(known, assumptions=replace(known.assumptions, **assumptions))
+
+
+def report(
+    source: Snapshot | ProtocolGraph,
+    market: str | None = None,
+    scenario_names: Sequence[str] = (),
+    asset: str = "ETH",
+    command: str = "aftershock report",
+    progress: Callable[[str, str], None] = lambda *_: None,
+) -> Assessment:
+    """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
+
+    Parameters
+    ----------
+    market : any name of it; may be left out where there is one market.
+    scenario_names : names or files; all shipped scenarios that apply to this book by default.
+    asset : what falls in the at-risk curve.
+    progress : called with a stage and what it found.
+    """
+    from reports.assessment import assess, at_risk_of
+    from reports.market_rows import of_market
+
+    asked = graph(source)
+    key = _market(asked, market)
+    held = book.from_graph(asked)
+    curve, fallen = health.at_risk(held, asset, FALLS), held.assets[find(held, asset)[0]]
+    results = []
+    for chosen in [scenario_files.get(name) for name in scenario_names] or _applicable(held):
+        results.append(cascade.run(held, chosen, _tell(progress, chosen.title)))
+        progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
+    return assess(
+        asked.snapshot,
+        of_market(asked, key),
+        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, asset)),
+        results,
+        command=command,
+        tool=f"aftershock {__version__}",
+        chain_name=_chain_name(key),
+    )
+
+
+def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round], None]:
+    return lambda step: progress(title, f"round {step.number}")
+
+
+def _market(asked: ProtocolGraph, name: str | None) -> str:
+    markets = asked.nodes["market"]["node"].tolist()
+    if name is None and len(markets) == 1:
+        return str(markets[0])
+    if name is None:
+        raise InputError(f"there are {len(markets)} markets; name one of {', '.join(markets)}")
+    key = asked.find(name)
+    inside = asked.nodes["market"].loc[asked.nodes["market"]["protocol"] == key, "node"].tolist()
+    if key in markets or len(inside) == 1:
+        return key if key in markets else str(inside[0])
+    raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
+
+
+def _applicable(held: book.Book) -> list[Scenario]:
+    """Shipped scenarios whose assets this book knows."""
+    known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
+    if not known:
+        raise InputError("no shipped scenario shocks an asset of this book; name a scenario file")
+    return known
+
+
+def _is_known(held: book.Book, asset: str) -> bool:
+    try:
+        return bool(find(held, asset))
+    except InputError:
+        return False
+
+
+def _chain_name(market: str) -> str:
+    from chain.networks import networks
+
+    chain = ":".join(market.split(":")[:2])
+    return networks()[chain].name if chain in networks() else chain

@@ -1,0 +1,41 @@
+"""The command line: one verb a question, a thin skin over `aftershock`. Exit codes: 0 fine, 1 threshold crossed, 2 usage, 3 data incomplete."""
+
+import os
+import sys
+
+import typer
+
+from aftershock.cli import demo, doctor, query, report, scenarios, simulate, snapshot
+from chain.errors import AftershockError
+
+app = typer.Typer(
+    name="aftershock",
+    help="DeFi systemic risk: who is exposed to what, what a shock sets off, and a report a DAO can act on. Works offline on the embedded sample.",
+    epilog="Start with: aftershock demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo", epilog=demo.EXAMPLE)(demo.run)
+app.command("doctor", epilog=doctor.EXAMPLE)(doctor.run)
+app.command("snapshot", epilog=snapshot.EXAMPLE)(snapshot.run)
+app.command("simulate", epilog=simulate.EXAMPLE)(simulate.run)
+app.command("scenarios", epilog=scenarios.EXAMPLE)(scenarios.run)
+app.command("report", epilog=report.EXAMPLE)(report.run)
+app.add_typer(query.app, name="query", help="Ask the protocol graph.")
+
+
+def main() -> None:
+    """Entry point: runs a verb; an error is one sentence on standard error and its exit code."""
+    try:
+        app()
+    except AftershockError as error:
+        sys.stderr.write(f"aftershock: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.stderr.write("\naftershock: stopped; nothing was written\n")
+        sys.exit(130)

@@ -1,0 +1,170 @@
+"""`aftershock query exposure X`: what X stands on, and who stands on X."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+import aftershock
+from aftershock.cli.options import AsJson, Source
+from aftershock.cli.terminal import Money, Page, print_json
+from reports.amounts import listing, millions, money, percent
+
+EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
+ROWS = 6
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Ask the protocol graph."""
+
+
+@app.command("exposure", epilog=EXAMPLE)
+def exposure(
+    name: Annotated[str, typer.Argument(help="Protocol, market, asset, account, pool or feed: a name, symbol or key.")],
+    source: Source = "sample",
+    top: Annotated[int, typer.Option(help="How many of the largest holders to list.", min=1)] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Who is exposed to what: collateral and what it is made of, feeds, debts, the largest holders."""
+    snapshot = aftershock.load(source)
+    answer = aftershock.exposure(snapshot, name, top)
+    if as_json:
+        print_json(
+            {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
+        )
+    else:
+        show(Page(), answer, snapshot)
+
+
+def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot) -> None:
+    """Print an answer; markets have a page of their own, everything else its tables."""
+    page.header(answer.label, when(snapshot))
+    if "collateral" in answer.outbound:
+        _market(page, answer)
+    else:
+        _tables(page, answer)
+    page.blank()
+    for gap in answer.gaps:
+        page.say(("not looked at  ", "dim"), gap)
+    page.next("aftershock simulate --shock ETH=-30%", "aftershock report")
+    page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+
+
+def when(snapshot: aftershock.Snapshot) -> str:
+    """Block and time of a snapshot, or that it is a file."""
+    if not snapshot.anchors:
+        return "from a file, no block"
+    anchor = snapshot.anchors[0]
+    return f"block {anchor.number}   {datetime.fromtimestamp(anchor.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _market(page: Page, answer: aftershock.Exposure) -> None:
+    collateral, feeds, roots = answer.outbound["collateral"], answer.outbound["feeds"], answer.outbound["roots"]
+    if len(roots) and len(feeds):
+        root, feed = roots.iloc[0], feeds.iloc[0]
+        forms = listing([part.strip() for part in str(root["posted"]).split(",")])
+        page.sentence(
+            f"**{percent(root['share_ratio'])}** of the collateral is finally {root['label']}, posted as {forms}; "
+            f"the feed {feed['label']} prices {percent(feed['share_ratio'])} of it."
+        )
+    figures = answer.figures
+    write = Money(float(figures["supplied_usd"] or 0))
+    page.blank()
+    page.table(
+        ["", write.unit, ""],
+        [
+            [name, write.column(float(figures[key] or 0)), note]
+            for name, key, note in (
+                ("supplied", "supplied_usd", ""),
+                ("counts as collateral", "collateral_usd", "enabled by its holders"),
+                ("borrowed", "borrowed_usd", ""),
+                ("can leave now", "cash_usd", "cash in the reserves"),
+            )
+            if figures.get(key) is not None
+        ],
+        right=[1],
+        strong=[1],
+    )
+    page.blank()
+    posted = collateral[collateral["collateral_usd"] > 0].head(ROWS)
+    page.bars(
+        ("collateral", write.unit, "%", "made of"),
+        [
+            (
+                (
+                    row["symbol"],
+                    write.column(row["collateral_usd"]),
+                    percent(row["share_ratio"])[:-2],
+                    row["root_label"],
+                ),
+                row["collateral_usd"],
+            )
+            for _, row in posted.iterrows()
+        ],
+        right=(1, 2),
+    )
+    page.blank()
+    _holders(page, write, "largest suppliers", answer.inbound["suppliers"])
+    page.blank()
+    _holders(page, write, "largest borrowers", answer.outbound["borrowers"])
+    spread = answer.outbound["concentration"].set_index("of")
+    page.blank()
+    for of, row in spread.iterrows():
+        ten = f"; the ten largest have {percent(row['top10_ratio'])}" if row["count"] > 10 else ""
+        page.say(
+            (f"{of}: ", "dim"),
+            f"{row['count']:,} in all, as concentrated as {row['effective_number']:.1f} equal ones{ten}",
+        )
+
+
+def _holders(page: Page, write: Money, title: str, holders: pd.DataFrame) -> None:
+    rows = [
+        [row["label"], write.column(row["amount_usd"]), percent(row["share_ratio"]), row["assets"]]
+        for _, row in holders.head(5).iterrows()
+    ]
+    page.table([title, write.unit, "share", "in"], rows, right=[1, 2])
+
+
+def _tables(page: Page, answer: aftershock.Exposure) -> None:
+    figures = dict(answer.figures)
+    price = figures.pop("price_usd", None)
+    known = [] if price is None else [f"price ${price:,.2f}"]
+    known += [
+        f"{name.removesuffix('_usd').replace('_', ' ')} {money(float(value))}"
+        for name, value in figures.items()
+        if value is not None and name.endswith("_usd")
+    ]
+    if known:
+        page.say(", ".join(known))
+    for way, tables in (("depends on", answer.outbound), ("depend on it", answer.inbound)):
+        for name, table in tables.items():
+            if len(table):
+                page.blank()
+                page.say((f"{way}: {name.replace('_', ' ')}", "bold"))
+                _plain(page, table)
+
+
+def _plain(page: Page, table: pd.DataFrame) -> None:
+    hidden = ("evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "root", "feed", "posted")
+    shown = [
+        name
+        for name in table.columns
+        if not name.endswith("_raw") and not (name in hidden and ("label" in table or "symbol" in table))
+    ][:6]
+    head = [name.replace("_usd", ", $m").replace("_ratio", "").replace("_", " ") for name in shown]
+    rows = [[_cell(name, row[name]) for name in shown] for _, row in table.head(10).iterrows()]
+    page.table(head, rows, right=[number for number, name in enumerate(shown) if name.endswith(("_usd", "_ratio"))])
+
+
+def _cell(name: str, value: object) -> str:
+    if pd.isna(value):
+        return "–"
+    if name.endswith("_usd"):
+        return millions(float(str(value)))
+    if name.endswith(("_ratio", "share")):
+        return percent(float(str(value)))
+    return str(value)

@@ -1,0 +1,113 @@
+"""`aftershock report`: one market under several scenarios, as HTML, Markdown and JSON, with the command that reproduces it."""
+
+import json
+import platform
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import aftershock
+from aftershock.cli.options import AsJson, Folder, Source
+from aftershock.cli.progress import step
+from aftershock.cli.query import when
+from aftershock.cli.terminal import HARM, Page, print_json
+from reports.amounts import count
+
+EXAMPLE = "Example: aftershock report aave-v3 --scenario eth-30 --scenario broad-30 --out my-report"
+FORMATS = ("html", "md", "json")
+
+
+def run(
+    market: Annotated[
+        str | None, typer.Argument(help="Market or protocol; may be left out where there is one.")
+    ] = None,
+    scenario: Annotated[
+        list[str],
+        typer.Option(
+            "--scenario", help="Shipped scenario or TOML file; all that apply by default.", metavar="NAME|FILE"
+        ),
+    ] = [],  # noqa: B006
+    source: Source = "sample",
+    asset: Annotated[str, typer.Option(help="Asset that falls in the at-risk curve.")] = "ETH",
+    out: Folder = Path("aftershock-report"),
+    as_json: AsJson = False,
+) -> None:
+    """Assess a market and write the report for its governance. Exits with 1 when a printed threshold is crossed."""
+    with step("load") as loading:
+        snapshot = aftershock.load(source)
+        graph = aftershock.graph(snapshot)
+        loading.note(snapshot.name)
+    command = " ".join(
+        [
+            "aftershock report",
+            *([shlex.quote(market)] if market else []),
+            *(f"--scenario {shlex.quote(name)}" for name in scenario),
+        ]
+    )
+    command += (f" --snapshot {shlex.quote(source)}" if source != "sample" else "") + (
+        f" --asset {shlex.quote(asset)}" if asset != "ETH" else ""
+    )
+    assessment, files = write(graph, out, market, scenario, asset, command)
+    if as_json:
+        print_json(assessment.to_dict())
+    else:
+        show(Page(), assessment, snapshot, files)
+    if assessment.verdict.crossed:
+        typer.echo(
+            f"exit 1: {count(len(assessment.verdict.crossed), 'threshold is', 'thresholds are')} crossed", err=True
+        )
+        raise typer.Exit(1)
+
+
+def write(
+    graph: aftershock.ProtocolGraph, out: Path, market: str | None, scenario: list[str], asset: str, command: str
+) -> tuple[aftershock.Assessment, list[Path]]:
+    """Assess and write every format and run.json; returns the record and the files."""
+    from reports.provenance import run_record
+    from reports.render import write as write_files
+    from reports.render import write_pictures
+
+    started = datetime.now(UTC)
+    with step("scenarios") as running:
+        assessment = aftershock.report(
+            graph, market, scenario, asset, command, lambda title, found: running.note(f"{title}: {found}")
+        )
+        running.note(f"{len(assessment.scenarios)} run to calm")
+    with step("write report") as running:
+        files = [*write_files(assessment, out, FORMATS), *write_pictures(assessment, out)]
+        machine = (
+            f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
+        )
+        record = run_record(
+            assessment.content_id,
+            command=command,
+            started=started,
+            finished=datetime.now(UTC),
+            machine=machine,
+            files=[file.name for file in files],
+        )
+        (out / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        running.note(f"{out}/")
+    return assessment, files
+
+
+def show(page: Page, assessment: aftershock.Assessment, snapshot: aftershock.Snapshot, files: list[Path]) -> None:
+    """Print the verdict and where the report is."""
+    page.header(assessment.subject.name, when(snapshot))
+    for sentence in assessment.verdict.sentences:
+        page.sentence(sentence)
+    page.say("Confidence ", (assessment.verdict.grade, "bold"), (f" (A to D): {assessment.verdict.reason}", "dim"))
+    page.blank()
+    texts, pictures = (
+        [file for file in files if file.suffix != ".png"],
+        [file for file in files if file.suffix == ".png"],
+    )
+    for file in texts:
+        page.say(("written  ", "dim"), (str(file), "bold"))
+    page.say(("written  ", "dim"), f"{count(len(pictures), 'picture')} for the forum beside them")
+    for reading in assessment.verdict.crossed:
+        page.say(("crossed  ", HARM), f"{reading.title}: {reading.shown} ({reading.limits})")
+    page.footer(f"content id {assessment.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)

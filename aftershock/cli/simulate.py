@@ -1,0 +1,238 @@
+"""`aftershock simulate`: one shock or scenario, run to calm on a snapshot or on a user's own book."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+import aftershock
+from aftershock.cli.options import AsJson, FailAbove, Gas, PassThrough, ScenarioName, Shocks, Source
+from aftershock.cli.progress import step
+from aftershock.cli.query import when
+from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json
+from reports.amounts import count, fixed, health_factor, money, short
+from simulations.result import CascadeResult, Round
+
+EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"
+SHOWN_ROUNDS = 8
+TINY_USD = 1e-6
+SHOWN_POSITIONS = 10
+
+
+def run(
+    shock: Shocks = [],  # noqa: B006  typer reads the default, nobody writes to it
+    scenario: ScenarioName = None,
+    source: Source = "sample",
+    book: Annotated[
+        Path | None, typer.Option(help="Your own book, CSV or Parquet, instead of a snapshot.", metavar="FILE")
+    ] = None,
+    pass_through: PassThrough = None,
+    gas: Gas = None,
+    fail_above: FailAbove = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shock prices, let oracles, keepers and pools act in rounds until nothing moves, and say who loses what."""
+    assumptions = {
+        name: value for name, value in (("pass_through", pass_through), ("gas_usd", gas)) if value is not None
+    }
+    chosen = aftershock.chosen_scenario(scenario, shock, assumptions)
+    with step("load") as loading:
+        snapshot = aftershock.load(book if book is not None else source)
+        graph = aftershock.graph(snapshot)
+        loading.note(
+            f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
+        )
+    result = with_progress(graph, chosen)
+    if as_json:
+        print_json({**result.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
+    else:
+        show(Page(), result, snapshot)
+    if fail_above is not None and result.bad_debt_usd > fail_above:
+        typer.echo(
+            f"exit 1: bad debt {money(result.bad_debt_usd)} is above your threshold of {money(fail_above)}", err=True
+        )
+        raise typer.Exit(1)
+
+
+def with_progress(graph: aftershock.ProtocolGraph, chosen: aftershock.Scenario) -> CascadeResult:
+    """Run a scenario and show each round while it runs."""
+    with step("cascade") as running:
+        lost = 0.0
+
+        def tell(done: Round) -> None:
+            nonlocal lost
+            lost += sum(done.bad_debt_usd.values())
+            running.note(
+                f"round {done.number}, {count(len(done.liquidations))} liquidated, bad debt so far {money(lost)}"
+            )
+
+        result = aftershock.simulate(graph, chosen, progress=tell)
+        running.note(f"{chosen.title}: calm after {count(result.calm_after, 'round')}")
+    return result
+
+
+def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> None:
+    """Print a result: rounds, where it lands, positions, checks."""
+    taken = result.scenario.assumptions
+    page.header(
+        f"Cascade, {result.scenario.title}",
+        f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
+    )
+    write = Money(float(result.markets["supplied_usd"].max()))
+    _verdict(page, result, write)
+    if result.liquidated_usd:
+        page.blank()
+        _rounds(page, result, snapshot, write)
+    page.blank()
+    _markets(page, result, write)
+    _positions(page, result, write)
+    page.blank()
+    worst = f"{result.identities.worst_residual_ratio:.0e}"
+    page.say(
+        (
+            f"Checks: tokens conserved exactly in {count(result.identities.rounds_checked, 'round')}; every holder’s change in value explained to {worst} of the book.",
+            "dim",
+        )
+    )
+    page.footer(
+        f"content id {result.content_id}", when(snapshot), f"aftershock {aftershock.__version__}", snapshot.caption
+    )
+
+
+def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
+    if not result.liquidated_usd and not result.bad_debt_usd:
+        page.sentence("Nobody is liquidated and nobody loses: every health factor stays at 1 or above.")
+        return
+    hit = int((result.positions["liquidated_usd"] > 0).sum())
+    page.sentence(
+        f"{count(hit, 'position')} {'loses' if hit == 1 else 'lose'} **{write.words(result.liquidated_usd)}** of collateral; bad debt is "
+        f"**{write.words(result.bad_debt_usd)}**, {write.words(result.direct_usd)} from the shock itself and "
+        f"{write.words(result.indirect_usd)} from the forced sales that follow."
+    )
+
+
+def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, write: Money) -> None:
+    asset, symbol, start = _leading(result, snapshot)
+    acting = [
+        step for step in result.rounds if len(step.liquidations) or abs(sum(step.bad_debt_usd.values())) > TINY_USD
+    ]
+    groups = [[step] for step in acting[:SHOWN_ROUNDS]] + (
+        [acting[SHOWN_ROUNDS:]] if len(acting) > SHOWN_ROUNDS else []
+    )
+    losses = [sum(sum(step.bad_debt_usd.values()) for step in group) for group in groups]
+    names = [f"{group[0].number}–{group[-1].number}" if len(group) > 1 else str(group[0].number) for group in groups]
+    rows = [
+        [
+            name,
+            write.column(sum(step.liquidated_usd for step in group)),
+            fixed(100 * (group[-1].market_price_usd[asset] / start - 1), 1),
+            write.column(loss),
+        ]
+        for name, group, loss in zip(names, groups, losses, strict=True)
+    ]
+    rows.append(["total", write.column(result.liquidated_usd), rows[-1][2], write.column(result.bad_debt_usd)])
+    head = ["round", f"liquidated {write.unit}", f"{symbol} now %", f"bad debt {write.unit}"]
+    columns = [aligned([row[number] for row in rows]) if number else [row[0] for row in rows] for number in range(4)]
+    widths = [max(len(head[number]), *map(len, columns[number])) for number in range(4)]
+    page.say(("  ".join(name.rjust(width) for name, width in zip(head, widths, strict=True)), "dim"))
+    room = page.width - sum(widths) - 10
+    scale = room * 0.8 / max(result.bad_debt_usd, 1e-9)
+    offset = 0.0
+    for number, loss in enumerate(losses):
+        cells = "  ".join(column[number].rjust(width) for column, width in zip(columns, widths, strict=True))
+        note = {0: "  direct", 1: "  indirect"}.get(number, "")
+        page.say(
+            cells,
+            "  " + " " * round(offset * scale),
+            (bar(max(loss, 0) * scale), DEEP_HARM if number == 0 else HARM),
+            (note if loss > 0 else "", "dim"),
+        )
+        offset += loss
+    page.say(("─" * (sum(widths) + 6), "dim"))
+    page.say(("  ".join(column[-1].rjust(width) for column, width in zip(columns, widths, strict=True)), "bold"))
+
+
+def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str, str, float]:
+    """The asset whose price is shown: the first that is shocked if it trades, otherwise the one most liquidated."""
+    before = dict(zip(snapshot["prices"]["asset"], snapshot["prices"]["price_usd"], strict=True))
+    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    shocked = result.scenario.shocks[0].asset.lower()
+    for asset in before:
+        if shocked in (str(asset).lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w")):
+            return asset, symbols[asset], before[asset]
+    taken = pd.concat([step.liquidations for step in result.rounds])
+    most = taken.groupby("collateral_asset")["seized_usd"].sum().idxmax() if len(taken) else ""
+    asset = next((key for key in before if symbols[key] == most), next(iter(before)))
+    return asset, symbols[asset], before[asset]
+
+
+def _markets(page: Page, result: CascadeResult, write: Money) -> None:
+    rows: list[list[str]] = [
+        [
+            str(row["name"]),
+            write.column(row["supplied_usd"]),
+            write.column(row["liquidated_usd"]),
+            write.column(row["bad_debt_usd"]),
+            write.column(row["direct_usd"]),
+            write.column(row["indirect_usd"]),
+            write.column(row["waiting_debt_usd"]),
+        ]
+        for _, row in result.markets.sort_values("bad_debt_usd", ascending=False).iterrows()
+    ]
+    page.table(
+        [
+            "lands on",
+            *(f"{name} {write.unit}" for name in ("supplied", "liquidated", "bad debt")),
+            "direct",
+            "indirect",
+            f"waiting debt {write.unit}",
+        ],
+        rows,
+        right=[1, 2, 3, 4, 5, 6],
+        strong=[3],
+    )
+    waiting = result.rounds[-1].waiting
+    if waiting:
+        page.say(
+            (
+                f"{count(waiting, 'position')} could be liquidated and wait: selling what they hold would not pay for what they owe.",
+                "dim",
+            )
+        )
+
+
+def _positions(page: Page, result: CascadeResult, write: Money) -> None:
+    table = result.positions
+    small = len(table) <= SHOWN_POSITIONS
+    shown = (
+        table
+        if small
+        else table[(table["loss_usd"] > 0) | (table["liquidated_usd"] > 0)]
+        .sort_values(["loss_usd", "liquidated_usd"], ascending=False)
+        .head(SHOWN_POSITIONS)
+    )
+    if not len(shown):
+        return
+    page.blank()
+    rows = [_position(row, write) for row in shown.to_dict("records")]
+    head = [
+        "position" if small else "largest losses",
+        "holds → owes",
+        "health factor",
+        f"collateral {write.unit}",
+        f"debt {write.unit}",
+        f"loss {write.unit}",
+    ]
+    page.table(head, rows, right=[5], strong=[5])
+
+
+def _position(row: dict[str, Any], write: Money) -> list[str]:
+    return [
+        short(str(row["position_id"])),
+        f"{row['collateral_assets'] or '–'} → {row['debt_assets'] or '–'}",
+        f"{health_factor(row['health_factor_before'])} → {health_factor(row['health_factor_after'])}",
+        f"{write.column(row['collateral_before_usd'])} → {write.column(row['collateral_after_usd'])}",
+        f"{write.column(row['debt_before_usd'])} → {write.column(row['debt_after_usd'])}",
+        write.column(row["loss_usd"]) if abs(row["loss_usd"]) > 1e-6 else "0",
+    ]

@@ -1,0 +1,155 @@
+"""How answers look in a terminal: 100 columns, title and time, a rule, sentences, numbers, a picture of bars, what to run next, content id.
+
+Bold is the answer, dim the context, orange harm, blue state; nothing depends on colour. Answers go to standard output, progress to
+standard error, so that `--json` can be piped.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from reports.amounts import fixed, millions, money
+
+WIDTH = 100
+HARM = "#dd7a3e"
+DEEP_HARM = "#f2b48b"
+STATE = "#7aa9cf"
+DIM = "dim"
+SMALL_USD = 1e6
+
+
+def console(stderr: bool = False) -> Console:
+    """A console of at most 100 columns that colours only what a person reads (NO_COLOR and pipes are respected)."""
+    wanted = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        width=min(WIDTH, wanted.width) if wanted.is_terminal else WIDTH,
+    )
+
+
+class Money:
+    """How amounts are written on one page: in millions, or in dollars where all of them are small."""
+
+    def __init__(self, largest_usd: float) -> None:
+        self.is_small = largest_usd < SMALL_USD
+        self.unit = "$" if self.is_small else "$m"
+
+    def column(self, usd: float) -> str:
+        """A number for a column headed by `unit`."""
+        return fixed(usd, 0 if abs(usd) >= 100 or usd == 0 else 2) if self.is_small else millions(usd)
+
+    def words(self, usd: float) -> str:
+        """A number inside a sentence."""
+        return f"{'−' if usd < 0 else ''}${abs(usd):,.0f}" if self.is_small else money(usd)
+
+
+class Page:
+    """What one verb prints."""
+
+    def __init__(self) -> None:
+        self.console = console()
+        self.width = self.console.width
+
+    def say(self, *parts: str | tuple[str, str]) -> None:
+        """One line of parts, each text or (text, style); long lines are wrapped between words."""
+        self.console.print(Text.assemble(*parts), soft_wrap=False)
+
+    def blank(self) -> None:
+        """An empty line."""
+        self.console.print()
+
+    def header(self, title: str, context: str) -> None:
+        """Title left, context right, a rule below."""
+        gap = self.width - len(title) - len(context)
+        if gap >= 2:
+            self.say((title, "bold"), " " * gap, (context, DIM))
+        else:
+            self.say((title, "bold"))
+            self.say((context, DIM))
+        self.say(("─" * self.width, DIM))
+
+    def sentence(self, text: str) -> None:
+        """A sentence; what stands between two asterisks is bold."""
+        parts = text.split("**")
+        self.say(*((part, "bold" if number % 2 else "") for number, part in enumerate(parts)))
+
+    def table(
+        self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), strong: Sequence[int] = ()
+    ) -> None:
+        """Columns by width of their content, numbers aligned on the decimal point; `right` columns hold numbers, `strong` are bold."""
+        body = [list(row) for row in rows]
+        for column in right:
+            for row, text in zip(body, aligned([row[column] for row in body]), strict=True):
+                row[column] = text
+        widths = [max([len(head[column]), *(len(row[column]) for row in body)]) for column in range(len(head))]
+        for number, row in enumerate([list(head), *body]):
+            cells = [
+                text.rjust(width) if column in right else text.ljust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            styles = [DIM if number == 0 else "bold" if column in strong else "" for column in range(len(head))]
+            parts: list[str | tuple[str, str]] = []
+            for cell, style in zip(cells, styles, strict=True):
+                parts += [(cell, style), "  "]
+            line = Text.assemble(*parts)
+            line.rstrip()
+            self.console.print(line)
+
+    def bars(
+        self, head: Sequence[str], rows: Iterable[tuple[Sequence[str], float]], right: Sequence[int], style: str = STATE
+    ) -> None:
+        """Rows of cells and a bar of a size; bars share one scale."""
+        body = list(rows)
+        columns = [[cells[column] for cells, _ in body] for column in range(len(head))]
+        columns = [aligned(texts) if column in right else texts for column, texts in enumerate(columns)]
+        widths = [max([len(name), *map(len, texts)]) for name, texts in zip(head, columns, strict=True)]
+        room, largest = self.width - sum(widths) - 2 * len(widths), max((size for _, size in body), default=0.0)
+
+        def joined(cells: Sequence[str]) -> str:
+            return "  ".join(
+                cell.rjust(width) if column in right else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            )
+
+        self.say((joined(head), DIM))
+        for number, (_, size) in enumerate(body):
+            self.say(
+                joined([texts[number] for texts in columns]) + "  ",
+                (bar(size / largest * room if largest else 0), style),
+            )
+
+    def next(self, *commands: str) -> None:
+        """What to run next."""
+        self.say(("next  ", DIM), "   ".join(commands))
+
+    def footer(self, *parts: str) -> None:
+        """Content id, version, caption."""
+        self.say(("   ".join(part for part in parts if part), DIM))
+
+
+def bar(length: float) -> str:
+    """A bar of so many columns, to half a column; something that is not nothing is never drawn as nothing."""
+    halves = max(round(2 * length), 1 if length > 0 else 0)
+    return "━" * (halves // 2) + ("╸" if halves % 2 else "")
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """Numbers with blanks for the decimals they lack, so that right-aligned points stand under each other."""
+    fractions = [len(text) - text.rindex(".") if "." in text and text[-1:].isdigit() else 0 for text in texts]
+    widest = max(fractions, default=0)
+    return [
+        text + " " * (widest - fraction) if any(letter.isdigit() for letter in text) else text
+        for text, fraction in zip(texts, fractions, strict=True)
+    ]
+
+
+def print_json(record: Any) -> None:
+    """A record as JSON on standard output."""
+    sys.stdout.write(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

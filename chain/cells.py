@@ -1,0 +1,75 @@
+"""Opens a user's table, CSV (UTF-8) or Parquet, as rows of text with their numbers, and holds its columns to what is expected."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from chain.errors import InputError, unknown_name
+
+
+def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """(row number, cells as text by column) for every row; CSV rows are counted as a spreadsheet does, the header being row 1.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a required column is missing, a column is unknown or occurs twice, or a row is ragged.
+    """
+    known = [*required, *optional]
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}); give a CSV or Parquet file") from error
+    if raw[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
+        header, body = _parquet(path)
+    else:
+        header, body = _csv(path, raw, required)
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise InputError(f"{path}: column {', '.join(missing)} is missing; it needs {', '.join(required)}")
+    for name in header:
+        if name not in known:
+            raise InputError(f"{path}: {unknown_name('column', name, known)}")
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}: a column occurs twice in {', '.join(header)}; keep one")
+    return [(number, dict(zip(header, cells, strict=True))) for number, cells in body]
+
+
+def _csv(path: Path, raw: bytes, required: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8 CSV or as Parquet"
+        ) from error
+    if not text.strip():
+        raise InputError(f"{path} is empty; it needs the columns {', '.join(required)} and rows")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path} is no readable CSV ({error}); save it again as CSV with commas") from error
+    header = [name.strip() for name in rows[0]]
+    body = [(number, [cell.strip() for cell in cells]) for number, cells in enumerate(rows[1:], start=2) if any(cells)]
+    for number, cells in body:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path} row {number}: {len(cells)} cells under {len(header)} columns; check commas and quotes"
+            )
+    return header, body
+
+
+def _parquet(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no readable Parquet ({str(error).splitlines()[0]}); write it again") from error
+    columns = [
+        ["" if value is None else str(value).strip() for value in column.to_pylist()] for column in table.columns
+    ]
+    return list(table.column_names), [
+        (number, list(cells)) for number, cells in enumerate(zip(*columns, strict=True), 1)
+    ]

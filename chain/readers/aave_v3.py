@@ -1,0 +1,303 @@
+"""Aave V3: markets, reserves, e-mode categories, oracle prices. Written against aave-v3-origin 3.6.0 (POOL_REVISION 10).
+
+Indices are the normalised income and the normalised variable debt *at the block*, so that stored amount x index is what the tokens'
+balanceOf answers there. The accounts are read by `aave_v3_accounts`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chain.accounting.aave_v3 import ROUNDINGS
+from chain.calls import Call
+from chain.client import Client
+from chain.deployments import Deployment
+from chain.errors import ContractError, InputError
+from chain.findings import Findings, Progress
+from chain.readers import aave_v3_accounts
+from chain.readers.holders import BALANCE
+from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, market_id, token_id
+
+VERSION = 1
+READABLE = (8, 9, 10)
+"""Revisions whose pool answers the questions below (3.4 to 3.6)."""
+USD = "iso4217:USD"
+
+SCALED_SUPPLY = "scaledTotalSupply()->(uint256)"
+RESERVE_DATA = (
+    "getReserveData(address)->(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,"
+    "address,address,address,address,uint128,uint128,uint128)"
+)  # DataTypes.ReserveDataLegacy
+POOL_ASKS = {
+    "data": RESERVE_DATA,
+    "supply_index": "getReserveNormalizedIncome(address)->(uint256)",
+    "borrow_index": "getReserveNormalizedVariableDebt(address)->(uint256)",
+    "cash": "getVirtualUnderlyingBalance(address)->(uint128)",
+    "deficit": "getReserveDeficit(address)->(uint256)",
+    "grace": "getLiquidationGracePeriod(address)->(uint40)",
+}
+RATES = "getInterestRateData(address)->(uint256,uint256,uint256,uint256)"  # InterestRateDataRay: optimal, base, slopes
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """DataTypes.ReserveConfigurationMap, unpacked: ratios in 1e-4, caps in whole tokens, the ceiling in hundredths."""
+
+    data: int
+
+    def bits(self, first: int, width: int) -> int:
+        """`width` bits from bit `first`."""
+        return self.data >> first & (1 << width) - 1
+
+    def flag(self, bit: int) -> bool:
+        """One bit."""
+        return bool(self.bits(bit, 1))
+
+
+@dataclass(frozen=True)
+class _Instance:
+    """The market and what its rows have in common; `unit` is one unit of the base currency in the oracle's fixed point."""
+
+    key: str
+    label: str
+    pool: str
+    oracle: str
+    protocol: str
+    revision: int
+    quote: str
+    unit: int
+    assets: tuple[str, ...]
+
+
+def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
+    """Read one instance: market, reserves, categories, prices, positions.
+
+    Raises
+    ------
+    InputError
+        If the addresses of the deployment do not belong together.
+    ContractError
+        If a contract refuses, or the pool has a revision that this reader does not know.
+    """
+    # Where
+    progress("aave_v3", 0, 4, f"{deployment.instance}: market")
+    here = _market(client, deployment, found)
+    assets, pool, oracle = here.assets, here.pool, here.oracle
+
+    # Ask
+    progress("aave_v3", 1, 4, f"{len(assets)} reserves")
+    strategy = client.call(Call(pool, "RESERVE_INTEREST_RATE_STRATEGY()->(address)"))
+    asked = client.ask(
+        {(asset, name): Call(pool, text, (asset,)) for asset in assets for name, text in POOL_ASKS.items()}
+    )
+    receipts = {asset: asked[asset, "data"][8] for asset in assets}
+    debts = {asset: asked[asset, "data"][10] for asset in assets}
+    calls: dict[tuple[str, str], Call] = {}
+    for asset in assets:
+        calls[asset, "rates"] = Call(strategy, RATES, (asset,))
+        calls[asset, "supplied"] = Call(receipts[asset], SCALED_SUPPLY)
+        calls[asset, "borrowed"] = Call(debts[asset], SCALED_SUPPLY)
+        calls[asset, "balance"] = Call(asset, BALANCE, (receipts[asset],))
+        calls[asset, "treasury"] = Call(receipts[asset], "RESERVE_TREASURY_ADDRESS()->(address)")
+        calls[asset, "source"] = Call(oracle, "getSourceOfAsset(address)->(address)", (asset,))
+        calls[asset, "price"] = Call(oracle, "getAssetPrice(address)->(uint256)", (asset,), optional=True)
+    asked |= client.ask(calls)
+    answers = {asset: {name: answer for (of, name), answer in asked.items() if of == asset} for asset in assets}
+
+    # Rows
+    for asset in assets:
+        _reserve(found, here, asset, answers[asset])
+        _price(found, here, asset, answers[asset]["price"], answers[asset]["source"])
+    progress("aave_v3", 2, 4, "categories")
+    _categories(client, here, found)
+    progress("aave_v3", 3, 4, "accounts")
+    accounts = aave_v3_accounts.Market(
+        here.key,
+        pool,
+        here.revision,
+        deployment.first_block,
+        receipts,
+        debts,
+        {asset: (answers[asset]["supply_index"], answers[asset]["borrow_index"]) for asset in assets},
+        {asset: answers[asset]["data"][7] for asset in assets},
+    )
+    aave_v3_accounts.read(client, accounts, found)
+    progress("aave_v3", 4, 4, "done")
+
+
+def _market(client: Client, deployment: Deployment, found: Findings) -> _Instance:
+    # Where
+    pool, oracle = deployment.addresses["pool"], deployment.addresses["oracle"]
+    provider = deployment.addresses["pool_addresses_provider"]
+    label = f"{deployment.protocol} {deployment.instance}"
+
+    # Ask the provider whether the addresses belong together, then each of them
+    named = client.ask(
+        {"pool": Call(provider, "getPool()->(address)"), "oracle": Call(provider, "getPriceOracle()->(address)")}
+    )
+    for role, address in named.items():
+        if address != deployment.addresses[role]:
+            raise InputError(
+                f"Deployment {deployment.protocol} {deployment.instance!r}: the addresses provider {provider} names {address} as "
+                f"{role} at block {found.anchor.number}, the file names {deployment.addresses[role]}; correct the file"
+            )
+    answers = client.ask(
+        {
+            "assets": Call(pool, "getReservesList()->(address[])"),
+            "revision": Call(pool, "POOL_REVISION()->(uint256)"),
+            "currency": Call(oracle, "BASE_CURRENCY()->(address)"),
+            "unit": Call(oracle, "BASE_CURRENCY_UNIT()->(uint256)"),
+        }
+    )
+
+    # Decode
+    revision = answers["revision"]
+    if revision not in READABLE:
+        raise ContractError(
+            f"The pool {pool} reports POOL_REVISION {revision}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.4 to 3.6)"
+        )
+    if not ROUNDINGS[revision].checked:
+        found.gaps.append(
+            f"{label}: the rounding rules of revision {revision} were never compared with a running contract"
+        )
+    found.gaps.append(f"{label}: backstops, authorities and incentives are not read")
+    if answers["currency"] == ZERO_ADDRESS:
+        quote = found.known_asset(USD, "ISO 4217", symbol="USD", name="US dollar", decimals=2, kind="fiat")
+    else:
+        quote = found.token(answers["currency"])
+
+    # Rows
+    key = market_id(found.anchor.chain, deployment.protocol, pool)
+    found.entity(pool, "market", label, deployment.protocol)
+    found.entity(provider, "contract", f"{label} addresses provider", deployment.protocol)
+    found.add(
+        "markets",
+        found.asked("POOL_REVISION", pool),
+        market=key,
+        chain=found.anchor.chain,
+        protocol=deployment.protocol,
+        instance=deployment.instance,
+        address=pool,
+        family="aave_v3",
+        revision=revision,
+        base_asset=quote,
+        base_unit_raw=answers["unit"],
+        oracle=found.entity(oracle, "contract", f"{label} oracle", deployment.protocol),
+        loss_rule="deficit_then_backstop",
+    )
+    return _Instance(
+        key, label, pool, oracle, deployment.protocol, revision, quote, answers["unit"], tuple(answers["assets"])
+    )
+
+
+def _reserve(found: Findings, here: _Instance, asset: str, answer: dict[str, Any]) -> None:
+    # Decode
+    data, rates = answer["data"], answer["rates"]
+    config = Configuration(data[0])
+    whole = 10 ** config.bits(48, 8)
+    issuer = found.entity(here.pool, "market")
+    found.entity(answer["treasury"], "treasury", f"{here.label} treasury", here.protocol)
+
+    # Rows
+    found.add(
+        "reserves",
+        found.asked("getReserveData", here.pool),
+        market=here.key,
+        asset=found.token(asset),
+        reserve_index=data[7],
+        receipt_asset=found.token(data[8], "receipt", issuer, here.protocol),
+        debt_asset=found.token(data[10], "debt", issuer, here.protocol),
+        supply_index_raw=answer["supply_index"],
+        supply_index_unit_raw=RAY,
+        borrow_index_raw=answer["borrow_index"],
+        borrow_index_unit_raw=RAY,
+        supplied_stored_raw=answer["supplied"],
+        borrowed_stored_raw=answer["borrowed"],
+        treasury_stored_raw=data[12],
+        cash_raw=answer["cash"],
+        balance_raw=answer["balance"],
+        supply_cap_raw=config.bits(116, 36) * whole or None,
+        borrow_cap_raw=config.bits(80, 36) * whole or None,
+        debt_ceiling_raw=config.bits(212, 40) * here.unit // 100 or None,
+        active=config.flag(56),
+        frozen=config.flag(57),
+        paused=config.flag(60),
+        borrowable=config.flag(58),
+        grace_until=answer["grace"] or None,
+        ltv_wad=config.bits(0, 16) * BPS_TO_WAD,
+        liquidation_threshold_wad=config.bits(16, 16) * BPS_TO_WAD,
+        liquidation_bonus_wad=config.bits(32, 16) * BPS_TO_WAD,
+        liquidation_fee_wad=config.bits(152, 16) * BPS_TO_WAD,
+        liquidation_fee_base="bonus",
+        reserve_factor_wad=config.bits(64, 16) * BPS_TO_WAD,
+        rate_model="kinked",
+        rate_optimal_ray=rates[0],
+        rate_base_ray=rates[1],
+        rate_slope1_ray=rates[2],
+        rate_slope2_ray=rates[3],
+        supply_rate_ray=data[2],
+        borrow_rate_ray=data[4],
+        accrual_unit="second",
+        last_accrual=data[6],
+        deficit_raw=answer["deficit"],
+        price_source=found.source(answer["source"]) if answer["source"] != ZERO_ADDRESS else None,
+    )
+
+
+def _price(found: Findings, here: _Instance, asset: str, price: int | None, source: str) -> None:
+    if price is None:
+        found.gaps.append(f"{here.key}: the oracle has no price for {token_id(found.anchor.chain, asset)}")
+        return
+    in_usd = here.quote == USD
+    found.add(
+        "prices",
+        found.asked("getAssetPrice", here.oracle),
+        market=here.key,
+        asset=found.token(asset),
+        price_raw=price,
+        decimals=len(str(here.unit)) - 1,
+        quote_asset=here.quote,
+        source=found.source(source) if source != ZERO_ADDRESS else None,
+        price_usd=price / here.unit if in_usd else None,
+        usd_path=f"oracle {here.oracle}, which counts in USD" if in_usd else None,
+    )
+
+
+def _categories(client: Client, here: _Instance, found: Findings) -> None:
+    # Ask: a category exists where its threshold is not zero; 0 is no category
+    every = client.ask(
+        {
+            number: Call(here.pool, "getEModeCategoryCollateralConfig(uint8)->(uint16,uint16,uint16)", (number,))
+            for number in range(1, 256)
+        }
+    )
+    terms = {number: answer for number, answer in every.items() if answer[1]}
+    asks = {
+        "label": "getEModeCategoryLabel(uint8)->(string)",
+        "collateral": "getEModeCategoryCollateralBitmap(uint8)->(uint128)",
+        "borrowable": "getEModeCategoryBorrowableBitmap(uint8)->(uint128)",
+        "ltvzero": "getEModeCategoryLtvzeroBitmap(uint8)->(uint128)",
+    }
+    answers = client.ask(
+        {
+            (number, name): Call(here.pool, text, (number,), optional=name == "ltvzero")  # new in 3.6
+            for number in terms
+            for name, text in asks.items()
+        }
+    )
+
+    # Rows
+    for number, (ltv, threshold, bonus) in terms.items():
+        found.add(
+            "categories",
+            found.asked("getEModeCategoryCollateralConfig", here.pool),
+            market=here.key,
+            category=number,
+            label=answers[number, "label"],
+            ltv_wad=ltv * BPS_TO_WAD,
+            liquidation_threshold_wad=threshold * BPS_TO_WAD,
+            liquidation_bonus_wad=bonus * BPS_TO_WAD,
+            collateral_bitmap=answers[number, "collateral"],
+            borrowable_bitmap=answers[number, "borrowable"],
+            ltvzero_bitmap=answers[number, "ltvzero"] or 0,
+            isolated=False,
+        )

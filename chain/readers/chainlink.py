@@ -1,0 +1,98 @@
+"""Price sources: what a market asks for a price, step by step down to the feed that publishes.
+
+A *feed* answers latestRoundData (AggregatorV3Interface of @chainlink/contracts). A *rate* adapter multiplies a feed by an exchange rate
+(IPriceCapAdapter of bgd-labs/aave-capo, commit 056c2253: BASE_TO_USD_AGGREGATOR, RATIO_PROVIDER, getRatio, RATIO_DECIMALS): its step
+holds the rate (value_raw with RATIO_DECIMALS decimals), the next step is the feed it multiplies, so that the price is the product. A
+cap on the rate's growth is not read. Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they
+come from the deployments file, and a feed without them has the state `unknown`.
+"""
+
+from typing import Any
+
+from chain.calls import Call
+from chain.client import Client
+from chain.deployments import Deployment
+from chain.findings import Findings, Progress
+
+VERSION = 1
+MOST_STEPS = 4
+
+ASKS = {
+    "decimals": "decimals()->(uint8)",
+    "description": "description()->(string)",
+    "round": "latestRoundData()->(uint80,int256,uint256,uint256,uint80)",
+    "answer": "latestAnswer()->(int256)",
+    "base": "BASE_TO_USD_AGGREGATOR()->(address)",
+    "ratio": "getRatio()->(int256)",
+    "ratio_provider": "RATIO_PROVIDER()->(address)",
+    "ratio_decimals": "RATIO_DECIMALS()->(uint8)",
+}
+
+
+def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
+    """Take up the feeds of the file with what the operator publishes about them."""
+    del client
+    for feed in deployment.feeds:
+        found.source(feed.address)
+        found.entity(feed.address, "feed", feed.pair, deployment.protocol)
+        found.sources[feed.address] = (feed.pair, feed.heartbeat_seconds, feed.deviation_bps)
+    progress("chainlink", len(deployment.feeds), len(deployment.feeds), "done")
+
+
+def describe(client: Client, found: Findings) -> None:
+    """Add the steps of every price source that was mentioned; ContractError never, an unreadable source is `unknown`."""
+    # Ask, one level of adapters after the other
+    answers: dict[str, dict[str, Any]] = {}
+    wanted = list(found.sources)
+    for _ in range(MOST_STEPS):
+        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in ASKS.items()})
+        answers |= {at: {name: asked[at, name] for name in ASKS} for at in wanted}
+        wanted = sorted({answers[at]["base"] for at in wanted if _is_rate(answers[at])} - set(answers))
+
+    # Rows
+    silent = [pair[0] for at, pair in found.sources.items() if pair and answers[at]["round"] is None]
+    if silent:
+        found.gaps.append(
+            f"feeds that answer no latestRoundData: {', '.join(silent)}; check them in the deployments file"
+        )
+    for source in found.sources:
+        address: str | None = source
+        for step in range(MOST_STEPS):
+            if address is None or address not in answers:
+                break
+            _step(found, source, step, address, answers[address])
+            address = answers[address]["base"] if _is_rate(answers[address]) else None
+
+
+def _is_rate(answer: dict[str, Any]) -> bool:
+    return answer["base"] is not None and answer["ratio"] is not None and answer["ratio_decimals"] is not None
+
+
+def _step(found: Findings, source: str, step: int, address: str, answer: dict[str, Any]) -> None:
+    pair, heartbeat, deviation = found.sources.get(address) or (None, None, None)
+    columns: dict[str, Any] = {"kind": "unknown", "value_raw": answer["answer"], "decimals": answer["decimals"]}
+    function, state = "latestAnswer", "unknown"
+    if _is_rate(answer):
+        function = "getRatio"
+        columns = {"kind": "rate", "value_raw": answer["ratio"], "decimals": answer["ratio_decimals"]}
+        if answer["ratio_provider"]:
+            found.entity(answer["ratio_provider"], "contract")
+    elif answer["round"] is not None:
+        function = "latestRoundData"
+        _, value, _, updated_at, _ = answer["round"]
+        columns = {"kind": "feed", "value_raw": value, "decimals": answer["decimals"], "updated_at": updated_at}
+        if heartbeat is not None:
+            state = "stale" if found.anchor.timestamp - updated_at > heartbeat else "live"
+    description = pair or answer["description"]  # the pair is what people know the feed by
+    found.add(
+        "feeds",
+        found.asked(function, address),
+        source=found.entity(source, "feed"),
+        step=step,
+        address=found.entity(address, "feed", description),
+        description=description,
+        heartbeat_seconds=heartbeat,
+        deviation_bps=deviation,
+        state=state,
+        **columns,
+    )

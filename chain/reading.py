@@ -1,0 +1,136 @@
+"""Takes a snapshot: connect, pin a block, run the readers, describe what they mentioned, confirm the block, compare with the chain."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from chain import checks
+from chain.client import Client
+from chain.deployments import Deployment, read_deployments
+from chain.findings import Findings, Progress
+from chain.readers import aave_v3, chainlink, erc20, uniswap_v2
+from chain.snapshot import Snapshot, from_rows
+from chain.tables import Row
+from chain.units import ZERO_ADDRESS, address_of
+
+Read = Callable[[Client, Deployment, Findings, Progress], None]
+
+READERS: Mapping[str, tuple[Read, int]] = {
+    "aave_v3": (aave_v3.read, aave_v3.VERSION),
+    "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
+    "erc20": (erc20.read, erc20.VERSION),
+    "chainlink": (chainlink.read, chainlink.VERSION),
+}
+"""Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
+PROTOCOL_KINDS = {"aave_v3": "lending", "uniswap_v2": "exchange", "chainlink": "oracle", "erc20": "token"}
+
+
+def take(
+    url: str,
+    deployments_path: Path,
+    block: int | str | None = None,
+    name: str = "snapshot",
+    progress: Progress = lambda *_: None,
+    caption: str = "",
+) -> Snapshot:
+    """Read everything that a deployments file names at one block.
+
+    Parameters
+    ----------
+    url : address of the node (http or https).
+    deployments_path : the address book.
+    block : number, `latest`, `latest-12`, `safe`, `finalized`; None for the head less the chain's finality lag.
+    name, caption : the snapshot's label, and what its numbers must be captioned with.
+    progress : called with reader, steps done, steps in all, note.
+
+    Returns
+    -------
+    Snapshot
+        With the comparisons that were made; a comparison that failed does not raise, it stands in `checks`.
+
+    Raises
+    ------
+    InputError, NodeError, WrongChainError, BlockError, ContractError
+        Each names what is wrong and what to do; nothing is written.
+    """
+    deployments = sorted(read_deployments(deployments_path), key=lambda entry: list(READERS).index(entry.reader))
+    with Client.connect(url, deployments[0].chain) as client:
+        found = Findings(client.pin(block))
+        _block(client, found)
+        for deployment in deployments:
+            _protocol(deployment, found)
+            READERS[deployment.reader][0](client, deployment, found, progress)
+        progress("describe", 0, 3, f"{len(found.sources)} price sources")
+        chainlink.describe(client, found)
+        progress("describe", 1, 3, f"{len(found.tokens)} tokens")
+        erc20.describe(client, found)
+        progress("describe", 2, 3, f"{len(found.entities)} addresses")
+        _entities(client, found)
+        client.confirm()
+        progress("describe", 3, 3, f"{client.requests} requests")
+    comparisons = checks.run(found.rows, found.witnesses)
+    checks.settle(found.rows, comparisons)
+    return from_rows(
+        name,
+        (found.anchor,),
+        {table: list[Row](rows) for table, rows in found.rows.items()},
+        checks=(*(comparison.check for comparison in comparisons), checks.references(found.rows)),
+        gaps=tuple(found.gaps),
+        readers={reader: READERS[reader][1] for reader in sorted({entry.reader for entry in deployments})},
+        caption=caption,
+    )
+
+
+def _block(client: Client, found: Findings) -> None:
+    header = client.header
+    found.add(
+        "blocks",
+        "eth_getBlockByNumber",
+        chain=client.chain,
+        block_number=found.anchor.number,
+        block_hash=found.anchor.hash,
+        timestamp=found.anchor.timestamp,
+        base_fee_raw=int(header["baseFeePerGas"], 16) if header.get("baseFeePerGas") else None,
+        gas_used=int(header["gasUsed"], 16),
+        gas_limit=int(header["gasLimit"], 16),
+    )
+
+
+def _protocol(deployment: Deployment, found: Findings) -> None:
+    if not any(row["protocol"] == deployment.protocol for row in found.rows.get("protocols", ())):
+        found.add(
+            "protocols",
+            f"deployments file: {deployment.source}",
+            protocol=deployment.protocol,
+            name=deployment.protocol.replace("-", " ").title(),
+            kind=PROTOCOL_KINDS[deployment.reader],
+        )
+
+
+def _entities(client: Client, found: Findings) -> None:
+    """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
+    addresses, labels = list(found.entities), _labels(found)
+    for address, code in zip(addresses, client.codes(addresses), strict=True):
+        mention = found.entities[address]
+        is_delegated = code.lower().startswith("0xef0100")
+        kind = "contract" if mention.kind == "account" and code != "0x" and not is_delegated else mention.kind
+        found.add(
+            "entities",
+            f"eth_getCode block {found.anchor.number}",
+            entity=f"{client.chain}:{address}",
+            chain=client.chain,
+            address=address,
+            kind="burn" if address == ZERO_ADDRESS else kind,
+            name=mention.name or labels.get(address),
+            protocol=mention.protocol,
+            is_contract=code != "0x",
+        )
+
+
+def _labels(found: Findings) -> dict[str, str]:
+    """What to call tokens and pools by address: the symbol, and the symbols of what a pool trades (`WETH/USDC`)."""
+    symbols = {row["asset"]: row["symbol"] for row in found.rows.get("assets", ())}
+    traded: dict[str, list[str]] = {}
+    for row in found.rows.get("pool_assets", ()):
+        traded.setdefault(address_of(row["pool"]), []).append(symbols[row["asset"]])
+    tokens = {row["address"]: row["symbol"] for row in found.rows.get("assets", ()) if row.get("address")}
+    return tokens | {pool: "/".join(of) for pool, of in traded.items()}

@@ -1,0 +1,266 @@
+"""Typed tables: what a column is, whether a table keeps to its schema, and how it is written to Parquet without losing a digit.
+
+The schema is data: `schema/<table>.csv` has one row a column (name, type, unit, key, required, description). The checks here, the
+Parquet types and the schema page of the docs all derive from it. In memory a table is a pandas DataFrame whose uint256 and int256
+columns hold Python ints (or None); on disk these are decimal text.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chain.errors import SchemaError, SnapshotError
+from chain.units import INT256_MAX, INT256_MIN, UINT256_MAX, to_decimal_text
+
+SCHEMA_VERSION = 1
+SCHEMA_FOLDER = Path(__file__).parent / "schema"
+_ARROW = {
+    "string": pa.string(),
+    "enum": pa.string(),
+    "uint256": pa.string(),
+    "int256": pa.string(),
+    "int": pa.int64(),
+    "timestamp": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+}
+_RANGES = {
+    "uint256": (0, UINT256_MAX),
+    "int256": (INT256_MIN, INT256_MAX),
+    "int": (-(2**63), 2**63 - 1),
+    "timestamp": (0, 2**63 - 1),
+}
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `kind` is string, enum, uint256, int256, int, timestamp (seconds, UTC), float or bool."""
+
+    name: str
+    kind: str
+    unit: str
+    is_key: bool
+    refers_to: str
+    required: bool
+    description: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_big(self) -> bool:
+        """Whether the values need more than 64 bits."""
+        return self.kind in ("uint256", "int256")
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """The columns of one table, in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of the columns that together identify a row."""
+        return [column.name for column in self.columns if column.is_key]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        return [column.name for column in self.columns]
+
+
+def read_schema(path: Path) -> TableSchema:
+    """Read one schema file; SchemaError names the file and line that cannot be used."""
+    columns = []
+    with path.open(newline="", encoding="utf-8") as handle:
+        for line, row in enumerate(csv.DictReader(handle), start=2):
+            kind, _, choices = row["type"].partition(":")
+            if kind not in _ARROW or row["required"] not in ("yes", "no"):
+                raise SchemaError(
+                    f"{path.name} line {line}: type {row['type']!r} or required {row['required']!r} is not known"
+                )
+            marks = row["key"].split()
+            refers_to = next((mark.removeprefix("fk:") for mark in marks if mark.startswith("fk:")), "")
+            columns.append(
+                Column(
+                    row["column"],
+                    kind,
+                    row["unit"],
+                    "pk" in marks,
+                    refers_to,
+                    row["required"] == "yes",
+                    row["description"],
+                    tuple(choices.split("/")) if choices else (),
+                )
+            )
+    return TableSchema(path.stem, tuple(columns))
+
+
+@cache
+def schemas() -> dict[str, TableSchema]:
+    """Every table of a snapshot by name."""
+    return {path.stem: read_schema(path) for path in sorted(SCHEMA_FOLDER.glob("*.csv"))}
+
+
+def make(schema: TableSchema, rows: Iterable[Row]) -> pd.DataFrame:
+    """A checked table from rows; a column that a row does not name is empty.
+
+    Raises
+    ------
+    SchemaError
+        On an unknown or missing column, a value of the wrong type, out of range or not among the choices, or a key that occurs twice.
+    """
+    records = [dict(row) for row in rows]
+    known = set(schema.names)
+    for record in records:
+        if not known.issuperset(record):
+            raise SchemaError(
+                f"table {schema.name} has no column {sorted(set(record) - known)}; known are {schema.names}"
+            )
+    data = {
+        column.name: _series(schema, column, [record.get(column.name) for record in records])
+        for column in schema.columns
+    }
+    return check(schema, pd.DataFrame(data, columns=schema.names))
+
+
+def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the schema's column order and types and its rows sorted by key; SchemaError if it breaks the schema."""
+    if list(frame.columns) != schema.names:
+        missing, extra = set(schema.names) - set(frame.columns), set(frame.columns) - set(schema.names)
+        raise SchemaError(f"table {schema.name}: missing columns {sorted(missing)}, unexpected columns {sorted(extra)}")
+    frame = pd.DataFrame(
+        {column.name: _series(schema, column, frame[column.name].tolist()) for column in schema.columns}
+    )
+    if schema.keys and len(frame):
+        frame = frame.sort_values(schema.keys, kind="stable", ignore_index=True)
+        twice = frame.duplicated(schema.keys)
+        if twice.any():
+            raise SchemaError(
+                f"table {schema.name}: key {frame.loc[twice, schema.keys].iloc[0].to_dict()} occurs more than once"
+            )
+    return frame
+
+
+def _series(schema: TableSchema, column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
+    """One column in its in-memory type, every value checked."""
+    clean: list[Any] = []
+    for row, value in enumerate(values):
+        if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+            if column.required:
+                raise SchemaError(f"table {schema.name}, row {row}: {column.name} is required and empty")
+            clean.append(None)
+            continue
+        clean.append(_value(schema, column, row, value))
+    if column.is_big:
+        return pd.Series(clean, dtype=object)
+    dtypes = {
+        "string": "str",
+        "enum": "str",
+        "int": "Int64",
+        "timestamp": "Int64",
+        "float": "float64",
+        "bool": "boolean",
+    }
+    return pd.Series(clean, dtype=dtypes[column.kind])
+
+
+def _value(schema: TableSchema, column: Column, row: int, value: Any) -> Any:
+    where = f"table {schema.name}, row {row}, column {column.name}"
+    if column.kind in _RANGES:
+        low, high = _RANGES[column.kind]
+        number = int(value) if not isinstance(value, (str, bool)) and int(value) == value else None
+        if number is None or not low <= number <= high:
+            raise SchemaError(f"{where}: {value!r} is no {column.kind}")
+        return number
+    if column.kind in ("string", "enum"):
+        if not isinstance(value, str) or (column.choices and value not in column.choices):
+            raise SchemaError(
+                f"{where}: {value!r} is not " + (f"one of {', '.join(column.choices)}" if column.choices else "text")
+            )
+        return value
+    if column.kind == "bool":
+        if not isinstance(value, bool) and not (hasattr(value, "item") and isinstance(value.item(), bool)):
+            raise SchemaError(f"{where}: {value!r} is neither true nor false")
+        return bool(value)
+    number_float = float(value)
+    if number_float in (float("inf"), float("-inf")):
+        raise SchemaError(f"{where}: {value!r} is not finite")
+    return number_float
+
+
+def rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, one attribute a column."""
+    yield from frame.itertuples(index=False)
+
+
+def to_arrow(schema: TableSchema, frame: pd.DataFrame) -> pa.Table:
+    """The table in its stored form: big integers as canonical decimal text, column comments from the schema."""
+    arrays, fields = [], []
+    for column in schema.columns:
+        values = frame[column.name].tolist()
+        if column.is_big:
+            values = [None if value is None else to_decimal_text(value) for value in values]
+        values = [
+            None if value is pd.NA or (isinstance(value, float) and value != value) else value for value in values
+        ]
+        arrays.append(pa.array(values, type=_ARROW[column.kind]))
+        fields.append(
+            pa.field(
+                column.name,
+                _ARROW[column.kind],
+                nullable=not column.required,
+                metadata={"unit": column.unit, "type": column.kind},
+            )
+        )
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def write(schema: TableSchema, frame: pd.DataFrame, path: Path) -> None:
+    """Write one table as Parquet (zstd); same rows, same bytes for one pyarrow version."""
+    pq.write_table(to_arrow(schema, frame), path, compression="zstd")
+
+
+def read(schema: TableSchema, path: Path) -> pd.DataFrame:
+    """Read one table; SnapshotError when the file is no readable Parquet, SchemaError when it breaks the schema."""
+    try:
+        stored = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotError(
+            f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]}); take the snapshot again or restore the file"
+        ) from error
+    data = {name: stored.column(name).to_pylist() for name in stored.column_names}
+    for column in schema.columns:
+        if column.is_big and column.name in data:
+            data[column.name] = [None if text is None else _parse(schema, column, text) for text in data[column.name]]
+    return check(schema, pd.DataFrame(data, columns=list(data), dtype=object))
+
+
+def _parse(schema: TableSchema, column: Column, text: Any) -> int:
+    try:
+        return int(text)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"table {schema.name}, column {column.name}: {text!r} is no {column.kind}") from error
+
+
+def content_hash(schema: TableSchema, frame: pd.DataFrame) -> str:
+    """SHA-256 over the rows in key order, each as a canonical JSON list (big integers as text, floats by their shortest text).
+
+    Independent of the file format, the library version and the order in which rows were read.
+    """
+    digest = hashlib.sha256(json.dumps(schema.names).encode())
+    columns = to_arrow(schema, frame).to_pydict()
+    for row in zip(*(columns[name] for name in schema.names), strict=True):
+        digest.update(b"\n" + json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode())
+    return digest.hexdigest()

@@ -1,0 +1,286 @@
+"""The answer to "how exposed is X, and who is exposed to X?" in one record of tables, each row with its evidence.
+
+`outbound` is what X depends on: a loss there hits X (what a market holds as collateral and who owes it, what an asset is made of).
+`inbound` is who depends on X: a loss at X hits them (a market's suppliers, the markets and pools that hold an asset).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from chain.errors import InputError
+from graph.lookthrough import paths, roots, steps
+from graph.market_exposure import collateral_feeds, figures_of, market_tables, share_of
+from graph.protocol_graph import ProtocolGraph
+
+Tables = dict[str, pd.DataFrame]
+Figures = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What is asked, and the answer.
+
+    Attributes
+    ----------
+    subject, kind, label : the node's key, kind and name.
+    anchors : chain, block number, hash and time of each block that the graph stands at; empty for a user's file.
+    caption : what every number must be captioned with; may be empty.
+    figures : single numbers by name; `_usd` and `_ratio` (0 to 1) say the unit; None where unknown.
+    outbound, inbound : tables by name; see `exposure` for their columns.
+    gaps : what is not in these numbers, in sentences.
+    """
+
+    subject: str
+    kind: str
+    label: str
+    anchors: tuple[dict[str, Any], ...]
+    caption: str
+    figures: Mapping[str, float | int | None]
+    outbound: Mapping[str, pd.DataFrame]
+    inbound: Mapping[str, pd.DataFrame]
+    gaps: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON can hold it: tables as lists of rows, missing values as None, amounts in smallest units as text."""
+        return {
+            "subject": self.subject,
+            "kind": self.kind,
+            "label": self.label,
+            "anchors": [dict(anchor) for anchor in self.anchors],
+            "caption": self.caption,
+            "figures": dict(self.figures),
+            "outbound": {name: records(table) for name, table in self.outbound.items()},
+            "inbound": {name: records(table) for name, table in self.inbound.items()},
+            "gaps": list(self.gaps),
+        }
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dicts of plain values: missing as None, columns `_raw` as decimal text."""
+    columns = {}
+    for name in table.columns:
+        values = [None if pd.isna(value) else _plain(value) for value in table[name].tolist()]
+        columns[name] = [None if value is None else str(value) for value in values] if name.endswith("_raw") else values
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """A Python value for a NumPy scalar, which JSON does not know."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
+    """How exposed a market, protocol, asset, account, vault, pool or feed is, and who is exposed to it.
+
+    Parameters
+    ----------
+    name : whatever `ProtocolGraph.find` understands.
+    top : how many of the largest suppliers, borrowers and holders to list.
+
+    Returns
+    -------
+    market, protocol that lends : outbound collateral, roots, feeds, borrowed, borrowers, reserves, concentration; inbound suppliers.
+    asset : outbound made_of, feeds; inbound markets (direct and looked through), pools, claims, holders.
+    account, vault : outbound supplied, held; inbound borrowed (what it owes), and for a vault holders of its share.
+    pool, protocol that trades : outbound reserves; inbound holders of the liquidity share.
+    feed : inbound assets that it prices.
+    anything else : its neighbours, out and in.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If no node, or more than one, answers to the name, or `top` is less than 1.
+    """
+    if top < 1:
+        raise InputError(f"top is {top}; ask for at least 1 of the largest")
+    key = graph.find(name)
+    kind = graph.node_kind(key)
+    figures, outbound, inbound = _answer(graph, key, kind, top)
+    return Exposure(
+        subject=key,
+        kind=kind,
+        label=graph.label(key),
+        anchors=tuple(asdict(anchor) for anchor in graph.snapshot.anchors),
+        caption=graph.snapshot.caption,
+        figures=figures,
+        outbound=outbound,
+        inbound=inbound,
+        gaps=(*graph.snapshot.gaps, *graph.gaps),
+    )
+
+
+def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figures, Tables, Tables]:
+    if kind in ("market", "protocol"):
+        table = graph.nodes["market"]
+        markets = [key] if kind == "market" else table.loc[table["protocol"] == key, "node"].tolist()
+        pools = graph.nodes["pool"].loc[graph.nodes["pool"]["protocol"] == key, "node"].tolist()
+        if markets or not pools:
+            tables = market_tables(graph, markets, top)
+            return figures_of(graph, markets), tables, {"suppliers": tables.pop("suppliers")}
+        return _of_pools(graph, pools, top)
+    if kind == "pool":
+        return _of_pools(graph, [key], top)
+    if kind == "asset":
+        return _of_asset(graph, key, top)
+    if kind in ("account", "vault"):
+        return _of_holder(graph, key, kind, top)
+    if kind == "feed":
+        priced = graph.relations["prices"][graph.relations["prices"]["source"] == key]
+        listed = collateral_feeds(graph, sorted(set(priced["market"])))
+        own = listed[listed["feed"] == key].reset_index(drop=True)
+        return {"collateral_usd": _sum(own["collateral_usd"])}, {}, {"prices": own}
+    return (
+        {},
+        {"neighbours": graph.neighbours(key, direction="out")},
+        {"neighbours": graph.neighbours(key, direction="in")},
+    )
+
+
+def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
+    relations = graph.relations
+    node = graph.nodes["asset"].set_index("node").loc[asset]
+    feeds = relations["prices"][relations["prices"]["target"] == asset]
+    feeds = _named(graph, feeds, "source", "feed")[["feed", "label", "market", "step", "evidence", "status"]]
+    markets = _markets_made_of(graph, asset)
+    traded = _named(graph, relations["trades_in"][relations["trades_in"]["source"] == asset], "target", "pool")
+    value = graph.nodes["pool"].set_index("node")["value_usd"]
+    traded = traded.assign(pool_usd=traded["pool"].map(value))
+    behind = _named(graph, relations["backs"][relations["backs"]["source"] == asset], "target", "claim")
+    forms = _named(graph, relations["wraps"][relations["wraps"]["target"] == asset], "source", "claim")
+    claims = pd.concat([behind.assign(relation="backs"), forms.assign(relation="wraps")], ignore_index=True)
+    inbound = {
+        "markets": markets,
+        "pools": _sorted(traded, "reserve_usd", "pool")[
+            ["pool", "label", "reserve_raw", "reserve_usd", "pool_usd", "evidence", "status"]
+        ],
+        "claims": _sorted(
+            claims.reindex(
+                columns=["claim", "label", "relation", "amount_raw", "amount_usd", "rate", "evidence", "status"]
+            ),
+            "amount_usd",
+            "claim",
+        ),
+        "holders": _holders(graph, [asset], top),
+    }
+    direct = markets[markets["depth"] == 0]
+    figures: Figures = {
+        "price_usd": None if pd.isna(node["price_usd"]) else float(node["price_usd"]),
+        "supplied_usd": _sum(direct["supplied_usd"]),
+        "borrowed_usd": _sum(direct["borrowed_usd"]),
+        "collateral_usd": _sum(direct["collateral_usd"]),
+        "collateral_looked_through_usd": _sum(markets["collateral_usd"]),
+        "pool_reserves_usd": _sum(inbound["pools"]["reserve_usd"]),
+    }
+    return figures, {"made_of": roots(graph, asset), "feeds": feeds.reset_index(drop=True)}, inbound
+
+
+def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
+    known, listed = steps(graph), graph.relations["lists"]
+    rows = []
+    for posted in sorted(set(listed["target"])):
+        for path in paths(known, posted, until=asset):
+            if path.assets[-1] == asset and path.share is not None:
+                for row in listed[listed["target"] == posted].itertuples(index=False):
+                    rows.append(
+                        {
+                            "market": row.source,
+                            "label": graph.label(row.source),
+                            "posted": posted,
+                            "path": " → ".join(graph.label(key) for key in path.assets),
+                            "depth": len(path.assets) - 1,
+                            "share_ratio": path.share,
+                            "supplied_usd": row.supplied_usd * path.share,
+                            "collateral_usd": row.collateral_usd * path.share,
+                            "borrowed_usd": row.borrowed_usd * path.share,
+                            "evidence": "; ".join(dict.fromkeys((row.evidence, *path.evidence))),
+                            "status": row.status if not path.evidence else "derived",
+                        }
+                    )
+    columns = [
+        "market",
+        "label",
+        "posted",
+        "path",
+        "depth",
+        "share_ratio",
+        "supplied_usd",
+        "collateral_usd",
+        "borrowed_usd",
+    ]
+    frame = pd.DataFrame(rows, columns=[*columns, "evidence", "status"])
+    return frame.sort_values(["collateral_usd", "market", "path"], ascending=[False, True, True], ignore_index=True)
+
+
+def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figures, Tables, Tables]:
+    tables = {}
+    for name, relation in (("supplied", "supplies"), ("borrowed", "borrows")):
+        rows = graph.relations[relation][graph.relations[relation]["source"] == key]
+        rows = _named(graph, rows, "target", "market").assign(symbol=[graph.label(asset) for asset in rows["asset"]])
+        rows = rows.assign(share_ratio=share_of(rows["amount_usd"]))
+        columns = [
+            "market",
+            "label",
+            "asset",
+            "symbol",
+            "amount_raw",
+            "amount_usd",
+            "share_ratio",
+            "collateral_enabled",
+        ]
+        kept = [column for column in columns if column in rows]
+        tables[name] = _sorted(rows, "amount_usd", "asset")[[*kept, "evidence", "status"]]
+    held = _named(graph, graph.relations["holds"][graph.relations["holds"]["source"] == key], "target", "asset")
+    held = _sorted(held, "amount_usd", "asset")[["asset", "label", "amount_raw", "amount_usd", "evidence", "status"]]
+    inbound = {"borrowed": tables["borrowed"]}
+    supplied, borrowed = _sum(tables["supplied"]["amount_usd"]), _sum(tables["borrowed"]["amount_usd"])
+    figures: Figures = {"supplied_usd": supplied, "borrowed_usd": borrowed, "held_usd": _sum(held["amount_usd"])}
+    if kind == "vault":
+        share = graph.nodes["vault"].set_index("node").at[key, "asset"]
+        inbound["holders"] = _holders(graph, [str(share)], top)
+    return figures, {"supplied": tables["supplied"], "held": held}, inbound
+
+
+def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures, Tables, Tables]:
+    rows = graph.relations["trades_in"][graph.relations["trades_in"]["target"].isin(pools)]
+    rows = _named(graph, rows, "target", "pool").assign(
+        asset=rows["source"], symbol=[graph.label(key) for key in rows["source"]]
+    )
+    rows = rows.assign(share_ratio=share_of(rows["reserve_usd"]))
+    columns = ["pool", "label", "asset", "symbol", "reserve_raw", "reserve_usd", "share_ratio", "evidence", "status"]
+    shares = graph.snapshot["pools"].set_index("pool")["lp_asset"].reindex(pools).dropna().tolist()
+    figures: Figures = {"value_usd": _sum(rows["reserve_usd"])}
+    return (
+        figures,
+        {"reserves": _sorted(rows, "reserve_usd", "asset")[columns]},
+        {"holders": _holders(graph, shares, top)},
+    )
+
+
+def _holders(graph: ProtocolGraph, assets: list[str], top: int) -> pd.DataFrame:
+    """The largest holders of some assets by amount; share is of what the table of balances holds."""
+    rows = graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)]
+    rows = _named(graph, rows, "source", "holder").assign(asset=rows["target"])
+    everything = {asset: sum(part["amount_raw"].tolist()) for asset, part in rows.groupby("asset")}
+    share = [
+        amount / everything[asset] if everything[asset] else None
+        for amount, asset in zip(rows["amount_raw"], rows["asset"], strict=True)
+    ]
+    rows = _sorted(rows.assign(share_ratio=pd.Series(share, index=rows.index, dtype=float)), "share_ratio", "holder")
+    return rows.head(top)[["holder", "label", "asset", "amount_raw", "amount_usd", "share_ratio", "evidence", "status"]]
+
+
+def _named(graph: ProtocolGraph, rows: pd.DataFrame, end: str, name: str) -> pd.DataFrame:
+    """The rows with one end called `name` and its label beside it."""
+    return rows.assign(**{name: rows[end], "label": [graph.label(key) for key in rows[end]]})
+
+
+def _sorted(rows: pd.DataFrame, column: str, tie: str) -> pd.DataFrame:
+    return rows.sort_values([column, tie], ascending=[False, True], ignore_index=True)
+
+
+def _sum(values: "pd.Series[float]") -> float:
+    return float(values.astype(float).sum())

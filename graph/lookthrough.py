@@ -1,0 +1,195 @@
+"""What an asset is finally made of: from a claim to what stands behind it, step by step, to assets behind which nothing is known.
+
+A step says how many units of the backing one unit of the claim stands for, and what share of the claim's backing it is. A claim that
+leads back to itself is found and named, not followed again: its value is a fixed point that is not solved here, so it stands in the
+answer as a root of its own, marked `recursive`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chain.units import whole_tokens
+from graph.protocol_graph import ProtocolGraph
+
+SMALLEST_SHARE = 1e-4  # branches below one basis point of the asset are not followed further
+ROOT_COLUMNS = ["root", "label", "rate", "share", "path", "ends", "evidence"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One claim -> backing step: `rate` whole backing per whole claim, `share` of the claim's backing; None where not known."""
+
+    backing: str
+    rate: float | None
+    share: float | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way down: the assets passed, the product of rates and of shares, why it ends, and where each step was read."""
+
+    assets: tuple[str, ...]
+    rate: float | None
+    share: float | None
+    ends: str
+    evidence: tuple[str, ...]
+
+
+def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
+    """Claim -> its steps, by backing key. Backings by several holders are one step.
+
+    The rate is, in this order: the stated one times the share; the share of the claim's price over the backing's price; the backing
+    held over the claim's supply. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
+    forms and receipts (`wraps`) of the same claim.
+    """
+    assets = graph.nodes["asset"].set_index("node")
+    price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
+    supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].to_dict()
+    found = {
+        row.source: [Step(row.target, row.rate, 1.0, row.evidence)]
+        for row in graph.relations["wraps"].itertuples(index=False)
+    }
+    for claim, rows in graph.relations["backs"].groupby("target", sort=True):
+        backings: dict[str, tuple[int, float | None, list[str]]] = {}
+        for row in rows.itertuples(index=False):
+            amount, rate, evidence = backings.get(row.source, (0, None, []))
+            stated = rate if rate is not None or pd.isna(row.rate) else row.rate
+            backings[row.source] = (amount + row.amount_raw, stated, [*evidence, row.evidence])
+        worth = {key: whole_tokens(amount, decimals[key]) * price[key] for key, (amount, _, _) in backings.items()}
+        everything = sum(worth.values())
+        found[claim] = []
+        for key, (amount, stated, evidence) in sorted(backings.items()):
+            share = 1.0 if len(backings) == 1 else worth[key] / everything if everything > 0 else None
+            rate = None
+            if stated is not None and share is not None:
+                rate = stated * share
+            elif share is not None and price[claim] > 0 and price[key] > 0:
+                rate = share * price[claim] / price[key]
+            elif supply.get(claim):
+                rate = whole_tokens(amount, decimals[key]) / whole_tokens(supply[claim], decimals[claim])
+            found[claim].append(Step(key, rate, share, "; ".join(dict.fromkeys(evidence))))
+    return found
+
+
+def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """What one unit of an asset is finally made of, one row a path, largest share first.
+
+    Returns
+    -------
+    root (asset key), label, rate (whole roots per whole asset, missing where unknown), share (of the asset's backing, missing where a
+    price is), path (labels), ends, evidence. `ends` is "root" (nothing is known to stand behind it), "recursive" (the path came back
+    to this asset: its worth is a fixed point, not valued here), or "small" (under one basis point, not followed).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such asset.
+    """
+    graph.node_kind(asset)
+    evidence = graph.nodes["asset"].set_index("node")["evidence"]
+    rows = [
+        (
+            path.assets[-1],
+            graph.label(path.assets[-1]),
+            path.rate,
+            path.share,
+            " → ".join(graph.label(key) for key in path.assets),
+            path.ends,
+            "; ".join(dict.fromkeys(path.evidence)) or evidence[asset],
+        )
+        for path in paths(steps(graph), asset)
+    ]
+    frame = pd.DataFrame(rows, columns=ROOT_COLUMNS).astype({"rate": float, "share": float})
+    return frame.sort_values(["share", "path"], ascending=[False, True], ignore_index=True)
+
+
+def paths(known: Mapping[str, list[Step]], asset: str, until: str | None = None) -> Iterator[Path]:
+    """Every way down from an asset; a path stops at `until` as if nothing stood behind it. Never endless: no asset is passed twice."""
+    stack = [Path((asset,), 1.0, 1.0, "root", ())]
+    while stack:
+        path = stack.pop()
+        last = path.assets[-1]
+        behind = known.get(last, []) if last != until else []
+        if last in path.assets[:-1]:
+            yield Path(path.assets, path.rate, path.share, "recursive", path.evidence)
+        elif not behind:
+            yield path
+        elif path.share is not None and path.share < SMALLEST_SHARE:
+            yield Path(path.assets, path.rate, path.share, "small", path.evidence)
+        else:
+            for step in reversed(behind):
+                stack.append(
+                    Path(
+                        (*path.assets, step.backing),
+                        None if path.rate is None or step.rate is None else path.rate * step.rate,
+                        None if path.share is None or step.share is None else path.share * step.share,
+                        "root",
+                        (*path.evidence, step.evidence),
+                    )
+                )
+
+
+def rates_through(graph: ProtocolGraph) -> dict[str, dict[str, float]]:
+    """Asset -> {asset on the way down: whole units of it in one whole unit}, itself included, for every asset of the graph.
+
+    What a price shock needs: a fall of any asset on the way reaches all claims above it. Stops at stablecoins (their price follows a
+    promise, not what backs it today), at recursive claims and at steps whose rate is not known; `roots` looks through the first two.
+    """
+    kinds = dict(zip(graph.nodes["asset"]["node"].tolist(), graph.nodes["asset"]["kind"].tolist(), strict=True))
+    known = steps(graph)
+    stops = recursive(known) | {asset for asset, kind in kinds.items() if kind == "stablecoin"}
+    rated = {
+        claim: [(step.backing, step.rate) for step in below if step.rate is not None]
+        for claim, below in known.items()
+        if claim not in stops and all(step.rate is not None for step in below)
+    }
+    through: dict[str, dict[str, float]] = {}
+    for asset in kinds:
+        stack = [asset]
+        while stack:
+            last = stack[-1]
+            missing = [backing for backing, _ in rated.get(last, []) if backing not in through]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            found = {last: 1.0}
+            for backing, rate in rated.get(last, []):
+                for below, units in through[backing].items():
+                    found[below] = found.get(below, 0.0) + rate * units
+            through[last] = found
+    return {asset: through[asset] for asset in kinds}
+
+
+def rates_to_roots(graph: ProtocolGraph) -> dict[str, dict[str, float]]:
+    """Asset -> {root: whole units of the root in one whole unit}: `rates_through` with only what nothing further stands behind.
+
+    A root is its own: {root: 1.0}. 1 lstETH = 1.17 WETH = 1.17 ether gives lstETH -> {ether: 1.17}, WETH -> {ether: 1.0}.
+    """
+    through = rates_through(graph)
+    final = {asset for asset, below in through.items() if set(below) == {asset}}
+    return {asset: {key: units for key, units in below.items() if key in final} for asset, below in through.items()}
+
+
+def recursive(known: Mapping[str, Collection[Step]]) -> set[str]:
+    """Assets that stand behind themselves, directly or through others."""
+    below = {claim: {step.backing for step in behind} for claim, behind in known.items()}
+    while True:  # peel what leads nowhere: an asset all of whose backings are gone is in no cycle
+        done = {claim for claim, behind in below.items() if not behind & below.keys()}
+        if not done:
+            break
+        below = {claim: behind for claim, behind in below.items() if claim not in done}
+    return {claim for claim in below if claim in _reached(below, claim)}
+
+
+def _reached(below: Mapping[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    stack = [start]
+    while stack:
+        for backing in below.get(stack.pop(), set()) - seen:
+            seen.add(backing)
+            stack.append(backing)
+    return seen

@@ -1,0 +1,241 @@
+"""The exposure of one market or several together: what is posted and what it is made of, who supplies, who owes, which feeds decide.
+
+Shares are of the priced amounts in the same table. Supplied and borrowed are the protocols' own totals; collateral is the sum of the
+positions that count in a health factor.
+"""
+
+import pandas as pd
+
+from graph.lookthrough import paths, steps
+from graph.measures import concentration
+from graph.protocol_graph import ProtocolGraph
+from graph.relations import joined, weakest
+
+
+def share_of(amounts: "pd.Series[float]") -> "pd.Series[float]":
+    """Each amount over the sum; missing where the amount is, or the sum is zero."""
+    total = amounts.astype(float).sum()
+    return amounts.astype(float) / (total if total > 0 else float("nan"))
+
+
+def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[str, pd.DataFrame]:
+    """All tables of a market exposure.
+
+    Returns
+    -------
+    collateral : market, asset, symbol, collateral_usd, share_ratio, root (largest), root_label, root_ratio (its share), feeds (their
+        labels, in the order in which they are asked), liquidation_threshold, evidence, status.
+    roots : root, label, ends (root, recursive or small), collateral_usd, share_ratio, posted (symbols), evidence.
+    feeds : see `collateral_feeds`.
+    borrowed : market, asset, symbol, borrowed_usd, share_ratio, evidence, status.
+    suppliers, borrowers : holder, kind, label, amount_usd, share_ratio (of all holders), assets (symbols), evidence, status.
+    reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
+    concentration : of, count, hhi, effective_number, top10_ratio, evidence.
+    """
+    listed = graph.relations["lists"]
+    listed = listed[listed["source"].isin(markets)].rename(columns={"source": "market", "target": "asset"})
+    listed = listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
+    collateral = _collateral(graph, listed)
+    supplied, suppliers = _holders(graph, "supplies", markets, top)
+    owed, borrowers = _holders(graph, "borrows", markets, top)
+    borrowed = listed[listed["borrowed_usd"] != 0]
+    borrowed = borrowed.assign(share_ratio=share_of(borrowed["borrowed_usd"]))
+    return {
+        "collateral": collateral,
+        "roots": _collateral_roots(graph, collateral),
+        "feeds": collateral_feeds(graph, markets),
+        "borrowed": _largest(
+            borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]], "borrowed_usd"
+        ),
+        "suppliers": suppliers,
+        "borrowers": borrowers,
+        "reserves": _reserves(graph, listed),
+        "concentration": _concentrations(
+            ("suppliers", supplied, "relation supplies"),
+            ("borrowers", owed, "relation borrows"),
+            ("collateral by asset", collateral.groupby("asset")["collateral_usd"].sum(), "relation lists"),
+        ),
+    }
+
+
+def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | int | None]:
+    """Totals in USD, utilisation, number of holders, and which part of what is supplied the known suppliers have."""
+    listed = graph.relations["lists"]
+    listed = listed[listed["source"].isin(markets)]
+    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
+    supplies = graph.relations["supplies"][graph.relations["supplies"]["target"].isin(markets)]
+    borrows = graph.relations["borrows"][graph.relations["borrows"]["target"].isin(markets)]
+    seen = float(supplies["amount_usd"].sum())
+    lending = listed[_is_lent(graph, listed["source"], listed["target"])]
+    owed = float(lending["borrowed_usd"].sum())
+    lent = owed + float(lending["cash_usd"].sum())
+    return {
+        **sums,
+        "utilisation_ratio": owed / lent if lent > 0 else None,
+        "suppliers": int(supplies["source"].nunique()),
+        "borrowers": int(borrows["source"].nunique()),
+        "seen_ratio": seen / sums["supplied_usd"] if sums["supplied_usd"] > 0 else None,
+    }
+
+
+def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
+    """Each contract on the way to a price, and the collateral that it decides about in these markets; the largest first.
+
+    Shares overlap: an adapter and the feed it reads both decide about the same collateral, so the column does not add up to 1.
+
+    Returns
+    -------
+    feed, label, kind (of the step), state, heartbeat_seconds, deviation_bps, assets (symbols), asset_count (above 1: shared),
+    collateral_usd, share_ratio (of all collateral of these markets), evidence.
+    """
+    priced, listed = graph.relations["prices"], graph.relations["lists"]
+    listed = listed[listed["source"].isin(markets)]
+    rows = priced[priced["market"].isin(markets)].merge(
+        listed[["source", "target", "collateral_usd"]].rename(columns={"source": "market", "target": "asset"}),
+        left_on=["market", "target"],
+        right_on=["market", "asset"],
+    )
+    rows = rows.drop_duplicates(["source", "market", "target"])
+    described = graph.snapshot["feeds"].assign(order=graph.snapshot["feeds"]["kind"] != "feed")
+    described = described.sort_values(["order", "step", "source"]).drop_duplicates("address").set_index("address")
+    everything = float(listed["collateral_usd"].sum())
+    found = []
+    for feed, part in rows.groupby("source"):
+        symbols = dict.fromkeys(
+            graph.label(asset) for asset in part.sort_values("collateral_usd", ascending=False)["target"]
+        )
+        usd = float(part["collateral_usd"].sum())
+        known = described.loc[feed] if feed in described.index else None
+        found.append(
+            {
+                "feed": feed,
+                "label": graph.label(str(feed)),
+                **{
+                    name: None if known is None else known[name]
+                    for name in ("kind", "state", "heartbeat_seconds", "deviation_bps")
+                },
+                "assets": ", ".join(symbols),
+                "asset_count": part["target"].nunique(),
+                "collateral_usd": usd,
+                "share_ratio": usd / everything if everything > 0 else None,
+                "evidence": "; ".join(dict.fromkeys(part["evidence"])),
+            }
+        )
+    columns = ["feed", "label", "kind", "state", "heartbeat_seconds", "deviation_bps", "assets", "asset_count"]
+    frame = pd.DataFrame(found, columns=[*columns, "collateral_usd", "share_ratio", "evidence"])
+    return frame.sort_values(["collateral_usd", "feed"], ascending=[False, True], ignore_index=True)
+
+
+def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
+    known = steps(graph)
+    posted = listed[listed["collateral_usd"] != 0]
+    posted = posted.assign(share_ratio=share_of(posted["collateral_usd"]))
+    asked = graph.relations["prices"].sort_values(["step", "source"])
+    rows = []
+    for row in posted.itertuples(index=False):
+        ends: dict[str, float] = {}
+        for path in paths(known, row.asset):
+            ends[path.assets[-1]] = ends.get(path.assets[-1], 0.0) + (path.share or 0.0)
+        root = max(sorted(ends), key=lambda key: ends[key])
+        feeds = asked[(asked["market"] == row.market) & (asked["target"] == row.asset)]["source"]
+        names = " → ".join(dict.fromkeys(graph.label(feed) for feed in feeds))
+        rows.append((root, graph.label(root), ends[root], names))
+    for place, name in enumerate(("root", "root_label", "root_ratio", "feeds")):
+        posted[name] = [row[place] for row in rows]
+    columns = [
+        "market",
+        "asset",
+        "symbol",
+        "collateral_usd",
+        "share_ratio",
+        "root",
+        "root_label",
+        "root_ratio",
+        "feeds",
+    ]
+    return _largest(posted[[*columns, "liquidation_threshold", "evidence", "status"]], "collateral_usd")
+
+
+def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.DataFrame:
+    """What the collateral is finally made of. Where a share is not known (no price), the asset stands for itself."""
+    known = steps(graph)
+    rows = []
+    for row in collateral.itertuples(index=False):
+        below = list(paths(known, row.asset))
+        if any(path.share is None for path in below):
+            below = list(paths({}, row.asset))
+        for path in below:
+            usd = row.collateral_usd * (path.share or 0.0)
+            rows.append((path.assets[-1], path.ends, usd, row.symbol, (row.evidence, *path.evidence)))
+    frame = pd.DataFrame(rows, columns=["root", "ends", "collateral_usd", "posted", "evidence"])
+    found = [
+        {
+            "root": root,
+            "label": graph.label(str(root)),
+            "ends": ends,
+            "collateral_usd": float(part["collateral_usd"].sum()),
+            "posted": ", ".join(dict.fromkeys(part["posted"])),
+            "evidence": "; ".join(dict.fromkeys(text for texts in part["evidence"] for text in texts)),
+        }
+        for (root, ends), part in frame.groupby(["root", "ends"])
+    ]
+    table = pd.DataFrame(found, columns=["root", "label", "ends", "collateral_usd", "posted", "evidence"])
+    table.insert(4, "share_ratio", share_of(table["collateral_usd"]))
+    return table.sort_values(["collateral_usd", "root"], ascending=[False, True], ignore_index=True)
+
+
+def _holders(
+    graph: ProtocolGraph, relation: str, markets: list[str], top: int
+) -> tuple["pd.Series[float]", pd.DataFrame]:
+    """Every holder's amount to these markets, all assets together, largest first; and a table of the largest."""
+    rows = graph.relations[relation]
+    rows = rows[rows["target"].isin(markets)]
+    amounts = rows.groupby("source")["amount_usd"].sum().rename_axis("holder").reset_index(name="amount_usd")
+    amounts = amounts.sort_values(["amount_usd", "holder"], ascending=[False, True], ignore_index=True)
+    largest = amounts.assign(share_ratio=share_of(amounts["amount_usd"])).head(top)
+    rows = rows[rows["source"].isin(largest["holder"])].sort_values(["amount_usd", "asset"], ascending=[False, True])
+    of = dict(iter(rows.groupby("source", sort=False)))
+    holders = largest["holder"].tolist()
+    largest = largest.assign(
+        kind=[graph.node_kind(holder) for holder in holders],
+        label=[graph.label(holder) for holder in holders],
+        assets=[", ".join(dict.fromkeys(map(graph.label, of[holder]["asset"]))) for holder in holders],
+        evidence=[joined(of[holder]["evidence"]) for holder in holders],
+        status=[weakest(of[holder]["status"]) for holder in holders],
+    )
+    columns = ["holder", "kind", "label", "amount_usd", "share_ratio", "assets", "evidence", "status"]
+    return amounts["amount_usd"], largest[columns]
+
+
+def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
+    """Utilisation is borrowed / (cash + borrowed), as Aave V3's DefaultReserveInterestRateStrategyV2.calculateInterestRates has it.
+
+    Compound V2 takes the protocol's reserves off the denominator (BaseJumpRateModelV2.utilizationRate); that is not done here.
+    Missing where nobody lends (debt that is minted, or a file that states positions only).
+    """
+    lent = (listed["cash_usd"] + listed["borrowed_usd"]).astype(float)
+    lent = lent.where((lent > 0) & _is_lent(graph, listed["market"], listed["asset"]))
+    rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent)
+    columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
+    return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
+
+
+def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":
+    """Whether each reserve has supply that is lent out, by row."""
+    reserves = graph.snapshot["reserves"]
+    lent = {(row.market, row.asset) for row in reserves.itertuples(index=False) if row.supplied_stored_raw > 0}
+    return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
+
+
+def _concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
+    rows = []
+    for of, amounts, evidence in subjects:
+        found = concentration(amounts.tolist())
+        rows.append(
+            (of, found.count, found.hhi, found.effective_number, found.top10_share, f"computed from {evidence}")
+        )
+    return pd.DataFrame(rows, columns=["of", "count", "hhi", "effective_number", "top10_ratio", "evidence"])
+
+
+def _largest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    return rows.sort_values([column, "market", "asset"], ascending=[False, True, True], ignore_index=True)

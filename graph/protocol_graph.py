@@ -1,0 +1,198 @@
+"""ProtocolGraph: who depends on whom. Typed tables of nodes and relations; every row says where it was read."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+
+from chain.errors import InputError, UnknownNameError, unknown_name
+from chain.snapshot import Snapshot
+from graph.identity import short
+from graph.schema import relation_schemas
+from graph.validation import structure, totals
+
+Direction = Literal["out", "in", "both"]
+NEIGHBOUR_COLUMNS = [
+    "relation",
+    "direction",
+    "neighbour",
+    "neighbour_kind",
+    "detail",
+    "amount_usd",
+    "evidence",
+    "status",
+]
+_PREFIX = 6  # characters of an address prefix that are enough to look for: 0x and four digits
+
+
+@dataclass(frozen=True)
+class ProtocolGraph:
+    """Tables of nodes and relations over one snapshot. The tables are the truth; networks of other libraries are views of them.
+
+    Attributes
+    ----------
+    snapshot : what the graph was built from.
+    nodes : node kind -> table, columns as in `graph/schema/nodes`.
+    relations : relation kind -> table, columns as in `graph/schema/relations`.
+    gaps : what the snapshot holds and the graph cannot show or value, in sentences.
+    is_part : a subgraph; its sums are not those of the tables.
+    """
+
+    snapshot: Snapshot
+    nodes: Mapping[str, pd.DataFrame]
+    relations: Mapping[str, pd.DataFrame]
+    gaps: tuple[str, ...] = ()
+    is_part: bool = False
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """Node key -> node kind."""
+        return {key: kind for kind, table in self.nodes.items() for key in table["node"].tolist()}
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Node key -> name for people."""
+        return {
+            key: label
+            for table in self.nodes.values()
+            for key, label in zip(table["node"].tolist(), table["label"].tolist(), strict=True)
+        }
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        """Every name that a node answers to -> nodes: key, label, short and full address, and a market's instance."""
+        names: dict[str, set[str]] = {}
+        for key, label in self.labels.items():
+            for name in {key, label, short(key), key[key.rfind("0x") :] if "0x" in key else key}:
+                names.setdefault(name, set()).add(key)
+        for row in self.snapshot["markets"].itertuples(index=False):
+            if row.market in self.kinds:
+                names.setdefault(row.instance, set()).add(row.market)
+        return names
+
+    def node_kind(self, key: str) -> str:
+        """The kind of a node by its exact key; UnknownNameError if there is no such node."""
+        if key not in self.kinds:
+            raise self._unknown(key, None)
+        return self.kinds[key]
+
+    def label(self, key: str) -> str:
+        """The name of a node for people; the short form of a key that is no node."""
+        return self.labels.get(key) or short(key)
+
+    def find(self, name: str, kind: str | None = None) -> str:
+        """The node that a person means.
+
+        Parameters
+        ----------
+        name : exact key, symbol, label, protocol slug, market instance, address, or the beginning of an address (0x and four digits).
+        kind : only nodes of this kind.
+
+        Returns
+        -------
+        The node's key. An exact key wins, then a name as written, then in any case, then the beginning of an address. A token that
+        is also a vault or part of a feed is one contract with several parts: its name and address mean the asset.
+
+        Raises
+        ------
+        InputError
+            If several nodes answer to the name; it lists them.
+        UnknownNameError
+            If none does; it says what is near.
+        """
+        name = name.strip()
+        if self.kinds.get(name) is not None and kind in (None, self.kinds[name]):
+            return name
+        lower = name.lower()
+        is_prefix = len(lower) >= _PREFIX and lower.startswith("0x")
+        as_written = self._names.get(name, set())
+        in_any_case = {key for known, keys in self._names.items() if known.lower() == lower for key in keys}
+        begins = {
+            key for known, keys in self._names.items() if is_prefix and known.lower().startswith(lower) for key in keys
+        }
+        for keys in (as_written, in_any_case, begins):
+            found = [key for key in keys if kind in (None, self.kinds[key])]
+            tokens = [key for key in found if self.kinds[key] == "asset"]
+            if len(found) == 1:
+                return found[0]
+            if len(tokens) == 1 and len({_place(key) for key in found}) == 1:
+                return tokens[0]
+            if found:
+                raise self._ambiguous(name, found)
+        raise self._unknown(name, kind)
+
+    def neighbours(self, key: str, relation: str | None = None, direction: Direction = "both") -> pd.DataFrame:
+        """What a node is joined to, largest amount first.
+
+        Parameters
+        ----------
+        key : a node's key.
+        relation : only this relation kind.
+        direction : "out" for relations that start at the node, "in" for those that lead to it.
+
+        Returns
+        -------
+        One row a relation: relation, direction, neighbour, neighbour_kind, detail (what tells relations between the same two nodes
+        apart: asset, holder, market and step, power), amount_usd, evidence, status.
+        """
+        self.node_kind(key)
+        schemas = relation_schemas()
+        if relation is not None and relation not in schemas:
+            raise unknown_name("relation", relation, schemas)
+        parts = []
+        for name in [relation] if relation else schemas:
+            table, schema = self.relations[name], schemas[name]
+            for way, end, other in (("out", "source", "target"), ("in", "target", "source")):
+                rows = table[table[end] == key] if direction in (way, "both") else table[:0]
+                if len(rows):
+                    detail = [" ".join(map(str, values)) for values in rows[schema.labels].itertuples(index=False)]
+                    amount = rows[schema.value_column] if schema.value_column else float("nan")
+                    rows = rows.assign(
+                        relation=name, direction=way, neighbour=rows[other], detail=detail, amount_usd=amount
+                    )
+                    rows = rows.assign(neighbour_kind=rows["neighbour"].map(self.kinds))
+                    parts.append(rows[NEIGHBOUR_COLUMNS])
+        if not parts:
+            return pd.DataFrame(columns=NEIGHBOUR_COLUMNS)
+        found = pd.concat(parts, ignore_index=True)
+        order = ["amount_usd", "relation", "neighbour", "detail"]
+        return found.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
+
+    def subgraph(self, keys: Collection[str]) -> "ProtocolGraph":
+        """These nodes and the relations between them; UnknownNameError for a key that is no node."""
+        kept = set(keys)
+        for key in kept:
+            self.node_kind(key)
+        nodes = {kind: _rows(table, table["node"].isin(kept)) for kind, table in self.nodes.items()}
+        relations = {
+            kind: _rows(table, table["source"].isin(kept) & table["target"].isin(kept))
+            for kind, table in self.relations.items()
+        }
+        return replace(self, nodes=nodes, relations=relations, is_part=True)
+
+    def validate(self) -> list[str]:
+        """Problems, one sentence each; empty for a sound graph. A subgraph's sums are not compared with the tables."""
+        return structure(self) or ([] if self.is_part else totals(self))
+
+    def _ambiguous(self, name: str, keys: Iterable[str]) -> InputError:
+        shown = sorted(f"{key} ({self.kinds[key]} {self.label(key)})" for key in keys)
+        more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+        return InputError(f"{name!r} can mean {len(shown)} things: {', '.join(shown[:8])}{more}; write the whole key.")
+
+    def _unknown(self, name: str, kind: str | None) -> UnknownNameError:
+        kinds = [kind] if kind else [other for other in self.nodes if other not in ("account", "feed")]
+        known = {label for other in kinds if other in self.nodes for label in self.nodes[other]["label"].tolist()}
+        known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
+        return unknown_name(kind or "market, protocol, asset or account", name, known)
+
+
+def _place(key: str) -> tuple[str, str]:
+    """Chain and address in a key, whatever its form; the key itself where it has none."""
+    start = key.rfind("0x")
+    return (":".join(key.replace("/", ":").split(":")[:2]), key[start : start + 42]) if start >= 0 else ("", key)
+
+
+def _rows(table: pd.DataFrame, keep: "pd.Series[bool]") -> pd.DataFrame:
+    return table[keep].reset_index(drop=True)

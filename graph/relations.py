@@ -1,0 +1,282 @@
+"""The relations of the graph, one function each: from tables of the snapshot to rows of the relation.
+
+Every row keeps the evidence and status of the table row that it comes from; where several rows become one, the evidence is joined and
+the status is the weakest. Amounts stay exact integers; USD values are worked out from the summed integers.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from chain.snapshot import Snapshot
+from chain.units import RAY, WAD, native_id
+from graph.identity import Identities
+from graph.valuation import Prices
+
+_WEAKEST_LAST = {"verified": 0, "derived": 1, "unverified": 2, "file": 3}
+_FASTEST_FIRST = {"instant": 0, "psm": 1, "queue": 2, "none": 3}
+
+
+def joined(values: "pd.Series[Any]") -> str:
+    """Distinct texts in order, joined."""
+    return "; ".join(dict.fromkeys(values.tolist()))
+
+
+def weakest(values: "pd.Series[Any]") -> str:
+    """The weakest of several statuses: verified, derived, unverified, file."""
+    return str(max(values.tolist(), key=lambda status: _WEAKEST_LAST.get(status, 9)))
+
+
+def merged(frame: pd.DataFrame, keys: list[str], **how: Any) -> pd.DataFrame:
+    """Rows of equal `keys` made one: evidence joined, weakest status, other columns as `how` says. Single rows pass untouched."""
+    twice = frame.duplicated(keys, keep=False)
+    if not twice.any():
+        return frame
+    how = {"evidence": joined, "status": weakest, **how}
+    rest = frame[twice].groupby(keys, sort=False, as_index=False).agg(how)
+    return pd.concat([frame[~twice], rest], ignore_index=True)
+
+
+def total(values: "pd.Series[Any]") -> Any:
+    """Exact sum of Python integers, empty ones left out; None when all are empty."""
+    known = [value for value in values.tolist() if not pd.isna(value)]
+    return sum(known) if known else None
+
+
+def wraps(snapshot: Snapshot) -> pd.DataFrame:
+    """Wrapped coins to their native coin, receipts to what was supplied.
+
+    The rate of a receipt is supplied total over token supply, so a rebasing receipt (Aave's aToken) has 1 and a share (Compound's
+    cToken) its exchange rate; 1 where the token's supply was not read. A difference of one smallest unit is rounding.
+    """
+    assets = snapshot["assets"].set_index("asset")
+    native = {row.chain: key for key, row in assets.iterrows() if row["kind"] == "native"}
+    rows = []
+    for key, row in assets[assets["kind"] == "wrapped_native"].iterrows():
+        coin = native.get(row["chain"]) or native_id(str(row["chain"]))
+        rows.append((key, coin, None, 1.0, row["evidence"], row["status"]))
+    for row in snapshot["reserves"].itertuples(index=False):
+        if not isinstance(row.receipt_asset, str):
+            continue
+        rate, supply = 1.0, assets["total_supply_raw"].get(row.receipt_asset)
+        supplied = row.supplied_stored_raw * row.supply_index_raw // row.supply_index_unit_raw
+        if supply and abs(supplied - supply) > 1:
+            scale = 10 ** (int(assets.at[row.receipt_asset, "decimals"]) - int(assets.at[row.asset, "decimals"]))
+            rate = supplied / supply * scale
+        rows.append((row.receipt_asset, row.asset, row.market, rate, row.evidence, row.status))
+    columns = ["source", "target", "market", "rate", "evidence", "status"]
+    return pd.DataFrame(rows, columns=columns).drop_duplicates(["source", "target"])
+
+
+def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
+    """What each market accepts. Supplied is the protocol's own total, collateral that is not lent out included."""
+    reserves, positions = snapshot["reserves"], snapshot["positions"]
+    enabled = positions[(positions["side"] != "debt") & positions["collateral_enabled"].astype(bool)]
+    collateral = enabled.groupby(["market", "asset"])["amount_raw"].agg(total).to_dict() if len(enabled) else {}
+    frame = pd.DataFrame({"source": reserves["market"], "target": reserves["asset"]}, dtype=object)
+    amounts = {
+        "collateral_usd": [collateral.get(key, 0) for key in zip(frame["source"], frame["target"], strict=True)],
+        "supplied_usd": [supplied_raw(row) for row in reserves.itertuples()],
+        "borrowed_usd": [borrowed_raw(row) for row in reserves.itertuples()],
+        "cash_usd": reserves["cash_raw"].tolist(),
+    }
+    for name, raw in amounts.items():
+        held = frame.assign(raw=pd.Series(raw, index=frame.index, dtype=object))
+        frame[name] = prices.values(held, "raw", "target", "source")
+    frame["liquidation_threshold"] = [_threshold(row) for row in reserves.itertuples()]
+    return frame.assign(evidence=reserves["evidence"], status=reserves["status"])
+
+
+def supplied_raw(reserve: Any) -> int:
+    """What all holders have in a reserve, in smallest units, rounded down: lent to the market, and posted without being lent."""
+    lent: int = reserve.supplied_stored_raw * reserve.supply_index_raw // reserve.supply_index_unit_raw
+    return lent + (0 if pd.isna(reserve.collateral_raw) else reserve.collateral_raw)
+
+
+def borrowed_raw(reserve: Any) -> int:
+    """What all holders owe in a reserve, in smallest units, rounded down."""
+    return int(reserve.borrowed_stored_raw * reserve.borrow_index_raw // reserve.borrow_index_unit_raw)
+
+
+def _threshold(reserve: Any) -> float | None:
+    if not pd.isna(reserve.liquidation_threshold_wad):
+        return float(reserve.liquidation_threshold_wad / WAD)
+    return float(RAY / reserve.liquidation_ratio_ray) if not pd.isna(reserve.liquidation_ratio_ray) else None
+
+
+def supplies(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
+    """Holders' claims on markets, all positions of a holder in one asset together; enabled when any of them is."""
+    return _claims(snapshot, identities, prices, debt=False)
+
+
+def borrows(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
+    """Holders' debts to markets, all positions of a holder in one asset together."""
+    return _claims(snapshot, identities, prices, debt=True).drop(columns="collateral_enabled")
+
+
+def _claims(snapshot: Snapshot, identities: Identities, prices: Prices, *, debt: bool) -> pd.DataFrame:
+    positions = snapshot["positions"]
+    rows = positions[(positions["side"] == "debt") == debt]
+    frame = pd.DataFrame(
+        {
+            "source": pd.Series(identities.nodes(rows["owner"]), index=rows.index, dtype=object),
+            "target": rows["market"],
+            "asset": rows["asset"],
+            "amount_raw": rows["amount_raw"],
+            "collateral_enabled": rows["collateral_enabled"].astype(object),
+            "evidence": rows["evidence"],
+            "status": rows["status"],
+        }
+    )
+    frame = merged(frame, ["source", "target", "asset"], amount_raw=total, collateral_enabled="any")
+    return frame.assign(amount_usd=prices.values(frame, "amount_raw", "asset", "target"))
+
+
+def backs(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
+    """What stands behind each claim: the backings table, and the reserves of a pool behind its liquidity share.
+
+    A pool's rows have no rate: one share is a part of all its reserves at once.
+    """
+    table = snapshot["backings"]
+    stated = pd.DataFrame(
+        {
+            "source": table["backing"],
+            "target": table["claim"],
+            "holder": table["holder"],
+            "amount_raw": table["amount_raw"],
+            "rate": [None if pd.isna(rate) else rate / WAD for rate in table["rate_wad"].tolist()],
+            "evidence": table["evidence"],
+            "status": table["status"],
+        }
+    ).astype(object)
+    shares = snapshot["pools"].set_index("pool")["lp_asset"].dropna()
+    shares = shares[~shares.isin(stated["target"])]
+    pooled = snapshot["pool_assets"][snapshot["pool_assets"]["pool"].isin(shares.index)]
+    derived = pd.DataFrame(
+        {
+            "source": pooled["asset"],
+            "target": pooled["pool"].map(shares),
+            "holder": pooled["pool"],
+            "amount_raw": pooled["reserve_raw"],
+            "evidence": pooled["evidence"],
+            "status": pooled["status"],
+        }
+    ).astype(object)
+    frame = pd.concat([part for part in (stated, derived) if len(part)] or [stated], ignore_index=True)
+    return frame.assign(amount_usd=prices.values(frame, "amount_raw", "source"))
+
+
+def redeems_for(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
+    """How claims turn into their backing; with several holders the fastest way, and the capacity of all holders together."""
+    table = snapshot["backings"]
+    order = table["redemption"].map(_FASTEST_FIRST)
+    table = table.assign(order=order).sort_values(["order", "claim", "backing", "holder"], ignore_index=True)
+    frame = pd.DataFrame(
+        {
+            "source": table["claim"],
+            "target": table["backing"],
+            "redemption": table["redemption"],
+            "delay_seconds": table["delay_seconds"],
+            "capacity_raw": table["capacity_raw"],
+            "rate": [None if pd.isna(rate) else rate / WAD for rate in table["rate_wad"].tolist()],
+            "evidence": table["evidence"],
+            "status": table["status"],
+        }
+    ).astype(object)
+    frame = merged(
+        frame, ["source", "target"], redemption="first", delay_seconds="first", capacity_raw=total, rate="first"
+    )
+    return frame.assign(capacity_usd=prices.values(frame, "capacity_raw", "target"))
+
+
+def holds(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
+    """Who has which asset; what a pool trades is left out (that is `trades_in`)."""
+    table = snapshot["balances"]
+    reserves = set(zip(snapshot["pool_assets"]["pool"], snapshot["pool_assets"]["asset"], strict=True))
+    kept = [pair not in reserves for pair in zip(table["holder"], table["asset"], strict=True)]
+    table = table[pd.Series(kept, index=table.index, dtype=bool)]
+    frame = table.assign(source=pd.Series(identities.nodes(table["holder"]), index=table.index, dtype=object))
+    frame = frame.rename(columns={"asset": "target"})[["source", "target", "amount_raw", "evidence", "status"]]
+    frame = merged(frame, ["source", "target"], amount_raw=total)
+    return frame.assign(amount_usd=prices.values(frame, "amount_raw", "target"))
+
+
+def feed_prices(snapshot: Snapshot, identities: Identities) -> pd.DataFrame:
+    """Every step of the price source that a market asks, to the asset it prices there (the relation `prices`)."""
+    asked = pd.concat(
+        [
+            snapshot["prices"][["market", "asset", "source"]],
+            snapshot["reserves"].rename(columns={"price_source": "source"})[["market", "asset", "source"]],
+        ]
+    )
+    asked = asked.dropna(subset="source").drop_duplicates()
+    steps = snapshot["feeds"][["source", "step", "address", "evidence", "status"]]
+    frame = asked.merge(steps, on="source").drop(columns="source")
+    frame["source"] = identities.nodes(frame["address"])
+    return frame.rename(columns={"asset": "target"}).drop_duplicates(["source", "target", "market", "step"])
+
+
+def trades_in(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
+    """Where each asset can be sold: the reserves that the pool's pricing rule uses."""
+    table = snapshot["pool_assets"]
+    frame = table.rename(columns={"asset": "source", "pool": "target"})
+    return frame.assign(reserve_usd=prices.values(frame, "reserve_raw", "source"))
+
+
+def allocates_to(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
+    """Where vaults lend, valued in the asset that the vault supplies there; else what backs its share; else what the market lends."""
+    table, vault = snapshot["queues"].dropna(subset="market"), {asset: key for key, asset in identities.share.items()}
+    positions, reserves = snapshot["positions"], snapshot["reserves"]
+    supplied = _only_asset(positions[positions["side"] == "supply"], ["owner", "market"], "asset")
+    backing = _only_asset(snapshot["backings"], ["claim"], "backing")
+    loan = _only_asset(reserves[reserves["borrowable"].astype(bool)], ["market"], "asset")
+    frame = pd.DataFrame(
+        {
+            "source": table["vault"].map(vault),
+            "target": table["market"],
+            "asset": [
+                supplied.get((vault.get(row.vault, ""), row.market))
+                or backing.get((row.vault,))
+                or loan.get((row.market,))
+                for row in table.itertuples()
+            ],
+            "allocated_raw": table["allocated_raw"],
+            "cap_raw": table["cap_raw"],
+            "evidence": table["evidence"],
+            "status": table["status"],
+        }
+    ).astype(object)
+    frame = merged(frame, ["source", "target"], asset="first", allocated_raw=_most, cap_raw=_most)
+    return frame.assign(
+        amount_usd=prices.values(frame, "allocated_raw", "asset", "target"),
+        cap_usd=prices.values(frame, "cap_raw", "asset", "target"),
+    )
+
+
+def bridges(snapshot: Snapshot, identities: Identities) -> pd.DataFrame:
+    """Assets that a bridge issues: locked is the sum of their backings, minted their supply."""
+    assets = snapshot["assets"]
+    table = assets[assets["issuer"].map(identities.kinds) == "bridge"] if len(assets) else assets
+    locked = snapshot["backings"].groupby("claim")["amount_raw"].agg(total).to_dict()
+    return pd.DataFrame(
+        {
+            "source": table["issuer"],
+            "target": table["asset"],
+            "locked_raw": [locked.get(asset) for asset in table["asset"]],
+            "minted_raw": table["total_supply_raw"],
+            "evidence": table["evidence"],
+            "status": table["status"],
+        }
+    ).astype(object)
+
+
+def _only_asset(table: pd.DataFrame, by: list[str], column: str) -> dict[tuple[str, ...], str]:
+    """Key -> the value of `column`, for keys where it is one and the same."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for row in table[[*by, column]].itertuples(index=False):
+        found.setdefault(tuple(row[:-1]), set()).add(row[-1])
+    return {key: values.pop() for key, values in found.items() if len(values) == 1}
+
+
+def _most(values: "pd.Series[Any]") -> Any:
+    return max((value for value in values.tolist() if not pd.isna(value)), default=None)

@@ -1,0 +1,177 @@
+"""Whether a graph is sound: its ends exist, nothing is negative, and its sums are those of the tables it was built from."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from chain.snapshot import Snapshot
+from graph.relations import borrowed_raw, supplied_raw
+from graph.schema import relation_schemas
+
+if TYPE_CHECKING:
+    from graph.protocol_graph import ProtocolGraph
+
+USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
+
+
+def structure(graph: "ProtocolGraph") -> list[str]:
+    """Problems that one can see without the tables: keys used twice, ends that dangle or are of the wrong kind, negative amounts."""
+    problems = []
+    where: dict[str, str] = {}
+    for kind, table in graph.nodes.items():
+        for key in table["node"]:
+            if key in where:
+                problems.append(f"{key} is both a {where[key]} and a {kind}.")
+            where[key] = kind
+        problems += _negative(f"node {kind}", table, table["node"])
+    for name, schema in relation_schemas().items():
+        table = graph.relations[name]
+        for end, allowed in (("source", schema.sources), ("target", schema.targets)):
+            kinds = table[end].map(where)
+            for key in table[end][kinds.isna()].unique():
+                problems.append(f"{name}: {end} {key} is no node of the graph.")
+            wrong = kinds.notna() & ~kinds.isin(allowed)
+            for key, kind in dict(zip(table[end][wrong], kinds[wrong], strict=True)).items():
+                problems.append(f"{name}: {end} {key} is a {kind}, allowed are {', '.join(allowed)}.")
+        problems += _negative(name, table, table["source"] + " -> " + table["target"])
+    return problems
+
+
+def _negative(name: str, table: pd.DataFrame, keys: "pd.Series[Any]") -> list[str]:
+    columns = [
+        column for column in table.columns if column.endswith(("_raw", "_usd")) or column in ("rate", "decimals")
+    ]
+    return [
+        f"{name}: {column} of {key} is negative ({value})."
+        for column in columns
+        for key, value in zip(keys.tolist(), table[column].tolist(), strict=True)
+        if not pd.isna(value) and value < 0
+    ]
+
+
+def totals(graph: "ProtocolGraph") -> list[str]:
+    """Problems with sums: the graph against the tables it stands on, and the positions against the protocols' own totals."""
+    snapshot = graph.snapshot
+    return [
+        *_against_tables(graph),
+        *_against_reserves(graph),
+        *_derived_sums(graph),
+        *[sentence for market, sentence in _short(snapshot) if not _admitted(snapshot, market)],
+    ]
+
+
+def coverage(snapshot: Snapshot) -> list[str]:
+    """What the positions lack against their market's totals, in sentences, where the snapshot itself says that they are not all there."""
+    return [sentence for market, sentence in _short(snapshot) if _admitted(snapshot, market)]
+
+
+def _admitted(snapshot: Snapshot, market: str) -> bool:
+    """Whether a gap that names the market and speaks of positions, or a failed check that names it, says that positions are missing."""
+    failures = (sentence for check in snapshot.checks for sentence in check.failures)
+    return any(market in gap and "position" in gap for gap in snapshot.gaps) or any(market in text for text in failures)
+
+
+def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int, int]]:
+    """(market, asset, is debt) -> exact sum and number of positions."""
+    positions = snapshot["positions"]
+    found: dict[tuple[str, str, bool], tuple[int, int]] = {}
+    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw"))
+    for market, asset, side, amount in zip(*columns, strict=True):
+        key = (market, asset, side == "debt")
+        amount_sum, count = found.get(key, (0, 0))
+        found[key] = (amount_sum + amount, count + 1)
+    return found
+
+
+def _expected(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
+    """(market, asset, is debt) -> what the market itself says."""
+    rows = list(snapshot["reserves"].itertuples(index=False))
+    return {(row.market, row.asset, False): supplied_raw(row) for row in rows} | {
+        (row.market, row.asset, True): borrowed_raw(row) for row in rows
+    }
+
+
+def _short(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """(market, sentence) for markets whose positions add up to less than their total by more than rounding explains.
+
+    Each amount is rounded to a smallest unit once (`positions.amount_raw`), and so is the total, so that n positions can differ
+    from the total by n + 1 smallest units.
+    """
+    sums = _position_sums(snapshot)
+    problems = []
+    for key, expected in _expected(snapshot).items():
+        found, count = sums.get(key, (0, 0))
+        if expected - found > count + 1:
+            what = "borrowed" if key[2] else "supplied"
+            sentence = f"positions hold {found} of the {expected} smallest units of {key[1]} that are {what}"
+            problems.append((key[0], f"{key[0]}: {sentence} ({found / expected:.1%})."))
+    return problems
+
+
+def _against_reserves(graph: "ProtocolGraph") -> list[str]:
+    """Positions in assets that their market does not list, or that add up to more than the market's total."""
+    expected = _expected(graph.snapshot)
+    problems = []
+    for key, (found, count) in _position_sums(graph.snapshot).items():
+        what = "borrowed" if key[2] else "supplied"
+        if key not in expected:
+            problems.append(f"{key[0]}: {key[1]} is {what} in positions and has no row in reserves.")
+        elif found - expected[key] > count + 1:
+            problems.append(
+                f"{key[0]}: positions hold {found} smallest units of {key[1]} {what}, more than the market's own total {expected[key]}."
+            )
+    return problems
+
+
+def _against_tables(graph: "ProtocolGraph") -> list[str]:
+    """Exact integer totals of each relation against its table."""
+    tables, relations = graph.snapshot, graph.relations
+    positions, balances, pooled = tables["positions"], tables["balances"], tables["pool_assets"]
+    own = set(zip(pooled["pool"], pooled["asset"], strict=True))
+    kept = [pair not in own for pair in zip(balances["holder"], balances["asset"], strict=True)]
+    held = pd.Series(kept, index=balances.index, dtype=bool)
+    debts = positions["side"] == "debt"
+    pairs = (
+        ("supplies", "amount_raw", positions[~debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
+        ("borrows", "amount_raw", positions[debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
+        ("holds", "amount_raw", balances[held], "amount_raw", ["asset"], ["target"]),
+        ("trades_in", "reserve_raw", pooled, "reserve_raw", ["pool", "asset"], ["target", "source"]),
+    )
+    problems = []
+    for name, column, table, raw, by, ends in pairs:
+        stated, found = _sum_by(table, by, raw), _sum_by(relations[name], ends, column)
+        for key in sorted(stated.keys() | found.keys()):
+            if stated.get(key, 0) != found.get(key, 0):
+                problems.append(
+                    f"{name}: {column} of {key} adds up to {found.get(key, 0)}, the table says {stated.get(key, 0)}."
+                )
+    return problems
+
+
+def _sum_by(table: pd.DataFrame, by: list[str], column: str) -> dict[Any, int]:
+    sums: dict[Any, int] = {}
+    for key, amount in zip(
+        zip(*(table[name].tolist() for name in by), strict=True), table[column].tolist(), strict=True
+    ):
+        sums[key] = sums.get(key, 0) + (amount or 0)
+    return sums
+
+
+def _derived_sums(graph: "ProtocolGraph") -> list[str]:
+    """Sums that nodes carry against the relations they were summed from."""
+    sides = (
+        ("market", "supplied_usd", "lists", "source", "supplied_usd"),
+        ("market", "borrowed_usd", "lists", "source", "borrowed_usd"),
+        ("account", "supplied_usd", "supplies", "source", "amount_usd"),
+        ("account", "borrowed_usd", "borrows", "source", "amount_usd"),
+        ("pool", "value_usd", "trades_in", "target", "reserve_usd"),
+    )
+    problems = []
+    for kind, figure, relation, end, column in sides:
+        sums = graph.relations[relation].groupby(end)[column].sum()
+        nodes = graph.nodes[kind]
+        expected = pd.Series([sums.get(node, 0.0) for node in nodes["node"]], index=nodes.index, dtype=float)
+        off = (nodes[figure] - expected).abs() > USD_TOLERANCE * expected.abs().clip(lower=1.0)
+        for row, amount in zip(nodes[off].itertuples(), expected[off], strict=True):
+            problems.append(f"{kind} {row.node}: {figure} is {getattr(row, figure)}, its relations add up to {amount}.")
+    return problems

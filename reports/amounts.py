@@ -1,0 +1,207 @@
+"""How numbers are written: money, ranges, percentages, addresses, and the pads that align a column on its decimal point.
+
+Everything a reader sees goes through here, so that a sentence, a table and a chart cannot write one number in two ways.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+MINUS = "\u2212"
+THIN = "\u202f"  # narrow no-break space, between a number and %
+DASH = "\u2013"
+FIGURE, POINT = "\u2007", "\u2008"  # spaces as wide as a digit and as a point
+UNKNOWN = "not known"
+
+_MILLION = 1e6
+_SMALLEST = 0.005  # $ millions; anything below is shown as "under 0.01"
+_BILLIONS_FROM = 999.5  # $ millions; what would round to 1,000
+
+
+def money(usd: float) -> str:
+    """`$212m`, `$65.5m`, `$0.62m`, `$24.1bn`: three significant figures, at most two decimals; `under $0.01m` for less than half of it."""
+    if not math.isfinite(usd):
+        return UNKNOWN
+    millions_ = abs(usd) / _MILLION
+    if 0 < millions_ < _SMALLEST:
+        return f"above {MINUS}$0.01m" if usd < 0 else "under $0.01m"
+    amount, unit = _scaled(millions_)
+    return f"{_sign(usd)}${amount}{unit}"
+
+
+def money_range(low_usd: float, high_usd: float) -> str:
+    """`$12.6–20.8m`, the unit once and that of the larger end; `−$8.10m to −$3.60m` where a minus sign stands beside the dash."""
+    if low_usd < 0 or high_usd < 0:
+        return f"{money(low_usd)} to {money(high_usd)}"
+    if not (math.isfinite(low_usd) and math.isfinite(high_usd)):
+        return UNKNOWN
+    high, unit = _scaled(high_usd / _MILLION)
+    low = _figures(low_usd / _MILLION / (1000 if unit == "bn" else 1)) if low_usd else "0"
+    return f"${low}{DASH}{high}{unit or 'm'}"
+
+
+def millions(usd: float) -> str:
+    """The number alone for a column headed `$ million`: `6,120`, `65.5`, `0.62`, `0`, `<0.01`."""
+    if not math.isfinite(usd):
+        return UNKNOWN
+    amount = abs(usd) / _MILLION
+    if 0 < amount < _SMALLEST:
+        return "<0.01" if usd > 0 else f"{MINUS}<0.01"
+    return _sign(usd) + (_figures(amount) if amount else "0")
+
+
+def fixed(value: float, decimals: int) -> str:
+    """A number with a fixed count of decimals, true minus and thousands commas: inside one chart all numbers have the same."""
+    text = f"{abs(value):,.{decimals}f}"
+    return _sign(value if float(text.replace(",", "")) else 0.0) + text
+
+
+def decimals_for(largest: float) -> int:
+    """Decimals that give the largest number of a chart or column three significant figures: 0, 1 or 2."""
+    return 0 if abs(largest) >= 99.95 else 1 if abs(largest) >= 9.995 else 2
+
+
+def percent(ratio: float) -> str:
+    """`61 %`, `9.7 %`, `0.07 %`; what is not all is never written as 100 %, what is not nothing never as 0 %."""
+    if not math.isfinite(ratio):
+        return UNKNOWN
+    value = abs(ratio) * 100
+    if 0 < value < 0.00995:
+        return f"under 0.01{THIN}%"
+    if 99.95 <= value < 100:
+        return f"over {_sign(ratio)}99.9{THIN}%"
+    decimals = 1 if 99.5 <= value < 100 else 0 if value >= 9.95 or value == 0 else 1 if value >= 0.995 else 2
+    return f"{_sign(ratio)}{value:,.{decimals}f}{THIN}%"
+
+
+def percent_number(ratio: float, decimals: int) -> str:
+    """The number alone for a column headed `%`: fixed decimals, `0` for nothing, `<0.01` for less than can be shown."""
+    least = 10.0**-decimals
+    if 0 < 100 * ratio < 0.995 * least:
+        return f"<{least:.{decimals}f}"
+    return fixed(100 * ratio, decimals) if ratio else "0"
+
+
+def change(ratio: float) -> str:
+    """A relative change with its sign: `−30 %`, `+2.5 %`, `0 %`; at most one decimal."""
+    value = round(abs(ratio) * 100, 1)
+    sign = "" if value == 0 else MINUS if ratio < 0 else "+"
+    return f"{sign}{value:g}{THIN}%"
+
+
+def points(difference: float) -> str:
+    """A difference of two ratios in percentage points: `−0.5 pp`."""
+    value = 100 * difference
+    return f"{'+' if value > 0 else ''}{fixed(value, 1)} pp"
+
+
+def probability(ratio: float, period: str = "day") -> str:
+    """`22 %`; under 1 % also as a frequency: `0.07 %, 1 day in 1,430` (three significant figures)."""
+    if not 0 < ratio < 0.01:
+        return percent(ratio)
+    every = float(f"{1 / ratio:.3g}")
+    return f"{percent(ratio)}, 1 {period} in {every:,.0f}"
+
+
+def tokens(amount: float, symbol: str) -> str:
+    """`1.10m weETH`, `120,000 rsETH`, `8.42 WBTC`."""
+    if abs(amount) >= 999_500:
+        return f"{_sign(amount)}{_figures(abs(amount) / _MILLION)}m {symbol}"
+    return f"{_sign(amount)}{_figures(abs(amount))} {symbol}"
+
+
+def health_factor(value: float) -> str:
+    """Three decimals; `none` where there is no debt (infinite or missing)."""
+    return f"{value:.3f}" if math.isfinite(value) else "none"
+
+
+def count(number: int, one: str = "", many: str = "") -> str:
+    """`148,212`, or with a noun `1 position`, `148,212 positions`."""
+    noun = one if number == 1 else many or f"{one}s"
+    return f"{number:,} {noun}" if one else f"{number:,}"
+
+
+def short(address: str) -> str:
+    """`0x3f9a…c41e` for the address inside any key; a text without an address as it is."""
+    found = re.search(r"0x[0-9a-fA-F]{40}", address)
+    return f"{found[0][:6]}…{found[0][-4:]}" if found else address
+
+
+_SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def spelled(number: int) -> str:
+    """`no`, `one` to `ten` in words, larger numbers in figures."""
+    return _SPELLED[number] if number < len(_SPELLED) else count(number)
+
+
+def part_in(ratio: float) -> str:
+    """A tiny share as what it is better than: `1 part in 10¹¹`."""
+    power = min(18, math.floor(-math.log10(ratio))) if ratio > 0 else 18
+    return f"1 part in 10{str(power).translate(_RAISED)}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
+
+
+def unbroken(text: str) -> str:
+    """The text with spaces that must not end a line made unbreakable: before a signed change, around a slash."""
+    return text.replace(f" {MINUS}", f"\u00a0{MINUS}").replace(" / ", "\u00a0/\u00a0")
+
+
+def pads(texts: Sequence[str]) -> list[str]:
+    """What each number of a column lacks to the right of its last digit, written with zeros: `212` beside `9.71` lacks `.00`."""
+    fractions = [match[1] if (match := re.search(r"\.(\d+)\D*$", text)) else "" for text in texts]
+    widest = max(map(len, fractions), default=0)
+    return [
+        ""
+        if not widest or not re.search(r"\d", text)
+        else "0" * (widest - len(fraction))
+        if fraction
+        else "." + "0" * widest
+        for text, fraction in zip(texts, fractions, strict=True)
+    ]
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """The column with spaces as wide as the missing digits behind each number; right-aligned text then meets at the point."""
+    return [text + pad.replace("0", FIGURE).replace(".", POINT) for text, pad in zip(texts, pads(texts), strict=True)]
+
+
+def adding_up(parts: Sequence[float], decimals: int) -> list[float]:
+    """The parts rounded so that what is printed adds up to the rounded total (largest remainder; ties to the earlier part)."""
+    unit = 10.0**-decimals
+    exact = [part / unit for part in parts]
+    down = [math.floor(value) for value in exact]
+    missing = round(sum(exact)) - sum(down)
+    order = sorted(range(len(parts)), key=lambda position: (down[position] - exact[position], position))
+    for position in order[:missing]:
+        down[position] += 1
+    return [round(value * unit, decimals) for value in down]
+
+
+def ticks(largest: float, at_most: int = 6) -> list[float]:
+    """Round axis values from 0 to at least `largest`, at most `at_most` of them, steps of 1, 2, 2.5 or 5 times a power of ten."""
+    if largest <= 0:
+        return [0.0, 1.0]
+    raw = largest / (at_most - 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10, 20) if factor * power >= raw * (1 - 1e-9))
+    return [round(number * step, 12) for number in range(math.ceil(largest / step - 1e-9) + 1)]
+
+
+def _scaled(millions_: float) -> tuple[str, str]:
+    if millions_ == 0:
+        return "0", ""
+    return (_figures(millions_ / 1000), "bn") if millions_ >= _BILLIONS_FROM else (_figures(millions_), "m")
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.{decimals_for(value)}f}"
+
+
+def _sign(value: float) -> str:
+    return MINUS if value < 0 else ""

@@ -1,0 +1,117 @@
+"""From the record to the page: which finding each block states, and the numbers under it."""
+
+from itertools import count as counter
+
+from reports.amounts import change, money, percent, unbroken
+from reports.page import Card, Page, Section
+from reports.record import Assessment
+from reports.sections import grounds, losses, market
+from reports.sections.parts import ratio
+
+METHOD = (
+    "Liquidations by the market’s own rule revision in exact integers; sales where the collateral trades, at pool prices; rounds until "
+    "nothing happens. Round 1 is what the shock alone does (direct), later rounds are what forced sales do (indirect). Bad debt is counted "
+    "at market prices: losses that the market records, plus what open positions owe beyond their collateral."
+)
+
+
+def page(assessment: Assessment) -> Page:
+    """Everything that HTML and Markdown show, in order."""
+    subject, verdict = assessment.subject, assessment.verdict
+    where = f"{subject.chain_name} ({subject.chain})" if subject.chain_name else subject.chain
+    figures, tables = counter(1), counter(1)
+    return Page(
+        title=subject.name,
+        description=f"{subject.name}: contagion risk at {subject.stands_at}",
+        author=subject.tool,
+        date=subject.time[:10],
+        caption=subject.caption,
+        meta=(
+            ("Block", f"{subject.block} on {where}" if subject.block is not None else subject.stands_at),
+            ("Time", subject.time or "as the file states it"),
+            ("Scenarios", f"{len(assessment.scenarios)}, run to calm"),
+            ("Content id", f"`{assessment.content_id}`"),
+            ("Snapshot", f"`{subject.snapshot_id}`"),
+            ("Tool", subject.tool),
+        ),
+        sentences=verdict.sentences,
+        grade=verdict.grade,
+        grade_text=f"**Confidence {verdict.grade}, on a scale from A to D.** {verdict.reason}",
+        cards=_cards(assessment),
+        cards_note="At this block, in US dollars. Each scenario is one run under stated assumptions, so figures carry no range; section 6 says what that leaves open.",
+        sections=(
+            Section("cover", "Coverage", "What we looked at, and what we did not", (market.coverage(assessment),)),
+            Section(
+                "expo",
+                "Exposure",
+                "What the market depends on, and who depends on it",
+                (market.exposure(assessment, next(figures)),),
+            ),
+            Section("break", "Where it breaks", "Where it breaks", (market.at_risk(assessment, next(figures)),)),
+            Section(
+                "scen",
+                "Scenarios",
+                "Scenarios",
+                (
+                    losses.scenarios(assessment, next(tables)),
+                    losses.cascade(assessment, next(figures)),
+                    losses.positions(assessment, next(tables)),
+                ),
+            ),
+            Section(
+                "verdict-made",
+                "Thresholds",
+                "How the verdict and the grade were made",
+                (grounds.readings(assessment, next(tables)), grounds.rules(assessment, next(tables))),
+            ),
+            Section("limits", "Limits", "Data quality and limits", (grounds.tables(assessment, next(tables)),)),
+        ),
+        command=assessment.command,
+        method=METHOD,
+        content_id=assessment.content_id,
+        running_foot=f"{subject.name}, {subject.stands_at}, {assessment.content_id}",
+    )
+
+
+def _cards(assessment: Assessment) -> tuple[Card, ...]:
+    worst, curve, part = assessment.scenarios[0], assessment.at_risk, assessment.exposure
+    watch = float(assessment.thresholds["ordinary"]["watch_percent"])
+    full = curve.full_at_percent
+    supplied = assessment.coverage.total_usd
+    feed = part.feeds[0] if part.feeds else None
+    unseen = assessment.coverage.by_status[-1].amount_usd
+    fall = f"{curve.symbol} {change(-watch / 100)}"
+    return (
+        Card(
+            "Worst scenario",
+            money(worst.bad_debt_usd),
+            f"{percent(ratio(worst.bad_debt_usd, supplied))} of supply",
+            unbroken(f"bad debt at {worst.title}"),
+        ),
+        Card(
+            f"At {fall}",
+            money(curve.at(watch)),
+            f"{percent(ratio(curve.at(watch), part.collateral_usd))} of collateral",
+            "can be liquidated at once, before anybody sells",
+        ),
+        Card(
+            "Pools are full at",
+            change(-full / 100) if full is not None else "never",
+            f"they take {money(curve.capacity_usd)}",
+            f"fall of {curve.symbol} at which more must be sold than pools can take"
+            if full is not None
+            else f"down to {curve.symbol} {change(-curve.points[-1].fall_percent / 100)} they take all that falls due",
+        ),
+        Card(
+            "One feed prices",
+            percent(feed.share_ratio) if feed else "none known",
+            money(feed.amount_usd) if feed else "",
+            unbroken(f"of the collateral: {feed.name}") if feed else "no feed of the collateral was read",
+        ),
+        Card(
+            "What we know",
+            percent(assessment.coverage.known_ratio),
+            f"of {money(supplied)}",
+            "is verified or derived" + (f"; {money(unseen)} is not seen" if unseen else "; nothing is left unseen"),
+        ),
+    )

@@ -1,0 +1,202 @@
+"""What the scenarios do to it: side by side, the chosen one round by round, and the positions that carry the loss."""
+
+from reports.amounts import (
+    count,
+    fixed,
+    health_factor,
+    listing,
+    millions,
+    money,
+    part_in,
+    percent,
+    percent_number,
+    short,
+    spelled,
+    unbroken,
+)
+from reports.charts.cascade import decimals_of, measure_of, rows_of
+from reports.page import Block, Cell, Column, Fold, Segment, Table
+from reports.record import SHOWN_FROM_USD, UNLABELLED, Assessment
+from reports.sections.parts import chart, ratio, sentence, source
+
+
+def scenarios(assessment: Assessment, number: int) -> Block:
+    lines, supplied = assessment.scenarios, assessment.coverage.total_usd
+    worst = lines[0]
+    by_debt = worst.bad_debt_usd >= SHOWN_FROM_USD
+    longest = max((line.bad_debt_usd if by_debt else line.liquidated_usd) for line in lines) or 1.0
+
+    def bar_of(direct: float, indirect: float, whole: float) -> Cell:
+        parts = (
+            (Segment("direct", max(direct, 0) / longest), Segment("indirect", max(indirect, 0) / longest))
+            if by_debt
+            else (Segment("total", whole / longest),)
+        )
+        return Cell("", segments=parts)
+
+    rows = []
+    for line in lines:
+        direct, indirect = line.direct_usd, line.indirect_usd
+        rows.append(
+            (
+                Cell(line.title, note=line.kind),
+                Cell(millions(line.liquidated_usd)),
+                Cell(millions(line.bad_debt_usd)),
+                Cell(percent_number(ratio(line.bad_debt_usd, supplied), 2)),
+                bar_of(direct, indirect, line.liquidated_usd),
+                Cell(millions(direct)),
+                Cell(millions(indirect)),
+                Cell(count(line.rounds) if line.liquidated_usd else "0"),
+                Cell(millions(line.waiting_debt_usd)),
+            )
+        )
+    table = Table(
+        "scen",
+        (
+            Column("scenario", "name"),
+            Column("liquidated|$ million", "number", optional=True),
+            Column("bad debt|$ million", "number"),
+            Column("of supply|%", "number", optional=True),
+            Column("direct, indirect" if by_debt else "liquidated", "bar"),
+            Column("direct|$ million", "number"),
+            Column("indirect|$ million", "number"),
+            Column("rounds|to calm", "number", optional=True),
+            Column("waiting|$ million", "number", optional=True),
+        ),
+        tuple(rows),
+    )
+    if not by_debt:
+        title = f"No scenario leaves {'bad debt' if worst.bad_debt_usd <= 0 else 'more than $0.01m of bad debt'}; {worst.title} liquidates the most, {money(worst.liquidated_usd)}"
+    elif len(lines) > 1 and lines[1].bad_debt_usd > 0 and worst.bad_debt_usd / lines[1].bad_debt_usd >= 1.2:
+        title = f"{worst.title} costs {worst.bad_debt_usd / lines[1].bad_debt_usd:.1f} times as much as {lines[1].title}, the next"
+    else:
+        title = f"{worst.title} costs the most: {money(worst.bad_debt_usd)}, {percent(ratio(worst.bad_debt_usd, supplied))} of supply"
+    passed = listing(sorted({f"{line.pass_through:g}" for line in lines}))
+    return Block(
+        label=f"Table {number}",
+        title=unbroken(title),
+        subtitle="Run to calm, prices fixed outside, this market’s part. Largest first; scenarios are alternatives and do not add up",
+        source=source(
+            assessment,
+            f"Share of sale impact that the outside market does not absorb (λ): {passed}. Waiting: debt that is liquidatable and not worth a keeper’s while at the end. One run each: no range.",
+        ),
+        tables=(table,),
+        full=True,
+    )
+
+
+def cascade(assessment: Assessment, number: int) -> Block:
+    record = assessment.cascade
+    line = record.scenario
+    what = measure_of(record)
+    rows, decimals = rows_of(record), decimals_of(record)
+    first = record.of_step(record.steps[0])
+    later = ratio(record.total_usd - first, record.total_usd)
+    when = f"{percent(later)} of it comes after the first round" if later > 0 else "all of it in the first round"
+    if not record.total_usd:
+        title = f"At {line.title} nothing is liquidated"
+    elif record.by_bad_debt:
+        title = f"At {line.title}, {when.replace('of it', 'of the bad debt', 1).replace('debt in', 'debt comes in')}"
+    else:
+        title = f"At {line.title}, {money(record.total_usd)} is liquidated, {when}"
+    table = Table(
+        "rounds",
+        (
+            Column("round", "name"),
+            Column(f"{what}|$ million", "number"),
+            Column("liquidated|$ million", "number"),
+            Column(f"{record.leading_symbol} market price|after the round", "number"),
+        ),
+        tuple(
+            (Cell(label), Cell(fixed(part, decimals)), Cell(millions(liquidated)), Cell(price))
+            for label, part, liquidated, price in rows
+        ),
+        (
+            Cell("total"),
+            Cell(fixed(sum(part for _, part, _, _ in rows), decimals)),
+            Cell(millions(line.liquidated_usd)),
+            Cell(""),
+        ),
+    )
+    checks = "exactly" if record.tokens_conserved else "NOT exactly"
+    return Block(
+        label=f"Figure {number}",
+        title=unbroken(title),
+        subtitle=f"{what.capitalize()} by round of the cascade, $ million; market prices, not oracle prices",
+        source=source(
+            assessment,
+            f"Scenario {line.title}, λ {line.pass_through:g}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
+        ),
+        charts=(chart(assessment, "cascade", (690, 44 + 29 * (len(rows) + 1) + 40)),),
+        folds=(Fold("The same as a table", (table,)),),
+        aside=(
+            "**Direct**: what the shock itself does, in round 1.",
+            "**Indirect**: what would not happen if nobody had to sell. Sales move pool prices, oracles follow, more positions fall due.",
+        ),
+    )
+
+
+def positions(assessment: Assessment, number: int) -> Block:
+    record = assessment.cascade
+    lines = record.positions
+    what = "loss" if record.by_bad_debt else "liquidated"
+    top = sum(record.of_position(line) for line in lines)
+    share = percent(ratio(top, record.total_usd))
+    named = any(line.label != UNLABELLED for line in lines)
+    largest = max((record.of_position(line) for line in lines), default=1.0)
+    of = "the loss" if record.by_bad_debt else "what is liquidated"
+    part = f"all of {of}" if top >= record.total_usd else f"{share} of {of}"
+    who = "One position makes" if len(lines) == 1 else f"{sentence(spelled(len(lines)))} positions make"
+    title = f"{who} {part}" if lines else "No position loses anything"
+    table = Table(
+        "pos",
+        (
+            Column("position", "name"),
+            Column("collateral → debt", optional=True),
+            Column("collateral|$ million", "number"),
+            Column("debt|$ million", "number"),
+            Column("health|factor", "number"),
+            Column(f"{what}|$ million", "number"),
+            Column("", "bar"),
+        ),
+        tuple(
+            (
+                Cell(short(line.owner), note=line.label if named else "", full=line.position, code=True),
+                Cell(f"{line.collateral_assets} → {line.debt_assets}"),
+                Cell(millions(line.collateral_usd)),
+                Cell(millions(line.debt_usd)),
+                Cell(health_factor(line.health_factor) if line.health_factor is not None else "none"),
+                Cell(millions(record.of_position(line))),
+                Cell(
+                    "",
+                    segments=(
+                        Segment("indirect" if record.by_bad_debt else "total", record.of_position(line) / largest),
+                    ),
+                ),
+            )
+            for line in lines
+        ),
+        (
+            Cell("this one" if len(lines) == 1 else f"these {spelled(len(lines))}"),
+            Cell(""),
+            Cell(""),
+            Cell(""),
+            Cell(""),
+            Cell(millions(top)),
+            Cell(f"{share} of {money(record.total_usd)}"),
+        )
+        if lines
+        else (),
+    )
+    return Block(
+        label=f"Table {number}",
+        title=unbroken(title),
+        subtitle=f"Largest {'bad debt' if record.by_bad_debt else 'liquidations'} at {record.scenario.title}. Collateral, debt and health factor at this block",
+        source=source(
+            assessment,
+            f"Positions {'with a loss' if record.by_bad_debt else 'liquidated'} in all: {count(record.losing_positions)}. "
+            + ("Names: entities table." if named else "None of these addresses has a name in the entities table."),
+        ),
+        tables=(table,),
+        full=True,
+    )

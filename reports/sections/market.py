@@ -1,0 +1,228 @@
+"""The market as it stands: how well it is known, what it depends on, who depends on it, and where it breaks."""
+
+from collections.abc import Sequence
+
+from reports.amounts import adding_up, change, count, fixed, millions, money, percent, short, spelled, unbroken
+from reports.page import Block, Cell, Column, Fold, Table
+from reports.record import Amount, Assessment, Spread
+from reports.sections.parts import chart, ratio, sentence, source
+
+_HOW = {
+    "verified": "agrees with an independent total or call on chain",
+    "derived": "computed from verified rows",
+    "unverified": "one source only, not cross-checked",
+    "not seen": "in the market’s own totals, in no position that was read",
+}
+NOT_LOOKED_AT = (
+    "other protocols that sell into the same pools, unless they are read too",
+    "hedges and loans off chain",
+    "private order flow",
+    "governance attacks",
+    "contract bugs",
+    "NFT collateral",
+)
+_LARGEST = 12
+
+
+def coverage(assessment: Assessment) -> Block:
+    part = assessment.coverage
+    parts = [line.share_ratio for line in part.by_status]
+    shares = adding_up([100 * share for share in parts], 1)
+    unseen = part.by_status[-1].amount_usd
+    amounts = [line.amount_usd for line in part.by_status]
+    table = Table(
+        "cov",
+        (Column("what we know", "name"), Column("%", "number"), Column("$ million", "number"), Column("how")),
+        tuple(
+            (
+                Cell(line.status, swatch=number),
+                Cell(fixed(share, 1)),
+                Cell(millions(line.amount_usd)),
+                Cell(_HOW[line.status]),
+            )
+            for number, (line, share) in enumerate(zip(part.by_status, shares, strict=True))
+        ),
+        (
+            Cell("supplied"),
+            Cell(fixed(sum(shares), 1)),
+            Cell(millions(sum(amounts))),
+            Cell("by the market’s own totals"),
+        ),
+    )
+    known = percent(1 - part.by_status[-1].share_ratio)
+    gaps = tuple(gap.rstrip(".") for gap in part.gaps)
+    return Block(
+        label="Coverage",
+        title=f"We read {known} of what is supplied; "
+        + (f"{money(unseen)} is in positions that we did not see" if unseen else "no supply is left unseen"),
+        subtitle=f"Supply of {money(part.total_usd)} by how well it is known",
+        source=source(assessment),
+        strip=tuple(parts),
+        strip_label=", ".join(
+            f"{fixed(share, 1)} percent {line.status}" for line, share in zip(part.by_status, shares, strict=True)
+        ),
+        tables=(table,),
+        aside=(
+            f"**Not looked at.** {sentence('; '.join((*gaps, *NOT_LOOKED_AT)))}.",
+            "A loss that starts in one of these does not appear in any number on this page.",
+        ),
+    )
+
+
+def exposure(assessment: Assessment, number: int) -> Block:
+    part = assessment.exposure
+    feed = part.feeds[0] if part.feeds else None
+    symbols = list(dict.fromkeys(piece.symbol for piece in part.posted if feed and piece.feed == feed.name))
+    if feed and feed.share_ratio >= 0.5:
+        names = f"under {spelled(len(symbols))} names" if len(symbols) > 1 else f"as {symbols[0]}"
+        title = f"One price feed, {feed.name}, values {percent(feed.share_ratio)} of the collateral, {names}"
+    elif feed:
+        title = (
+            f"No price feed values more than {percent(feed.share_ratio)} of the collateral; the largest is {feed.name}"
+        )
+    else:
+        title = "No price feed of the collateral is known"
+    borrowed = ", ".join(f"{line.name} {millions(line.amount_usd)}" for line in part.borrowed[:4])
+    return Block(
+        label=f"Figure {number}",
+        title=unbroken(title),
+        subtitle="Left to right: what the collateral is finally made of, the token that is posted, and the holders of claims on the market. Thickness: US dollars",
+        source=source(
+            assessment,
+            f"Borrowed against it: {money(part.borrowed_usd)} ($ million: {borrowed}). Collateral here is what secures a debt; {money(part.enabled_usd)} counts if holders who owe nothing are included. All other supply is lent.",
+        ),
+        charts=(chart(assessment, "exposure-map", (690, 310)),),
+        folds=(
+            Fold(
+                "The same as tables: posted collateral, lenders, borrowed",
+                (
+                    _posted(assessment),
+                    _amounts("lenders", "lender", part.lenders, True),
+                    _amounts("borrowed", "borrowed", part.borrowed, False),
+                ),
+            ),
+        ),
+        after=(
+            _concentration(part.borrowers, "borrower", "collateral")
+            + " "
+            + _concentration(part.lending, "lender", "claims"),
+        ),
+        full=True,
+    )
+
+
+def _concentration(spread: Spread, who: str, what: str) -> str:
+    if not spread.count:
+        return f"There is no {who}."
+    return (
+        f"**{count(spread.count, who)}** {'hold' if spread.count > 1 else 'holds'} the {what}; they are as concentrated as "
+        f"{spread.effective_number:.1f} equal ones (HHI {spread.hhi:.3f}), the ten largest have {percent(spread.top10_share_ratio)}."
+    )
+
+
+def _posted(assessment: Assessment) -> Table:
+    pieces = assessment.exposure.posted
+    shares = adding_up([100 * piece.share_ratio for piece in pieces], 1)
+    return Table(
+        "posted",
+        (
+            Column("posted as", "name"),
+            Column("finally made of"),
+            Column("price feed", optional=True),
+            Column("$ million", "number"),
+            Column("%", "number"),
+        ),
+        tuple(
+            (
+                Cell(piece.symbol, full=piece.asset),
+                Cell(piece.root),
+                Cell(piece.feed + (" (stale)" if piece.feed_state == "stale" else "")),
+                Cell(millions(piece.amount_usd)),
+                Cell(fixed(share, 1)),
+            )
+            for piece, share in zip(pieces, shares, strict=True)
+        ),
+        (
+            Cell("collateral"),
+            Cell(""),
+            Cell(""),
+            Cell(millions(assessment.exposure.collateral_usd)),
+            Cell(fixed(sum(shares), 1)),
+        ),
+    )
+
+
+def _amounts(name: str, head: str, lines: Sequence[Amount], are_addresses: bool) -> Table:
+    """The largest by amount, the rest as one row, with shares that add up to 100."""
+    kept, rest = list(lines[:_LARGEST]), lines[_LARGEST:]
+    if rest:
+        kept.append(
+            Amount(
+                "",
+                f"{len(rest):,} others",
+                sum(line.amount_usd for line in rest),
+                sum(line.share_ratio for line in rest),
+            )
+        )
+    shares = adding_up([100 * line.share_ratio for line in kept], 1)
+    return Table(
+        name,
+        (Column(head, "name"), Column("$ million", "number"), Column("%", "number")),
+        tuple(
+            (
+                Cell(short(line.name), full=line.key, code=are_addresses and line.name.startswith("0x")),
+                Cell(millions(line.amount_usd)),
+                Cell(fixed(share, 1)),
+            )
+            for line, share in zip(kept, shares, strict=True)
+        ),
+        (Cell("all"), Cell(millions(sum(line.amount_usd for line in kept))), Cell(fixed(sum(shares), 1))),
+    )
+
+
+def at_risk(assessment: Assessment, number: int) -> Block:
+    curve = assessment.at_risk
+    full = curve.full_at_percent
+    last = curve.points[-1].fall_percent
+    if full is not None:
+        title = f"Past {curve.symbol} {change(-full / 100)}, more falls due than the pools can take"
+        end = min(full + 5, last)
+        beyond = (curve.at(end) - curve.at(full)) / (end - full) if end > full else 0.0
+        steep = f"From {change(-full / 100)} to {change(-end / 100)}, each further 1\u202f% adds about {money(max(beyond, 0.0))} to sell."
+    else:
+        title = f"Down to {curve.symbol} {change(-last / 100)} the pools can take all that falls due"
+        steep = f"At the right end {money(curve.at(last))} falls due, {percent(ratio(curve.at(last), curve.capacity_usd))} of what the pools can take."
+    shown = [point for point in curve.points if point.fall_percent % 5 == 0] or list(curve.points)
+    table = Table(
+        "curve",
+        (
+            Column(f"fall of {curve.symbol}, %", "number"),
+            Column("collateral|$ million", "number"),
+            Column("debt|$ million", "number"),
+            Column("over what|pools take, %", "number"),
+        ),
+        tuple(
+            (
+                Cell(f"{point.fall_percent:g}"),
+                Cell(millions(point.collateral_usd)),
+                Cell(millions(point.debt_usd)),
+                Cell(fixed(100 * ratio(point.collateral_usd, curve.capacity_usd), 1)),
+            )
+            for point in shown
+        ),
+    )
+    return Block(
+        label=f"Figure {number}",
+        title=unbroken(title),
+        subtitle=f"Collateral that becomes liquidatable at oracle prices if {curve.symbol} and all that is made of it fall together, first round only",
+        source=source(
+            assessment,
+            "Capacity: over all pools, the size at which a sale costs as much as the liquidation bonus. No sampling: every position is valued.",
+        ),
+        charts=(chart(assessment, "at-risk", (690, 375)),),
+        folds=(Fold("The same as a table", (table,)),),
+        aside=(
+            "**How to read.** The curve is state, not forecast: it moves only when positions do. What matters is where it crosses the dotted line, and how steep it is there.",
+            steep,
+        ),
+    )

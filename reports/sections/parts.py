@@ -1,0 +1,28 @@
+"""What every block uses: its source line, its drawing at both widths, shares and capitals."""
+
+from html import unescape
+
+from reports import charts
+from reports.page import Chart
+from reports.record import Assessment
+
+_LABEL = 'aria-label="'
+
+
+def source(assessment: Assessment, *more: str) -> str:
+    return " ".join((f"{assessment.subject.stands_at.capitalize()}.", *more))
+
+
+def chart(assessment: Assessment, name: str, size: tuple[int, int]) -> Chart:
+    draw = {"exposure-map": charts.exposure_map, "at-risk": charts.at_risk, "cascade": charts.cascade}[name]
+    wide, narrow = draw(assessment), draw(assessment, narrow=True)
+    label = wide[wide.index(_LABEL) + len(_LABEL) :]
+    return Chart(name, wide, narrow, unescape(label[: label.index('"')]), size)
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0

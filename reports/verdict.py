@@ -1,0 +1,252 @@
+"""The verdict: readings held against thresholds, three sentences chosen by the levels they are in, and a grade with its reasons.
+
+First the ordinary day, then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks
+the words, the record fills in the numbers.
+"""
+
+from reports.amounts import change, count, listing, money, percent, short, spelled, unbroken
+from reports.record import AtRisk, Cascade, Coverage, Dependence, Reading, Rule, ScenarioLine, Subject, Verdict
+from reports.thresholds import GRADES, Thresholds
+
+_NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
+_FEW = 3
+_SMALL_PART = 0.1  # of the pools' capacity: below it a bound on growth would be far from anything that can happen
+_BETTER = {"B": "A", "C": "B", "D": "C"}
+
+
+def judge(
+    subject: Subject,
+    *,
+    coverage: Coverage,
+    exposure: Dependence,
+    at_risk: AtRisk,
+    scenarios: tuple[ScenarioLine, ...],
+    cascade: Cascade,
+    markets_seen: int,
+    limits: Thresholds,
+) -> Verdict:
+    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first."""
+    worst, ordinary = scenarios[0], _ordinary(scenarios, at_risk.symbol, limits)
+    supplied = coverage.total_usd
+    leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
+    watched = at_risk.at(limits.watch_fall_percent)
+    few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
+    values = {
+        "bad_debt": _ratio(worst.bad_debt_usd, supplied),
+        "ordinary_bad_debt": _ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
+        "at_risk": _ratio(watched, exposure.collateral_usd),
+        "capacity": watched / at_risk.capacity_usd
+        if at_risk.capacity_usd > 0
+        else (float("inf") if watched > 0 else 0.0),
+        "one_feed": leading,
+        "indirect": worst.indirect_ratio,
+        "few_positions": _ratio(few, cascade.total_usd),
+    }
+    level = {name: limits.measures[name].level(value) for name, value in values.items()}
+    grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits)
+    return Verdict(
+        sentences=(
+            unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
+            unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level)),
+            unbroken(_bound(cascade, at_risk, exposure, few, level, limits)),
+        ),
+        readings=tuple(
+            Reading(
+                name=name,
+                title=measure.title,
+                value=values[name],
+                shown=percent(values[name]) if values[name] != float("inf") else "no pool",
+                limits=measure.limits,
+                level=level[name],
+                crossed=measure.crossed(values[name]),
+            )
+            for name, measure in limits.measures.items()
+        ),
+        grade=grade,
+        reason=reason,
+        rules=rules,
+    )
+
+
+def _ordinary(scenarios: tuple[ScenarioLine, ...], symbol: str, limits: Thresholds) -> ScenarioLine | None:
+    """The scenario that is an ordinary bad day: a fall of the curve's asset alone, near the ordinary size."""
+    away = {line.name: abs(line.largest_fall_percent - limits.ordinary_fall_percent) for line in scenarios}
+    near = [line for line in scenarios if line.shocked == (symbol,) and away[line.name] <= _NEAR_PERCENT]
+    return min(near, key=lambda line: away[line.name], default=None)
+
+
+def _ordinary_day(
+    line: ScenarioLine | None,
+    at_risk: AtRisk,
+    exposure: Dependence,
+    supplied: float,
+    level: dict[str, str],
+    limits: Thresholds,
+) -> str:
+    day = line.title if line else f"{at_risk.symbol} {change(-limits.ordinary_fall_percent / 100)}"
+    amount = line.liquidated_usd if line else at_risk.at(limits.ordinary_fall_percent)
+    if amount == 0 and (line is None or line.bad_debt_usd <= 0):
+        return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
+    verb = "is liquidated" if line else "can be liquidated"
+    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(_ratio(amount, exposure.collateral_usd))} of it"
+    if line is None:
+        return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
+    if line.bad_debt_usd <= 0:
+        return f"{start}, and no bad debt is left."
+    if level["ordinary_bad_debt"] == "none":
+        return f"{start}, and bad debt stays at {percent(line.bad_debt_usd / supplied)} of supply ({money(line.bad_debt_usd)})."
+    return f"{start}, and lenders are left with **{money(line.bad_debt_usd)}** of bad debt, {percent(line.bad_debt_usd / supplied)} of supply."
+
+
+def _danger(
+    worst: ScenarioLine,
+    at_risk: AtRisk,
+    exposure: Dependence,
+    supplied: float,
+    scenarios: int,
+    level: dict[str, str],
+) -> str:
+    cause, run = (
+        _cause(exposure, level["one_feed"]),
+        f"the worst of {spelled(scenarios)} scenarios" if scenarios > 1 else "the one scenario run",
+    )
+    if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
+        return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
+    lost = f"{percent(_ratio(worst.bad_debt_usd, supplied))} of supply"
+    if level["bad_debt"] == "none":
+        left = "no bad debt" if worst.bad_debt_usd <= 0 else f"{money(worst.bad_debt_usd)} of bad debt, {lost}"
+        full = at_risk.full_at_percent
+        room = (
+            f"the pools are full at {_fall(at_risk, full)}"
+            if full is not None
+            else f"the pools take all that falls due down to {_fall(at_risk, at_risk.points[-1].fall_percent)}"
+        )
+        return (
+            f"The danger is size before loss: {cause}; {run}, {worst.title}, liquidates **{money(worst.liquidated_usd)}** "
+            f"and leaves {left}, and {room}."
+        )
+    start = "The danger is one price" if level["one_feed"] == "one feed" else "The danger is not one price alone"
+    loss = f"{worst.title} leaves lenders **{money(worst.bad_debt_usd)}** of bad debt, {lost}"
+    return f"{start}: {cause}; {loss}, and {_path(worst, at_risk, level['indirect'])}."
+
+
+def _cause(exposure: Dependence, level: str) -> str:
+    if not exposure.feeds:
+        return "no price feed of the collateral is known"
+    feed = exposure.feeds[0]
+    symbols = list(dict.fromkeys(part.symbol for part in exposure.posted if part.feed == feed.name))
+    named = listing(symbols) if len(symbols) <= 4 else f"{', '.join(symbols[:3])} and {len(symbols) - 3} more"
+    if level == "one feed":
+        return f"one feed, {feed.name}, values {named}, **{percent(feed.share_ratio)}** of the collateral"
+    return f"the largest feed, {feed.name}, values {percent(feed.share_ratio)} of the collateral ({named})"
+
+
+def _path(worst: ScenarioLine, at_risk: AtRisk, level: str) -> str:
+    later, first = percent(worst.indirect_ratio), percent(1 - worst.indirect_ratio)
+    full = at_risk.full_at_percent
+    if worst.indirect_usd < 0.005 * worst.bad_debt_usd:
+        return "all of it is the shock itself, forced sales add nothing that shows"
+    if level == "feeds on itself":
+        past = f"past {_fall(at_risk, full)} forced sales outrun the pools and " if full is not None else ""
+        return f"{past}the loss feeds on itself: **{later}** of it comes after the first round"
+    if level == "mixed":
+        return f"{first} of it is the shock itself, **{later}** forced sales after it"
+    return f"**{first}** of it is the shock itself, {later} forced sales after it"
+
+
+def _bound(
+    cascade: Cascade, at_risk: AtRisk, exposure: Dependence, few: float, level: dict[str, str], limits: Thresholds
+) -> str:
+    room = _room(at_risk, exposure, limits)
+    lines = cascade.positions[:_FEW]
+    if not lines:
+        return f"{room[0].upper()}{room[1:]}."
+    what = "bad debt" if cascade.by_bad_debt else "liquidations"
+    whole = few >= cascade.total_usd
+    part = "**all**" if whole else f"**{percent(few / cascade.total_usd)}**"
+    carried = f"{part} of the {what} at {cascade.scenario.title}"
+    if level["few_positions"] == "few":
+        names = listing([f"`{short(line.owner)}`" for line in lines])
+        who = "one position" if len(lines) == 1 else f"{spelled(len(lines))} positions"
+        return (
+            f"Watch {who} first ({names}): {'it carries' if len(lines) == 1 else 'they carry'} {carried}, "
+            f"{money(few)}{'' if whole else f' of {money(cascade.total_usd)}'}; and {room}."
+        )
+    spread = "the loss is spread, " if level["few_positions"] == "many" else ""
+    largest = (
+        "the largest position carries" if len(lines) == 1 else f"the {spelled(len(lines))} largest positions carry"
+    )
+    return f"{room[0].upper()}{room[1:]}; {spread}{largest} {carried}."
+
+
+def _room(at_risk: AtRisk, exposure: Dependence, limits: Thresholds) -> str:
+    """How far collateral of today's mix may grow, or must shrink, for the pools to take what falls due at the watched fall."""
+    fall = _fall(at_risk, limits.watch_fall_percent)
+    due, capacity, now = at_risk.at(limits.watch_fall_percent), at_risk.capacity_usd, exposure.collateral_usd
+    if due == 0:
+        return f"nothing falls due at {fall}, so the {money(capacity)} that the pools can take stays unused"
+    if capacity <= 0:
+        return f"no pool takes any of the {money(due)} that falls due at {fall} within the liquidation bonus"
+    if due < _SMALL_PART * capacity:
+        return f"what falls due at {fall}, {money(due)}, is **{percent(due / capacity)}** of the {money(capacity)} that the pools can take"
+    bound = money(now * capacity / due)
+    if due <= capacity:
+        return (
+            f"let collateral of today’s mix grow from {money(now)} to at most **{bound}**: up to there the pools can take "
+            f"what falls due at {fall}, {money(due)} now against {money(capacity)}"
+        )
+    return (
+        f"hold collateral of today’s mix to **{bound}** (now {money(now)}): only up to there can the pools take "
+        f"what falls due at {fall}, {money(due)} now against {money(capacity)}"
+    )
+
+
+def _fall(at_risk: AtRisk, fall_percent: float) -> str:
+    return f"{at_risk.symbol} {change(-fall_percent / 100)}"
+
+
+def _confidence(
+    subject: Subject, coverage: Coverage, exposure: Dependence, markets_seen: int, limits: Thresholds
+) -> tuple[str, str, tuple[Rule, ...]]:
+    known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
+    share = f"{percent(known)} of supply is verified or derived"
+    found = {
+        "generated_data": (
+            bool(subject.caption),
+            f"the numbers are captioned “{subject.caption}”" if subject.caption else "data of a live chain",
+        ),
+        "failed_check": (
+            coverage.failures > 0,
+            f"{count(coverage.failures, 'comparison')} with the chain failed"
+            if coverage.failures
+            else "every comparison with the chain passed",
+        ),
+        "known_below_half": (known < limits.known["half"], f"{share}, the limit is {percent(limits.known['half'])}"),
+        "known_below_most": (known < limits.known["most"], f"{share}, the limit is {percent(limits.known['most'])}"),
+        "known_below_nearly_all": (
+            known < limits.known["nearly_all"],
+            f"{share}, the limit is {percent(limits.known['nearly_all'])}",
+        ),
+        "stale_feed": (
+            bool(stale),
+            f"{listing(stale)} is older than its heartbeat"
+            if stale
+            else "no feed of the collateral is older than its heartbeat",
+        ),
+        "one_protocol": (
+            markets_seen <= 1,
+            "one market was read; others that sell into the same pools are not in it"
+            if markets_seen <= 1
+            else f"{markets_seen} markets were read together",
+        ),
+        "no_probability": (True, "scenarios are stated, not drawn: no number here says how likely they are"),
+    }
+    rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
+    grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
+    reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
+    reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
+    return grade, reason, rules
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0

@@ -1,0 +1,1 @@
+"""The cascade simulator: a book, a scenario, one loop, every round kept."""

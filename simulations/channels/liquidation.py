@@ -1,0 +1,188 @@
+"""Keepers: which positions are liquidated this round, for how much, in which order.
+
+A flash keeper has no capital: what it seizes must sell, in the same step and at the pools' present reserves, for at least what it
+repays, and the rest must pay the gas. For every pair of collateral and debt it tries the most the rule allows and then halves; it takes
+the most profitable. Positions go in order of profit (re-quoted when their turn comes, since earlier sales moved the pools), ties by a
+hash of the position's name, so the order of rows does not matter. Nobody liquidates a position twice in one round.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from chain.units import BPS, WAD
+from simulations.book import Book
+from simulations.ledger import KEEPER, Holder
+from simulations.rules import rule_of
+from simulations.rules.rule import Leg, Liquidation, Position, Rule
+from simulations.state import State
+from simulations.venues import routing
+
+HALVINGS = 6
+MARGIN = 1e-9
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One liquidation a keeper would carry out; leg numbers count within the position."""
+
+    position: int
+    collateral: int
+    debt: int
+    outcome: Liquidation
+    path: routing.Path | None
+    received_raw: int
+    profit_usd: float
+
+
+@dataclass(frozen=True)
+class Keepers:
+    """How keepers act in a run: the rules of the markets, the paths for their sales, the gas of one liquidation."""
+
+    rules: tuple[Rule, ...]
+    paths: dict[tuple[int, int], tuple[routing.Path, ...]]
+    gas_usd: float
+
+
+def keepers(book: Book, gas_usd: float) -> Keepers:
+    """Look up rules and paths once; errors name a market whose rule is not written."""
+    return Keepers(tuple(rule_of(market) for market in book.markets), routing.paths(book), gas_usd)
+
+
+def liquidatable(state: State, terms: Keepers, health: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[int]:
+    """Positions whose exact health factor is below 1. `health` (float64[positions]) only screens: what is close is asked exactly."""
+    close = np.flatnonzero(health < 1 + MARGIN)
+    return [
+        int(number)
+        for number in close
+        if terms.rules[state.book.position_market[number]].health_factor_wad(state.position(int(number))) < WAD
+    ]
+
+
+def act(state: State, terms: Keepers, candidates: list[int]) -> tuple[list[Offer], list[int]]:
+    """Liquidate what pays; returns what was done, in order, and the positions that wait because it did not pay."""
+    first = {number: best_offer(state, terms, number) for number in candidates}
+    order = sorted(
+        (offer for offer in first.values() if offer),
+        key=lambda offer: (-offer.profit_usd, _tie(state.book, offer.position)),
+    )
+    done, waiting = [], [number for number, offer in first.items() if offer is None]
+    for planned in order:
+        offer = best_offer(state, terms, planned.position)
+        if offer is None:
+            waiting.append(planned.position)
+        else:
+            carry_out(state, terms, offer)
+            done.append(offer)
+    return done, sorted(waiting)
+
+
+def best_offer(state: State, terms: Keepers, number: int) -> Offer | None:
+    """The most profitable liquidation of a position now, or None if none pays."""
+    book, view = state.book, state.position(number)
+    rule = terms.rules[book.position_market[number]]
+    best: Offer | None = None
+    for collateral, taken in enumerate(view.legs):
+        if not taken.enabled:
+            continue
+        for debt, owed in enumerate(view.legs):
+            if owed.debt_stored and _could_pay(state, terms, taken, owed):
+                offer = _best_size(state, terms, rule, view, number, collateral, debt)
+                if offer is not None and (best is None or offer.profit_usd > best.profit_usd):
+                    best = offer
+    return best
+
+
+def _best_size(
+    state: State, terms: Keepers, rule: Rule, view: Position, number: int, collateral: int, debt: int
+) -> Offer | None:
+    """The most profitable of the most that the rule allows and its halves; profit has one peak, so the first decline ends the search."""
+    best: Offer | None = None
+    cover = rule.debt_raw(view, debt)
+    for _ in range(HALVINGS):
+        outcome = rule.liquidate(view, collateral, debt, cover)
+        if not isinstance(outcome, Liquidation) or not outcome.repaid_raw or not outcome.seized_raw:
+            break
+        offer = _priced(state, terms, number, collateral, debt, outcome)
+        if best is not None and (offer is None or offer.profit_usd <= best.profit_usd):
+            break
+        best = offer
+        cover = outcome.repaid_raw // 2
+    return best
+
+
+def _could_pay(state: State, terms: Keepers, taken: Leg, owed: Leg) -> bool:
+    """Whether even the smallest amount could pay: at the pools' present prices, before any impact, what is seized sells for what is repaid.
+
+    An upper bound of what `_priced` finds, and cheap: most positions that wait are ruled out here.
+    """
+    options = terms.paths.get((taken.reserve.asset, owed.reserve.asset))
+    if options is None:
+        return True
+    kept = taken.bonus_bps - (taken.bonus_bps - BPS) * taken.reserve.fee_bps / BPS
+    value = owed.price_raw / 10**owed.reserve.price_decimals / (taken.price_raw / 10**taken.reserve.price_decimals)
+    tokens = kept / BPS * value * 10 ** (taken.decimals - owed.decimals)
+    return bool(tokens * max(routing.spot(state, path) for path in options) > 1 - MARGIN)
+
+
+def _priced(
+    state: State, terms: Keepers, number: int, collateral: int, debt: int, outcome: Liquidation
+) -> Offer | None:
+    legs = list(state.book.legs(number))
+    sold, bought = (state.book.reserves[int(state.book.leg_reserve[legs[leg]])].asset for leg in (collateral, debt))
+    path: routing.Path | None = None
+    if sold == bought:
+        received = outcome.seized_raw
+    elif options := terms.paths.get((sold, bought)):
+        received, path = routing.best(state, options, outcome.seized_raw)
+    elif {sold, bought} <= {asset for pair in terms.paths for asset in pair}:
+        return None
+    else:
+        received = routing.outside_quote(state, sold, bought, outcome.seized_raw)
+    if received < outcome.repaid_raw:
+        return None
+    profit = (received - outcome.repaid_raw) * float(state.market_usd[bought]) / 10 ** state.book.assets[
+        bought
+    ].decimals - terms.gas_usd
+    return Offer(number, collateral, debt, outcome, path, received, profit) if profit >= 0 else None
+
+
+def carry_out(state: State, terms: Keepers, offer: Offer) -> None:
+    """Apply one liquidation and its sale to the state; every movement is recorded."""
+    book, done, ledger = state.book, offer.outcome, state.ledger
+    legs = list(book.legs(offer.position))
+    slots = [int(book.leg_reserve[leg]) for leg in legs]
+    taken, owed = slots[offer.collateral], slots[offer.debt]
+    sold, bought = book.reserves[taken].asset, book.reserves[owed].asset
+    who: Holder = ("position", offer.position)
+    market: Holder = ("market", book.reserves[taken].market)
+
+    state.supply[legs[offer.collateral]] -= done.supply_burnt + done.fee_stored
+    state.treasury[taken] += done.fee_stored
+    state.held[taken] -= done.seized_raw
+    state.keeper[sold] += done.seized_raw
+    ledger.move("supply", taken, who, market, done.supply_burnt, "seized")
+    ledger.move("supply", taken, who, ("treasury", market[1]), done.fee_stored, "protocol fee")
+    ledger.move("token", sold, market, KEEPER, done.seized_raw, "seized")
+
+    if sold != bought:
+        if offer.path is not None:
+            routing.sell(state, offer.path, done.seized_raw)
+        else:
+            routing.sell_outside(state, sold, bought, done.seized_raw)
+    state.held[owed] += done.repaid_raw
+    state.keeper[bought] -= done.repaid_raw
+    ledger.move("token", bought, KEEPER, market, done.repaid_raw, "repaid")
+    for leg, slot, burnt in zip(legs, slots, done.debt_burnt, strict=True):
+        state.debt[leg] -= burnt
+        ledger.move("debt", slot, market, who, burnt, "repaid or written off")
+        state.refresh(leg)
+    state.gas_usd += terms.gas_usd
+    ledger.burn_gas(terms.gas_usd)
+
+
+def _tie(book: Book, number: int) -> str:
+    return hashlib.sha256(
+        f"{book.markets[int(book.position_market[number])].key}/{book.position_ids[number]}".encode()
+    ).hexdigest()

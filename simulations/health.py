@@ -1,0 +1,121 @@
+"""Health of every position at once, in floats: the screen before the exact rule, and the at-risk curve.
+
+All arrays are float64. `by_leg` sums run over the legs of each position (CSR).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from simulations.book import Book, FloatArray
+from simulations.channels import oracle
+from simulations.shocks import PriceShock, reference_prices
+from simulations.state import State, start
+
+
+def by_position(book: Book, values: FloatArray) -> FloatArray:
+    """Sum of per-leg values for each position; 0 for a position without legs."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return (
+        np.asarray(total[book.offsets[1:]] - total[book.offsets[:-1]])
+        if len(values) == 0
+        else np.add.reduceat(values, book.offsets[:-1])
+    )
+
+
+def oracle_prices(state: State) -> FloatArray:
+    """Oracle price of each leg's asset in its market's base currency, per whole token."""
+    book = state.book
+    per_reserve = np.array(
+        [raw / 10**reserve.price_decimals for raw, reserve in zip(state.oracle_raw, book.reserves, strict=True)]
+    )
+    return np.asarray(per_reserve[book.leg_reserve])
+
+
+def health_factors(state: State) -> FloatArray:
+    """Health factor of every position at oracle prices; infinity without debt."""
+    book, price = state.book, oracle_prices(state)
+    weighted = by_position(
+        book, state.supply_tokens * price * np.where(book.leg_enabled, book.leg_threshold_bps, 0) / 10_000
+    )
+    debt = by_position(book, state.debt_tokens * price)
+    return np.asarray(np.divide(weighted, debt, out=np.full(book.size, np.inf), where=debt > 0))
+
+
+def values_usd(state: State) -> tuple[FloatArray, FloatArray]:
+    """(collateral, debt) of every position in USD at market prices; collateral is what counts in the health factor."""
+    book = state.book
+    price = np.nan_to_num(
+        state.market_usd[np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)][book.leg_reserve]
+    )
+    return by_position(book, state.supply_tokens * price * book.leg_enabled), by_position(
+        book, state.debt_tokens * price
+    )
+
+
+def at_risk(book: Book, asset: str, falls: Sequence[float]) -> pd.DataFrame:
+    """What becomes liquidatable at oracle prices if one asset falls, before anybody sells.
+
+    Parameters
+    ----------
+    falls : shares of the price between 0 and 1.
+
+    Returns
+    -------
+    Columns fall_percent, liquidatable_collateral_usd (at most debt x bonus of each position, at the fallen price), liquidatable_debt_usd,
+    positions, bad_debt_usd (debt beyond the collateral of positions under water).
+    """
+    rows = []
+    bonus = book.leg_bonus_bps / 10_000
+    for fall in falls:
+        state = start(book)
+        if fall:
+            state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
+        oracle.publish(state)
+        hit = health_factors(state) < 1
+        collateral, debt = values_usd(state)
+        worth = by_position(
+            book,
+            state.supply_tokens
+            * bonus
+            * book.leg_enabled
+            * np.nan_to_num(state.market_usd[[reserve.asset for reserve in book.reserves]])[book.leg_reserve],
+        )
+        ratio = np.divide(worth, collateral, out=np.ones(book.size), where=collateral > 0)
+        rows.append(
+            {
+                "fall_percent": 100 * fall,
+                "liquidatable_collateral_usd": float(np.minimum(collateral, debt * ratio)[hit].sum()),
+                "liquidatable_debt_usd": float(debt[hit].sum()),
+                "positions": int(hit.sum()),
+                "bad_debt_usd": float(np.maximum(debt - collateral, 0).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def capacity_usd(book: Book, asset: str) -> float:
+    """What the pools can take before a sale costs more than the liquidation bonus: the sum over pools between what falls with `asset`
+    and what does not, each up to the size at which the average price is worse by the bonus of the asset sold.
+
+    For a constant-product pool the average price after fees is worse by b when x = R (b - f(1 + b)) / (1 - f) is sold, in tokens of a
+    reserve R; closed form of amount_out.
+    """
+    before = np.array([item.price_usd for item in book.assets])
+    with np.errstate(invalid="ignore"):
+        falls = reference_prices(book, [PriceShock(asset, -0.5)]) / before < 0.75
+    bonus: dict[int, float] = {}
+    for reserve in book.reserves:
+        bonus[reserve.asset] = max(bonus.get(reserve.asset, 0.0), reserve.bonus_bps / 10_000 - 1)
+    total = 0.0
+    for pool in book.pools:
+        for sold, bought, reserve_raw in (
+            (pool.asset0, pool.asset1, pool.reserve0),
+            (pool.asset1, pool.asset0, pool.reserve1),
+        ):
+            if falls[sold] and not falls[bought]:
+                fee = pool.fee_wad / 1e18
+                share = max(0.0, (bonus.get(sold, 0.0) - fee * (1 + bonus.get(sold, 0.0))) / (1 - fee))
+                total += share * reserve_raw / 10 ** book.assets[sold].decimals * before[sold]
+    return total

@@ -1,0 +1,107 @@
+"""What can hit: for now a change of an asset's reference price, which reaches every claim on that asset.
+
+A shock on ether reaches wrapped and staked ether through their backing; a shock on the staked token alone is a depeg and leaves
+ether where it is. Oracles that price a claim by its exchange rate do not see a depeg: that is how they are wired.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chain.errors import ConvergenceError, InputError, unknown_name
+from simulations.book import Book, FloatArray
+
+_WRITTEN = re.compile(r"\s*(?P<asset>.+?)\s*=\s*(?P<sign>[-+\u2212]?)\s*(?P<size>[0-9]*\.?[0-9]+)\s*%\s*")
+
+
+@dataclass(frozen=True)
+class PriceShock:
+    """`asset` (symbol or key) changes by `change` of its price: -0.2 is a fall of 20 %."""
+
+    asset: str
+    change: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.change) or self.change <= -1:
+            raise InputError(
+                f"shock {self.asset}={100 * self.change:g}% cannot be: a price changes by a finite amount and by more than -100%"
+            )
+
+    @property
+    def text(self) -> str:
+        """The shock as people read it: `ETH −20 %`."""
+        sign = "\u2212" if self.change < 0 else "+"
+        return f"{self.asset} {sign}{abs(100 * self.change):g}\u202f%"
+
+
+def parse(text: str) -> PriceShock:
+    """A shock as written on the command line, `ETH=-20%`; InputError says how to write it."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        raise InputError(f"shock {text!r} cannot be read; write ASSET=CHANGE%, for example ETH=-20%")
+    size = float(found["size"]) / 100
+    return PriceShock(found["asset"], size if found["sign"] in ("", "+") else -size)
+
+
+def reference_prices(book: Book, shocks: Sequence[PriceShock]) -> FloatArray:
+    """Reference price of every asset after the shocks, float64[assets], USD per whole token.
+
+    The factor of an asset is its own shock times the value-weighted factor of what backs it, solved as a fixed point because backings
+    can be circular.
+
+    Raises
+    ------
+    InputError
+        If a shocked asset is not known, or no position holds or owes it or a claim on it.
+    ConvergenceError
+        If circular backings do not settle.
+    """
+    own = np.ones(len(book.assets))
+    for shock in shocks:
+        own[list(find(book, shock.asset))] *= 1 + shock.change
+    factor = _factors(book, own)
+    held = {book.reserves[leg].asset for leg in set(book.leg_reserve.tolist())}
+    for shock in shocks:
+        alone = np.ones(len(book.assets))
+        alone[list(find(book, shock.asset))] = 0.5
+        if not any(_factors(book, alone)[asset] != 1 for asset in held):
+            raise InputError(
+                f"nobody in this book holds or owes {shock.asset} or a claim on it; a shock on it changes nothing"
+            )
+    return np.array([asset.price_usd for asset in book.assets]) * factor
+
+
+def find(book: Book, name: str) -> tuple[int, ...]:
+    """Asset indices that a symbol or key means; UnknownNameError with the nearest symbols."""
+    for number, asset in enumerate(book.assets):
+        if asset.key == name:
+            return (number,)
+    numbers = book.symbols.get(name.lower())
+    if numbers is None:
+        raise unknown_name("asset", name, [asset.symbol for asset in book.assets])
+    if len(numbers) > 1:
+        keys = ", ".join(book.assets[number].key for number in numbers)
+        raise InputError(f"{len(numbers)} assets are called {name}; write the key of the one you mean: {keys}")
+    return numbers
+
+
+def _factors(book: Book, own: FloatArray) -> FloatArray:
+    weights: dict[int, list[tuple[int, float]]] = {}
+    for claim, backing, rate in book.backings:
+        price = book.assets[backing].price_usd
+        weights.setdefault(claim, []).append((backing, rate * price if math.isfinite(price) else 0.0))
+    factor = own.copy()
+    for _ in range(1000):
+        before = factor.copy()
+        for claim, parts in weights.items():
+            total = sum(weight for _, weight in parts)
+            if total > 0:
+                factor[claim] = own[claim] * sum(weight * before[backing] for backing, weight in parts) / total
+        if np.array_equal(factor, before):
+            return factor
+    raise ConvergenceError(
+        "circular backings do not settle after 1000 rounds; look at the backings table for claims that back each other"
+    )

@@ -1,0 +1,213 @@
+"""The command as people type it: answers, JSON, exit codes, and one clear sentence for everything that cannot be done."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import aftershock
+from aftershock.cli import app, main
+
+VERBS = ("demo", "doctor", "snapshot", "simulate", "scenarios", "report", "query exposure")
+
+
+class Answer:
+    """What a run printed and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """Run the command in an empty folder and collect what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["aftershock", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Answer(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+BOOK = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
+mine,alice,ETH,collateral,10,2000,8250,500,5000
+mine,alice,USDC,debt,14000,1,,,5000
+"""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(ask: Ask, verb: str) -> None:
+    answer = ask(*verb.split(), "--help")
+    assert answer.code == 0
+    assert f"Example: aftershock {verb}" in re.sub(r"\s+", " ", answer.out)
+    assert "--json" in answer.out or verb == "demo"
+
+
+def test_the_verbs_are_those_that_are_tested() -> None:
+    assert {command.name for command in app.registered_commands} == {verb for verb in VERBS if " " not in verb}
+
+
+def test_exposure_says_what_the_collateral_is_made_of_and_carries_the_caption(ask: Ask) -> None:
+    answer = ask("query", "exposure", "aave-v3")
+    assert answer.code == 0
+    assert "of the collateral is finally ETH" in answer.out
+    assert "generated accounts, real contracts" in answer.out
+
+
+def test_exposure_as_json_has_evidence_in_every_row(ask: Ask) -> None:
+    record = json.loads(ask("query", "exposure", "aave-v3", "--json").out)
+    tables = [*record["outbound"].values(), *record["inbound"].values()]
+    assert record["content_id"] == aftershock.load().content_id
+    assert tables and all(row["evidence"] for table in tables for row in table)
+
+
+def test_a_users_book_before_and_after(ask: Ask, tmp_path: Path) -> None:
+    """10 ETH at 1,600 against 14,000: HF 0.943; half is repaid, 4.59375 ETH taken; HF 8,650 x 0.825 / 7,000."""
+    (tmp_path / "book.csv").write_text(BOOK)
+    record = json.loads(ask("simulate", "--book", "book.csv", "--shock", "ETH=-20%", "--json").out)
+    position = record["positions"][0]
+    assert position["health_factor_before"] == pytest.approx(20_000 * 0.825 / 14_000)
+    assert position["health_factor_after"] == pytest.approx(8_650 * 0.825 / 7_000)
+    assert (position["collateral_before_usd"], position["debt_before_usd"]) == (20_000, 14_000)
+    assert (position["collateral_after_usd"], position["debt_after_usd"]) == (
+        pytest.approx(8_650),
+        pytest.approx(7_000),
+    )
+
+
+def test_rounds_on_the_screen_add_up_to_the_total(ask: Ask) -> None:
+    answer = ask("simulate", "--scenario", "eth-30")
+    rows = re.findall(r"^\s*(\d+(?:–\d+)?|total)\s+([\d,.]+)\s+−[\d.]+\s+([\d.]+)", answer.out, re.M)
+    assert rows[-1][0] == "total" and len(rows) > 3
+    assert sum(float(row[2]) for row in rows[:-1]) == pytest.approx(float(rows[-1][2]), abs=0.01 * len(rows))
+
+
+def test_a_crossed_threshold_is_exit_code_one(ask: Ask) -> None:
+    assert ask("simulate", "--scenario", "eth-30", "--fail-above", "1000000").code == 1
+    assert ask("simulate", "--scenario", "eth-30", "--fail-above", "1000000000").code == 0
+
+
+def test_the_report_is_written_whole_and_names_its_command(ask: Ask, tmp_path: Path) -> None:
+    answer = ask("report", "aave-v3", "--scenario", "eth-10", "--scenario", "eth-30", "--out", "out")
+    assert answer.code in (0, 1)
+    assert {file.name for file in (tmp_path / "out").iterdir()} >= {
+        "report.html",
+        "report.md",
+        "report.json",
+        "run.json",
+    }
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "aftershock report aave-v3 --scenario eth-10 --scenario eth-30" in text
+    assert "generated accounts, real contracts" in text
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert record["content_id"] in answer.out and record["content_id"] in text
+    pictures = re.findall(r"upload://([\w-]+\.png)", text)
+    assert pictures and all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_a_report_on_a_users_own_book_says_that_it_has_no_block(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "book.csv").write_text(BOOK)
+    assert ask("report", "--snapshot", "book.csv", "--out", "out").code in (0, 1)
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "a file, no block" in text.lower() and "Block None" not in text
+
+
+def test_the_same_report_twice_has_the_same_bytes(ask: Ask, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        ask("report", "aave-v3", "--scenario", "eth-10", "--out", folder)
+    for name in ("report.html", "report.md", "report.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_doctor_and_scenarios_answer(ask: Ask) -> None:
+    assert "hashes agree" in ask("doctor").out
+    assert {entry["name"] for entry in json.loads(ask("scenarios", "--json").out)} >= {"eth-30", "broad-30"}
+
+
+BAD = [
+    (("simulate", "--shock", "ETH=-120%"), 2, "more than -100%"),
+    (("simulate", "--shock", "ETH=nan%"), 2, "ETH=-20%"),
+    (("simulate", "--shock", "ETH=-20"), 2, "ETH=-20%"),
+    (("simulate", "--shock", "ETHER=-20%"), 2, "did you mean"),
+    (("simulate", "--shock", "DAI=-20%", "--book", "book.csv"), 2, "no asset named 'DAI'"),
+    (("simulate", "--scenario", "eth30"), 2, "did you mean eth-30"),
+    (("simulate", "--scenario", "missing.toml"), 2, "missing.toml"),
+    (("simulate",), 2, "either a scenario or at least one shock"),
+    (("simulate", "--scenario", "eth-30", "--shock", "ETH=-20%"), 2, "either a scenario or at least one shock"),
+    (("simulate", "--shock", "ETH=-20%", "--pass-through", "2"), 2, "not between 0 and 1"),
+    (("simulate", "--shock", "ETH=-20%", "--book", "nowhere.csv"), 2, "nowhere.csv does not exist"),
+    (("simulate", "--shock", "ETH=-20%", "--book", "broken.csv"), 2, "broken.csv row 2"),
+    (("query", "exposure", "aave-v4"), 2, "did you mean aave-v3"),
+    (("query", "exposure", "aave-v3", "--snapshot", "nowhere"), 2, "nowhere does not exist"),
+    (("query", "exposure", "aave-v3", "--snapshot", "."), 3, "no snapshot"),
+    (("report", "compound"), 2, "named 'compound'"),
+    (("report", "--asset", "USD-COIN"), 2, "no asset named"),
+    (("snapshot", "--deployments", "nowhere.toml", "--out", "new"), 2, "nowhere.toml"),
+    (("snapshot", "--deployments", "book.csv", "--out", "new"), 2, "book.csv"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(
+    ask: Ask, tmp_path: Path, words: tuple[str, ...], code: int, says: str
+) -> None:
+    (tmp_path / "book.csv").write_text(BOOK)
+    (tmp_path / "broken.csv").write_text(BOOK.replace("2000", "two thousand"))
+    before = {file.name for file in tmp_path.iterdir()}
+    answer = ask(*words)
+    sentence = answer.err.strip().splitlines()[-1]
+    assert answer.code == code, answer.err
+    assert sentence.startswith("aftershock: ") and says in sentence, answer.err
+    assert "Traceback" not in answer.err and answer.out == ""
+    assert {file.name for file in tmp_path.iterdir()} == before
+
+
+def test_damaged_snapshots_are_named(ask: Ask, tmp_path: Path) -> None:
+    from chain.snapshot import save
+
+    folder = save(aftershock.load(), tmp_path / "mine")
+    whole = (folder / "positions.parquet").read_bytes()
+    (folder / "positions.parquet").write_bytes(whole[: len(whole) // 2])
+    answer = ask("query", "exposure", "aave-v3", "--snapshot", "mine")
+    assert (answer.code, answer.out) == (3, "") and "positions.parquet cannot be read as Parquet" in answer.err
+    (folder / "positions.parquet").write_bytes((folder / "prices.parquet").read_bytes())
+    assert ask("query", "exposure", "aave-v3", "--snapshot", "mine").code == 3
+    (folder / "positions.parquet").write_bytes(whole)
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(
+        re.sub(r'("positions": \{\s*"rows": \d+,\s*"sha256": ")....', r"\g<1>0000", text)
+    )
+    answer = ask("report", "--snapshot", "mine")
+    assert answer.code == 3 and "hash differs" in answer.err
+
+
+def test_the_command_works_outside_the_checkout(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aftershock", "scenarios"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "eth-30" in done.stdout
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -1,0 +1,106 @@
+"""A damaged snapshot is refused with a sentence, and nothing of the user's is overwritten."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chain.errors import SnapshotError
+from chain.snapshot import MANIFEST, Check, Snapshot, from_rows, load, save
+from chain.tables import Row, make, schemas, write
+
+
+def small(name: str = "USD") -> Snapshot:
+    row: Row = {
+        "asset": f"iso4217:{name}",
+        "symbol": name,
+        "decimals": 2,
+        "kind": "fiat",
+        "evidence": "test",
+        "status": "unverified",
+    }
+    return from_rows(
+        "small", (), {"assets": [row]}, checks=(Check("assets", "a check", 2, ("one differs",)),), readers={"x": 1}
+    )
+
+
+def truncate(folder: Path) -> None:
+    file = folder / "assets.parquet"
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def flip(folder: Path) -> None:
+    file = folder / "assets.parquet"
+    middle = file.stat().st_size // 3
+    raw = bytearray(file.read_bytes())
+    raw[middle] ^= 0xFF
+    file.write_bytes(raw)
+
+
+def exchange(folder: Path) -> None:
+    schema = schemas()["assets"]
+    write(schema, make(schema, small("EUR")["assets"].to_dict("records")), folder / "assets.parquet")
+
+
+def edit(folder: Path, **fields: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated table": (truncate, "assets.parquet"),
+    "flipped byte": (flip, "assets.parquet"),
+    "another table": (exchange, "hash differs"),
+    "missing table": (lambda folder: (folder / "assets.parquet").unlink(), "missing"),
+    "missing manifest": (lambda folder: (folder / MANIFEST).unlink(), "no snapshot"),
+    "manifest is no JSON": (lambda folder: (folder / MANIFEST).write_text("{"), "damaged"),
+    "manifest is a list": (lambda folder: (folder / MANIFEST).write_text("[]"), "damaged"),
+    "manifest without anchors": (lambda folder: edit(folder, anchors=[{"number": 1}]), "damaged"),
+    "another schema version": (lambda folder: edit(folder, schema_version=99), "schema version 99"),
+    "an unknown table": (lambda folder: edit(folder, tables={"ghosts": {"rows": 1, "sha256": ""}}), "ghosts"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_seen_and_named(tmp_path: Path, damage: str) -> None:
+    folder = save(small(), tmp_path / "kept")
+    load(folder)
+    harm, words = DAMAGES[damage]
+    harm(folder)
+    with pytest.raises(SnapshotError, match=words) as caught:
+        load(folder)
+    assert caught.value.exit_code == 3
+
+
+def test_an_unfinished_folder_is_no_snapshot(tmp_path: Path) -> None:
+    folder = save(small(), tmp_path / "kept")
+    folder = folder.rename(tmp_path / "incomplete_kept")
+    with pytest.raises(SnapshotError, match="unfinished"):
+        load(folder)
+
+
+def test_a_run_that_breaks_leaves_no_folder_under_the_final_name(tmp_path: Path) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save(small(), tmp_path / "kept", progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["incomplete_kept"]
+    assert load(save(small(), tmp_path / "kept"))["assets"].shape[0] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_folder_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("dear")
+    with pytest.raises(SnapshotError, match="not a snapshot"):
+        save(small(), tmp_path / "letters")
+    assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
+
+
+def test_checks_and_readers_survive(tmp_path: Path) -> None:
+    stored = load(save(small(), tmp_path / "kept"))
+    assert stored.checks == (Check("assets", "a check", 2, ("one differs",)),)
+    assert not stored.checks[0].passed
+    assert dict(stored.readers) == {"x": 1}

@@ -1,0 +1,122 @@
+"""The answer to "how exposed is X?" against numbers worked out by hand from the small world."""
+
+import json
+
+import pytest
+
+from chain.errors import InputError, UnknownNameError
+from graph.build import build
+from graph.exposure import exposure
+from graph.measures import concentration
+from graph.protocol_graph import ProtocolGraph
+from tests.graph.small_world import E, small_rows, small_world
+
+
+@pytest.fixture(scope="module")
+def graph() -> ProtocolGraph:
+    return build(small_world(caption="by hand", gaps=("bands are not read",)))
+
+
+def test_market(graph: ProtocolGraph) -> None:
+    answer = exposure(graph, "core")
+    assert answer.figures["collateral_usd"] == pytest.approx(65_700)
+    assert answer.figures["utilisation_ratio"] == pytest.approx(10_000 / 115_700)
+    assert answer.figures["seen_ratio"] == pytest.approx(1)
+    collateral = answer.outbound["collateral"].set_index("symbol")
+    assert collateral["collateral_usd"].to_dict() == pytest.approx({"USDC": 30_000, "WETH": 24_000, "lstETH": 11_700})
+    assert collateral.at["lstETH", "root_label"] == "ETH"
+    assert collateral.at["lstETH", "feeds"].startswith("lstETH / USD → ETH / USD → ")
+    assert collateral["share_ratio"].sum() == pytest.approx(1)
+    reserves = answer.outbound["reserves"].set_index("symbol")
+    assert reserves["utilisation_ratio"].to_dict() == pytest.approx({"USDC": 0.1, "WETH": 2 / 24, "lstETH": 0})
+    assert reserves.at["WETH", "cash_usd"] == pytest.approx(22_000)
+
+
+def test_collateral_is_finally_ether_and_usdc(graph: ProtocolGraph) -> None:
+    found = exposure(graph, "core").outbound["roots"].set_index("label")
+    assert found["collateral_usd"].to_dict() == pytest.approx({"ETH": 35_700, "USDC": 30_000})
+    assert found.at["ETH", "posted"] == "WETH, lstETH"
+
+
+def test_the_shared_feed_is_found(graph: ProtocolGraph) -> None:
+    feeds = exposure(graph, "core").outbound["feeds"].set_index("feed")
+    assert feeds.at[E["ethusd"], "asset_count"] == 2
+    assert feeds.at[E["ethusd"], "share_ratio"] == pytest.approx(35_700 / 65_700)
+    assert feeds.at[E["adapter"], "collateral_usd"] == pytest.approx(11_700)
+    assert feeds.index[0] == E["ethusd"]
+    assert exposure(graph, "ETH / USD").figures["collateral_usd"] == pytest.approx(35_700)
+
+
+def test_a_feed_that_is_asked_twice_on_one_way_counts_once() -> None:
+    rows = small_rows()
+    rows["feeds"].append({**rows["feeds"][3], "step": 3})
+    feeds = exposure(build(small_world(rows)), "core").outbound["feeds"].set_index("feed")
+    assert feeds.at[E["ethusd"], "collateral_usd"] == pytest.approx(35_700)
+
+
+def test_suppliers_borrowers_and_their_concentration(graph: ProtocolGraph) -> None:
+    answer = exposure(graph, "aave-v3", top=2)
+    assert answer.inbound["suppliers"][["label", "kind", "assets"]].to_numpy().tolist() == [
+        ["Carol's fund", "account", "USDC"],
+        ["Prime USDC vault", "vault", "USDC"],
+    ]
+    assert answer.inbound["suppliers"]["share_ratio"].tolist() == pytest.approx([50_000 / 115_700, 30_000 / 115_700])
+    assert answer.outbound["borrowers"]["amount_usd"].tolist() == pytest.approx([8_000, 2_000])
+    found = answer.outbound["concentration"].set_index("of")
+    squares = sum(usd**2 for usd in (50_000, 30_000, 20_000, 11_700, 4_000))
+    assert found.at["suppliers", "hhi"] == pytest.approx(squares / 115_700**2)
+    assert found.at["borrowers", "effective_number"] == pytest.approx(1 / 0.68)  # 0.8² + 0.2²
+    assert found.at["collateral by asset", "count"] == 3
+
+
+def test_asset_directly_and_looked_through(graph: ProtocolGraph) -> None:
+    weth = exposure(graph, "WETH")
+    assert weth.figures["collateral_usd"] == pytest.approx(24_000)
+    assert weth.figures["collateral_looked_through_usd"] == pytest.approx(35_700)
+    assert weth.inbound["markets"]["path"].tolist() == ["WETH", "lstETH → WETH"]
+    assert weth.inbound["pools"]["reserve_usd"].tolist() == pytest.approx([200_000])
+    assert set(weth.inbound["claims"]["label"]) == {"lstETH", "UNI-V2", "aWETH"}
+    ether = exposure(graph, "ETH")
+    assert ether.figures["collateral_usd"] == 0
+    assert ether.figures["collateral_looked_through_usd"] == pytest.approx(35_700)
+
+
+def test_account_vault_pool_and_the_rest(graph: ProtocolGraph) -> None:
+    bob = exposure(graph, E["bob"])
+    assert (bob.figures["supplied_usd"], bob.figures["borrowed_usd"]) == pytest.approx((11_700, 2_000))
+    assert bob.inbound["borrowed"]["symbol"].tolist() == ["WETH"]
+    assert exposure(graph, "Prime USDC vault").figures["supplied_usd"] == pytest.approx(30_000)
+    pool = exposure(graph, "uniswap-v2")
+    assert pool.figures["value_usd"] == pytest.approx(400_000)
+    assert pool.inbound["holders"]["holder"].tolist() == [E["dave"]]
+    assert exposure(graph, "Council").outbound["neighbours"]["relation"].tolist() == ["governs"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["core", "aave-v3", "uniswap-v2", "WETH", "ETH", "lstETH", "0x3440", "Prime USDC vault", "ETH / USD", "Council"],
+)
+def test_every_row_has_evidence_and_the_record_is_json(graph: ProtocolGraph, name: str) -> None:
+    answer = exposure(graph, name)
+    for table in [*answer.outbound.values(), *answer.inbound.values()]:
+        assert "evidence" in table.columns
+        assert (table["evidence"].str.len() > 0).all()
+    text = json.dumps(answer.to_dict(), allow_nan=False)
+    assert json.loads(text)["caption"] == "by hand"
+    assert answer.gaps[0] == "bands are not read"
+
+
+def test_bad_questions(graph: ProtocolGraph) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        exposure(graph, "aave-v4")
+    with pytest.raises(InputError, match="top is 0"):
+        exposure(graph, "core", top=0)
+
+
+def test_concentration_by_closed_form() -> None:
+    equal = concentration([5.0] * 20)
+    assert (equal.hhi, equal.effective_number, equal.top10_share) == pytest.approx((1 / 20, 20, 0.5))
+    assert concentration([3.0, 0.0, float("nan")]).hhi == 1
+    assert concentration([]).hhi is None
+    with pytest.raises(ValueError, match="negative"):
+        concentration([1.0, -1.0])

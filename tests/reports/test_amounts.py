@@ -1,0 +1,126 @@
+"""How numbers are written. The cases are the house's own examples and their neighbours."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import amounts
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (212e6, "$212m"),
+        (65.5e6, "$65.5m"),
+        (0.62e6, "$0.62m"),
+        (24.1e9, "$24.1bn"),
+        (1.31e9, "$1.31bn"),
+        (4_999, "under $0.01m"),
+        (5_000, "$0.01m"),
+        (0, "$0"),
+        (999.4e6, "$999m"),
+        (999.6e6, "$1.00bn"),
+        (9.996e6, "$10.0m"),
+        (99.96e6, "$100m"),
+        (-8.1e6, "−$8.10m"),
+        (-100, "above −$0.01m"),
+        (math.nan, "not known"),
+    ],
+)
+def test_money(usd: float, text: str) -> None:
+    assert amounts.money(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (12.6e6, 20.8e6, "$12.6–20.8m"),
+        (148e6, 301e6, "$148–301m"),
+        (0.55e6, 0.67e6, "$0.55–0.67m"),
+        (0, 2.07e6, "$0–2.07m"),
+        (0.9e9, 1.2e9, "$0.90–1.20bn"),
+        (-8.1e6, -3.6e6, "−$8.10m to −$3.60m"),
+    ],
+)
+def test_ranges_say_their_unit_once_and_never_put_a_dash_beside_a_minus(low: float, high: float, text: str) -> None:
+    assert amounts.money_range(low, high) == text
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (6.12e9, "6,120"),
+        (212e6, "212"),
+        (88.2e6, "88.2"),
+        (9.71e6, "9.71"),
+        (0, "0"),
+        (100, "<0.01"),
+        (-2.6e6, "−2.60"),
+    ],
+)
+def test_millions(usd: float, text: str) -> None:
+    assert amounts.millions(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (0.22, "22\u202f%"),
+        (0.0007, "0.07\u202f%"),
+        (0.097, "9.7\u202f%"),
+        (0.989, "99\u202f%"),
+        (0.99994, "over 99.9\u202f%"),
+        (0.9951, "99.5\u202f%"),
+        (1, "100\u202f%"),
+        (0, "0\u202f%"),
+        (0.000_01, "under 0.01\u202f%"),
+        (2.31, "231\u202f%"),
+    ],
+)
+def test_percent_never_rounds_up_to_all_or_down_to_nothing(ratio: float, text: str) -> None:
+    assert amounts.percent(ratio) == text
+
+
+def test_small_things() -> None:
+    assert amounts.change(-0.3) == "−30\u202f%"
+    assert amounts.change(0.025) == "+2.5\u202f%"
+    assert amounts.change(-0.0001) == "0\u202f%"
+    assert amounts.points(-0.005) == "−0.5 pp"
+    assert amounts.probability(0.0007) == "0.07\u202f%, 1 day in 1,430"
+    assert amounts.probability(0.22) == "22\u202f%"
+    assert amounts.tokens(1.1e6, "weETH") == "1.10m weETH"
+    assert amounts.tokens(120_000, "rsETH") == "120,000 rsETH"
+    assert amounts.health_factor(1.01834) == "1.018"
+    assert amounts.health_factor(math.inf) == "none"
+    assert amounts.short("eip155:1:0x3f9a" + "0" * 32 + "c41e") == "0x3f9a…c41e"
+    assert amounts.listing(["a", "b", "c"]) == "a, b and c"
+    assert amounts.fixed(-0.04, 1) == "0.0"
+    assert amounts.count(1, "position") == "1 position"
+    assert amounts.part_in(4.9e-17) == "1 part in 10¹⁶"
+    assert amounts.percent_number(0.00004, 2) == "<0.01"
+    assert amounts.unbroken("LINK −30 of ETH / USD") == "LINK\u00a0−30 of ETH\u00a0/\u00a0USD"
+
+
+def test_pads_bring_every_number_to_the_same_point() -> None:
+    assert amounts.pads(["212", "88.2", "9.71", "<0.01", ""]) == [".00", "0", "", "", ""]
+    assert amounts.pads(["2.3\u202f%", "34\u202f%"]) == ["", ".0"]
+    assert amounts.pads(["1", "22"]) == ["", ""]
+    assert amounts.aligned(["212", "9.71"]) == ["212\u2008\u2007\u2007", "9.71"]
+
+
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=30), st.integers(0, 3))
+def test_printed_parts_add_up_to_the_printed_total(parts: list[float], decimals: int) -> None:
+    printed = amounts.adding_up(parts, decimals)
+    step = 10.0**-decimals
+    assert sum(printed) == pytest.approx(round(sum(parts) / step) * step, abs=1e-6)
+    assert all(abs(shown - part) < step * (1 + 1e-6) for shown, part in zip(printed, parts, strict=True))
+
+
+@given(st.floats(1e-3, 1e6), st.integers(3, 7))
+def test_ticks_cover_the_range_with_few_round_values(largest: float, most: int) -> None:
+    found = amounts.ticks(largest, most)
+    assert found[0] == 0
+    assert found[-1] >= largest * (1 - 1e-9)
+    assert 2 <= len(found) <= most

@@ -1,0 +1,167 @@
+"""What the record says adds up, and agrees with sums taken from the tables by another way."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from chain.errors import InputError, UnknownNameError
+from chain.snapshot import Check, Snapshot
+from graph.build import build
+from reports.assessment import assess, at_risk_of
+from reports.market_rows import MarketRows, of_market
+from reports.record import Assessment
+from simulations.book import from_graph
+from simulations.health import at_risk
+from tests.reports.market_world import CAPTION, MARKET, SYMBOLS, assessment_of, falls, market_snapshot, results_of
+
+
+def test_coverage_adds_up_to_what_is_supplied(assessment: Assessment) -> None:
+    part = assessment.coverage
+    assert sum(line.amount_usd for line in part.by_status) == pytest.approx(part.total_usd, rel=1e-12)
+    assert sum(line.share_ratio for line in part.by_status) == pytest.approx(1)
+    assert [line.status for line in part.by_status] == ["verified", "derived", "unverified", "not seen"]
+
+
+def test_collateral_and_claims_are_everything_supplied_and_shares_add_up(assessment: Assessment) -> None:
+    part = assessment.exposure
+    assert part.collateral_usd + part.claims_usd == pytest.approx(assessment.coverage.total_usd)
+    for lines in (part.posted, part.roots, part.feeds, part.lenders, part.borrowed):
+        assert sum(line.share_ratio for line in lines) == pytest.approx(1)
+    assert sum(line.amount_usd for line in part.lenders) == pytest.approx(part.claims_usd)
+
+
+def test_exposure_equals_sums_over_the_positions_table() -> None:
+    snapshot = market_snapshot(borrowers=30)
+    prices = {row.asset: row.price_usd for row in snapshot["prices"].itertuples()}
+    decimals = {row.asset: row.decimals for row in snapshot["assets"].itertuples()}
+    symbols = {row.asset: row.symbol for row in snapshot["assets"].itertuples()}
+    posted: dict[str, float] = {}
+    lent = owed = 0.0
+    for row in snapshot["positions"].itertuples():
+        usd = row.amount_raw / 10 ** decimals[row.asset] * prices[row.asset]
+        if row.side == "debt":
+            owed += usd
+        elif row.collateral_enabled:
+            posted[symbols[row.asset]] = posted.get(symbols[row.asset], 0.0) + usd
+        else:
+            lent += usd
+    part = assessment_of(snapshot, results_of(snapshot, (falls(("ETH", -0.1)),))).exposure
+    assert {line.symbol: line.amount_usd for line in part.posted} == pytest.approx(posted)
+    assert (part.claims_usd, part.borrowed_usd) == pytest.approx((lent, owed))
+    ether = posted["WETH"] + posted["lstETH"]
+    assert {root.name: root.amount_usd for root in part.roots}["ETH"] == pytest.approx(ether)
+    assert part.feeds[0].name == "ETH / USD"
+    assert part.feeds[0].amount_usd == pytest.approx(ether)
+
+
+def test_scenarios_are_direct_and_indirect_and_worst_comes_first(assessment: Assessment) -> None:
+    for line in assessment.scenarios:
+        assert line.direct_usd + line.indirect_usd == pytest.approx(line.bad_debt_usd, abs=1e-3)
+    losses = [line.bad_debt_usd for line in assessment.scenarios]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_rounds_and_positions_add_up_to_the_scenario(assessment: Assessment) -> None:
+    cascade = assessment.cascade
+    assert sum(step.bad_debt_usd for step in cascade.steps) == pytest.approx(cascade.scenario.bad_debt_usd, abs=1e-3)
+    assert sum(step.liquidated_usd for step in cascade.steps) == pytest.approx(cascade.scenario.liquidated_usd)
+    amounts = [cascade.of_position(line) for line in cascade.positions]
+    assert amounts == sorted(amounts, reverse=True)
+    assert sum(amounts) <= cascade.total_usd * (1 + 1e-9)
+    if cascade.losing_positions == len(amounts) and cascade.total_usd:
+        assert sum(amounts) == pytest.approx(cascade.total_usd)
+
+
+def test_capacity_is_met_where_the_curve_says(thin: Assessment) -> None:
+    curve = thin.at_risk
+    assert curve.full_at_percent is not None
+    assert curve.at(curve.full_at_percent) == pytest.approx(curve.capacity_usd)
+    assert curve.at(1000) == curve.points[-1].collateral_usd
+
+
+def test_what_the_market_holds_and_no_position_shows_is_not_seen() -> None:
+    snapshot = market_snapshot(borrowers=10)
+    exposure = of_market(build(snapshot), MARKET)
+    exposure = replace(exposure, supplied_usd=exposure.supplied_usd * 1.25)
+    coverage = _assess(snapshot, exposure).coverage
+    assert coverage.by_status[-1].share_ratio == pytest.approx(0.2)
+    assert sum(line.amount_usd for line in coverage.by_status) == pytest.approx(exposure.supplied_usd)
+
+
+def test_failed_comparisons_are_counted_at_their_table() -> None:
+    checks = (Check("positions", "balances equal balanceOf", 10, ("one is off",)), Check("reserves", "totals", 5))
+    coverage = assessment_of(market_snapshot(borrowers=10, checks=checks), None, chosen=None).coverage
+    found = {line.table: line for line in coverage.tables}
+    assert (found["positions"].failures, coverage.failures) == (1, 1)
+    assert found["positions"].check == "balances equal balanceOf, 9 of 10"
+    assert found["pools"].check == "not compared with a second source"
+
+
+def test_json_holds_the_record_without_numbers_that_json_has_not(assessment: Assessment) -> None:
+    text = json.dumps(assessment.to_dict(), allow_nan=False)
+    again = json.loads(text)
+    assert again["content_id"] == assessment.content_id
+    assert again["verdict"]["sentences"] == list(assessment.verdict.sentences)
+    assert again["at_risk"]["full_at_percent"] == assessment.at_risk.full_at_percent
+
+
+def test_content_id_follows_data_thresholds_and_command_and_nothing_else(thin: Assessment, broad: Assessment) -> None:
+    snapshot = market_snapshot(borrowers=10)
+    results = results_of(snapshot, (falls(("ETH", -0.1)), falls(("ETH", -0.2))))
+    first = assessment_of(snapshot, results)
+    assert re.fullmatch("as1-[0-9a-f]{16}", first.content_id)
+    assert assessment_of(snapshot, results[::-1]).content_id == first.content_id
+    assert assessment_of(snapshot, results[:1]).content_id != first.content_id
+    assert assessment_of(snapshot, results, command="other").content_id != first.content_id
+    assert thin.content_id != broad.content_id
+
+
+def test_node_addresses_never_appear() -> None:
+    found = assessment_of(
+        market_snapshot(borrowers=10), command="aftershock report --rpc https://node.example/v2/KEY core"
+    )
+    assert found.command == "aftershock report --rpc <rpc-url> core"
+    assert "KEY" not in json.dumps(found.to_dict())
+
+
+def test_what_cannot_be_assessed_says_so() -> None:
+    snapshot = market_snapshot(borrowers=10)
+    with pytest.raises(InputError, match="at least one scenario"):
+        assessment_of(snapshot, [])
+    with pytest.raises(InputError, match="no result is named 'eth-99'; there are"):
+        assessment_of(snapshot, chosen="eth-99")
+    with pytest.raises(UnknownNameError, match="no market named 'core'"):
+        of_market(build(snapshot), "core")
+    with pytest.raises(InputError, match="no points"):
+        at_risk_of(at_risk(from_graph(build(snapshot)), "ETH", []), "ETH", 1.0, 1.0)
+
+
+def test_a_chosen_scenario_is_shown_and_the_verdict_stays_with_the_worst(thin: Assessment) -> None:
+    snapshot = market_snapshot(borrowers=80, depth_usd=400e6, near=0.35)
+    mild = thin.scenarios[-2].name
+    found = assessment_of(snapshot, chosen=mild)
+    assert found.cascade.scenario.name == mild
+    assert found.scenarios == thin.scenarios
+    assert found.verdict.sentences[1] == thin.verdict.sentences[1]
+
+
+def test_titles_keep_number_and_percent_sign_together() -> None:
+    snapshot = market_snapshot(borrowers=10)
+    found = assessment_of(snapshot, results_of(snapshot, (falls(("ETH", -0.1), title="ETH −10 %"),)))
+    assert found.scenarios[0].title == "ETH −10\u202f%"
+
+
+def test_names_and_caption_come_from_the_snapshot(thin: Assessment, broad: Assessment) -> None:
+    assert thin.subject.name == "Aave V3, core market"
+    assert thin.subject.caption == CAPTION
+    assert broad.subject.caption == ""
+    assert thin.subject.time.endswith(" UTC")
+    assert {line.symbol for line in thin.exposure.posted} <= set(SYMBOLS)
+
+
+def _assess(snapshot: Snapshot, exposure: MarketRows) -> Assessment:
+    book = from_graph(build(snapshot))
+    curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0, 1e6)
+    return assess(snapshot, exposure, curve, results_of(snapshot, (falls(("ETH", -0.1)),)), command="x", tool="y")
