@@ -14,7 +14,7 @@ OR_NONE := || { code=$$?; [ $$code -eq 5 ] && echo "no test carries this mark ye
 CHECKED := chain graph models simulations reports aftershock tests docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify soak lint format types layers docs-schema sample clean
+.PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ layers: $(STAMPS)/develop  ## imports run one way only
 
 docs-schema: $(STAMPS)/runtime  ## write docs/schema.md from the schema files
 	$(BIN)/python docs/build_schema_page.py
+
+docs-pictures: $(STAMPS)/runtime  ## draw the README's picture from the sample
+	$(BIN)/python docs/build_pictures.py
 
 sample: setup  ## take the embedded sample again, with our readers, from a local node
 	$(BIN)/python -m tests.devnet.sample

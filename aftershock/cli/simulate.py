@@ -91,12 +91,15 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> No
     worst = f"{result.identities.worst_residual_ratio:.0e}"
     page.say(
         (
-            f"Checks: tokens conserved exactly in {count(result.identities.rounds_checked, 'round')}; every holder’s change in value explained to {worst} of the book.",
+            f"Checks: tokens conserved exactly; every holder’s change in value explained to {worst} of the book.",
             "dim",
         )
     )
     page.footer(
-        f"content id {result.content_id}", when(snapshot), f"aftershock {aftershock.__version__}", snapshot.caption
+        f"content id {result.content_id}",
+        when(snapshot).split("   ")[0],
+        f"aftershock {aftershock.__version__}",
+        snapshot.caption,
     )
 
 
