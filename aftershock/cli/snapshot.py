@@ -16,12 +16,12 @@ EXAMPLE = "Example: aftershock snapshot --rpc http://127.0.0.1:8545 --deployment
 
 def run(
     deployments: Annotated[Path, typer.Option(help="Address book: protocol, instance, role, address.", metavar="FILE")],
-    out: Folder,
     rpc: Annotated[str, typer.Option(help="Node; AFTERSHOCK_RPC_<CHAINID> by default.", metavar="URL")] = "",
     block: Annotated[
         str | None,
         typer.Option(help="Number, latest, latest-12, safe or finalized; the head less the finality lag by default."),
     ] = None,
+    out: Folder = Path("aftershock-snapshot"),
     as_json: AsJson = False,
 ) -> None:
     """Read protocols at one block, compare what was read with the chain, and save it."""
