@@ -1,6 +1,7 @@
 """Whether a graph is sound: its ends exist, nothing is negative, and its sums are those of the tables it was built from."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -8,13 +9,26 @@ from chain.snapshot import Snapshot
 from graph.relations import borrowed_raw, supplied_raw
 from graph.schema import relation_schemas
 
-if TYPE_CHECKING:
-    from graph.protocol_graph import ProtocolGraph
-
 USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
 
 
-def structure(graph: "ProtocolGraph") -> list[str]:
+class GraphTables(Protocol):
+    """What is asked of a graph: its tables and the snapshot it was built from."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Where the tables come from."""
+
+    @property
+    def nodes(self) -> Mapping[str, pd.DataFrame]:
+        """Node kind -> table."""
+
+    @property
+    def relations(self) -> Mapping[str, pd.DataFrame]:
+        """Relation kind -> table."""
+
+
+def structure(graph: GraphTables) -> list[str]:
     """Problems that one can see without the tables: keys used twice, ends that dangle or are of the wrong kind, negative amounts."""
     problems = []
     where: dict[str, str] = {}
@@ -49,7 +63,7 @@ def _negative(name: str, table: pd.DataFrame, keys: "pd.Series[Any]") -> list[st
     ]
 
 
-def totals(graph: "ProtocolGraph") -> list[str]:
+def totals(graph: GraphTables) -> list[str]:
     """Problems with sums: the graph against the tables it stands on, and the positions against the protocols' own totals."""
     snapshot = graph.snapshot
     return [
@@ -108,7 +122,7 @@ def _short(snapshot: Snapshot) -> list[tuple[str, str]]:
     return problems
 
 
-def _against_reserves(graph: "ProtocolGraph") -> list[str]:
+def _against_reserves(graph: GraphTables) -> list[str]:
     """Positions in assets that their market does not list, or that add up to more than the market's total."""
     expected = _expected(graph.snapshot)
     problems = []
@@ -123,7 +137,7 @@ def _against_reserves(graph: "ProtocolGraph") -> list[str]:
     return problems
 
 
-def _against_tables(graph: "ProtocolGraph") -> list[str]:
+def _against_tables(graph: GraphTables) -> list[str]:
     """Exact integer totals of each relation against its table."""
     tables, relations = graph.snapshot, graph.relations
     positions, balances, pooled = tables["positions"], tables["balances"], tables["pool_assets"]
@@ -157,7 +171,7 @@ def _sum_by(table: pd.DataFrame, by: list[str], column: str) -> dict[Any, int]:
     return sums
 
 
-def _derived_sums(graph: "ProtocolGraph") -> list[str]:
+def _derived_sums(graph: GraphTables) -> list[str]:
     """Sums that nodes carry against the relations they were summed from."""
     sides = (
         ("market", "supplied_usd", "lists", "source", "supplied_usd"),
