@@ -10,6 +10,7 @@
 Everything but `snapshot` works offline. Nothing here imports torch.
 """
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +35,8 @@ from simulations import book, cascade, health  # noqa: E402
 from simulations import scenarios as scenario_files  # noqa: E402
 from simulations.result import CascadeResult, Round  # noqa: E402
 from simulations.scenarios import Assumptions, Scenario  # noqa: E402
-from simulations.shocks import find, parse  # noqa: E402
+from simulations.shocks import PriceShock, find, parse  # noqa: E402
+from simulations.state import start  # noqa: E402
 
 try:
     __version__ = version("aftershock")
@@ -158,8 +160,7 @@ def report(
     source: Snapshot | ProtocolGraph,
     market: str | None = None,
     scenario_names: Sequence[str] = (),
-    asset: str = "ETH",
-    command: str = "aftershock report",
+    asset: str | None = None,
     progress: Callable[[str, str], None] = lambda *_: None,
 ) -> Assessment:
     """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
@@ -167,8 +168,8 @@ def report(
     Parameters
     ----------
     market : any name of it; may be left out where there is one market.
-    scenario_names : names or files; all shipped scenarios that apply to this book by default.
-    asset : what falls in the at-risk curve.
+    scenario_names : names or files; by default all shipped scenarios that apply to this book, or falls of its main asset if none does.
+    asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
     progress : called with a stage and what it found.
     """
     from reports.assessment import assess, at_risk_of
@@ -177,20 +178,55 @@ def report(
     asked = graph(source)
     key = _market(asked, market)
     held = book.from_graph(asked)
-    curve, fallen = health.at_risk(held, asset, FALLS), held.assets[find(held, asset)[0]]
+    falling = asset or _main_asset(held)
+    curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
+    names = sorted(set(scenario_names))
     results = []
-    for chosen in [scenario_files.get(name) for name in scenario_names] or _applicable(held):
+    for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
         results.append(cascade.run(held, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
         asked.snapshot,
         of_market(asked, key),
-        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, asset)),
+        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
-        command=command,
+        command=_report_command(asked, key, names, asset),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
     )
+
+
+def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None) -> str:
+    """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
+    table = asked.nodes["market"]
+    protocol = str(table.set_index("node").at[market, "protocol"])
+    words = [
+        "aftershock",
+        "report",
+        protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
+    ]
+    for name in names:
+        words += ["--scenario", Path(name).name]
+    if asset is not None:
+        words += ["--asset", asset]
+    if asked.snapshot.name != "sample":
+        words += ["--snapshot", asked.snapshot.name]
+    return shlex.join(words)
+
+
+def _main_asset(held: book.Book) -> str:
+    """ETH where the book knows it, otherwise the symbol of the largest collateral."""
+    if _is_known(held, "ETH"):
+        return "ETH"
+    state = start(held)
+    value: dict[int, float] = {}
+    for leg, slot in enumerate(held.leg_reserve.tolist()):
+        if held.leg_enabled[leg]:
+            number = held.reserves[slot].asset
+            value[number] = value.get(number, 0.0) + float(state.supply_tokens[leg] * held.assets[number].price_usd)
+    if not value:
+        raise InputError("nobody in this book has collateral; there is nothing that could fall")
+    return held.assets[max(value, key=lambda number: value[number])].symbol
 
 
 def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round], None]:
@@ -210,12 +246,10 @@ def _market(asked: ProtocolGraph, name: str | None) -> str:
     raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
 
 
-def _applicable(held: book.Book) -> list[Scenario]:
-    """Shipped scenarios whose assets this book knows."""
+def _applicable(held: book.Book, asset: str) -> list[Scenario]:
+    """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
     known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
-    if not known:
-        raise InputError("no shipped scenario shocks an asset of this book; name a scenario file")
-    return known
+    return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
 
 
 def _is_known(held: book.Book, asset: str) -> bool:

@@ -26,6 +26,14 @@ def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     else:
         header, body = _csv(path, raw, required)
     missing = [name for name in required if name not in header]
+    if missing and len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise InputError(
+            f"{path}: the first row is one cell, {header[0][:60]!r}; save the file with commas between the columns"
+        )
+    if "" in header:
+        raise InputError(
+            f"{path}: column {header.index('') + 1} has no name; remove the comma at the end of the first row, or name it"
+        )
     if missing:
         raise InputError(f"{path}: column {', '.join(missing)} is missing; it needs {', '.join(required)}")
     for name in header:

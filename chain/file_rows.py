@@ -73,16 +73,16 @@ def _currency_key(code: str) -> str:
     return "iso4217:USD" if code == "USD" else _asset_key(code)
 
 
-def book_rows(file: str, lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
+def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
     """Rows by table, without a status; `lines` must not contradict each other."""
     decimals = _most_places((line.asset, line.amount) for line in lines)
     price_decimals = _most_places((line.market, line.price) for line in lines)
     markets = list({line.market: line for line in lines}.values())
     pairs = {(line.market, line.asset): line for line in lines}
     quotes = {line.quote for line in lines}
-    evidence = {"evidence": f"file {file}"}
+    evidence = {"evidence": "the user's file"}
     tables: dict[str, list[dict[str, Any]]] = {
-        "protocols": [{"protocol": CHAIN, "name": file, "kind": "lending", **evidence}],
+        "protocols": [{"protocol": CHAIN, "name": "Book", "kind": "lending", **evidence}],
         "assets": [
             {"asset": _asset_key(symbol), "symbol": symbol, "decimals": decimals[symbol], "kind": "token", **evidence}
             for symbol in dict.fromkeys(line.asset for line in lines)
@@ -195,5 +195,5 @@ def _position(line: Line, decimals: int) -> dict[str, Any]:
         "amount_raw": amount,
         "collateral_enabled": line.side == "collateral",
         "category": line.category,
-        "evidence": line.where,
+        "evidence": f"row {line.where.rsplit(' row ', 1)[1]} of the user's file",
     }

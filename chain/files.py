@@ -42,7 +42,7 @@ def read_book(path: Path) -> Snapshot:
         raise InputError(f"{path} has a header and no rows; give one row for each asset that a position has or owes")
     _agree(lines)
     rows: dict[str, list[Row]] = {
-        table: [{**row, "status": "file"} for row in found] for table, found in book_rows(path.name, lines).items()
+        table: [{**row, "status": "file"} for row in found] for table, found in book_rows(lines).items()
     }
     gap = f"{path.name} states positions only: no venues, feeds or other holders are known"
     return from_rows(path.stem, (), rows, gaps=(gap,), readers={"book": 1})

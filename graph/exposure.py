@@ -251,12 +251,14 @@ def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures
     )
     rows = rows.assign(share_ratio=share_of(rows["reserve_usd"]))
     columns = ["pool", "label", "asset", "symbol", "reserve_raw", "reserve_usd", "share_ratio", "evidence", "status"]
-    shares = graph.snapshot["pools"].set_index("pool")["lp_asset"].reindex(pools).dropna().tolist()
+    share_of_pool = graph.snapshot["pools"].set_index("pool")["lp_asset"].reindex(pools).dropna()
+    shares = share_of_pool.tolist()
+    pool_of = {asset: graph.label(pool) for pool, asset in share_of_pool.items()}
     figures: Figures = {"value_usd": _sum(rows["reserve_usd"])}
     return (
         figures,
         {"reserves": _sorted(rows, "reserve_usd", "asset")[columns]},
-        {"holders": _holders(graph, shares, top)},
+        {"holders": _holders(graph, shares, top).pipe(lambda held: held.assign(of=held["asset"].map(pool_of)))},
     )
 
 

@@ -105,10 +105,10 @@ class ProtocolGraph:
         name = name.strip()
         if self.kinds.get(name) is not None and kind in (None, self.kinds[name]):
             return name
-        lower = name.lower()
+        lower = _folded(name)
         is_prefix = len(lower) >= _PREFIX and lower.startswith("0x")
         as_written = self._names.get(name, set())
-        in_any_case = {key for known, keys in self._names.items() if known.lower() == lower for key in keys}
+        in_any_case = {key for known, keys in self._names.items() if _folded(known) == lower for key in keys}
         begins = {
             key for known, keys in self._names.items() if is_prefix and known.lower().startswith(lower) for key in keys
         }
@@ -192,6 +192,11 @@ def _place(key: str) -> tuple[str, str]:
     """Chain and address in a key, whatever its form; the key itself where it has none."""
     start = key.rfind("0x")
     return (":".join(key.replace("/", ":").split(":")[:2]), key[start : start + 42]) if start >= 0 else ("", key)
+
+
+def _folded(name: str) -> str:
+    """A name without case and blanks: `ETH/USD` means the feed `ETH / USD`."""
+    return "".join(name.lower().split())
 
 
 def _rows(table: pd.DataFrame, keep: "pd.Series[bool]") -> pd.DataFrame:

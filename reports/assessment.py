@@ -1,6 +1,7 @@
 """From a snapshot, its exposure and its cascades to one Assessment: asks and joins, computes nothing but sums and shares."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -74,7 +75,7 @@ def assess(
     if not results:
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
     subject = _subject(snapshot, exposure.market, tool, chain_name)
-    lines = [(_scenario(result, exposure.market), result) for result in results]
+    lines = [(_scenario(result, exposure.market, snapshot), result) for result in results]
     lines.sort(key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, pair[0].name))
     shown = next((pair for pair in lines if chosen in (None, pair[0].name)), None)
     if shown is None:
@@ -99,8 +100,8 @@ def assess(
             runs=[line.content_id for line in scenarios],
             shown=cascade.scenario.name,
             thresholds=limits.to_dict(),
+            at_risk=asdict(at_risk),
             tool=tool,
-            command=command,
         ),
         subject=subject,
         coverage=coverage,
@@ -234,7 +235,8 @@ def _spread(rows: pd.DataFrame) -> Spread:
     return Spread(found.count, found.hhi or 0.0, found.effective_number or 0.0, found.top10_share or 0.0)
 
 
-def _scenario(result: CascadeResult, market: str) -> ScenarioLine:
+def _scenario(result: CascadeResult, market: str, snapshot: Snapshot) -> ScenarioLine:
+    asset, symbol = _leading(result, market, snapshot)
     row = result.markets.set_index("market").loc[market]
     scenario = result.scenario
     return ScenarioLine(
@@ -246,14 +248,24 @@ def _scenario(result: CascadeResult, market: str) -> ScenarioLine:
         largest_fall_percent=100 * max((-shock.change for shock in scenario.shocks), default=0.0),
         pass_through=scenario.assumptions.pass_through,
         gas_usd=scenario.assumptions.gas_usd,
-        rounds=len(_acting(result, market)),
+        rounds=sum(step.liquidated_usd > 0 for step in _acting(result, market)),
         liquidated_usd=float(row["liquidated_usd"]),
         bad_debt_usd=float(row["bad_debt_usd"]),
         direct_usd=float(row["direct_usd"]),
         indirect_usd=float(row["indirect_usd"]),
         waiting_debt_usd=float(row["waiting_debt_usd"]),
+        leading_symbol=symbol,
+        leading_change_ratio=result.rounds[-1].market_price_usd.get(asset, float("nan"))
+        / _price_at_block(snapshot, asset)
+        - 1,
         content_id=result.content_id,
     )
+
+
+def _price_at_block(snapshot: Snapshot, asset: str) -> float:
+    prices = snapshot["prices"]
+    known = prices.loc[(prices["asset"] == asset) & prices["price_usd"].notna(), "price_usd"]
+    return float(known.iloc[0]) if len(known) else float("nan")
 
 
 def _acting(result: CascadeResult, market: str) -> list[Step]:
@@ -267,6 +279,11 @@ def _acting(result: CascadeResult, market: str) -> list[Step]:
         )
         for each in result.rounds
     ]
+    if (
+        len(steps) > 2 and not steps[-1].liquidated_usd
+    ):  # what the quiet round revalues is the aftermath of the one before
+        quiet = steps.pop()
+        steps[-1] = replace(steps[-1], bad_debt_usd=steps[-1].bad_debt_usd + quiet.bad_debt_usd)
     while len(steps) > 1 and not steps[-1].liquidated_usd and not steps[-1].bad_debt_usd:
         steps.pop()
     return steps
@@ -274,9 +291,7 @@ def _acting(result: CascadeResult, market: str) -> list[Step]:
 
 def _cascade(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
     asset, symbol = _leading(result, market, snapshot)
-    prices = snapshot["prices"]
-    known = prices.loc[(prices["asset"] == asset) & prices["price_usd"].notna(), "price_usd"]
-    start = float(known.iloc[0]) if len(known) else float("nan")
+    start = _price_at_block(snapshot, asset)
     steps = tuple(
         Step(
             step.number,
@@ -302,9 +317,12 @@ def _cascade(line: ScenarioLine, result: CascadeResult, market: str, snapshot: S
 
 
 def _leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[str, str]:
-    """The asset whose price is shown beside the rounds: the collateral that is liquidated most, or the first one shocked."""
+    """The asset whose price is shown beside the rounds: the collateral behind most of the written-off debt, where nothing is written
+    off the collateral that is liquidated most, where nothing is liquidated the first asset shocked."""
     rows = pd.concat([each.liquidations for each in result.rounds])
-    taken = rows[rows["market"] == market].groupby("collateral_asset")["seized_usd"].sum()
+    mine = rows[rows["market"] == market]
+    column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
+    taken = mine.groupby("collateral_asset")[column].sum()
     wanted = str(taken.sort_index().idxmax()) if len(taken) else result.scenario.shocks[0].asset
     assets, listed = snapshot["assets"], set(snapshot["prices"]["asset"])
     keys = assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"]

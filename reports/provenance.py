@@ -19,8 +19,8 @@ def report_id(
     runs: Sequence[str],
     shown: str,
     thresholds: Mapping[str, Any],
+    at_risk: Mapping[str, Any],
     tool: str,
-    command: str,
 ) -> str:
     """Content id of a report: same id, same bytes.
 
@@ -30,7 +30,8 @@ def report_id(
     runs : content ids of the cascades; their order changes nothing.
     shown : the scenario shown round by round.
     thresholds : what the verdict is made from.
-    tool, command : as printed in the report.
+    at_risk : the curve.
+    tool : as printed in the report. The command is not part of it: give one that follows from the content.
     """
     return content_id(
         {
@@ -40,8 +41,8 @@ def report_id(
             "runs": sorted(runs),
             "shown": shown,
             "thresholds": dict(thresholds),
+            "at_risk": dict(at_risk),
             "tool": tool,
-            "command": command,
         }
     )
 

@@ -171,7 +171,10 @@ class AtRisk:
 
 @dataclass(frozen=True)
 class ScenarioLine:
-    """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell."""
+    """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell.
+
+    `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
+    """
 
     name: str
     title: str
@@ -187,6 +190,8 @@ class ScenarioLine:
     direct_usd: float
     indirect_usd: float
     waiting_debt_usd: float
+    leading_symbol: str
+    leading_change_ratio: float
     content_id: str
 
     @property

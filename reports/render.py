@@ -18,6 +18,7 @@ from reports.sections import page as page_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIXES = {"html": "html", "md": "md", "json": "json"}
+_TAG = re.compile(r"<(?=[A-Za-z/!])")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
 
@@ -98,8 +99,8 @@ def css_text(text: str) -> Markup:
 
 
 def cell(text: str) -> str:
-    """Text inside a Markdown table: a bar would end the cell."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Text inside a Markdown table: a bar would end the cell, what looks like a tag would become one."""
+    return _TAG.sub("&lt;", text.replace("|", "\\|").replace("\n", " "))
 
 
 def sentence(text: str) -> str:

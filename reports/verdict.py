@@ -87,7 +87,7 @@ def _ordinary_day(
     amount = line.liquidated_usd if line else at_risk.at(limits.ordinary_fall_percent)
     if amount == 0 and (line is None or line.bad_debt_usd <= 0):
         return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
-    verb = "is liquidated" if line else "can be liquidated"
+    verb = "is liquidated" if line else "can be taken in a first round"
     start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(_ratio(amount, exposure.collateral_usd))} of it"
     if line is None:
         return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
@@ -125,9 +125,13 @@ def _danger(
             f"The danger is size before loss: {cause}; {run}, {worst.title}, liquidates **{money(worst.liquidated_usd)}** "
             f"and leaves {left}, and {room}."
         )
-    start = "The danger is one price" if level["one_feed"] == "one feed" else "The danger is not one price alone"
+    alone = worst.shocked == (at_risk.symbol,)
     loss = f"{worst.title} leaves lenders **{money(worst.bad_debt_usd)}** of bad debt, {lost}"
-    return f"{start}: {cause}; {loss}, and {_path(worst, at_risk, level['indirect'])}."
+    path = _path(worst, at_risk, level["indirect"], alone)
+    if alone and level["one_feed"] == "one feed":
+        return f"The danger is one price: {cause}; {loss}, and {path}."
+    start = "The danger is one price" if len(worst.shocked) == 1 else "The danger is several prices at once"
+    return f"{start}: {loss}, and {path}{_driver(worst)}; {cause}."
 
 
 def _cause(exposure: Dependence, level: str) -> str:
@@ -141,17 +145,27 @@ def _cause(exposure: Dependence, level: str) -> str:
     return f"the largest feed, {feed.name}, values {percent(feed.share_ratio)} of the collateral ({named})"
 
 
-def _path(worst: ScenarioLine, at_risk: AtRisk, level: str) -> str:
+def _driver(worst: ScenarioLine) -> str:
+    """How far the price goes that most of the loss hangs on, where sales take it further than the shock did."""
+    if not worst.leading_change_ratio < -worst.largest_fall_percent / 100 - 0.01:
+        return ""
+    return (
+        f", most of it against {worst.leading_symbol}, which forced sales take to {change(worst.leading_change_ratio)}"
+    )
+
+
+def _path(worst: ScenarioLine, at_risk: AtRisk, level: str, alone: bool) -> str:
+    """`alone`: the scenario shocks the curve's asset and nothing else, so the curve's crossing belongs to it."""
     later, first = percent(worst.indirect_ratio), percent(1 - worst.indirect_ratio)
-    full = at_risk.full_at_percent
+    full = at_risk.full_at_percent if alone else None
     if worst.indirect_usd < 0.005 * worst.bad_debt_usd:
-        return "all of it is the shock itself, forced sales add nothing that shows"
+        return "all of it comes in the first round"
     if level == "feeds on itself":
         past = f"past {_fall(at_risk, full)} forced sales outrun the pools and " if full is not None else ""
         return f"{past}the loss feeds on itself: **{later}** of it comes after the first round"
     if level == "mixed":
-        return f"{first} of it is the shock itself, **{later}** forced sales after it"
-    return f"**{first}** of it is the shock itself, {later} forced sales after it"
+        return f"{first} of it comes in the first round, **{later}** in later ones"
+    return f"**{first}** of it comes in the first round, {later} in later ones"
 
 
 def _bound(

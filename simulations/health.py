@@ -10,6 +10,7 @@ import pandas as pd
 
 from simulations.book import Book, FloatArray
 from simulations.channels import oracle
+from simulations.rules import rule_of
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
 
@@ -54,45 +55,57 @@ def values_usd(state: State) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def at_risk(book: Book, asset: str, falls: Sequence[float]) -> pd.DataFrame:
+def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None = None) -> pd.DataFrame:
     """What becomes liquidatable at oracle prices if one asset falls, before anybody sells.
 
     Parameters
     ----------
     falls : shares of the price between 0 and 1.
+    market : key of the one market whose positions count; all of them by default.
 
     Returns
     -------
-    Columns fall_percent, liquidatable_collateral_usd (at most debt x bonus of each position, at the fallen price), liquidatable_debt_usd,
-    positions, bad_debt_usd (debt beyond the collateral of positions under water).
+    Columns fall_percent; positions below 1; liquidatable_debt_usd, what these owe; liquidatable_collateral_usd, what one liquidation of
+    each can take (close factor x debt x bonus, at most its collateral; at the fallen price); bad_debt_usd, debt beyond the collateral of
+    positions under water.
     """
+    mine = np.array([market in (None, book.markets[number].key) for number in book.position_market], dtype=np.bool_)
+    asset_of_leg = np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)[book.leg_reserve]
     rows = []
-    bonus = book.leg_bonus_bps / 10_000
     for fall in falls:
         state = start(book)
         if fall:
             state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
         oracle.publish(state)
-        hit = health_factors(state) < 1
+        health = health_factors(state)
+        hit = (health < 1) & mine
         collateral, debt = values_usd(state)
-        worth = by_position(
-            book,
-            state.supply_tokens
-            * bonus
-            * book.leg_enabled
-            * np.nan_to_num(state.market_usd[[reserve.asset for reserve in book.reserves]])[book.leg_reserve],
-        )
-        ratio = np.divide(worth, collateral, out=np.ones(book.size), where=collateral > 0)
+        price = np.nan_to_num(state.market_usd)[asset_of_leg]
+        with_bonus = by_position(book, state.supply_tokens * price * book.leg_enabled * book.leg_bonus_bps / 10_000)
+        bonus = np.divide(with_bonus, collateral, out=np.ones(book.size), where=collateral > 0)
+        share = np.array([_most_share(book, int(number), health, collateral, debt) for number in np.flatnonzero(hit)])
         rows.append(
             {
                 "fall_percent": 100 * fall,
-                "liquidatable_collateral_usd": float(np.minimum(collateral, debt * ratio)[hit].sum()),
+                "liquidatable_collateral_usd": float(np.minimum(collateral[hit], share * (debt * bonus)[hit]).sum()),
                 "liquidatable_debt_usd": float(debt[hit].sum()),
                 "positions": int(hit.sum()),
-                "bad_debt_usd": float(np.maximum(debt - collateral, 0).sum()),
+                "bad_debt_usd": float(np.maximum(debt - collateral, 0)[mine].sum()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _most_share(book: Book, number: int, health: FloatArray, collateral: FloatArray, debt: FloatArray) -> float:
+    """The close factor of one position: its market's rule, with the largest that the reserves it owes in allow."""
+    stated = [
+        book.reserves[int(book.leg_reserve[leg])].close_factor_bps
+        for leg in book.legs(number)
+        if book.leg_debt_stored[leg]
+    ]
+    most = None if None in stated else max(factor for factor in stated if factor is not None)
+    rule = rule_of(book.markets[int(book.position_market[number])])
+    return rule.most_share(float(health[number]), float(collateral[number]), float(debt[number]), most)
 
 
 def capacity_usd(book: Book, asset: str) -> float:

@@ -1,6 +1,6 @@
 """What a run leaves behind: every round, and positions and markets before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -258,7 +258,7 @@ def position_rows(state: State, rounds: Sequence[Round], before: Standing, loss_
     )
 
 
-def market_rows(book: Book, rounds: Sequence[Round]) -> pd.DataFrame:
+def market_rows(book: Book, rounds: Sequence[Round], before_usd: Mapping[str, float]) -> pd.DataFrame:
     """Every market: its size at the block, and what the run did to it."""
     base = start(book)
     price = np.nan_to_num(np.array([book.assets[reserve.asset].price_usd for reserve in book.reserves]))[
@@ -281,6 +281,7 @@ def market_rows(book: Book, rounds: Sequence[Round]) -> pd.DataFrame:
                 "direct_usd": losses[0],
                 "indirect_usd": sum(losses[1:]),
                 "waiting_debt_usd": rounds[-1].waiting_debt_usd[market.key],
+                "before_usd": before_usd[market.key],
             }
         )
     return pd.DataFrame(rows)

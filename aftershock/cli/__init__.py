@@ -1,12 +1,12 @@
 """The command line: one verb a question, a thin skin over `aftershock`. Exit codes: 0 fine, 1 threshold crossed, 2 usage, 3 data incomplete."""
 
-import os
+import signal
 import sys
 
 import typer
 
 from aftershock.cli import demo, doctor, query, report, scenarios, simulate, snapshot
-from chain.errors import AftershockError
+from chain.errors import DATA_INCOMPLETE, AftershockError
 
 app = typer.Typer(
     name="aftershock",
@@ -27,15 +27,23 @@ app.add_typer(query.app, name="query", help="Ask the protocol graph.")
 
 
 def main() -> None:
-    """Entry point: runs a verb; an error is one sentence on standard error and its exit code."""
+    """Entry point: runs a verb; an error is one sentence on standard error and its exit code.
+
+    A reader that closes the pipe (`| head`) ends the program as it ends any other, by SIGPIPE; exit code 1 keeps its one meaning.
+    """
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app()
     except AftershockError as error:
-        sys.stderr.write(f"aftershock: {error}\n")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _end(str(error), error.exit_code)
+    except OSError as error:
+        _end(f"{error.filename or 'output'}: {error.strerror or error}", DATA_INCOMPLETE)
     except KeyboardInterrupt:
-        sys.stderr.write("\naftershock: stopped; nothing was written\n")
-        sys.exit(130)
+        sys.stderr.write("\n")
+        _end("stopped; nothing was written", 130)
+
+
+def _end(sentence: str, code: int) -> None:
+    sys.stderr.write(f"aftershock: {sentence}\n")
+    sys.exit(code)

@@ -15,6 +15,7 @@ SCENARIO = "eth-30"
 
 def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> None:
     """Show the whole main job on the embedded sample: exposure, one cascade, the report."""
+    report.refuse_foreign_folder(out)
     with step("load") as loading:
         sample = aftershock.load()
         graph = aftershock.graph(sample)
@@ -30,7 +31,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
         page.blank()
         simulate.show(page, result, sample)
         page.blank()
-    assessment, files = report.write(graph, out, PROTOCOL, [], "ETH", f"aftershock report {PROTOCOL}")
+    assessment, files = report.write(graph, out, PROTOCOL, [], None)
     if page:
         page.blank()
         report.show(page, assessment, sample, files)

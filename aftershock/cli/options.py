@@ -10,7 +10,12 @@ Source = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Shocks = Annotated[
-    list[str], typer.Option("--shock", help="Change of a price; may be given several times.", metavar="ASSET=CHANGE%")
+    list[str],
+    typer.Option(
+        "--shock",
+        help="Change of a price; may be given several times, changes of one asset multiply.",
+        metavar="ASSET=CHANGE%",
+    ),
 ]
 ScenarioName = Annotated[
     str | None, typer.Option("--scenario", help="Shipped scenario, or a TOML file.", metavar="NAME|FILE")

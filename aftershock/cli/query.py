@@ -68,7 +68,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
         root, feed = roots.iloc[0], feeds.iloc[0]
         forms = listing([part.strip() for part in str(root["posted"]).split(",")])
         page.sentence(
-            f"**{percent(root['share_ratio'])}** of the collateral is finally {root['label']}, posted as {forms}; "
+            f"**{percent(root['share_ratio'])}** of what counts as collateral is finally {root['label']}, as {forms}; "
             f"the feed {feed['label']} prices {percent(feed['share_ratio'])} of it."
         )
     figures = answer.figures
@@ -80,7 +80,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
             [name, write.column(float(figures[key] or 0)), note]
             for name, key, note in (
                 ("supplied", "supplied_usd", ""),
-                ("counts as collateral", "collateral_usd", "enabled by its holders"),
+                ("counts as collateral", "collateral_usd", "enabled by its holders, whether they owe or not"),
                 ("borrowed", "borrowed_usd", ""),
                 ("can leave now", "cash_usd", "cash in the reserves"),
             )
@@ -113,7 +113,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     _holders(page, write, "largest borrowers", answer.outbound["borrowers"])
     spread = answer.outbound["concentration"].set_index("of")
     page.blank()
-    for of, row in spread.iterrows():
+    for of, row in spread[spread["count"] > 0].iterrows():
         ten = f"; the ten largest have {percent(row['top10_ratio'])}" if row["count"] > 10 else ""
         page.say(
             (f"{of}: ", "dim"),
@@ -158,6 +158,8 @@ def _plain(page: Page, table: pd.DataFrame) -> None:
     head = [name.replace("_usd", ", $m").replace("_ratio", "").replace("_", " ") for name in shown]
     rows = [[_cell(name, row[name]) for name in shown] for _, row in table.head(10).iterrows()]
     page.table(head, rows, right=[number for number, name in enumerate(shown) if name.endswith(("_usd", "_ratio"))])
+    if len(table) > len(rows):
+        page.say((f"and {len(table) - len(rows)} more; --json has them all", "dim"))
 
 
 def _cell(name: str, value: object) -> str:
@@ -167,4 +169,4 @@ def _cell(name: str, value: object) -> str:
         return millions(float(str(value)))
     if name.endswith(("_ratio", "share")):
         return percent(float(str(value)))
-    return str(value)
+    return {"True": "yes", "False": "no"}.get(str(value), str(value))

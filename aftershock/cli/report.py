@@ -1,8 +1,8 @@
 """`aftershock report`: one market under several scenarios, as HTML, Markdown and JSON, with the command that reproduces it."""
 
 import json
+import os
 import platform
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,12 @@ from aftershock.cli.options import AsJson, Folder, Source
 from aftershock.cli.progress import step
 from aftershock.cli.query import when
 from aftershock.cli.terminal import HARM, Page, print_json
+from chain.errors import InputError
 from reports.amounts import count
 
 EXAMPLE = "Example: aftershock report aave-v3 --scenario eth-30 --scenario broad-30 --out my-report"
 FORMATS = ("html", "md", "json")
+RUN_RECORD = "run.json"
 
 
 def run(
@@ -31,26 +33,20 @@ def run(
         ),
     ] = [],  # noqa: B006
     source: Source = "sample",
-    asset: Annotated[str, typer.Option(help="Asset that falls in the at-risk curve.")] = "ETH",
+    asset: Annotated[
+        str | None,
+        typer.Option(help="Asset that falls in the at-risk curve; ETH or the largest collateral by default."),
+    ] = None,
     out: Folder = Path("aftershock-report"),
     as_json: AsJson = False,
 ) -> None:
     """Assess a market and write the report for its governance. Exits with 1 when a printed threshold is crossed."""
+    refuse_foreign_folder(out)
     with step("load") as loading:
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)
         loading.note(snapshot.name)
-    command = " ".join(
-        [
-            "aftershock report",
-            *([shlex.quote(market)] if market else []),
-            *(f"--scenario {shlex.quote(name)}" for name in scenario),
-        ]
-    )
-    command += (f" --snapshot {shlex.quote(source)}" if source != "sample" else "") + (
-        f" --asset {shlex.quote(asset)}" if asset != "ETH" else ""
-    )
-    assessment, files = write(graph, out, market, scenario, asset, command)
+    assessment, files = write(graph, out, market, scenario, asset)
     if as_json:
         print_json(assessment.to_dict())
     else:
@@ -62,8 +58,22 @@ def run(
         raise typer.Exit(1)
 
 
+def refuse_foreign_folder(out: Path) -> None:
+    """InputError unless `out` can take a report: a new or empty folder, or one that holds an earlier report of ours."""
+    is_ours = (out / RUN_RECORD).is_file()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()) and not is_ours:
+        raise InputError(
+            f"--out {out} is a folder with other files in it; name a new one, so that nothing of yours is overwritten"
+        )
+    parent = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"--out {out} cannot be written below {parent}; name a folder that you may write to")
+
+
 def write(
-    graph: aftershock.ProtocolGraph, out: Path, market: str | None, scenario: list[str], asset: str, command: str
+    graph: aftershock.ProtocolGraph, out: Path, market: str | None, scenario: list[str], asset: str | None
 ) -> tuple[aftershock.Assessment, list[Path]]:
     """Assess and write every format and run.json; returns the record and the files."""
     from reports.provenance import run_record
@@ -73,7 +83,7 @@ def write(
     started = datetime.now(UTC)
     with step("scenarios") as running:
         assessment = aftershock.report(
-            graph, market, scenario, asset, command, lambda title, found: running.note(f"{title}: {found}")
+            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}")
         )
         running.note(f"{len(assessment.scenarios)} run to calm")
     with step("write report") as running:
@@ -83,13 +93,13 @@ def write(
         )
         record = run_record(
             assessment.content_id,
-            command=command,
+            command=assessment.command,
             started=started,
             finished=datetime.now(UTC),
             machine=machine,
             files=[file.name for file in files],
         )
-        (out / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        (out / RUN_RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         running.note(f"{out}/")
     return assessment, files
 

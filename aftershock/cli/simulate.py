@@ -11,6 +11,7 @@ from aftershock.cli.options import AsJson, FailAbove, Gas, PassThrough, Scenario
 from aftershock.cli.progress import step
 from aftershock.cli.query import when
 from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json
+from chain.errors import InputError
 from reports.amounts import count, fixed, health_factor, money, short
 from simulations.result import CascadeResult, Round
 
@@ -36,6 +37,8 @@ def run(
     assumptions = {
         name: value for name, value in (("pass_through", pass_through), ("gas_usd", gas)) if value is not None
     }
+    if book is not None and source != "sample":
+        raise InputError("give either --book or --snapshot, not both")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions)
     with step("load") as loading:
         snapshot = aftershock.load(book if book is not None else source)
@@ -110,20 +113,22 @@ def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
     hit = int((result.positions["liquidated_usd"] > 0).sum())
     page.sentence(
         f"{count(hit, 'position')} {'loses' if hit == 1 else 'lose'} **{write.words(result.liquidated_usd)}** of collateral; bad debt is "
-        f"**{write.words(result.bad_debt_usd)}**, {write.words(result.direct_usd)} from the shock itself and "
-        f"{write.words(result.indirect_usd)} from the forced sales that follow."
+        f"**{write.words(result.bad_debt_usd)}**, {write.words(result.direct_usd)} in the first round and "
+        f"{write.words(result.indirect_usd)} in the rounds that follow."
     )
 
 
 def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, write: Money) -> None:
     asset, symbol, start = _leading(result, snapshot)
-    acting = [
-        step for step in result.rounds if len(step.liquidations) or abs(sum(step.bad_debt_usd.values())) > TINY_USD
-    ]
+    acting = list(result.rounds[: max(result.calm_after, 1)])
+    quiet = sum(sum(step.bad_debt_usd.values()) for step in result.rounds[len(acting) :])
+    if len(acting) == 1 and abs(quiet) > TINY_USD:
+        acting, quiet = list(result.rounds), 0.0
     groups = [[step] for step in acting[:SHOWN_ROUNDS]] + (
         [acting[SHOWN_ROUNDS:]] if len(acting) > SHOWN_ROUNDS else []
     )
     losses = [sum(sum(step.bad_debt_usd.values()) for step in group) for group in groups]
+    losses[-1] += quiet  # what the quiet last round revalues is the aftermath of the one before
     names = [f"{group[0].number}–{group[-1].number}" if len(group) > 1 else str(group[0].number) for group in groups]
     rows = [
         [
@@ -195,11 +200,16 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
         right=[1, 2, 3, 4, 5, 6],
         strong=[3],
     )
+    before = float(result.markets["before_usd"].sum())
+    if before > TINY_USD:
+        page.say(
+            (f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.", HARM)
+        )
     waiting = result.rounds[-1].waiting
     if waiting:
         page.say(
             (
-                f"{count(waiting, 'position')} could be liquidated and wait: selling what they hold would not pay for what they owe.",
+                f"{count(waiting, 'position')} could be liquidated and wait: no keeper would profit from it.",
                 "dim",
             )
         )

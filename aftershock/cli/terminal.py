@@ -7,6 +7,7 @@ standard error, so that `--json` can be piped.
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -100,7 +101,14 @@ class Page:
                 parts += [(cell, style), "  "]
             line = Text.assemble(*parts)
             line.rstrip()
-            self.console.print(line)
+            if line.cell_len <= self.width or len(cells) < 2:
+                self.console.print(line)
+                continue
+            before = Text.assemble(*parts[:-2])
+            room = max(self.width - before.cell_len, 20)
+            for piece_number, piece in enumerate(wrap(row[-1], room) or [""]):
+                lead = before if piece_number == 0 else Text(" " * before.cell_len)
+                self.console.print(Text.assemble(lead, (piece, styles[-1])))
 
     def bars(
         self, head: Sequence[str], rows: Iterable[tuple[Sequence[str], float]], right: Sequence[int], style: str = STATE

@@ -92,7 +92,7 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
             f"At {fall}",
             money(curve.at(watch)),
             f"{percent(ratio(curve.at(watch), part.collateral_usd))} of collateral",
-            "can be liquidated at once, before anybody sells",
+            "can be taken in a first round, before anybody sells",
         ),
         Card(
             "Pools are full at",

@@ -131,7 +131,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
         folds=(Fold("The same as a table", (table,)),),
         aside=(
             "**Direct**: what the shock itself does, in round 1.",
-            "**Indirect**: what would not happen if nobody had to sell. Sales move pool prices, oracles follow, more positions fall due.",
+            "**Indirect**: all later rounds. Sales move pool prices, oracles follow, more positions fall due; and what a close factor left over is liquidated again.",
         ),
     )
 

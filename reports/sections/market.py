@@ -83,6 +83,7 @@ def exposure(assessment: Assessment, number: int) -> Block:
     else:
         title = "No price feed of the collateral is known"
     borrowed = ", ".join(f"{line.name} {millions(line.amount_usd)}" for line in part.borrowed[:4])
+    borrowed += f" and {count(len(part.borrowed) - 4, 'other')}" if len(part.borrowed) > 4 else ""
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),

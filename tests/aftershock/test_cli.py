@@ -61,7 +61,7 @@ def test_the_verbs_are_those_that_are_tested() -> None:
 def test_exposure_says_what_the_collateral_is_made_of_and_carries_the_caption(ask: Ask) -> None:
     answer = ask("query", "exposure", "aave-v3")
     assert answer.code == 0
-    assert "of the collateral is finally ETH" in answer.out
+    assert "of what counts as collateral is finally ETH" in answer.out
     assert "generated accounts, real contracts" in answer.out
 
 

@@ -14,7 +14,7 @@ PARTS: dict[str, Any] = {
     "shown": "eth-30",
     "thresholds": {"a": 1},
     "tool": "aftershock 0.1.0",
-    "command": "aftershock report m",
+    "at_risk": {"b": 1},
 }
 
 
@@ -22,7 +22,7 @@ def test_every_part_decides_and_the_order_of_runs_does_not() -> None:
     first = report_id(**PARTS)
     assert report_id(**{**PARTS, "runs": PARTS["runs"][::-1]}) == first
     for name in PARTS:
-        other = ["as1-9"] if name == "runs" else {"a": 2} if name == "thresholds" else "other"
+        other = ["as1-9"] if name == "runs" else {"a": 2} if name in ("thresholds", "at_risk") else "other"
         assert report_id(**{**PARTS, name: other}) != first
 
 

@@ -74,10 +74,10 @@ def test_every_sentence_is_one_sentence(assessment: Assessment) -> None:
 @pytest.mark.parametrize(
     ("change", "position", "before", "after"),
     [
-        ({"one_feed": {"levels": {"spread": 0, "leaning": 0.99, "one feed": 1.0}}}, 1, "The danger is one price", "not one price alone"),
+        ({"one_feed": {"levels": {"spread": 0, "leaning": 0.99, "one feed": 1.0}}}, 1, "one feed, ETH / USD", "the largest feed, ETH / USD"),
         ({"bad_debt": {"levels": {"none": 0, "small": 0.5, "material": 0.6, "heavy": 0.7}}}, 1, "leaves lenders", "size before loss"),
-        ({"indirect": {"levels": {"direct": 0, "mixed": 0.98, "feeds on itself": 0.99}}}, 1, "feeds on itself", "is the shock itself"),
-        ({"indirect": {"levels": {"direct": 0, "mixed": 0.01, "feeds on itself": 0.99}}}, 1, "feeds on itself", "forced sales after it"),
+        ({"indirect": {"levels": {"direct": 0, "mixed": 0.98, "feeds on itself": 0.99}}}, 1, "feeds on itself", "comes in the first round, "),
+        ({"indirect": {"levels": {"direct": 0, "mixed": 0.01, "feeds on itself": 0.99}}}, 1, "feeds on itself", "in later ones"),
         ({"few_positions": {"levels": {"many": 0, "some": 0.1, "few": 0.2}}}, 2, "the three largest positions carry", "Watch three positions first"),
         ({"few_positions": {"levels": {"many": 0, "some": 0.98, "few": 0.99}}}, 2, "m; the three largest", "the loss is spread"),
         ({"ordinary": {"watch_percent": 5}}, 2, "ETH −20", "ETH −5"),
