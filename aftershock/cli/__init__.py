@@ -1,12 +1,14 @@
 """The command line: one verb a question, a thin skin over `aftershock`. Exit codes: 0 fine, 1 threshold crossed, 2 usage, 3 data incomplete."""
 
-import signal
+import os
 import sys
 
 import typer
 
 from aftershock.cli import demo, doctor, query, report, scenarios, simulate, snapshot
 from chain.errors import DATA_INCOMPLETE, AftershockError
+
+CLOSED_PIPE = 141
 
 app = typer.Typer(
     name="aftershock",
@@ -29,12 +31,18 @@ app.add_typer(query.app, name="query", help="Ask the protocol graph.")
 def main() -> None:
     """Entry point: runs a verb; an error is one sentence on standard error and its exit code.
 
-    A reader that closes the pipe (`| head`) ends the program as it ends any other, by SIGPIPE; exit code 1 keeps its one meaning.
+    A reader that closes the pipe (`| head`) gives 141, as if ended by SIGPIPE: exit code 1 keeps its one meaning.
     """
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            _pipe_is_closed()
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _pipe_is_closed()
+        raise
     except AftershockError as error:
         _end(str(error), error.exit_code)
     except OSError as error:
@@ -42,6 +50,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         _end("stopped; nothing was written", 130)
+
+
+def _pipe_is_closed() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(CLOSED_PIPE)
 
 
 def _end(sentence: str, code: int) -> None:

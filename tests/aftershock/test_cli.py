@@ -215,6 +215,14 @@ def test_the_command_works_outside_the_checkout(tmp_path: Path) -> None:
     assert "eth-30" in done.stdout
 
 
+def test_a_closed_pipe_is_not_a_crossed_threshold(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m aftershock simulate --shock ETH=-1% --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, env=_environment()
+    )
+    assert done.returncode == 141 and "Traceback" not in done.stderr
+
+
 def _environment() -> dict[str, str]:
     import os
 
