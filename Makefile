@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)
 DEVNET := tests/devnet
 # pytest exits with 5 when it ran nothing: fine for a tier without a test, as long as it is said.
 OR_NONE := || { code=$$?; [ $$code -eq 5 ] && echo "no test carries this mark yet" || exit $$code; }
-CHECKED := chain graph models simulations reports aftershock tests docs
+CHECKED := chain graph models simulations reports aftershock tests docs benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample clean

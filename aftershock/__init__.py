@@ -57,6 +57,7 @@ __all__ = [
     "scenarios",
     "simulate",
     "snapshot",
+    "snapshot_cost",
 ]
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
@@ -89,24 +90,40 @@ def snapshot(
 ) -> Snapshot:
     """Read every protocol that a deployments file names at one block of a live node; saved to `out` if given.
 
+    With `out`, a read that was broken off stays in `incomplete_<out>`, and the same call goes on with it.
+
     Parameters
     ----------
-    rpc : address of the node; without it the chain's variables are asked (AFTERSHOCK_RPC_<CHAINID>).
+    rpc : address of the node, or several in lines, the first is preferred; without it the chain's variables are asked
+        (AFTERSHOCK_RPC_<CHAINID>).
     block : number, latest, latest-<n>, safe, finalized; None for the head less the chain's finality lag.
     """
     from chain.deployments import read_deployments
     from chain.networks import node_url
-    from chain.reading import take
+    from chain.reading import take, unfinished_read
 
     target = Path(out) if out is not None else None
     if target is not None:
         snapshots.refuse_foreign_folder(target)
     path = Path(deployments)
     url = node_url(read_deployments(path)[0].chain, environ, rpc)
-    taken = take(url, path, block, target.name if target is not None else "snapshot", progress)
-    if target is not None:
+    if target is None:
+        return take(url, path, block, progress=progress)
+    with unfinished_read(target, path, block) as unfinished:
+        taken = take(url, path, block, target.name, progress, unfinished=unfinished)
         snapshots.save(taken, target)
+        unfinished.remove()
     return taken
+
+
+def snapshot_cost(deployments: str | Path, rpc: str = "", block: int | str | None = None) -> Any:
+    """What `snapshot` would ask and give, from a sample (`chain.expected.Estimate`); arguments as there."""
+    from chain.deployments import read_deployments
+    from chain.expected import expect
+    from chain.networks import node_url
+
+    path = Path(deployments)
+    return expect(node_url(read_deployments(path)[0].chain, environ, rpc), path, block)
 
 
 def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:
@@ -162,6 +179,7 @@ def report(
     scenario_names: Sequence[str] = (),
     asset: str | None = None,
     progress: Callable[[str, str], None] = lambda *_: None,
+    known: Sequence[CascadeResult] = (),
 ) -> Assessment:
     """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
 
@@ -171,6 +189,7 @@ def report(
     scenario_names : names or files; by default all shipped scenarios that apply to this book, or falls of its main asset if none does.
     asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
     progress : called with a stage and what it found.
+    known : cascades of this very source that were run already; they are not run again.
     """
     from reports.assessment import assess, at_risk_of
     from reports.market_rows import of_market
@@ -181,9 +200,9 @@ def report(
     falling = asset or _main_asset(held)
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     names = sorted(set(scenario_names))
-    results = []
+    results, by_scenario = [], {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
-        results.append(cascade.run(held, chosen, _tell(progress, chosen.title)))
+        results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
         asked.snapshot,

@@ -84,6 +84,8 @@ class Call:
     def decoded(self, answer: bytes) -> Any:
         """The answer: the value itself where the function returns one, else a tuple; ValueError if it does not fit the types."""
         shape = function(self.text)
+        if len(answer) % 32:
+            raise ValueError(f"{len(answer)} bytes do not hold ({','.join(shape.outputs)}): they are no whole words")
         try:
             values = decode(shape.outputs, answer)
         except (DecodingError, OverflowError, UnicodeDecodeError) as error:
@@ -91,9 +93,36 @@ class Call:
         return values[0] if len(values) == 1 else values
 
 
-def bundled(multicall3: str, calls: Sequence[Call]) -> Call:
-    """The one call that asks all of them; each may fail by itself."""
-    return Call(multicall3, _AGGREGATE, ([(call.address, True, call.data) for call in calls],))
+@dataclass(frozen=True)
+class Log:
+    """One event: contract, topics and data as hexadecimal text, and where it stands."""
+
+    address: str
+    topics: tuple[str, ...]
+    data: str
+    block_number: int
+    log_index: int
+    transaction: str
+    block_hash: str = ""
+
+
+def bundled(multicall3: str, calls: Sequence[tuple[str, bytes]]) -> Call:
+    """The one call that makes all of these, given as contract and data; each may fail by itself."""
+    return Call(multicall3, _AGGREGATE, ([(address, True, data) for address, data in calls],))
+
+
+def deployless(creation_code: bytes, calls: Sequence[tuple[str, bytes]]) -> bytes:
+    """The same as data of a call without recipient: code that makes the calls while it is created (`deployless.sol`)."""
+    return creation_code + encode(["(address,bytes)[]"], [list(calls)])
+
+
+def decoded_bundle(answer: bytes, count: int) -> list[tuple[bool, bytes]] | None:
+    """What each of `count` calls answered, (succeeded, data); None if the bytes do not hold just that."""
+    try:
+        [parts] = decode(function(_AGGREGATE).outputs, answer)
+    except (DecodingError, OverflowError):
+        return None
+    return list(parts) if len(parts) == count and len(answer) % 32 == 0 else None
 
 
 def refusal_text(data: bytes) -> str:

@@ -1,34 +1,30 @@
 """Read-only client: one chain, one pinned block, questions in bulk. Nothing here can send a transaction.
 
-Calls travel through Multicall3 where the chain has it at the pinned block, several such bundles in one HTTP request; what the node
-refuses for its size is halved and asked again. Every fault of the node or of a contract leaves as one of our errors.
+The client says what is asked and what the answers mean. Which node answers, how questions travel and what is tried again is behind it:
+`nodes` (several of them, bound to the pinned block), `bundles` (many calls in one), `cache`, `recording`. Every fault of a node or of
+a contract leaves as one of our errors.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from os import environ
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from chain.calls import Call, bundled, refusal_text
+from chain import logs as ranges
+from chain.bundles import Bundles
+from chain.cache import LOCAL_NODE, Cached
+from chain.calls import Call, Log, refusal_text
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
-from chain.networks import network
-from chain.rpc import Refusal, Rpc
+from chain.networks import network, node_urls
+from chain.nodes import Nodes
+from chain.pacing import Manners, manners_from
+from chain.questions import At, Question, Source
+from chain.recording import Recorder, Replay
+from chain.rpc import Refusal
 from chain.snapshot import Anchor
 
-CALLS_A_BUNDLE = 200
 Key = TypeVar("Key", bound=Hashable)
-_NOT_ASKED = Refusal(0, "not asked")
-
-
-@dataclass(frozen=True)
-class Log:
-    """One event: contract, topics and data as hexadecimal text, and where it stands."""
-
-    address: str
-    topics: tuple[str, ...]
-    data: str
-    block_number: int
-    log_index: int
-    transaction: str
 
 
 class Client:
@@ -41,42 +37,73 @@ class Client:
     header : header of the pinned block as the node gives it.
     """
 
-    def __init__(self, url: str, chain: str) -> None:
+    def __init__(self, source: Source, chain: str) -> None:
         self.network = network(chain)
         self.chain = chain
         self.header: dict[str, Any] = {}
-        self._rpc = Rpc(url)
+        self._source = source
         self._anchor: Anchor | None = None
-        self._multicall3: str | None = None
-        self._bundle = CALLS_A_BUNDLE
+        self._window = ranges.Window()
 
     @classmethod
-    def connect(cls, url: str, expected_chain: str) -> "Client":
-        """Reach the node and ask which chain it serves.
+    def connect(
+        cls, url: str, expected_chain: str, manners: Manners | None = None, record_to: Path | None = None
+    ) -> Self:
+        """Reach the nodes and ask which chain they serve.
+
+        Parameters
+        ----------
+        url : address of the node; several separated by commas or new lines, the first is preferred.
+        expected_chain : CAIP-2 id.
+        manners : how nodes are treated and where answers are kept; as the environment says by default, without limit for the local node.
+        record_to : file for a recording of all answers, written when the client is closed.
 
         Raises
         ------
         InputError, NodeError, WrongChainError
-            If the address cannot be used, the node does not answer, or it serves another chain than `expected_chain` (CAIP-2).
+            If an address cannot be used, no node answers, or none serves `expected_chain`.
         """
-        client = cls(url, expected_chain)
-        served = f"eip155:{client._rpc.number('eth_chainId')}"
-        if served != expected_chain:
-            raise WrongChainError(
-                f"The node at {client._rpc.host} serves {served}, but {expected_chain} is wanted; give the right node"
-            )
-        return client
+        facts = network(expected_chain)
+        if manners is None:
+            manners = manners_from(environ)
+            manners = replace(manners, requests_per_second=0.0) if facts.chain_id == LOCAL_NODE else manners
+        nodes = Nodes(node_urls(url), expected_chain, manners)
+        try:
+            nodes.meet()
+        except BaseException:
+            nodes.close()
+            raise
+        source: Source = Bundles(nodes, facts, manners)
+        if manners.cache is not None:
+            source = Cached(source, manners.cache, facts, manners.keeps_recent)
+        if record_to is not None:
+            source = Recorder(source, record_to)
+        return cls(source, expected_chain)
+
+    @classmethod
+    def replay(cls, file: Path) -> Self:
+        """A client that answers from a recording and pins the block that was recorded.
+
+        Raises
+        ------
+        InputError, NodeError
+            If the file is no recording; later, if it holds no answer to a question.
+        """
+        recording = Replay(file)
+        if recording.anchor is None:
+            raise InputError(f"{file} was recorded without a pinned block; record it again")
+        return cls(recording, recording.anchor.chain)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._rpc.close()
+        self._source.close()
 
     @property
     def requests(self) -> int:
         """HTTP requests made so far, retries included."""
-        return self._rpc.requests
+        return self._source.requests
 
     @property
     def anchor(self) -> Anchor:
@@ -86,7 +113,7 @@ class Client:
         return self._anchor
 
     def pin(self, block: int | str | None = None) -> Anchor:
-        """Fix the block that every later question is asked at.
+        """Fix the block, by number and hash, that every later question is asked at.
 
         Parameters
         ----------
@@ -97,22 +124,27 @@ class Client:
         InputError, BlockError
             If the words cannot be read; if the block lies ahead of the head or the node does not have it.
         """
-        head = self._rpc.number("eth_blockNumber")
+        head = int(self._one("eth_blockNumber"), 16)
         wanted = _wanted_block(block, head, self.network.finality_lag_blocks)
         if isinstance(wanted, int) and wanted > head:
             raise BlockError(f"Block {wanted} lies ahead of the head, which is block {head}; give a block up to {head}")
-        header = self._rpc.one("eth_getBlockByNumber", hex(wanted) if isinstance(wanted, int) else wanted, False)
+        header = self._one("eth_getBlockByNumber", hex(wanted) if isinstance(wanted, int) else wanted, False)
         if not header:
-            raise BlockError(f"The node at {self._rpc.host} does not have block {wanted}; its head is block {head}")
-        self.header = header
-        self._anchor = Anchor(self.chain, int(header["number"], 16), header["hash"], int(header["timestamp"], 16))
-        self._multicall3 = self.network.multicall3 if self.codes([self.network.multicall3])[0] != "0x" else None
-        return self._anchor
+            raise BlockError(f"{self._who} does not have block {wanted}; its head is block {head}")
+        anchor = Anchor(self.chain, int(header["number"], 16), header["hash"].lower(), int(header["timestamp"], 16))
+        self._source.pin(anchor, head)
+        self.header, self._anchor = header, anchor
+        return anchor
 
     def confirm(self) -> None:
-        """Ask again for the pinned block; BlockError if the chain now has another one at that number."""
-        header = self._rpc.one("eth_getBlockByNumber", hex(self.anchor.number), False)
-        if not header or header["hash"] != self.anchor.hash:
+        """Ask again for chain and block; WrongChainError or BlockError if the node now serves another one."""
+        served = f"eip155:{int(self._one('eth_chainId'), 16)}"
+        if served != self.chain:
+            raise WrongChainError(
+                f"{self._who} served {self.chain} at first and now {served}; give a node of one chain"
+            )
+        header = self._one("eth_getBlockByNumber", hex(self.anchor.number), False)
+        if not header or header["hash"].lower() != self.anchor.hash:
             raise BlockError(
                 f"Block {self.anchor.number} was reorganised while it was read; run again with a block further behind the head"
             )
@@ -128,8 +160,30 @@ class Client:
         ------
         ContractError
             If a call that is not optional was refused or its answer does not fit; the sentence names contract, function and block.
+        NodeError
+            If the node, not the contract, refuses a call, or answers in two ways.
         """
-        return [self._decoded(call, answer) for call, answer in zip(calls, self._answers(calls), strict=True)]
+        asked = [
+            Question("eth_call", ({"to": call.address, "data": "0x" + call.data.hex()},), "pinned") for call in calls
+        ]
+        answers = self._source.ask(asked)
+        read = [self._read(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        # bytes that do not fit may be the contract's or the node's: they are the contract's if they come twice
+        doubtful = [place for place, answer in enumerate(answers) if isinstance(answer, str) and read[place][1]]
+        again = self._source.ask([replace(asked[place], is_again=True) for place in doubtful])
+        for place, answer in zip(doubtful, again, strict=True):
+            read[place] = self._read(calls[place], answer)
+            if answer != answers[place] and read[place][1]:
+                raise NodeError(
+                    f"{self._who} answers {self._named(calls[place])} differently each time; use another node"
+                )
+        for call, (_, why) in zip(calls, read, strict=True):
+            if why and not call.optional:
+                raise ContractError(
+                    f"{call.name} of {call.address} failed at block {self.anchor.number} ({why}); "
+                    "check this address in the deployments file"
+                )
+        return [value for value, _ in read]
 
     def ask(self, calls: Mapping[Key, Call]) -> dict[Key, Any]:
         """Answers under the same names as the calls; otherwise as `call_many`."""
@@ -137,100 +191,78 @@ class Client:
 
     def codes(self, addresses: Sequence[str]) -> list[str]:
         """Code at each address, `0x` where there is none."""
-        return [str(code) for code in self._rpc.many("eth_getCode", [[address, self._at] for address in addresses])]
+        return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
 
     def native_balances(self, addresses: Sequence[str]) -> list[int]:
         """Native coin at each address in its smallest unit."""
-        answers = self._rpc.many("eth_getBalance", [[address, self._at] for address in addresses])
+        answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")
         return [int(text, 16) for text in answers]
 
     def logs(self, addresses: Sequence[str], topic: str, first: int, last: int) -> list[Log]:
-        """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included.
+        """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included, at most the pinned one.
 
-        A range that the node refuses is halved until it answers; NodeError if it refuses a single block.
+        How wide the ranges are is decided in `logs`; NodeError if the node refuses a single block.
         """
-        found: list[Log] = []
-        start, width = first, last - first + 1
-        while start <= last and addresses:
-            end = min(start + width - 1, last)
-            query = {"address": list(addresses), "topics": [topic], "fromBlock": hex(start), "toBlock": hex(end)}
-            answer = self._rpc.ask("eth_getLogs", [[query]])[0]
-            if isinstance(answer, Refusal) and width == 1:
-                raise NodeError(f"The node at {self._rpc.host} refuses the events of block {start}: {answer.message}")
-            if isinstance(answer, Refusal):
-                width = (end - start + 2) // 2
-                continue
-            found += [_log(item) for item in answer]
-            start, width = end + 1, width * 2
-        return found
+        if not addresses:
+            return []
+        ask = ranges.of_contracts(self.get_logs, addresses, [topic])
+        # every range is asked beside the pinned block: as long as that stands, so do all blocks before it
+        return ranges.read(ask, self.block_hash, first, last, max(last, self.anchor.number), window=self._window)
+
+    def get_logs(
+        self, addresses: Sequence[str], topics: Sequence[str | Sequence[str] | None], first: int, last: int
+    ) -> list[Log] | Refusal:
+        """One eth_getLogs over blocks `first` to `last`, both included, never split; a refusal of the node is an answer."""
+        query = {"address": list(addresses), "topics": list(topics), "fromBlock": hex(first), "toBlock": hex(last)}
+        [answer] = self._source.ask([Question("eth_getLogs", (query,), self._beside)])
+        return answer if isinstance(answer, Refusal) else [_log(item) for item in answer]
+
+    def headers(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Headers of blocks by number, as the node gives them; BlockError if it lacks one."""
+        headers = self._many("eth_getBlockByNumber", [(hex(number), False) for number in numbers], self._beside)
+        for number, header in zip(numbers, headers, strict=True):
+            if not header:
+                raise BlockError(f"{self._who} does not have block {number}")
+        return headers
+
+    def block_hash(self, number: int) -> str | None:
+        """Hash of the block at a height; None if the node does not have it."""
+        [header] = self._many("eth_getBlockByNumber", [(hex(number), False)], self._beside)
+        return header["hash"].lower() if header else None
 
     @property
-    def _at(self) -> str:
-        return hex(self.anchor.number)
+    def _beside(self) -> At:
+        return "guarded" if self._anchor else ""
 
-    def _decoded(self, call: Call, answer: bytes | Refusal) -> Any:
+    @property
+    def _who(self) -> str:
+        return self._source.name[0].upper() + self._source.name[1:]
+
+    def _one(self, method: str, *params: Any) -> Any:
+        return self._many(method, [params], "")[0]
+
+    def _many(self, method: str, questions: Sequence[tuple[Any, ...]], at: At) -> list[Any]:
+        """Answers in order; NodeError if the node refuses any."""
+        answers = self._source.ask([Question(method, params, at) for params in questions])
+        for answer in answers:
+            if isinstance(answer, Refusal):
+                raise NodeError(f"{self._who} refuses {method}: {answer.message}")
+        return answers
+
+    def _read(self, call: Call, answer: str | Refusal) -> tuple[Any, str]:
+        """What an answer says, or why it says nothing; NodeError if the node is at fault."""
+        if isinstance(answer, Refusal) and not answer.is_execution:
+            hint = "" if answer.is_size else "; for old blocks an archive node is needed"
+            raise NodeError(f"{self._who} cannot answer {self._named(call)}: {answer.message}{hint}")
+        if isinstance(answer, Refusal):
+            return None, refusal_text(answer.data) if answer.data else answer.message or "no reason given"
         try:
-            if isinstance(answer, bytes):
-                return call.decoded(answer)
-            why = refusal_text(answer.data) if answer.data else answer.message
+            return call.decoded(bytes.fromhex(answer[2:])), ""
         except ValueError as error:
-            why = f"the answer cannot be read: {error}"
-        if call.optional:
-            return None
-        raise ContractError(
-            f"{call.name} of {call.address} failed at block {self.anchor.number} ({why}); check this address in the deployments file"
-        )
+            return None, f"the answer cannot be read: {error}"
 
-    def _answers(self, calls: Sequence[Call]) -> list[bytes | Refusal]:
-        """Raw answers. What fails inside a bundle is asked again alone: the bundle may have run out of gas."""
-        if self._multicall3 is None or len(calls) == 1:
-            return self._alone(calls)
-        answers: list[bytes | Refusal] = [_NOT_ASKED] * len(calls)
-        pending = [range(len(calls))[start : start + self._bundle] for start in range(0, len(calls), self._bundle)]
-        while pending:
-            again: list[range] = []
-            for indices, parts in zip(pending, self._bundles(calls, pending, self._multicall3), strict=True):
-                if parts is None and len(indices) > 1:
-                    self._bundle = (len(indices) + 1) // 2
-                    again += [indices[: self._bundle], indices[self._bundle :]]
-                for index, (succeeded, data) in zip(indices, parts or (), strict=False):
-                    if succeeded:
-                        answers[index] = data
-            pending = again
-        missing = [index for index, answer in enumerate(answers) if answer is _NOT_ASKED]
-        for index, answer in zip(missing, self._alone([calls[index] for index in missing]), strict=True):
-            answers[index] = answer
-        return answers
-
-    def _bundles(
-        self, calls: Sequence[Call], groups: Sequence[range], multicall3: str
-    ) -> list[list[tuple[bool, bytes]] | None]:
-        """For each group of calls what aggregate3 answers, (succeeded, data) a call; None where it was refused as a whole."""
-        bundles = [bundled(multicall3, [calls[index] for index in indices]) for indices in groups]
-        found: list[list[tuple[bool, bytes]] | None] = []
-        for bundle, answer in zip(
-            bundles, self._rpc.ask("eth_call", [self._question(b) for b in bundles]), strict=True
-        ):
-            try:
-                found.append(None if isinstance(answer, Refusal) else list(bundle.decoded(_bytes(answer))))
-            except ValueError:
-                found.append(None)
-        return found
-
-    def _alone(self, calls: Sequence[Call]) -> list[bytes | Refusal]:
-        """Answers to calls that travel one by one; NodeError where the node, not the contract, is at fault."""
-        answers: list[bytes | Refusal] = []
-        for call, answer in zip(calls, self._rpc.ask("eth_call", [self._question(c) for c in calls]), strict=True):
-            if isinstance(answer, Refusal) and not answer.is_execution:
-                raise NodeError(
-                    f"The node at {self._rpc.host} cannot answer {call.name} of {call.address} at block {self.anchor.number}: "
-                    f"{answer.message}; for old blocks an archive node is needed"
-                )
-            answers.append(answer if isinstance(answer, Refusal) else _bytes(answer))
-        return answers
-
-    def _question(self, call: Call) -> list[Any]:
-        return [{"to": call.address, "data": "0x" + call.data.hex()}, self._at]
+    def _named(self, call: Call) -> str:
+        return f"{call.name} of {call.address} at block {self.anchor.number}"
 
 
 def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int | str:
@@ -252,17 +284,13 @@ def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int 
     return number
 
 
-def _bytes(text: Any) -> bytes:
-    """Bytes of hexadecimal text; empty for anything else, which no decoder will accept."""
-    return bytes.fromhex(text.removeprefix("0x")) if isinstance(text, str) else b""
-
-
 def _log(item: dict[str, Any]) -> Log:
     return Log(
         item["address"].lower(),
-        tuple(item["topics"]),
-        item["data"],
+        tuple(topic.lower() for topic in item["topics"]),
+        item["data"].lower(),
         int(item["blockNumber"], 16),
         int(item["logIndex"], 16),
-        item["transactionHash"],
+        item["transactionHash"].lower(),
+        item["blockHash"].lower(),
     )

@@ -30,6 +30,7 @@ TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
     "uniswap_v2": ("factory",),
+    "uniswap_v3": ("factory",),
     "chainlink": (),
     "erc20": (),
 }

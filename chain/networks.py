@@ -34,7 +34,7 @@ class Network:
     name: str
     native_symbol: str
     multicall3: str
-    block_interval_seconds: int
+    block_interval_seconds: float
     finality_lag_blocks: int
 
     @property
@@ -64,23 +64,30 @@ def network(chain: str) -> Network:
 
 
 def node_url(chain: str, environment: Mapping[str, str], given: str = "") -> str:
-    """The node's address for a chain: the one given, else the first of its environment variables that is set.
+    """The nodes' addresses for a chain, one a line: those given, else those of its first environment variable that is set.
+
+    Several are separated by commas or new lines; the first is preferred.
 
     Raises
     ------
     InputError
-        If there is none, or it is not http or https.
+        If there is none, or one is not http or https.
     """
     names = network(chain).rpc_variables
-    url = given or next((environment[name] for name in names if environment.get(name)), "")
-    if not url:
+    text = given or next((environment[name] for name in names if environment.get(name)), "")
+    if not node_urls(text):
         raise InputError(f"No node is given for {chain}; pass --rpc URL or set {' or '.join(names)}")
-    return checked_url(url)
+    return "\n".join(checked_url(url) for url in node_urls(text))
+
+
+def node_urls(text: str) -> tuple[str, ...]:
+    """The addresses in a text, separated by commas or new lines, each once."""
+    return tuple(dict.fromkeys(url.strip() for url in text.replace(",", "\n").splitlines() if url.strip()))
 
 
 def checked_url(url: str) -> str:
     """The address itself if it is http or https with a host; InputError (which does not repeat it) otherwise."""
-    if redact(url) == _UNREADABLE or urlsplit(url).scheme not in ("http", "https"):
+    if _redacted(url) == _UNREADABLE or urlsplit(url).scheme not in ("http", "https"):
         raise InputError(f"The node address {redact(url)} cannot be used; it must start with http:// or https://")
     return url
 
@@ -88,8 +95,12 @@ def checked_url(url: str) -> str:
 _UNREADABLE = "(no readable address)"
 
 
-def redact(url: str) -> str:
-    """Scheme and host of an address, nothing else: keys live in the path, the query and the user name."""
+def redact(text: str) -> str:
+    """Scheme and host of each address in a text, nothing else: keys live in the path, the query and the user name."""
+    return ", ".join(_redacted(url) for url in node_urls(text)) or _UNREADABLE
+
+
+def _redacted(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -1,15 +1,18 @@
 """Takes a snapshot: connect, pin a block, run the readers, describe what they mentioned, confirm the block, compare with the chain."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chain import checks
 from chain.client import Client
 from chain.deployments import Deployment, read_deployments
+from chain.errors import BlockError
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3, chainlink, erc20, uniswap_v2
+from chain.readers import aave_v3, chainlink, erc20, uniswap_v2, uniswap_v3
+from chain.resumable import ResumableClient
 from chain.snapshot import Snapshot, from_rows
 from chain.tables import Row
+from chain.unfinished import Purpose, Unfinished, fingerprint
 from chain.units import ZERO_ADDRESS, address_of
 
 Read = Callable[[Client, Deployment, Findings, Progress], None]
@@ -18,10 +21,17 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v3": (aave_v3.read, aave_v3.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
+    "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
-PROTOCOL_KINDS = {"aave_v3": "lending", "uniswap_v2": "exchange", "chainlink": "oracle", "erc20": "token"}
+PROTOCOL_KINDS = {
+    "aave_v3": "lending",
+    "uniswap_v2": "exchange",
+    "uniswap_v3": "exchange",
+    "chainlink": "oracle",
+    "erc20": "token",
+}
 
 
 def take(
@@ -31,6 +41,7 @@ def take(
     name: str = "snapshot",
     progress: Progress = lambda *_: None,
     caption: str = "",
+    unfinished: Unfinished | None = None,
 ) -> Snapshot:
     """Read everything that a deployments file names at one block.
 
@@ -40,7 +51,8 @@ def take(
     deployments_path : the address book.
     block : number, `latest`, `latest-12`, `safe`, `finalized`; None for the head less the chain's finality lag.
     name, caption : the snapshot's label, and what its numbers must be captioned with.
-    progress : called with reader, steps done, steps in all, note.
+    progress : called with protocol and instance, steps done, steps in all, note.
+    unfinished : where answers are kept until the read is whole (`unfinished_read`); None to keep none.
 
     Returns
     -------
@@ -52,21 +64,21 @@ def take(
     InputError, NodeError, WrongChainError, BlockError, ContractError
         Each names what is wrong and what to do; nothing is written.
     """
-    deployments = sorted(read_deployments(deployments_path), key=lambda entry: list(READERS).index(entry.reader))
-    with Client.connect(url, deployments[0].chain) as client:
-        found = Findings(client.pin(block))
+    deployments = in_order(read_deployments(deployments_path))
+    with ResumableClient.connect(url, deployments[0].chain) as client:
+        assert isinstance(client, ResumableClient)
+        _pin(client, block, unfinished)
+        if unfinished is not None:
+            client.resume(unfinished)
+            if unfinished.story:
+                progress("unfinished read", 1, 1, unfinished.story)
+        found = Findings(client.anchor)
         _block(client, found)
         for deployment in deployments:
-            _protocol(deployment, found)
-            READERS[deployment.reader][0](client, deployment, found, progress)
-        progress("describe", 0, 3, f"{len(found.sources)} price sources")
-        chainlink.describe(client, found)
-        progress("describe", 1, 3, f"{len(found.tokens)} tokens")
-        erc20.describe(client, found)
-        progress("describe", 2, 3, f"{len(found.entities)} addresses")
-        _entities(client, found)
+            read_one(client, deployment, found, progress)
+        describe(client, found, progress)
         client.confirm()
-        progress("describe", 3, 3, f"{client.requests} requests")
+        progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {client.requests:,} requests")
     comparisons = checks.run(found.rows, found.witnesses)
     checks.settle(found.rows, comparisons)
     return from_rows(
@@ -78,6 +90,66 @@ def take(
         readers={reader: READERS[reader][1] for reader in sorted({entry.reader for entry in deployments})},
         caption=caption,
     )
+
+
+def unfinished_read(folder: Path, deployments_path: Path, block: int | str | None) -> Unfinished:
+    """The place where a read for the snapshot `folder` keeps its answers, with what an earlier run for it left.
+
+    Raises
+    ------
+    InputError, SnapshotError
+        If that run read another chain, or what it left cannot be read.
+    """
+    deployments = read_deployments(deployments_path)
+    readers = {entry.reader: READERS[entry.reader][1] for entry in deployments}
+    asked = "" if block is None else str(block).strip().lower()
+    purpose = Purpose(deployments[0].chain, fingerprint(deployments_path), dict(sorted(readers.items())), asked)
+    return Unfinished(folder.with_name(f"incomplete_{folder.name}"), purpose)
+
+
+def in_order(deployments: Sequence[Deployment]) -> list[Deployment]:
+    """Deployments in the order of their readers."""
+    return sorted(deployments, key=lambda entry: list(READERS).index(entry.reader))
+
+
+def read_one(client: ResumableClient, deployment: Deployment, found: Findings, progress: Progress) -> None:
+    """Read one deployment; its progress ends with what it took."""
+    label, before = f"{deployment.protocol} {deployment.instance}", (client.tally.calls, row_count(found))
+    _protocol(deployment, found)
+    READERS[deployment.reader][0](
+        client, deployment, found, lambda _, done, total, note: progress(label, done, total, note)
+    )
+    calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
+    progress(label, 1, 1, f"{rows:,} rows from {calls:,} calls")
+
+
+def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:
+    """Read what the protocols mentioned: price sources, tokens, addresses."""
+    before = client.tally.calls, row_count(found)
+    progress("describe", 0, 3, f"{len(found.sources)} price sources")
+    chainlink.describe(client, found)
+    progress("describe", 1, 3, f"{len(found.tokens)} tokens")
+    erc20.describe(client, found)
+    progress("describe", 2, 3, f"{len(found.entities)} addresses")
+    _entities(client, found)
+    calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
+    progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
+
+
+def row_count(found: Findings) -> int:
+    """Rows of all tables."""
+    return sum(len(rows) for rows in found.rows.values())
+
+
+def _pin(client: Client, block: int | str | None, unfinished: Unfinished | None) -> None:
+    """Pin the block of the unfinished read if the chain still has it, otherwise the one that is asked for."""
+    if unfinished is not None and unfinished.anchor is not None:
+        try:
+            if client.pin(unfinished.anchor.number) == unfinished.anchor:
+                return
+        except BlockError:
+            pass
+    client.pin(block)
 
 
 def _block(client: Client, found: Findings) -> None:

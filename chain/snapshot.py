@@ -1,7 +1,7 @@
 """Snapshot: what was read, as one value. All tables at one block per chain, the checks they passed, and a folder that keeps both.
 
-A folder holds one Parquet file a table and `manifest.json`. It is called `incomplete_<name>` while it is written and renamed when it
-is whole, so a folder under its final name is never half a snapshot. The content id is a hash over the schema version, the anchors and
+A folder holds one Parquet file a table and `manifest.json`. It is written inside `incomplete_<name>` and moved out of it when it is
+whole, so a folder under its final name is never half a snapshot. The content id is a hash over the schema version, the anchors and
 the tables' canonical rows: same content, same id, on any machine.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,15 @@ class Anchor:
 class Check:
     """One comparison of the tables with the chain: how many subjects were compared and which of them differed.
 
-    `failures` holds one sentence for each difference, with what was expected and found.
+    `failures` holds one sentence for each difference, with what was expected and found; `note` what else is to be known, such as the
+    residual where the chain keeps no exact sum.
     """
 
     table: str
     name: str
     compared: int
     failures: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def passed(self) -> bool:
@@ -109,7 +112,7 @@ def save(snapshot: Snapshot, folder: Path, progress: Callable[[str], None] = lam
         If `folder` exists and is not a snapshot: nothing that we did not write is overwritten.
     """
     refuse_foreign_folder(folder)
-    unfinished = folder.with_name(f"incomplete_{folder.name}")
+    unfinished = folder.with_name(f"incomplete_{folder.name}") / "tables"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     for name, schema in schemas().items():
@@ -122,6 +125,8 @@ def save(snapshot: Snapshot, folder: Path, progress: Callable[[str], None] = lam
     if folder.exists():
         shutil.rmtree(folder)
     unfinished.rename(folder)
+    with suppress(OSError):  # the answers that an unfinished read keeps beside the tables are not ours
+        unfinished.parent.rmdir()
     return folder
 
 

@@ -16,6 +16,8 @@ from chain.errors import InputError
 from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
 from graph.protocol_graph import ProtocolGraph
+from simulations.venues.from_tables import venue_of
+from simulations.venues.venue import Venue
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -80,7 +82,10 @@ class Reserve:
 
 @dataclass(frozen=True)
 class Pool:
-    """A constant-product pool: the indices of its two assets, raw reserves, fee (1e-18 of the amount in)."""
+    """A pool of two assets: their indices, what it holds of each (raw), fee (1e-18 of the amount sold), and `venue`: what it pays.
+
+    Slots 0 and 1 of the venue are the two assets.
+    """
 
     key: str
     asset0: int
@@ -88,6 +93,7 @@ class Pool:
     reserve0: int
     reserve1: int
     fee_wad: int
+    venue: Venue
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
             for row in rows(tables["markets"])
         ),
         reserves=reserves,
-        pools=_pools(tables["pools"], tables["pool_assets"], asset_index),
+        pools=_pools(tables, asset_index, assets),
         backings=backings,
         timestamp=max((anchor.timestamp for anchor in graph.snapshot.anchors), default=0),
         content_id=graph.snapshot.content_id,
@@ -263,13 +269,19 @@ def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str | None, 
     return result
 
 
-def _pools(pools: pd.DataFrame, pool_assets: pd.DataFrame, asset_index: Mapping[str, int]) -> tuple[Pool, ...]:
-    sides = {pool: rows.sort_values("slot") for pool, rows in pool_assets.groupby("pool")}
+def _pools(
+    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], assets: tuple[Asset, ...]
+) -> tuple[Pool, ...]:
+    sides = {pool: list(rows(some.sort_values("slot"))) for pool, some in tables["pool_assets"].groupby("pool")}
+    ticks = {pool: list(rows(some)) for pool, some in tables["pool_ticks"].groupby("pool")}
     found = []
-    for row in rows(pools):
-        if row.kind != "constant_product":
+    for row in rows(tables["pools"]):
+        held = sides.get(row.pool, [])
+        decimals = [assets[asset_index[side.asset]].decimals for side in held]
+        venue = venue_of(row, held, ticks.get(row.pool, []), decimals)
+        if venue is None:
             continue
-        first, second = rows(sides[row.pool])
+        first, second = held
         found.append(
             Pool(
                 row.pool,
@@ -278,6 +290,7 @@ def _pools(pools: pd.DataFrame, pool_assets: pd.DataFrame, asset_index: Mapping[
                 first.reserve_raw,
                 second.reserve_raw,
                 row.fee_wad,
+                venue,
             )
         )
     return tuple(found)

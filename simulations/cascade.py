@@ -15,11 +15,12 @@ from simulations.book import Book
 from simulations.channels import arbitrage, liquidation, oracle
 from simulations.identities import Identities
 from simulations.result import CascadeResult, Round
+from simulations.rules import notes
 from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import start
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 
 
 def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:
@@ -100,4 +101,5 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         identities=Identities(True, worst, len(rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         caption=book.caption,
+        notes=notes(book.markets),
     )

@@ -13,6 +13,8 @@ from simulations.channels import oracle
 from simulations.rules import rule_of
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
+from simulations.venues.v2 import ConstantProduct
+from simulations.venues.venue import Venue
 
 
 def by_position(book: Book, values: FloatArray) -> FloatArray:
@@ -104,8 +106,10 @@ def _most_share(book: Book, number: int, health: FloatArray, collateral: FloatAr
         if book.leg_debt_stored[leg]
     ]
     most = None if None in stated else max(factor for factor in stated if factor is not None)
-    rule = rule_of(book.markets[int(book.position_market[number])])
-    return rule.most_share(float(health[number]), float(collateral[number]), float(debt[number]), most)
+    market = book.markets[int(book.position_market[number])]
+    return rule_of(market).most_share(
+        market.revision, float(health[number]), float(collateral[number]), float(debt[number]), most
+    )
 
 
 def capacity_usd(book: Book, asset: str) -> float:
@@ -113,7 +117,7 @@ def capacity_usd(book: Book, asset: str) -> float:
     and what does not, each up to the size at which the average price is worse by the bonus of the asset sold.
 
     For a constant-product pool the average price after fees is worse by b when x = R (b - f(1 + b)) / (1 - f) is sold, in tokens of a
-    reserve R; closed form of amount_out.
+    reserve R; closed form of amount_out. Any other venue is asked for quotes of falling size.
     """
     before = np.array([item.price_usd for item in book.assets])
     with np.errstate(invalid="ignore"):
@@ -128,7 +132,21 @@ def capacity_usd(book: Book, asset: str) -> float:
             (pool.asset1, pool.asset0, pool.reserve1),
         ):
             if falls[sold] and not falls[bought]:
+                worse = bonus.get(sold, 0.0)
                 fee = pool.fee_wad / 1e18
-                share = max(0.0, (bonus.get(sold, 0.0) - fee * (1 + bonus.get(sold, 0.0))) / (1 - fee))
-                total += share * reserve_raw / 10 ** book.assets[sold].decimals * before[sold]
+                if isinstance(pool.venue, ConstantProduct):
+                    taken = max(0.0, (worse - fee * (1 + worse)) / (1 - fee)) * reserve_raw
+                else:
+                    taken = _taken(pool.venue, int(sold == pool.asset1), fee, worse)
+                total += taken / 10 ** book.assets[sold].decimals * before[sold]
     return total
+
+
+def _taken(venue: Venue, slot: int, fee: float, worse: float) -> float:
+    """The largest sale whose average price is worse than the price before the fee by `worse`, by bisection on quotes."""
+    least = venue.spot(slot, 1 - slot) / (1 - fee) / (1 + worse)
+    low, high = 0, venue.sale_to_price(slot, 1 - slot, least / 100) if least else 0
+    while high - low > max(1, high >> 30):
+        middle = (low + high) // 2
+        low, high = (middle, high) if venue.quote(slot, 1 - slot, middle) >= least * middle else (low, middle)
+    return float(low)

@@ -57,7 +57,10 @@ class Round:
 
 @dataclass(frozen=True)
 class CascadeResult:
-    """Everything a run did. `positions` and `markets` compare before the shock with the end; see `simulations.cascade.run` for their columns."""
+    """Everything a run did. `positions` and `markets` compare before the shock with the end; see `simulations.cascade.run` for their columns.
+
+    `notes`: what a reader must know about the rules that were used, one sentence a market; empty if there is nothing to say.
+    """
 
     scenario: Scenario
     rounds: tuple[Round, ...]
@@ -66,6 +69,7 @@ class CascadeResult:
     identities: Identities
     content_id: str
     caption: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def liquidated_usd(self) -> float:
@@ -92,6 +96,7 @@ class CascadeResult:
         return {
             "content_id": self.content_id,
             "caption": self.caption,
+            "notes": list(self.notes),
             "scenario": self.scenario.to_dict(),
             "totals": {
                 name: getattr(self, name)

@@ -10,6 +10,7 @@ import numpy as np
 from simulations.book import Book, FloatArray
 from simulations.ledger import Ledger
 from simulations.rules.rule import Leg, Position
+from simulations.venues.venue import Venue
 
 
 @dataclass
@@ -19,7 +20,7 @@ class State:
     Attributes
     ----------
     supply, debt : stored units per leg.   held, treasury : per reserve, smallest units and stored units.
-    pool0, pool1 : raw reserves per pool.   keeper, world : signed smallest units per asset, zero at the start.
+    venues : per pool, what it pays now.   pool0, pool1 : what each pool holds, smallest units.   keeper, world : signed smallest units per asset, zero at the start.
     gas_usd : what the keepers have spent on gas.
     oracle_raw : price per reserve in the market's own integers.   published_usd : driver price at the last publication, per reserve.
     market_usd : float64[assets], USD per whole token.
@@ -32,6 +33,7 @@ class State:
     debt: list[int]
     held: list[int]
     treasury: list[int]
+    venues: list[Venue]
     pool0: list[int]
     pool1: list[int]
     keeper: list[int]
@@ -85,6 +87,7 @@ def start(book: Book) -> State:
         debt=list(book.leg_debt_stored),
         held=[reserve.held_raw for reserve in book.reserves],
         treasury=[reserve.treasury_stored for reserve in book.reserves],
+        venues=[pool.venue for pool in book.pools],
         pool0=[pool.reserve0 for pool in book.pools],
         pool1=[pool.reserve1 for pool in book.pools],
         keeper=[0] * len(book.assets),

@@ -31,7 +31,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
         page.blank()
         simulate.show(page, result, sample)
         page.blank()
-    assessment, files = report.write(graph, out, PROTOCOL, [], None)
+    assessment, files = report.write(graph, out, PROTOCOL, [], None, [result])
     if page:
         page.blank()
         report.show(page, assessment, sample, files)

@@ -1,8 +1,10 @@
 """`aftershock doctor`: does this installation work, and what is missing for more?"""
 
 import platform
+import shutil
 from importlib.metadata import PackageNotFoundError, version
 from os import environ
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,16 +19,29 @@ EXAMPLE = "Example: aftershock doctor --rpc http://127.0.0.1:8545 --chain eip155
 NEEDED = ("web3", "pandas", "networkx", "pyarrow", "numpy", "typer", "rich", "jinja2")
 FORECASTING = ("torch", "torch-geometric")
 
+LEAST_FREE_BYTES = 2_000_000_000
+
 Finding = tuple[str, str, str]
 
 
 def run(
     rpc: Annotated[str, typer.Option(help="Node to try; the chain's variable by default.", metavar="URL")] = "",
     chain: Annotated[str, typer.Option(help="Chain the node should serve (CAIP-2).")] = "eip155:1",
+    addresses: Annotated[
+        bool, typer.Option("--addresses", help="Ask the node whether the contracts of an address book are there.")
+    ] = False,
+    deployments: Annotated[
+        Path | None, typer.Option(help="Address book for --addresses; the shipped one of the chain by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check Python, packages, the embedded sample and, if one is named, the node."""
-    findings = [_python(), *_packages(), _sample(), _node(chain, rpc)]
+    """Check Python, packages, disk, the embedded sample and, if one is named, the node: head, clock, depth, events.
+
+    With --addresses also that every contract of an address book has code and answers as what the book says it is.
+    """
+    findings = [_python(), *_packages(), _disk(), _sample(), *_node(chain, rpc)]
+    if addresses:
+        findings += _addresses(chain, rpc, deployments)
     if as_json:
         print_json([{"subject": subject, "state": state, "finding": text} for subject, state, text in findings])
     else:
@@ -72,19 +87,41 @@ def _sample() -> Finding:
     )
 
 
-def _node(chain: str, rpc: str) -> Finding:
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    text = f"{free / 1e9:.1f} GB free in this folder"
+    if free < LEAST_FREE_BYTES:
+        return "disk", "absent", f"{text}; a snapshot of a large market can need more, write it elsewhere"
+    return "disk", "ok", text
+
+
+def _node(chain: str, rpc: str) -> list[Finding]:
     if not rpc and chain in networks() and not any(environ.get(name) for name in networks()[chain].rpc_variables):
-        return (
-            "node",
-            "absent",
-            f"none named for {chain}; set {networks()[chain].rpc_variables[0]} or give --rpc to try one",
-        )
-    from chain.client import Client
+        variable = networks()[chain].rpc_variables[0]
+        return [("node", "absent", f"none named for {chain}; set {variable} or give --rpc to try one")]
+    from chain.inspection import node
 
     try:
         url = node_url(chain, environ, rpc)
-        with Client.connect(url, chain) as client:
-            anchor = client.pin("latest")
-            return "node", "ok", f"{redact(url)} serves {chain}, block {anchor.number}"
+        head, *rest = node(url, chain)
+        found = [(one.subject, one.state, one.text) for one in rest]
+        return [(head.subject, head.state, f"{redact(url)} {head.text}"), *found]
     except AftershockError as error:
-        return "node", "broken", str(error)
+        return [("node", "broken", str(error))]
+
+
+def _addresses(chain: str, rpc: str, deployments: Path | None) -> list[Finding]:
+    from chain.client import Client
+    from chain.deployments import read_deployments
+    from chain.inspection import addresses, shipped
+
+    try:
+        books = [read_deployments(path) for path in ([deployments] if deployments else shipped().values())]
+        here = [entry for book in books for entry in book if entry.chain == chain]
+        if not here:
+            return [("addresses", "broken", f"no address book for {chain}; give one with --deployments FILE")]
+        with Client.connect(node_url(chain, environ, rpc), chain) as client:
+            client.pin("latest")
+            return [(one.subject, one.state, one.text) for one in addresses(client, here)]
+    except AftershockError as error:
+        return [("addresses", "broken", str(error))]

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +74,12 @@ def refuse_foreign_folder(out: Path) -> None:
 
 
 def write(
-    graph: aftershock.ProtocolGraph, out: Path, market: str | None, scenario: list[str], asset: str | None
+    graph: aftershock.ProtocolGraph,
+    out: Path,
+    market: str | None,
+    scenario: list[str],
+    asset: str | None,
+    known: Sequence[aftershock.CascadeResult] = (),
 ) -> tuple[aftershock.Assessment, list[Path]]:
     """Assess and write every format and run.json; returns the record and the files."""
     from reports.provenance import run_record
@@ -83,7 +89,7 @@ def write(
     started = datetime.now(UTC)
     with step("scenarios") as running:
         assessment = aftershock.report(
-            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}")
+            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}"), known
         )
         running.note(f"{len(assessment.scenarios)} run to calm")
     with step("write report") as running:

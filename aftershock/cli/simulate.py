@@ -98,6 +98,8 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> No
             "dim",
         )
     )
+    for note in result.notes:
+        page.say((f"Note: {note}.", "dim"))
     page.footer(
         f"content id {result.content_id}",
         when(snapshot).split("   ")[0],

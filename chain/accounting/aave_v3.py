@@ -1,8 +1,9 @@
 """Aave V3 accounts to the last digit: balances, values and the health factor as the contracts compute them, by POOL_REVISION.
 
-Source of revision 10: aave-v3-origin 3.6.0, GenericLogic.calculateUserAccountData, TokenMath, ValidationLogic.getUserReserveLtv, checked
-against the deployed contracts. The other rows follow the sources at the tags of their versions and say `checked=False`: nobody has
-compared them with a running contract yet, and a user of them must pass that on.
+Source of revision 10: aave-v3-origin 3.6.0, GenericLogic.calculateUserAccountData, TokenMath, ValidationLogic.getUserReserveLtv; of
+revision 1: @aave/core-v3 1.19.3, GenericLogic, ScaledBalanceTokenBase, MathUtils, StableDebtToken; both checked against deployed
+contracts. The other rows follow the sources at the tags of their versions and say `checked=False`: nobody has compared them with a
+running contract yet, and a user of them must pass that on. A category that overrides the price (to 3.1) belongs into `price_raw`.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from chain.errors import unknown_name
 from chain.units import BPS, RAY, UINT256_MAX, WAD, Rounding, mul_div
+
+SECONDS_PER_YEAR = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Roundings:
 
 
 ROUNDINGS: dict[int, Roundings] = {
-    1: Roundings("3.0.2", "half_up", "half_up", "floor", True, True),
+    1: Roundings("3.0.2", "half_up", "half_up", "floor", True, True, checked=True),
     4: Roundings("3.1", "half_up", "half_up", "floor", True, True),
     5: Roundings("3.2", "half_up", "half_up", "floor", True, True),
     6: Roundings("3.2.1", "half_up", "half_up", "floor", True, True),
@@ -75,6 +78,7 @@ class Holding:
     price_raw : price of a whole token in the market's base currency, smallest unit.
     decimals : of the token.
     supply_stored, debt_stored : scaled balances.
+    fixed_debt : debt at a fixed rate, interest included (3.0 to 3.1); it is valued together with the other debt of the reserve.
     supply_index, debt_index : normalised income and normalised debt at the block, 1e-27.
     ltv_bps, threshold_bps : the terms that hold for this account (see `terms_for`).
     enabled : whether the supply counts as collateral.
@@ -86,6 +90,7 @@ class Holding:
     supply_index: int = RAY
     debt_stored: int = 0
     debt_index: int = RAY
+    fixed_debt: int = 0
     ltv_bps: int = 0
     threshold_bps: int = 0
     enabled: bool = False
@@ -119,6 +124,20 @@ def debt_balance(stored: int, index: int, revision: int) -> int:
     return mul_div(stored, index, RAY, roundings(revision).debt_balance)
 
 
+def compounded(rate: int, seconds: int) -> int:
+    """Growth of 1 at a yearly rate over some seconds, both sides 1e-27: the three-term series of MathUtils.calculateCompoundedInterest.
+
+    ValueError if `seconds` is negative: nothing was changed after the block that is read.
+    """
+    if seconds < 0:
+        raise ValueError(f"interest over {seconds} seconds")
+    squared = mul_div(rate, rate, RAY, "half_up") // SECONDS_PER_YEAR**2
+    cubed = mul_div(squared, rate, RAY, "half_up") // SECONDS_PER_YEAR
+    second = seconds * max(seconds - 1, 0) * squared // 2
+    third = seconds * max(seconds - 1, 0) * max(seconds - 2, 0) * cubed // 6
+    return RAY + rate * seconds // SECONDS_PER_YEAR + second + third
+
+
 def collateral_value(amount: int, price_raw: int, decimals: int) -> int:
     """Value of an aToken balance in the base currency (GenericLogic._getUserBalanceInBaseCurrency)."""
     return mul_div(amount, price_raw, 10**decimals)
@@ -133,13 +152,14 @@ def terms_for(reserve_index: int, own: Terms, category: Category | None, revisio
     """The terms an asset has for an account in a category (None for no category).
 
     ValidationLogic.getUserReserveLtv and the e-mode branch of GenericLogic.calculateUserAccountData. To revision 9 an asset whose own
-    threshold is 0 counts for nothing anywhere: its terms are then 0 and 0.
+    threshold is 0 counts for nothing anywhere (its terms are then 0 and 0), and one whose own LTV is 0 has no LTV in a category either.
     """
     if category is None or not category.collateral_bitmap >> reserve_index & 1:
         return own
-    if roundings(revision).needs_own_threshold and own.threshold_bps == 0:
+    needs_own = roundings(revision).needs_own_threshold
+    if needs_own and own.threshold_bps == 0:
         return Terms(0, 0)
-    if category.ltvzero_bitmap >> reserve_index & 1:
+    if (needs_own and own.ltv_bps == 0) or category.ltvzero_bitmap >> reserve_index & 1:
         return Terms(0, category.terms.threshold_bps)
     return category.terms
 
@@ -166,8 +186,8 @@ def account_data(holdings: Iterable[Holding], revision: int) -> AccountData:
             collateral += value
             weighted_ltv += value * holding.ltv_bps
             weighted_threshold += value * holding.threshold_bps
-        if holding.debt_stored:
-            amount = debt_balance(holding.debt_stored, holding.debt_index, revision)
+        if holding.debt_stored or holding.fixed_debt:
+            amount = debt_balance(holding.debt_stored, holding.debt_index, revision) + holding.fixed_debt
             debt += debt_value(amount, holding.price_raw, holding.decimals, revision)
     threshold = weighted_threshold // collateral if collateral else 0
     ltv = weighted_ltv // collateral if collateral else 0

@@ -1,9 +1,10 @@
-"""Aave V3: markets, reserves, e-mode categories, oracle prices. Written against aave-v3-origin 3.6.0 (POOL_REVISION 10).
+"""Aave V3: markets, reserves, e-mode categories, oracle prices; 3.0.2 (POOL_REVISION 1) and 3.4 to 3.6 (8 to 10).
 
-Indices are the normalised income and the normalised variable debt *at the block*, so that stored amount x index is what the tokens'
+What is asked stands in `aave_v3_questions`. Indices are the normalised income and the normalised variable debt *at the block*, so that stored amount x index is what the tokens'
 balanceOf answers there. The accounts are read by `aave_v3_accounts`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,44 +14,12 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError, InputError
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3_accounts
-from chain.readers.holders import BALANCE
-from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, market_id, token_id
+from chain.readers import aave_v3_accounts, aave_v3_questions
+from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
+from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, entity_id, market_id, token_id
 
-VERSION = 1
-READABLE = (8, 9, 10)
-"""Revisions whose pool answers the questions below (3.4 to 3.6)."""
+VERSION = 2
 USD = "iso4217:USD"
-
-SCALED_SUPPLY = "scaledTotalSupply()->(uint256)"
-RESERVE_DATA = (
-    "getReserveData(address)->(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,"
-    "address,address,address,address,uint128,uint128,uint128)"
-)  # DataTypes.ReserveDataLegacy
-POOL_ASKS = {
-    "data": RESERVE_DATA,
-    "supply_index": "getReserveNormalizedIncome(address)->(uint256)",
-    "borrow_index": "getReserveNormalizedVariableDebt(address)->(uint256)",
-    "cash": "getVirtualUnderlyingBalance(address)->(uint128)",
-    "deficit": "getReserveDeficit(address)->(uint256)",
-    "grace": "getLiquidationGracePeriod(address)->(uint40)",
-}
-RATES = "getInterestRateData(address)->(uint256,uint256,uint256,uint256)"  # InterestRateDataRay: optimal, base, slopes
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """DataTypes.ReserveConfigurationMap, unpacked: ratios in 1e-4, caps in whole tokens, the ceiling in hundredths."""
-
-    data: int
-
-    def bits(self, first: int, width: int) -> int:
-        """`width` bits from bit `first`."""
-        return self.data >> first & (1 << width) - 1
-
-    def flag(self, bit: int) -> bool:
-        """One bit."""
-        return bool(self.bits(bit, 1))
 
 
 @dataclass(frozen=True)
@@ -85,40 +54,28 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
     # Ask
     progress("aave_v3", 1, 4, f"{len(assets)} reserves")
-    strategy = client.call(Call(pool, "RESERVE_INTEREST_RATE_STRATEGY()->(address)"))
-    asked = client.ask(
-        {(asset, name): Call(pool, text, (asset,)) for asset in assets for name, text in POOL_ASKS.items()}
-    )
-    receipts = {asset: asked[asset, "data"][8] for asset in assets}
-    debts = {asset: asked[asset, "data"][10] for asset in assets}
-    calls: dict[tuple[str, str], Call] = {}
-    for asset in assets:
-        calls[asset, "rates"] = Call(strategy, RATES, (asset,))
-        calls[asset, "supplied"] = Call(receipts[asset], SCALED_SUPPLY)
-        calls[asset, "borrowed"] = Call(debts[asset], SCALED_SUPPLY)
-        calls[asset, "balance"] = Call(asset, BALANCE, (receipts[asset],))
-        calls[asset, "treasury"] = Call(receipts[asset], "RESERVE_TREASURY_ADDRESS()->(address)")
-        calls[asset, "source"] = Call(oracle, "getSourceOfAsset(address)->(address)", (asset,))
-        calls[asset, "price"] = Call(oracle, "getAssetPrice(address)->(uint256)", (asset,), optional=True)
-    asked |= client.ask(calls)
-    answers = {asset: {name: answer for (of, name), answer in asked.items() if of == asset} for asset in assets}
+    answers = aave_v3_questions.reserves(client, pool, oracle, here.revision, assets)
+    progress("aave_v3", 2, 4, "categories")
+    by_index = {answer["data"][7]: Configuration(answer["data"][0]) for answer in answers.values()}
+    categories = aave_v3_questions.categories(client, pool, oracle, here.revision, by_index)
 
     # Rows
     for asset in assets:
         _reserve(found, here, asset, answers[asset])
         _price(found, here, asset, answers[asset]["price"], answers[asset]["source"])
-    progress("aave_v3", 2, 4, "categories")
-    _categories(client, here, found)
+    _categories(found, here, categories)
     progress("aave_v3", 3, 4, "accounts")
+    data = {asset: answer["data"] for asset, answer in answers.items()}
     accounts = aave_v3_accounts.Market(
         here.key,
         pool,
         here.revision,
         deployment.first_block,
-        receipts,
-        debts,
-        {asset: (answers[asset]["supply_index"], answers[asset]["borrow_index"]) for asset in assets},
-        {asset: answers[asset]["data"][7] for asset in assets},
+        {asset: words[8] for asset, words in data.items()},
+        {asset: words[10] for asset, words in data.items()},
+        {asset: words[9] for asset, words in data.items() if "fixed" in answers[asset]},
+        {asset: (answer["supply_index"], answer["borrow_index"]) for asset, answer in answers.items()},
+        {asset: words[7] for asset, words in data.items()},
     )
     aave_v3_accounts.read(client, accounts, found)
     progress("aave_v3", 4, 4, "done")
@@ -153,7 +110,7 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
     revision = answers["revision"]
     if revision not in READABLE:
         raise ContractError(
-            f"The pool {pool} reports POOL_REVISION {revision}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.4 to 3.6)"
+            f"The pool {pool} reports POOL_REVISION {revision}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.0.2 and 3.4 to 3.6)"
         )
     if not ROUNDINGS[revision].checked:
         found.gaps.append(
@@ -182,7 +139,7 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
         base_asset=quote,
         base_unit_raw=answers["unit"],
         oracle=found.entity(oracle, "contract", f"{label} oracle", deployment.protocol),
-        loss_rule="deficit_then_backstop",
+        loss_rule="deficit_then_backstop" if revision >= 7 else "zombie",
     )
     return _Instance(
         key, label, pool, oracle, deployment.protocol, revision, quote, answers["unit"], tuple(answers["assets"])
@@ -195,6 +152,8 @@ def _reserve(found: Findings, here: _Instance, asset: str, answer: dict[str, Any
     config = Configuration(data[0])
     whole = 10 ** config.bits(48, 8)
     issuer = found.entity(here.pool, "market")
+    if data[13] and here.revision == 1:
+        found.gaps.append(f"{here.label}: {data[13]} of {asset} are unbacked (bridged) and stand in no column")
     found.entity(answer["treasury"], "treasury", f"{here.label} treasury", here.protocol)
 
     # Rows
@@ -206,24 +165,29 @@ def _reserve(found: Findings, here: _Instance, asset: str, answer: dict[str, Any
         reserve_index=data[7],
         receipt_asset=found.token(data[8], "receipt", issuer, here.protocol),
         debt_asset=found.token(data[10], "debt", issuer, here.protocol),
+        fixed_debt_asset=found.token(data[9], "debt", issuer, here.protocol) if "fixed" in answer else None,
         supply_index_raw=answer["supply_index"],
         supply_index_unit_raw=RAY,
         borrow_index_raw=answer["borrow_index"],
         borrow_index_unit_raw=RAY,
         supplied_stored_raw=answer["supplied"],
         borrowed_stored_raw=answer["borrowed"],
+        fixed_debt_raw=answer.get("fixed"),
         treasury_stored_raw=data[12],
         cash_raw=answer["cash"],
         balance_raw=answer["balance"],
         supply_cap_raw=config.bits(116, 36) * whole or None,
         borrow_cap_raw=config.bits(80, 36) * whole or None,
         debt_ceiling_raw=config.bits(212, 40) * here.unit // 100 or None,
+        isolated_debt_raw=data[14] * here.unit // 100 if config.bits(212, 40) else None,
         active=config.flag(56),
         frozen=config.flag(57),
         paused=config.flag(60),
         borrowable=config.flag(58),
-        grace_until=answer["grace"] or None,
-        ltv_wad=config.bits(0, 16) * BPS_TO_WAD,
+        borrowable_in_isolation=config.flag(61),
+        siloed=config.flag(62),
+        grace_until=answer.get("grace") or None,
+        ltv_wad=config.ltv * BPS_TO_WAD,
         liquidation_threshold_wad=config.bits(16, 16) * BPS_TO_WAD,
         liquidation_bonus_wad=config.bits(32, 16) * BPS_TO_WAD,
         liquidation_fee_wad=config.bits(152, 16) * BPS_TO_WAD,
@@ -236,9 +200,10 @@ def _reserve(found: Findings, here: _Instance, asset: str, answer: dict[str, Any
         rate_slope2_ray=rates[3],
         supply_rate_ray=data[2],
         borrow_rate_ray=data[4],
+        fixed_rate_ray=data[5] if "fixed" in answer and config.flag(59) else None,
         accrual_unit="second",
         last_accrual=data[6],
-        deficit_raw=answer["deficit"],
+        deficit_raw=answer.get("deficit"),
         price_source=found.source(answer["source"]) if answer["source"] != ZERO_ADDRESS else None,
     )
 
@@ -262,42 +227,23 @@ def _price(found: Findings, here: _Instance, asset: str, price: int | None, sour
     )
 
 
-def _categories(client: Client, here: _Instance, found: Findings) -> None:
-    # Ask: a category exists where its threshold is not zero; 0 is no category
-    every = client.ask(
-        {
-            number: Call(here.pool, "getEModeCategoryCollateralConfig(uint8)->(uint16,uint16,uint16)", (number,))
-            for number in range(1, 256)
-        }
-    )
-    terms = {number: answer for number, answer in every.items() if answer[1]}
-    asks = {
-        "label": "getEModeCategoryLabel(uint8)->(string)",
-        "collateral": "getEModeCategoryCollateralBitmap(uint8)->(uint128)",
-        "borrowable": "getEModeCategoryBorrowableBitmap(uint8)->(uint128)",
-        "ltvzero": "getEModeCategoryLtvzeroBitmap(uint8)->(uint128)",
-    }
-    answers = client.ask(
-        {
-            (number, name): Call(here.pool, text, (number,), optional=name == "ltvzero")  # new in 3.6
-            for number in terms
-            for name, text in asks.items()
-        }
-    )
-
-    # Rows
-    for number, (ltv, threshold, bonus) in terms.items():
+def _categories(found: Findings, here: _Instance, categories: Mapping[int, CategoryAnswer]) -> None:
+    function = "getEModeCategoryData" if here.revision == 1 else "getEModeCategoryCollateralConfig"
+    for number, category in categories.items():
+        source = category.price_source
         found.add(
             "categories",
-            found.asked("getEModeCategoryCollateralConfig", here.pool),
+            found.asked(function, here.pool),
             market=here.key,
             category=number,
-            label=answers[number, "label"],
-            ltv_wad=ltv * BPS_TO_WAD,
-            liquidation_threshold_wad=threshold * BPS_TO_WAD,
-            liquidation_bonus_wad=bonus * BPS_TO_WAD,
-            collateral_bitmap=answers[number, "collateral"],
-            borrowable_bitmap=answers[number, "borrowable"],
-            ltvzero_bitmap=answers[number, "ltvzero"] or 0,
+            label=category.label,
+            ltv_wad=category.ltv * BPS_TO_WAD,
+            liquidation_threshold_wad=category.threshold * BPS_TO_WAD,
+            liquidation_bonus_wad=category.bonus * BPS_TO_WAD,
+            collateral_bitmap=category.collateral,
+            borrowable_bitmap=category.borrowable,
+            ltvzero_bitmap=category.ltvzero,
+            price_source=entity_id(found.anchor.chain, source) if source else None,
+            price_raw=category.price,
             isolated=False,
         )

@@ -1,12 +1,13 @@
 """Aave V3 accounts: everyone who ever held a receipt or debt token of a market, contracts and the treasury included.
 
 Holders come from the tokens' Transfer events since the deployment; what they hold comes from calls at the block. The tokens' own
-balanceOf and the pool's getUserAccountData are kept as witnesses, for the checks to compare with the rows.
+balanceOf and the pool's getUserAccountData are kept as witnesses, for the checks to compare with the rows. A debt at a fixed rate (3.0.2)
+grows from its own last change at its own rate: the stored amount is the principal, the index the growth since.
 """
 
 from dataclasses import dataclass
 
-from chain.accounting.aave_v3 import debt_balance, supply_balance
+from chain.accounting.aave_v3 import compounded, debt_balance, supply_balance
 from chain.calls import Call
 from chain.client import Client
 from chain.findings import Findings
@@ -16,12 +17,18 @@ from chain.units import RAY
 SCALED_BALANCE = "scaledBalanceOf(address)->(uint256)"
 CONFIGURATION = "getUserConfiguration(address)->(uint256)"
 CATEGORY = "getUserEMode(address)->(uint256)"
+FIXED_DEBT = {
+    "principal": "principalBalanceOf(address)->(uint256)",
+    "rate": "getUserStableRate(address)->(uint256)",
+    "since": "getUserLastUpdated(address)->(uint40)",
+}  # StableDebtToken of @aave/core-v3
 ACCOUNT_DATA = "getUserAccountData(address)->(uint256,uint256,uint256,uint256,uint256,uint256)"
 
 
 @dataclass(frozen=True)
 class Market:
-    """Where a market's accounts are: tokens, indices (supply, debt; 1e-27) and reserve index by underlying address."""
+    """Where a market's accounts are: tokens (`fixed_tokens`: debts at a fixed rate, 3.0.2), indices (supply, debt; 1e-27) and reserve
+    index by underlying address."""
 
     key: str
     pool: str
@@ -29,6 +36,7 @@ class Market:
     first_block: int
     supply_tokens: dict[str, str]
     debt_tokens: dict[str, str]
+    fixed_tokens: dict[str, str]
     indices: dict[str, tuple[int, int]]
     reserve_index: dict[str, int]
 
@@ -38,29 +46,35 @@ def read(client: Client, market: Market, found: Findings) -> None:
     # Where
     places = {token: (asset, "supply") for asset, token in market.supply_tokens.items()}
     places |= {token: (asset, "debt") for asset, token in market.debt_tokens.items()}
+    places |= {token: (asset, "fixed_debt") for asset, token in market.fixed_tokens.items()}
     held_by = ever_held(client, list(places), market.first_block)
 
     # Ask
-    stored = client.ask(
-        {(token, who): Call(token, SCALED_BALANCE, (who,)) for token in places for who in sorted(held_by[token])}
-    )
-    stored = {place: amount for place, amount in stored.items() if amount}
-    balances = client.ask({(token, who): Call(token, BALANCE, (who,)) for token, who in stored})
-    accounts = sorted({who for _, who in stored})
+    ever = [
+        (token, who) for token, (_, side) in places.items() if side != "fixed_debt" for who in sorted(held_by[token])
+    ]
+    stored = client.ask({(token, who): Call(token, SCALED_BALANCE, (who,)) for token, who in ever})
+    fixed = _fixed_debts(client, {token: held_by[token] for token in market.fixed_tokens.values()}, found)
+    indices = {
+        token: market.indices[asset][0 if side == "supply" else 1]
+        for token, (asset, side) in places.items()
+        if side != "fixed_debt"
+    }
+    held = {place: (amount, indices[place[0]]) for place, amount in stored.items() if amount} | fixed
+    balances = client.ask({(token, who): Call(token, BALANCE, (who,)) for token, who in held})
+    accounts = sorted({who for _, who in held})
     flags = client.ask({who: Call(market.pool, CONFIGURATION, (who,)) for who in accounts})
     categories = client.ask({who: Call(market.pool, CATEGORY, (who,)) for who in accounts})
     totals = client.ask({who: Call(market.pool, ACCOUNT_DATA, (who,), optional=True) for who in accounts})
 
     # Decode and rows: a user's bitmap has two bits a reserve, the upper one says that the supply is collateral
-    for (token, who), amount in stored.items():
+    for (token, who), (amount, index) in held.items():
         asset, side = places[token]
-        supply_index, debt_index = market.indices[asset]
         rounded = supply_balance if side == "supply" else debt_balance
-        index = supply_index if side == "supply" else debt_index
         key = found.token(asset)
         found.add(
             "positions",
-            found.asked("scaledBalanceOf", token),
+            found.asked("principalBalanceOf" if side == "fixed_debt" else "scaledBalanceOf", token),
             market=market.key,
             position_id=who,
             asset=key,
@@ -81,3 +95,19 @@ def read(client: Client, market: Market, found: Findings) -> None:
             )
         else:
             found.witness("account", (market.key, who), totals[who])
+
+
+def _fixed_debts(
+    client: Client, held_by: dict[str, set[str]], found: Findings
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """(token, account) -> principal and its growth since the account's last change, 1e-27 (StableDebtToken.balanceOf)."""
+    places = [(token, who) for token in held_by for who in sorted(held_by[token])]
+    answers = client.ask(
+        {(token, who, name): Call(token, text, (who,)) for token, who in places for name, text in FIXED_DEBT.items()}
+    )
+    debts = {}
+    for token, who in places:
+        principal, rate, since = (answers[token, who, name] for name in FIXED_DEBT)
+        if principal:
+            debts[token, who] = (principal, compounded(rate, found.anchor.timestamp - since))
+    return debts

@@ -3,7 +3,8 @@
 A *feed* answers latestRoundData (AggregatorV3Interface of @chainlink/contracts). A *rate* adapter multiplies a feed by an exchange rate
 (IPriceCapAdapter of bgd-labs/aave-capo, commit 056c2253: BASE_TO_USD_AGGREGATOR, RATIO_PROVIDER, getRatio, RATIO_DECIMALS): its step
 holds the rate (value_raw with RATIO_DECIMALS decimals), the next step is the feed it multiplies, so that the price is the product. A
-cap on the rate's growth is not read. Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they
+cap on the rate's growth is not read. The round is the feed's own count; a proxy puts its phase above 64 bits, and it grows by one each time
+the aggregator behind the proxy is replaced (EACAggregatorProxy: phaseId, and the round's upper bits; the two are held together). Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they
 come from the deployments file, and a feed without them has the state `unknown`.
 """
 
@@ -14,13 +15,15 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
 
-VERSION = 1
+VERSION = 2
 MOST_STEPS = 4
+ROUND_BITS = 64
 
 ASKS = {
     "decimals": "decimals()->(uint8)",
     "description": "description()->(string)",
     "round": "latestRoundData()->(uint80,int256,uint256,uint256,uint80)",
+    "phase": "phaseId()->(uint16)",
     "answer": "latestAnswer()->(int256)",
     "base": "BASE_TO_USD_AGGREGATOR()->(address)",
     "ratio": "getRatio()->(int256)",
@@ -79,9 +82,19 @@ def _step(found: Findings, source: str, step: int, address: str, answer: dict[st
             found.entity(answer["ratio_provider"], "contract")
     elif answer["round"] is not None:
         function = "latestRoundData"
-        _, value, _, updated_at, _ = answer["round"]
-        columns = {"kind": "feed", "value_raw": value, "decimals": answer["decimals"], "updated_at": updated_at}
-        if heartbeat is not None:
+        number, value, _, updated_at, _ = answer["round"]
+        columns = {"kind": "feed", "value_raw": value, "decimals": answer["decimals"]}
+        columns["updated_at"] = updated_at if updated_at <= found.anchor.timestamp else None
+        columns |= {"round_raw": number, "phase": number >> ROUND_BITS}
+        if answer["phase"] is not None and answer["phase"] != number >> ROUND_BITS:
+            found.gaps.append(
+                f"{address}: the latest round is of phase {number >> ROUND_BITS}, the proxy is in {answer['phase']}"
+            )
+        if updated_at > found.anchor.timestamp:
+            found.gaps.append(
+                f"{address}: the time of the latest round, {updated_at}, lies after the block; it is left out"
+            )
+        elif heartbeat is not None:
             state = "stale" if found.anchor.timestamp - updated_at > heartbeat else "live"
     description = pair or answer["description"]  # the pair is what people know the feed by
     found.add(

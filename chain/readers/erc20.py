@@ -8,10 +8,12 @@ from chain.readers import erc4626
 from chain.units import WAD, native_id, token_id
 
 VERSION = 1
+LONGEST = {"symbol": 64, "name": 256}
+"""Characters that are kept; anybody can deploy a token whose name is a megabyte."""
 DESCRIPTION = {
-    "symbol": "symbol()->(string)",
+    "symbol": "symbol()->(bytes)",  # a string, but not believed to be UTF-8
     "symbol_bytes": "symbol()->(bytes32)",
-    "name": "name()->(string)",
+    "name": "name()->(bytes)",
     "name_bytes": "name()->(bytes32)",
     "decimals": "decimals()->(uint8)",
     "supply": "totalSupply()->(uint256)",
@@ -82,7 +84,13 @@ def describe(client: Client, found: Findings) -> None:
             found.gaps.append(
                 f"{token_id(client.chain, address)} answers no decimals; it is counted in its smallest unit"
             )
-        symbol = _text(answers[address, "symbol"], answers[address, "symbol_bytes"]) or address
+        texts = {part: _text(answers[address, part], answers[address, f"{part}_bytes"]) for part in LONGEST}
+        for part, most in LONGEST.items():
+            if len(texts[part]) > most:
+                found.gaps.append(
+                    f"{token_id(client.chain, address)} has a {part} of {len(texts[part]):,} characters; {most} are kept"
+                )
+        symbol = texts["symbol"][: LONGEST["symbol"]] or address
         if mention.name and mention.name != symbol:
             found.gaps.append(f"the deployments file calls {address} {mention.name}, the contract says {symbol}")
         found.add(
@@ -92,7 +100,7 @@ def describe(client: Client, found: Findings) -> None:
             chain=client.chain,
             address=address,
             symbol=symbol,
-            name=_text(answers[address, "name"], answers[address, "name_bytes"]),
+            name=texts["name"][: LONGEST["name"]] or None,
             decimals=decimals or 0,
             kind=mention.kind if mention.kind in ASSET_KINDS else "token",
             issuer=mention.issuer,
@@ -100,8 +108,10 @@ def describe(client: Client, found: Findings) -> None:
         )
 
 
-def _text(text: str | None, raw: bytes | None) -> str | None:
-    """A symbol or name: text, or the bytes32 of early tokens; None if neither can be read."""
-    if text is None and raw is not None:
-        text = raw.rstrip(b"\0").decode("utf-8", errors="replace")
-    return text.strip() or None if text is not None else None
+def _text(text: bytes | None, early: bytes | None) -> str:
+    """A symbol or name: text, or the bytes32 of early tokens; empty if neither can be read.
+
+    What is no UTF-8 is replaced; what does not print (control characters, changes of direction) is left out.
+    """
+    raw = text if text is not None else (early or b"").rstrip(b"\0")
+    return "".join(sign for sign in raw.decode("utf-8", errors="replace") if sign.isprintable()).strip()

@@ -38,9 +38,16 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     # Ask
     progress("uniswap_v2", 1, 3, f"{len(pairs)} pairs")
     answers = client.ask({(pair, name): Call(pair, text) for pair in pairs for name, text in PAIR_ASKS.items()})
-    held = client.ask(
-        {(pair, slot): Call(answers[pair, f"token{slot}"], BALANCE, (pair,)) for pair in pairs for slot in (0, 1)}
+    held = client.ask(  # anybody can list a token that answers nothing
+        {
+            (pair, slot): Call(answers[pair, f"token{slot}"], BALANCE, (pair,), optional=True)
+            for pair in pairs
+            for slot in (0, 1)
+        }
     )
+    silent = sorted({answers[pair, f"token{slot}"] for (pair, slot), amount in held.items() if amount is None})
+    if silent:
+        found.gaps.append(f"{label}: tokens that answer no balanceOf of their pair: {', '.join(silent)}")
 
     # Rows
     for pair in pairs:

@@ -15,7 +15,7 @@ from chain.units import WAD
 from simulations.book import Book, FloatArray
 from simulations.state import State
 from simulations.venues.routing import swap
-from simulations.venues.v2 import amount_in_to_price
+from simulations.venues.split import Hop
 
 
 def bring_pools_to_market(state: State) -> None:
@@ -26,17 +26,11 @@ def bring_pools_to_market(state: State) -> None:
         if price0 is None or price1 is None:
             continue
         ratio = price0 / price1
-        sold = amount_in_to_price(
-            state.pool0[number], state.pool1[number], pool.fee_wad, ratio.numerator, ratio.denominator
-        )
-        if sold:
-            swap(state, number, True, sold, "arbitrage")
-            continue
-        sold = amount_in_to_price(
-            state.pool1[number], state.pool0[number], pool.fee_wad, ratio.denominator, ratio.numerator
-        )
-        if sold:
-            swap(state, number, False, sold, "arbitrage")
+        for hop, price in ((Hop(number, 0, 1), ratio), (Hop(number, 1, 0), 1 / ratio)):
+            sold = state.venues[number].sale_to_price(hop.sold, hop.bought, price)
+            if sold:
+                swap(state, hop, sold, "arbitrage")
+                break
 
 
 def pass_impact_through(state: State, pass_through: float) -> None:
@@ -59,8 +53,11 @@ def _deviations(state: State) -> dict[int, float]:
         if price0 is None or price1 is None or not state.pool0[number] or not state.pool1[number]:
             continue
         depth0, depth1 = float(state.pool0[number] * price0), float(state.pool1[number] * price1)
-        gap = math.log(depth1 / depth0)
+        stated = state.venues[number].spot(0, 1)
+        if not stated:
+            continue
         fee = -math.log1p(-pool.fee_wad / WAD)
+        gap = math.log(stated * float(price1 / price0)) + fee
         rows.append((pool.asset0, pool.asset1))
         values.append(math.copysign(max(0.0, abs(gap) - fee), gap))
         weights.append(math.sqrt(depth0 + depth1))

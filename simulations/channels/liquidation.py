@@ -2,11 +2,12 @@
 
 A flash keeper has no capital: what it seizes must sell, in the same step and at the pools' present reserves, for at least what it
 repays, and the rest must pay the gas. For every pair of collateral and debt it tries the most the rule allows and then halves; it takes
-the most profitable. Positions go in order of profit (re-quoted when their turn comes, since earlier sales moved the pools), ties by a
+the most profitable. Positions go in order of profit (estimated along one path, quoted in full when their turn comes, since earlier sales moved the pools), ties by a
 hash of the position's name, so the order of rows does not matter. Nobody liquidates a position twice in one round.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,11 @@ from simulations.rules import rule_of
 from simulations.rules.rule import Leg, Liquidation, Position, Rule
 from simulations.state import State
 from simulations.venues import routing
+from simulations.venues.split import Plan
 
 HALVINGS = 6
+
+Seller = Callable[[State, routing.Route, int], Plan]
 MARGIN = 1e-9
 
 
@@ -31,23 +35,23 @@ class Offer:
     collateral: int
     debt: int
     outcome: Liquidation
-    path: routing.Path | None
+    sale: Plan | None
     received_raw: int
     profit_usd: float
 
 
 @dataclass(frozen=True)
 class Keepers:
-    """How keepers act in a run: the rules of the markets, the paths for their sales, the gas of one liquidation."""
+    """How keepers act in a run: the rules of the markets, the routes for their sales, the gas of one liquidation."""
 
     rules: tuple[Rule, ...]
-    paths: dict[tuple[int, int], tuple[routing.Path, ...]]
+    routes: dict[tuple[int, int], routing.Route]
     gas_usd: float
 
 
 def keepers(book: Book, gas_usd: float) -> Keepers:
-    """Look up rules and paths once; errors name a market whose rule is not written."""
-    return Keepers(tuple(rule_of(market) for market in book.markets), routing.paths(book), gas_usd)
+    """Look up rules and routes once; errors name a market whose rule is not written."""
+    return Keepers(tuple(rule_of(market) for market in book.markets), routing.routes(book), gas_usd)
 
 
 def liquidatable(state: State, terms: Keepers, health: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[int]:
@@ -62,7 +66,10 @@ def liquidatable(state: State, terms: Keepers, health: "np.ndarray[tuple[int], n
 
 def act(state: State, terms: Keepers, candidates: list[int]) -> tuple[list[Offer], list[int]]:
     """Liquidate what pays; returns what was done, in order, and the positions that wait because it did not pay."""
-    first = {number: best_offer(state, terms, number) for number in candidates}
+    first = {
+        number: best_offer(state, terms, number, routing.along_one_path) or best_offer(state, terms, number)
+        for number in candidates
+    }
     order = sorted(
         (offer for offer in first.values() if offer),
         key=lambda offer: (-offer.profit_usd, _tie(state.book, offer.position)),
@@ -78,8 +85,8 @@ def act(state: State, terms: Keepers, candidates: list[int]) -> tuple[list[Offer
     return done, sorted(waiting)
 
 
-def best_offer(state: State, terms: Keepers, number: int) -> Offer | None:
-    """The most profitable liquidation of a position now, or None if none pays."""
+def best_offer(state: State, terms: Keepers, number: int, sell: Seller = routing.best) -> Offer | None:
+    """The most profitable liquidation of a position now, its collateral sold by `sell`, or None if none pays."""
     book, view = state.book, state.position(number)
     rule = terms.rules[book.position_market[number]]
     best: Offer | None = None
@@ -88,23 +95,24 @@ def best_offer(state: State, terms: Keepers, number: int) -> Offer | None:
             continue
         for debt, owed in enumerate(view.legs):
             if owed.debt_stored and _could_pay(state, terms, taken, owed):
-                offer = _best_size(state, terms, rule, view, number, collateral, debt)
+                offer = _best_size(state, terms, rule, view, (number, collateral, debt), sell)
                 if offer is not None and (best is None or offer.profit_usd > best.profit_usd):
                     best = offer
     return best
 
 
 def _best_size(
-    state: State, terms: Keepers, rule: Rule, view: Position, number: int, collateral: int, debt: int
+    state: State, terms: Keepers, rule: Rule, view: Position, legs: tuple[int, int, int], sell: Seller
 ) -> Offer | None:
     """The most profitable of the most that the rule allows and its halves; profit has one peak, so the first decline ends the search."""
+    _, collateral, debt = legs
     best: Offer | None = None
     cover = rule.debt_raw(view, debt)
     for _ in range(HALVINGS):
         outcome = rule.liquidate(view, collateral, debt, cover)
         if not isinstance(outcome, Liquidation) or not outcome.repaid_raw or not outcome.seized_raw:
             break
-        offer = _priced(state, terms, number, collateral, debt, outcome)
+        offer = _priced(state, terms, legs, outcome, sell)
         if best is not None and (offer is None or offer.profit_usd <= best.profit_usd):
             break
         best = offer
@@ -117,26 +125,28 @@ def _could_pay(state: State, terms: Keepers, taken: Leg, owed: Leg) -> bool:
 
     An upper bound of what `_priced` finds, and cheap: most positions that wait are ruled out here.
     """
-    options = terms.paths.get((taken.reserve.asset, owed.reserve.asset))
-    if options is None:
+    route = terms.routes.get((taken.reserve.asset, owed.reserve.asset))
+    if route is None:
         return True
     kept = taken.bonus_bps - (taken.bonus_bps - BPS) * taken.reserve.fee_bps / BPS
     value = owed.price_raw / 10**owed.reserve.price_decimals / (taken.price_raw / 10**taken.reserve.price_decimals)
     tokens = kept / BPS * value * 10 ** (taken.decimals - owed.decimals)
-    return bool(tokens * max(routing.spot(state, path) for path in options) > 1 - MARGIN)
+    return bool(tokens * routing.spot(state, route) > 1 - MARGIN)
 
 
 def _priced(
-    state: State, terms: Keepers, number: int, collateral: int, debt: int, outcome: Liquidation
+    state: State, terms: Keepers, place: tuple[int, int, int], outcome: Liquidation, sell: Seller
 ) -> Offer | None:
+    number, collateral, debt = place
     legs = list(state.book.legs(number))
     sold, bought = (state.book.reserves[int(state.book.leg_reserve[legs[leg]])].asset for leg in (collateral, debt))
-    path: routing.Path | None = None
+    sale: Plan | None = None
     if sold == bought:
         received = outcome.seized_raw
-    elif options := terms.paths.get((sold, bought)):
-        received, path = routing.best(state, options, outcome.seized_raw)
-    elif {sold, bought} <= {asset for pair in terms.paths for asset in pair}:
+    elif route := terms.routes.get((sold, bought)):
+        sale = sell(state, route, outcome.seized_raw)
+        received = sale.received_raw
+    elif {sold, bought} <= {asset for pair in terms.routes for asset in pair}:
         return None
     else:
         received = routing.outside_quote(state, sold, bought, outcome.seized_raw)
@@ -145,7 +155,7 @@ def _priced(
     profit = (received - outcome.repaid_raw) * float(state.market_usd[bought]) / 10 ** state.book.assets[
         bought
     ].decimals - terms.gas_usd
-    return Offer(number, collateral, debt, outcome, path, received, profit) if profit >= 0 else None
+    return Offer(number, collateral, debt, outcome, sale, received, profit) if profit >= 0 else None
 
 
 def carry_out(state: State, terms: Keepers, offer: Offer) -> None:
@@ -167,8 +177,8 @@ def carry_out(state: State, terms: Keepers, offer: Offer) -> None:
     ledger.move("token", sold, market, KEEPER, done.seized_raw, "seized")
 
     if sold != bought:
-        if offer.path is not None:
-            routing.sell(state, offer.path, done.seized_raw)
+        if offer.sale is not None:
+            routing.sell(state, offer.sale)
         else:
             routing.sell_outside(state, sold, bought, done.seized_raw)
     state.held[owed] += done.repaid_raw

@@ -1,13 +1,19 @@
 """Liquidation rules, one protocol family a file. `rule_of` finds the one that a market was deployed with."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from chain.errors import unknown_name
 from simulations.book import Market
-from simulations.rules import aave_v3, generic
+from simulations.rules import aave_v3, compound_v2, generic, morpho_blue
 from simulations.rules.rule import Rule
 
-FAMILIES: dict[str, Rule] = {"aave_v3": cast(Rule, aave_v3), "generic": cast(Rule, generic)}
+FAMILIES: dict[str, Rule] = {
+    "aave_v3": cast(Rule, aave_v3),
+    "compound_v2": cast(Rule, compound_v2),
+    "generic": cast(Rule, generic),
+    "morpho_blue": cast(Rule, morpho_blue),
+}
 
 
 def rule_of(market: Market) -> Rule:
@@ -17,3 +23,13 @@ def rule_of(market: Market) -> Rule:
     rule = FAMILIES[market.family]
     rule.require_revision(market.revision)
     return rule
+
+
+def notes(markets: Sequence[Market]) -> tuple[str, ...]:
+    """What a user of these markets' rules must be told, one sentence a market; a family without a `note` has nothing to say."""
+    told = []
+    for market in markets:
+        note = getattr(FAMILIES.get(market.family), "note", None)
+        if note is not None and (sentence := note(market.revision)):
+            told.append(f"{market.name}: {sentence}")
+    return tuple(told)

@@ -1,16 +1,25 @@
-"""Aave V3 liquidations, revisions 3.5 and 3.6 (POOL_REVISION 9 and 10), to the smallest unit; `float_twin` beside it.
+"""Aave V3 liquidations to the smallest unit, every revision of `aave_v3_revisions`; the float twin is `aave_v3_float`.
 
-Source: LiquidationLogic.executeLiquidationCall and _calculateAvailableCollateralToLiquidate, ValidationLogic.validateLiquidationCall,
-TokenMath (aave-v3-origin 3.6.0). Only 10 is compared with the contract here. Not modelled: isolation-mode debt ceilings (they do not
-change amounts), the price oracle sentinel (absent where the contract has none set), the liquidator being the borrower.
+Source: LiquidationLogic.executeLiquidationCall and _calculateAvailableCollateralToLiquidate, ValidationLogic.validateLiquidationCall (both
+revisions that are checked), TokenMath (from 3.5). Not modelled: isolation-mode debt ceilings (they do not change amounts), stable debt (to
+3.2), the price oracle sentinel (absent where the contract has none set). A category that overrides the price (to 3.1) is in the leg's price.
 """
 
-from chain.accounting.aave_v3 import AccountData, Holding, account_data, debt_balance, supply_balance
-from chain.errors import InputError
+from dataclasses import replace
+
+from chain.accounting.aave_v3 import (
+    AccountData,
+    Holding,
+    account_data,
+    debt_balance,
+    debt_value,
+    roundings,
+    supply_balance,
+)
 from chain.units import BPS, RAY, WAD, mul_div
+from simulations.rules.aave_v3_revisions import Revision, revision_row
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
 
-REVISIONS = (9, 10)
 CLOSE_FACTOR_BPS = 5_000
 CLOSE_FACTOR_HEALTH_FACTOR = 95 * WAD // 100
 SMALL_POSITION_BASE = 2_000 * 10**8
@@ -19,10 +28,15 @@ LEFTOVER_BASE = SMALL_POSITION_BASE // 2
 
 def require_revision(revision: int | None) -> None:
     """InputError unless the rules of this revision are written."""
-    if revision not in REVISIONS:
-        raise InputError(
-            f"the liquidation rules of Aave V3 POOL_REVISION {revision} are not written; written are {', '.join(map(str, REVISIONS))}"
-        )
+    revision_row(revision)
+
+
+def note(revision: int | None) -> str | None:
+    """What a user of this revision must be told: that nobody compared it with a running contract. None where somebody did."""
+    row = revision_row(revision)
+    if row.checked and roundings(int(revision or 0)).checked:
+        return None
+    return f"the rules of Aave V{row.version} (POOL_REVISION {revision}) follow its source and were not compared with a running contract"
 
 
 def debt_raw(position: Position, number: int) -> int:
@@ -36,14 +50,18 @@ def health_factor_wad(position: Position) -> int:
     return _account(position).health_factor_wad
 
 
-def most_share(health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None) -> float:
-    """Half of a debt while health is above 0.95 and neither side is small; all of it otherwise. The file's close factor is not asked."""
+def most_share(
+    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
+) -> float:
+    """Half of a debt while health is above 0.95 and, from 3.3, neither side is small; all of it otherwise. No file's close factor is asked."""
     del close_factor_bps
-    is_small = min(collateral_usd, debt_usd) < SMALL_POSITION_BASE / 10**8
+    is_small = revision_row(revision).whole_position and min(collateral_usd, debt_usd) < SMALL_POSITION_BASE / 10**8
     return 1.0 if is_small or health <= CLOSE_FACTOR_HEALTH_FACTOR / WAD else CLOSE_FACTOR_BPS / BPS
 
 
-def liquidate(position: Position, collateral: int, debt: int, debt_to_cover: int) -> Liquidation | Refusal:
+def liquidate(
+    position: Position, collateral: int, debt: int, debt_to_cover: int, by_borrower: bool = False
+) -> Liquidation | Refusal:
     """liquidationCall(collateral, debt, user, debt_to_cover, receiveAToken=false).
 
     Parameters
@@ -51,63 +69,79 @@ def liquidate(position: Position, collateral: int, debt: int, debt_to_cover: int
     position : the borrower, every leg.
     collateral, debt : leg numbers; may be the same leg.
     debt_to_cover : smallest units of the debt asset; more than allowed is cut to what is allowed.
+    by_borrower : whether the borrower is the liquidator.
     """
+    revision = _revision(position)
+    row = revision_row(revision)
     taken, owed = position.legs[collateral], position.legs[debt]
-    account, debt_balance_raw = _account(position), debt_raw(position, debt)
-    collateral_balance = supply_balance(taken.supply_stored, taken.reserve.supply_index, _revision(position))
-    refusal = _refusal(position, taken, owed, account.health_factor_wad, debt_balance_raw)
+    account, owed_raw = _account(position), debt_raw(position, debt)
+    balance = supply_balance(taken.supply_stored, taken.reserve.supply_index, revision)
+    refusal = _refusal(position, taken, owed, account.health_factor_wad, owed_raw, by_borrower and row.refuses_self)
     if refusal is not None:
         return refusal
+
+    repaid = min(debt_to_cover, _most(row, revision, account, taken, owed, balance, owed_raw))
     unit_c, unit_d = 10**taken.decimals, 10**owed.decimals
-    debt_base = mul_div(debt_balance_raw, owed.price_raw, unit_d, "ceil")
-    collateral_base = collateral_balance * taken.price_raw // unit_c
-
-    most = debt_balance_raw
-    if (
-        min(collateral_base, debt_base) >= SMALL_POSITION_BASE
-        and account.health_factor_wad > CLOSE_FACTOR_HEALTH_FACTOR
-    ):
-        half_base = mul_div(account.debt_base, CLOSE_FACTOR_BPS, BPS, "half_up")
-        if debt_base > half_base:
-            most = half_base * unit_d // owed.price_raw
-    repaid = min(debt_to_cover, most)
-
     value_in_collateral = owed.price_raw * repaid * unit_c // (taken.price_raw * unit_d)
-    seized = mul_div(value_in_collateral, taken.bonus_bps, BPS, "half_up")
-    if seized > collateral_balance:
-        seized = collateral_balance
-        repaid = mul_div(taken.price_raw * seized * unit_d // (owed.price_raw * unit_c), BPS, taken.bonus_bps, "ceil")
-    seized_base = seized * taken.price_raw // unit_c
+    gross = mul_div(value_in_collateral, taken.bonus_bps, BPS, row.max_collateral)
+    if gross > balance:
+        gross = balance
+        value_in_debt = taken.price_raw * gross * unit_d // (owed.price_raw * unit_c)
+        repaid = mul_div(value_in_debt, BPS, taken.bonus_bps, row.debt_needed)
     fee = 0
     if taken.reserve.fee_bps:
-        bonus_part = seized - mul_div(seized, BPS, taken.bonus_bps, "half_up")
-        fee = mul_div(bonus_part, taken.reserve.fee_bps, BPS, "half_up")
-        seized -= fee
+        bonus_part = gross - mul_div(gross, BPS, taken.bonus_bps, row.without_bonus)
+        fee = mul_div(bonus_part, taken.reserve.fee_bps, BPS, row.fee)
+    seized = gross - fee
 
-    if repaid < debt_balance_raw and seized + fee < collateral_balance:
-        debt_left = mul_div(debt_balance_raw - repaid, owed.price_raw, unit_d, "ceil")
-        collateral_left = (collateral_balance - seized - fee) * taken.price_raw // unit_c
+    if row.whole_position and repaid < owed_raw and gross < balance:
+        debt_left = debt_value(owed_raw - repaid, owed.price_raw, owed.decimals, revision)
+        collateral_left = (balance - gross) * taken.price_raw // unit_c
         if min(debt_left, collateral_left) < LEFTOVER_BASE:
             return Refusal("MustNotLeaveDust")
     if seized > taken.held_raw:
         return Refusal("NotEnoughCash")
 
-    nothing_left = account.collateral_base == seized_base
-    burnt, deficit = [0] * len(position.legs), [0] * len(position.legs)
-    burnt[debt] = mul_div(debt_balance_raw if nothing_left else repaid, RAY, owed.reserve.debt_index, "floor")
-    if nothing_left:
-        deficit[debt] = debt_balance_raw - repaid
-        for number, leg in enumerate(position.legs):
-            if number != debt and leg.debt_stored and leg.reserve.active:
-                deficit[number] = debt_raw(position, number)
-                burnt[number] = mul_div(deficit[number], RAY, leg.reserve.debt_index, "floor")
-    supply_burnt = mul_div(seized, RAY, taken.reserve.supply_index, "ceil")
-    fee_stored = min(mul_div(fee, RAY, taken.reserve.supply_index, "ceil"), taken.supply_stored - supply_burnt)
-    return Liquidation(repaid, seized, fee, supply_burnt, fee_stored, tuple(burnt), tuple(deficit))
+    supply_burnt = mul_div(seized, RAY, taken.reserve.supply_index, row.supply_burnt)
+    fee_stored = mul_div(fee, RAY, taken.reserve.supply_index, row.supply_burnt)
+    fee_stored = min(fee_stored, max(taken.supply_stored - supply_burnt, 0))
+    if row.writes_off == "never":
+        nothing_left = False
+    elif row.writes_off == "no value left":
+        nothing_left = account.collateral_base == gross * taken.price_raw // unit_c
+    else:
+        others = any(
+            leg.enabled and leg.supply_stored for number, leg in enumerate(position.legs) if number != collateral
+        )
+        nothing_left = supply_burnt + fee_stored == taken.supply_stored and not others
+    burnt, deficit = _written_off(position, debt, owed_raw, repaid) if nothing_left else _repaid(position, debt, repaid)
+    if not (burnt[debt] and supply_burnt):
+        return Refusal("InvalidBurnAmount")
+    return Liquidation(repaid, seized, fee, supply_burnt, fee_stored, burnt, deficit)
 
 
-def _refusal(position: Position, taken: Leg, owed: Leg, health_factor: int, debt_balance_raw: int) -> Refusal | None:
+def after(position: Position, collateral: int, done: Liquidation) -> Position:
+    """The account after a liquidation; collateral that was taken whole no longer counts, even if a stored unit is left of it."""
+    taken = position.legs[collateral]
+    balance = supply_balance(taken.supply_stored, taken.reserve.supply_index, _revision(position))
+    legs = [
+        replace(leg, debt_stored=leg.debt_stored - burnt)
+        for leg, burnt in zip(position.legs, done.debt_burnt, strict=True)
+    ]
+    legs[collateral] = replace(
+        legs[collateral],
+        supply_stored=taken.supply_stored - done.supply_burnt - done.fee_stored,
+        enabled=taken.enabled and done.seized_raw + done.fee_raw < balance,
+    )
+    return replace(position, legs=tuple(legs))
+
+
+def _refusal(
+    position: Position, taken: Leg, owed: Leg, health_factor: int, owed_raw: int, self_refused: bool
+) -> Refusal | None:
     """validateLiquidationCall, in its order."""
+    if self_refused:
+        return Refusal("SelfLiquidation")
     if not (taken.reserve.active and owed.reserve.active):
         return Refusal("ReserveInactive")
     if taken.reserve.paused or owed.reserve.paused:
@@ -116,11 +150,48 @@ def _refusal(position: Position, taken: Leg, owed: Leg, health_factor: int, debt
         return Refusal("LiquidationGraceSentinelCheckFailed")
     if health_factor >= WAD:
         return Refusal("HealthFactorNotBelowThreshold")
-    if not taken.enabled:
+    needs_own = roundings(_revision(position)).needs_own_threshold
+    if not taken.enabled or (needs_own and taken.reserve.threshold_bps == 0):
         return Refusal("CollateralCannotBeLiquidated")
-    if debt_balance_raw == 0:
+    if owed_raw == 0:
         return Refusal("SpecifiedCurrencyNotBorrowedByUser")
     return None
+
+
+def _most(
+    row: Revision, revision: int, account: AccountData, taken: Leg, owed: Leg, balance: int, owed_raw: int
+) -> int:
+    """The most that may be repaid: all of it, or half of the reserve's debt (to 3.2), or half of the position's (from 3.3)."""
+    if account.health_factor_wad <= CLOSE_FACTOR_HEALTH_FACTOR:
+        return owed_raw
+    if not row.whole_position:
+        return mul_div(owed_raw, CLOSE_FACTOR_BPS, BPS, "half_up")
+    debt_base = debt_value(owed_raw, owed.price_raw, owed.decimals, revision)
+    collateral_base = balance * taken.price_raw // 10**taken.decimals
+    half_base = mul_div(account.debt_base, CLOSE_FACTOR_BPS, BPS, "half_up")
+    if min(collateral_base, debt_base) >= SMALL_POSITION_BASE and debt_base > half_base:
+        return int(half_base * 10**owed.decimals // owed.price_raw)
+    return owed_raw
+
+
+def _repaid(position: Position, debt: int, repaid: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(stored debt burnt, loss of the market) by leg when only what was repaid goes."""
+    row, index = revision_row(position.revision), position.legs[debt].reserve.debt_index
+    burnt = mul_div(repaid, RAY, index, row.debt_burnt)
+    legs = range(len(position.legs))
+    return tuple(burnt if number == debt else 0 for number in legs), tuple(0 for _ in legs)
+
+
+def _written_off(position: Position, debt: int, owed_raw: int, repaid: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(stored debt burnt, loss of the market) by leg when no collateral is left: every debt in an active reserve goes."""
+    row = revision_row(position.revision)
+    burnt, deficit = [0] * len(position.legs), [0] * len(position.legs)
+    for number, leg in enumerate(position.legs):
+        if number == debt or (leg.debt_stored and leg.reserve.active):
+            whole = owed_raw if number == debt else debt_raw(position, number)
+            burnt[number] = mul_div(whole, RAY, leg.reserve.debt_index, row.debt_burnt)
+            deficit[number] = whole - repaid if number == debt else whole
+    return tuple(burnt), tuple(deficit)
 
 
 def _revision(position: Position) -> int:

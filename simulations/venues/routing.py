@@ -1,25 +1,51 @@
-"""Which way a sale goes: every path of at most three pools between two assets, and the best one for an amount."""
+"""Which way a sale goes in a run: split over all venues and one asset in between, or along one path of three pools if that brings more."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from chain.units import WAD
 from simulations.book import Book
 from simulations.ledger import KEEPER, WORLD
 from simulations.state import State
-from simulations.venues.v2 import amount_out
+from simulations.venues.split import Hop, Plan, Ways, paths, single, split
+from simulations.venues.split import spot as spot_of_ways
 
 MOST_HOPS = 3
 
-Hop = tuple[int, bool]
 Path = tuple[Hop, ...]
 
 
-def paths(book: Book) -> dict[tuple[int, int], tuple[Path, ...]]:
-    """(sold, bought) -> paths over pools without visiting an asset twice; a hop is (pool, sells the pool's first asset)."""
+@dataclass(frozen=True)
+class Route:
+    """All ways from one asset to another: over venues and at most one asset in between (`ways`), and along three pools (`long`)."""
+
+    ways: Ways
+    long: tuple[Path, ...]
+
+
+def routes(book: Book) -> dict[tuple[int, int], Route]:
+    """(sold, bought) -> route."""
+    found = {}
+    for (sold, bought), some in _paths(book).items():
+        between: dict[int, tuple[dict[Hop, None], dict[Hop, None]]] = {}
+        for path in some:
+            if len(path) == 2:
+                first, second = between.setdefault(_bought(book, path[0]), ({}, {}))
+                first[path[0]] = second[path[1]] = None
+        ways = Ways(
+            tuple(path[0] for path in some if len(path) == 1),
+            tuple((tuple(first), tuple(second)) for first, second in between.values()),
+        )
+        found[sold, bought] = Route(ways, tuple(path for path in some if len(path) == MOST_HOPS))
+    return found
+
+
+def _paths(book: Book) -> dict[tuple[int, int], list[Path]]:
+    """(sold, bought) -> paths of at most three pools that visit no asset twice."""
     edges: dict[int, list[tuple[int, Hop]]] = {}
     for number, pool in enumerate(book.pools):
-        edges.setdefault(pool.asset0, []).append((pool.asset1, (number, True)))
-        edges.setdefault(pool.asset1, []).append((pool.asset0, (number, False)))
+        edges.setdefault(pool.asset0, []).append((pool.asset1, Hop(number, 0, 1)))
+        edges.setdefault(pool.asset1, []).append((pool.asset0, Hop(number, 1, 0)))
 
     def walk(asset: int, seen: tuple[int, ...], path: Path) -> Iterator[tuple[int, Path]]:
         for target, hop in edges.get(asset, ()):
@@ -32,55 +58,63 @@ def paths(book: Book) -> dict[tuple[int, int], tuple[Path, ...]]:
     for asset in edges:
         for target, path in walk(asset, (asset,), ()):
             found.setdefault((asset, target), []).append(path)
-    return {pair: tuple(some) for pair, some in found.items()}
+    return found
 
 
-def quote(state: State, path: Path, amount_in: int) -> int:
-    """What selling `amount_in` along a path returns at the pools' present reserves."""
-    for pool, forward in path:
-        reserve_in, reserve_out = (
-            (state.pool0[pool], state.pool1[pool]) if forward else (state.pool1[pool], state.pool0[pool])
-        )
-        amount_in = amount_out(amount_in, reserve_in, reserve_out, state.book.pools[pool].fee_wad)
-    return amount_in
+def _bought(book: Book, hop: Hop) -> int:
+    pool = book.pools[hop.venue]
+    return (pool.asset0, pool.asset1)[hop.bought]
 
 
-def spot(state: State, path: Path) -> float:
-    """Smallest units received for each one sold, fees paid, for an amount too small to move the pools."""
-    price = 1.0
-    for pool, forward in path:
-        reserve_in, reserve_out = (
-            (state.pool0[pool], state.pool1[pool]) if forward else (state.pool1[pool], state.pool0[pool])
-        )
-        price *= (1 - state.book.pools[pool].fee_wad / WAD) * reserve_out / reserve_in
+def best(state: State, route: Route, amount_in: int) -> Plan:
+    """The plan that brings most at the venues' present state; no steps where nothing can be sold."""
+    plan = split(state.venues, route.ways, amount_in)
+    for path in route.long:
+        other = single(state.venues, path, amount_in)
+        if other.received_raw > plan.received_raw:
+            plan = other
+    return plan
+
+
+def along_one_path(state: State, route: Route, amount_in: int) -> Plan:
+    """The best path for the whole amount: at most what `best` brings, and much cheaper to find."""
+    some = [*paths(route.ways), *route.long]
+    return max((single(state.venues, path, amount_in) for path in some), key=lambda plan: plan.received_raw)
+
+
+def spot(state: State, route: Route) -> float:
+    """Smallest units received for each one sold on the best path, fees paid, for an amount too small to move the venues."""
+    price = spot_of_ways(state.venues, route.ways)
+    for path in route.long:
+        along = 1.0
+        for hop in path:
+            along *= state.venues[hop.venue].spot(hop.sold, hop.bought)
+        price = max(price, along)
     return price
 
 
-def best(state: State, options: tuple[Path, ...], amount_in: int) -> tuple[int, Path]:
-    """The largest return and its path; the first of equals."""
-    return max(((quote(state, path, amount_in), path) for path in options), key=lambda found: found[0])
+def sell(state: State, plan: Plan, why: str = "sale") -> None:
+    """Carry out a plan with the keeper's tokens. Changes venues and keeper and records every movement."""
+    for hop, amount, _ in plan.steps:
+        swap(state, hop, amount, why)
 
 
-def sell(state: State, path: Path, amount_in: int, why: str = "sale") -> int:
-    """Sell the keeper's tokens along a path; returns what was received. Changes pools and keeper and records every movement."""
-    for pool, forward in path:
-        amount_in = swap(state, pool, forward, amount_in, why)
-    return amount_in
-
-
-def swap(state: State, pool: int, forward: bool, amount_in: int, why: str) -> int:
-    """One swap by the keeper (`why` = sale) or by the outside world (`why` = arbitrage)."""
-    terms = state.book.pools[pool]
-    inner, outer = (state.pool0, state.pool1) if forward else (state.pool1, state.pool0)
-    sold, bought = (terms.asset0, terms.asset1) if forward else (terms.asset1, terms.asset0)
-    received = amount_out(amount_in, inner[pool], outer[pool], terms.fee_wad)
+def swap(state: State, hop: Hop, amount_in: int, why: str) -> int:
+    """One swap by the keeper (`why` = sale) or by the outside world (`why` = arbitrage); nothing is sold for nothing."""
+    pool = state.book.pools[hop.venue]
+    after, received = state.venues[hop.venue].apply(hop.sold, hop.bought, amount_in)
+    if not received:
+        return 0
+    state.venues[hop.venue] = after
+    held = state.pool0, state.pool1
+    assets = pool.asset0, pool.asset1
+    held[hop.sold][hop.venue] += amount_in
+    held[hop.bought][hop.venue] -= received
     trader, purse = (WORLD, state.world) if why == "arbitrage" else (KEEPER, state.keeper)
-    inner[pool] += amount_in
-    outer[pool] -= received
-    purse[sold] -= amount_in
-    purse[bought] += received
-    state.ledger.move("token", sold, trader, ("pool", pool), amount_in, why)
-    state.ledger.move("token", bought, ("pool", pool), trader, received, why)
+    purse[assets[hop.sold]] -= amount_in
+    purse[assets[hop.bought]] += received
+    state.ledger.move("token", assets[hop.sold], trader, ("pool", hop.venue), amount_in, why)
+    state.ledger.move("token", assets[hop.bought], ("pool", hop.venue), trader, received, why)
     return received
 
 

@@ -3,6 +3,8 @@
 Source: UniswapV2Library.getAmountOut and the invariant check in UniswapV2Pair.swap (v2-core 1.0.1, v2-periphery 1.1.0-beta.0).
 """
 
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import isqrt
 
 from chain.units import WAD
@@ -31,3 +33,36 @@ def amount_in_to_price(
     kept = WAD - fee_wad
     root = isqrt(kept * reserve_in * reserve_out * price_denominator // (price_numerator * WAD))
     return max(0, (root - reserve_in) * WAD // kept)
+
+
+@dataclass(frozen=True)
+class ConstantProduct:
+    """A pool of two assets: raw reserves, fee in 1e-18 of the amount in."""
+
+    reserves: tuple[int, int]
+    fee_wad: int
+
+    def quote(self, sold: int, bought: int, amount_raw: int) -> int:
+        """What the router pays; 0 for an empty pool."""
+        return amount_out(amount_raw, self.reserves[sold], self.reserves[bought], self.fee_wad)
+
+    def spot(self, sold: int, bought: int) -> float:
+        """Marginal price, fee paid; 0 for an empty pool."""
+        if not self.reserves[sold]:
+            return 0.0
+        return (1 - self.fee_wad / WAD) * self.reserves[bought] / self.reserves[sold]
+
+    def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["ConstantProduct", int]:
+        """The pool after the sale, and what was received; nothing is sold for nothing."""
+        received = self.quote(sold, bought, amount_raw)
+        if not received:
+            return self, 0
+        reserves = list(self.reserves)
+        reserves[sold] += amount_raw
+        reserves[bought] -= received
+        return replace(self, reserves=(reserves[0], reserves[1])), received
+
+    def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
+        """The size after which the marginal price, fee paid, is `price`."""
+        numerator, denominator = price.as_integer_ratio()
+        return amount_in_to_price(self.reserves[sold], self.reserves[bought], self.fee_wad, numerator, denominator)

@@ -12,7 +12,7 @@ import pytest
 import aftershock
 from aftershock.cli import app, main
 
-VERBS = ("demo", "doctor", "snapshot", "simulate", "scenarios", "report", "query exposure")
+VERBS = ("demo", "doctor", "snapshot", "simulate", "scenarios", "replay", "report", "query exposure")
 
 
 class Answer:

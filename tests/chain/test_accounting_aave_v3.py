@@ -81,8 +81,8 @@ def test_collateral_without_a_threshold_counts_since_3_6_only() -> None:
     assert account_data([holding], 10).collateral_base == 5
 
 
-def test_only_one_revision_was_compared_with_a_contract() -> None:
-    assert [revision for revision, row in ROUNDINGS.items() if row.checked] == [10]
+def test_two_revisions_were_compared_with_a_contract() -> None:
+    assert [revision for revision, row in ROUNDINGS.items() if row.checked] == [1, 10]
     assert sorted(ROUNDINGS) == [1, 4, 5, 6, 7, 8, 9, 10, 11]
     with pytest.raises(UnknownNameError, match="pool revision named '12'"):
         account_data([], 12)
@@ -90,9 +90,16 @@ def test_only_one_revision_was_compared_with_a_contract() -> None:
 
 def test_every_field_of_a_holding_matters() -> None:
     debt = Holding(3, 0, debt_stored=7)
-    base = Holding(10**9, 1, 12345, HALF_MORE, 0, RAY, 5000, 6000, True)
+    base = Holding(10**9, 1, 12345, HALF_MORE, 0, RAY, 0, 5000, 6000, True)
     data = account_data([base, debt], 10)
-    changes = {"price_raw": 10**8, "decimals": 2, "supply_stored": 12346, "supply_index": RAY, "debt_stored": 1}
+    changes = {
+        "price_raw": 10**8,
+        "decimals": 2,
+        "supply_stored": 12346,
+        "supply_index": RAY,
+        "debt_stored": 1,
+        "fixed_debt": 1,
+    }
     changes |= {"ltv_bps": 5001, "threshold_bps": 6001, "enabled": False}
     for name, value in changes.items():
         assert account_data([replace(base, **{name: value}), debt], 10) != data, name  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def test_a_node_that_is_not_there_is_named_without_its_key(monkeypatch: pytest.M
     with pytest.raises(NodeError, match="cannot be used: the connection fails") as caught:
         Client.connect(f"http://127.0.0.1:{closed_port()}/v3/secret-key", LOCAL)
     assert "secret-key" not in str(caught.value)
-    assert caught.value.__suppress_context__ and caught.value.__cause__ is None
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
     assert caught.value.exit_code == 3
 
 
@@ -36,9 +36,9 @@ def test_a_node_that_is_not_there_is_named_without_its_key(monkeypatch: pytest.M
     ("status", "body", "words"),
     [
         (200, b"<html>hello</html>", "JSON-RPC"),
-        (200, b'{"jsonrpc": "2.0", "id": 1, "result": "ether"}', "eth_chainId with no number"),
-        (200, b'{"jsonrpc": "2.0", "id": 1}', "refuses eth_chainId"),
-        (200, b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such thing"}}', "no such thing"),
+        (200, b'{"jsonrpc": "2.0", "id": ID, "result": "ether"}', "eth_chainId with no number"),
+        (200, b'{"jsonrpc": "2.0", "id": ID}', "refuses eth_chainId"),
+        (200, b'{"jsonrpc": "2.0", "id": ID, "error": {"code": -32601, "message": "no such thing"}}', "no such thing"),
         (401, b"", "key is missing"),
         (404, b"", "HTTP 404"),
         (503, b"", "HTTP 503"),
@@ -191,7 +191,7 @@ def test_a_bundle_that_runs_out_of_gas_is_not_believed(devnet_world: World, clie
     questions = [(pool, Call(pool, text, (account.address,)).data) for account in devnet_world.accounts[:40]]
     heavy = Call(multicall3, "aggregate((address,bytes)[])->(uint256,bytes[])", (questions,), optional=True)
     light = Call(pool, "POOL_REVISION()->(uint256)")
-    both = bundled(multicall3, [light, heavy])
+    both = bundled(multicall3, [(light.address, light.data), (heavy.address, heavy.data)])
     gas = max(gas for gas in range(1_000_000, 3_000_000, 10_000) if half_fails(devnet_world, both, gas))
     with picky(devnet_world.url, Whims(gas=gas)) as url, Client.connect(url, LOCAL) as other:
         other.pin(devnet_world.block_number)
@@ -208,7 +208,7 @@ def half_fails(world: World, both: Call, gas: int) -> bool:
 
 @pytest.mark.devnet
 def test_a_node_without_history_is_named(devnet_world: World) -> None:
-    whims = Whims(call_bytes=0)
+    whims = Whims(refuse={"eth_call": "missing trie node 5e5e"})
     with picky(devnet_world.url, whims) as url, Client.connect(url, LOCAL) as client:
         client.pin(devnet_world.block_number)
         with pytest.raises(NodeError, match="archive node"):

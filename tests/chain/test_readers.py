@@ -42,7 +42,7 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot, devnet_world: W
     assert compared["amount is balanceOf"] == len(snapshot["positions"]) > 2 * len(devnet_world.accounts)
     assert compared["accounts agree with getUserAccountData"] >= len(devnet_world.accounts)
     assert compared["the oracle's price is what its source's steps give"] == len(RESERVES)
-    assert min(compared.values()) > 0 and len(compared) == 9
+    assert min(compared.values()) > 0 and len(compared) == 10
     for table in ("positions", "reserves", "prices", "pool_assets", "balances"):
         assert set(snapshot[table]["status"]) == {"verified"}, table
     assert set(snapshot["entities"]["status"]) == {"unverified"}
@@ -157,6 +157,7 @@ def test_prices_come_with_their_sources(snapshot: Snapshot, devnet_world: World)
     assert (feed["kind"], feed["address"]) == ("feed", ether)
     answer = devnet_world.feeds["ETH"].functions.latestRoundData().call()
     assert (feed["value_raw"], feed["updated_at"], feed["state"]) == (answer[1], answer[3], "live")
+    assert (feed["round_raw"], feed["phase"]) == (answer[0], 0) and answer[0] > 1
     assert (feed["heartbeat_seconds"], feed["description"]) == (3600, "ETH / USD")
 
 

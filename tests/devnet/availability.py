@@ -13,12 +13,18 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 NODE_MODULES = FOLDER / "node_modules"
 SOLC_PACKAGE = "solc-0.8.27"
+OLD_SOLC_PACKAGE = "solc-0.6.6"
 NEEDED_PACKAGES = (
     "@aave-dao/aave-v3-origin",
+    "@balancer-labs/v2-deployments",
+    "@aave/core-v3",
     "@chainlink/contracts",
     "@openzeppelin/contracts",
     "@uniswap/v2-core",
     "@uniswap/v2-periphery",
+    "@uniswap/v3-core",
+    "@uniswap/v3-periphery",
+    OLD_SOLC_PACKAGE,
     SOLC_PACKAGE,
 )
 INSTALL_HINT = "run `npm ci` in tests/devnet"

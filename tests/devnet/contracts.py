@@ -21,7 +21,7 @@ from typing import Any
 from eth_typing import HexStr
 from web3 import Web3
 
-from tests.devnet.availability import FOLDER, NODE_MODULES, SOLC_PACKAGE, check_devnet
+from tests.devnet.availability import FOLDER, NODE_MODULES, OLD_SOLC_PACKAGE, SOLC_PACKAGE, check_devnet
 
 CODE_SIZE_LIMIT_BYTES = 24_576
 MULTICALL3_ADDRESS = "0xcA11bde05977b3631167028862bE2a173976CA11"
@@ -121,6 +121,21 @@ def artifact(name: str) -> Artifact:
     return _compiled()[name]
 
 
+@cache
+def published(file: str) -> Artifact:
+    """Return a contract that came with its bytecode as a Hardhat artifact, by the artifact's path in `node_modules`.
+
+    For packages whose contracts share their names with those compiled here (Aave 3.0.2), and for Uniswap V3.
+    """
+    content = json.loads((NODE_MODULES / file).read_text())
+    links = {
+        library: tuple(place["start"] for place in places)
+        for libraries in content["linkReferences"].values()
+        for library, places in libraries.items()
+    }
+    return Artifact(content["contractName"], content["abi"], content["bytecode"].removeprefix("0x"), links)
+
+
 def multicall3_code() -> str:
     """Return the runtime bytecode of Multicall3, read from the source of the Python package `multicall`.
 
@@ -143,14 +158,19 @@ def multicall3_code() -> str:
     raise CompilationError("the Python package `multicall` does not carry the runtime code of Multicall3")
 
 
+def compiled(*entries: str) -> dict[str, Artifact]:
+    """Compile contracts that no world has by itself, by paths below `solidity` or `node_modules`; return them by name."""
+    return _compiled(entries)
+
+
 @cache
-def _compiled() -> dict[str, Artifact]:
+def _compiled(entries: Sequence[str] = ENTRIES) -> dict[str, Artifact]:
     check_devnet()
-    kept = _cache_file()
+    kept = _cache_file(entries)
     if kept.is_file():
         output = json.loads(kept.read_text())
     else:
-        output = _compile(ENTRIES)
+        output = _compile(entries)
         _write_whole(kept, json.dumps(output, sort_keys=True))
     artifacts = {}
     for qualified, one in output.items():
@@ -167,12 +187,21 @@ def _compiled() -> dict[str, Artifact]:
     return artifacts
 
 
-def _compile(entries: Sequence[str]) -> Any:
+@cache
+def chainlink_proxy() -> Artifact:
+    """Return Chainlink's own proxy, from @chainlink/contracts with the compiler that its source asks for."""
+    check_devnet()
+    entry = "@chainlink/contracts/src/v0.6/EACAggregatorProxy.sol"
+    one = _compile([entry], OLD_SOLC_PACKAGE, {**SETTINGS, "evmVersion": "istanbul"})[f"{entry}:EACAggregatorProxy"]
+    return Artifact("EACAggregatorProxy", one["abi"], one["bytecode"])
+
+
+def _compile(entries: Sequence[str], compiler: str = SOLC_PACKAGE, settings: Mapping[str, object] = SETTINGS) -> Any:
     request = {
-        "compiler": str(NODE_MODULES / SOLC_PACKAGE),
+        "compiler": str(NODE_MODULES / compiler),
         "roots": [str(FOLDER / "solidity"), str(NODE_MODULES)],
         "entries": list(entries),
-        "settings": SETTINGS,
+        "settings": settings,
     }
     done = subprocess.run(
         ["node", str(FOLDER / "compile.js")], input=json.dumps(request), capture_output=True, text=True, check=False
@@ -182,15 +211,16 @@ def _compile(entries: Sequence[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def _cache_file() -> Path:
+def _cache_file(entries: Sequence[str]) -> Path:
     """Where the output for exactly these sources, settings and compiler is kept."""
     digest = hashlib.sha256()
     # The lock file pins the content of every package, compiler included, by its integrity hash.
-    for file in (FOLDER / "package-lock.json", FOLDER / "compile.js", *(FOLDER / "solidity" / s for s in OWN_SOURCES)):
+    own = (file for entry in entries if (file := FOLDER / "solidity" / entry).is_file())
+    for file in (FOLDER / "package-lock.json", FOLDER / "compile.js", *own):
         digest.update(file.read_bytes())
     for package in (SOLC_PACKAGE, "@aave-dao/aave-v3-origin", "@chainlink/contracts", "@openzeppelin/contracts"):
         digest.update((NODE_MODULES / package / "package.json").read_bytes())
-    digest.update(json.dumps([SETTINGS, ENTRIES], sort_keys=True).encode())
+    digest.update(json.dumps([SETTINGS, entries], sort_keys=True).encode())
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base, "aftershock", "devnet", f"{digest.hexdigest()}.json")
 

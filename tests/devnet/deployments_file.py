@@ -33,11 +33,11 @@ def write_deployments(
         "oracle": market.oracle,
     }
     lines = [
-        *_deployment(seed, "aave-v3", "core", "aave_v3"),
-        *_addresses({role: str(contract.address) for role, contract in aave.items()}),
-        *_deployment(seed, "uniswap-v2", "v2", "uniswap_v2"),
-        *_addresses({"factory": str(factory.address)}),
-        *_deployment(seed, "chainlink", "feeds", "chainlink"),
+        *entry_lines(seed, "aave-v3", "core", "aave_v3"),
+        *address_lines({role: str(contract.address) for role, contract in aave.items()}),
+        *entry_lines(seed, "uniswap-v2", "v2", "uniswap_v2"),
+        *address_lines({"factory": str(factory.address)}),
+        *entry_lines(seed, "chainlink", "feeds", "chainlink"),
     ]
     for symbol, contract in feeds.items():
         feed = FEEDS[symbol]
@@ -49,7 +49,7 @@ def write_deployments(
             f"deviation_bps = {feed.deviation_bps}",
             "",
         ]
-    lines += _deployment(seed, "erc20", "tokens", "erc20")
+    lines += entry_lines(seed, "erc20", "tokens", "erc20")
     for symbol, contract in tokens.items():
         role = TOKEN_ROLES.get(symbol, "token")
         lines += [
@@ -62,7 +62,7 @@ def write_deployments(
     file.write_text("\n".join(lines))
 
 
-def _deployment(seed: int, protocol: str, instance: str, reader: str) -> Sequence[str]:
+def entry_lines(seed: int, protocol: str, instance: str, reader: str) -> Sequence[str]:
     return [
         "[[deployments]]",
         f'chain = "eip155:{CHAIN_ID}"',
@@ -75,5 +75,5 @@ def _deployment(seed: int, protocol: str, instance: str, reader: str) -> Sequenc
     ]
 
 
-def _addresses(addresses: Mapping[str, str]) -> Sequence[str]:
+def address_lines(addresses: Mapping[str, str]) -> Sequence[str]:
     return ["[deployments.addresses]", *(f'{role} = "{address}"' for role, address in addresses.items()), ""]

@@ -1,249 +1,337 @@
-"""Our Aave rule against the deployed contract: the same liquidation in both, compared with receipt and storage to the smallest unit.
+"""Our Aave rule against the deployed contracts of 3.0.2 and 3.6: the same liquidation in both, compared to the smallest unit.
 
-Prices, account, pair and amount are drawn; each liquidation happens inside a snapshot that is taken back. The contract's own account of
-what happened (events, scaled balances, deficits, treasury) is the oracle; our rule never judges itself.
+The contracts' own account of what happened (receipt, stored balances, deficits, treasury, cash, health factor) is the oracle; our rule
+never judges itself. 200 calls of each version in the quick tier, 2,000 in the longer one.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 from web3 import Web3
 
 from chain.accounting import aave_v3 as accounting
-from chain.units import mul_div
-from simulations.rules import aave_v3
-from simulations.rules.aave_v3_float import FloatLeg
-from simulations.rules.aave_v3_float import health_factor as float_health_factor
-from simulations.rules.aave_v3_float import liquidate as float_liquidate
+from chain.units import Rounding
+from simulations.rules import aave_v3, aave_v3_float
+from simulations.rules.aave_v3_float import FloatLeg, FloatOutcome
+from simulations.rules.aave_v3_revisions import REVISIONS
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
-from tests.devnet.transactions import RevertedError
+from tests.devnet.aave_v302 import error_codes
+from tests.devnet.market import RESERVES
 from tests.devnet.world import World
-from tests.simulations.contract_state import SYMBOLS, Contracts, Storage
+from tests.simulations.contract_state import Bench, Call
+from tests.simulations.liquidation_bench import bench_36, bench_302
+from tests.simulations.liquidation_draws import SYMBOLS, draw
 
 pytestmark = pytest.mark.devnet
 
-STATES = 200
-STATES_PER_PRICE = 25
 SEED = 11
-LIQUIDATOR = "0x00000000000000000000000000000000000a11ce"
-FEEDS = {"ETH": 2_000.0, "BTC": 60_000.0, "LINK": 14.0}
+BENCHES = {1: bench_302, 10: bench_36}
+NEAR, TIE = 1e-2, 1e-9
+FLOAT_RELATIVE, FLOAT_UNITS = 1e-9, 2
+THRESHOLDS = ("health factor 1", "health factor 0.95", "collateral just enough", "2,000", "1,000")
+ROW_ROUNDINGS = ("max_collateral", "debt_needed", "without_bonus", "fee", "supply_burnt", "debt_burnt")
+BALANCE_ROUNDINGS = ("supply_balance", "debt_balance", "debt_value")
+ALWAYS_REFUSED = {
+    "HealthFactorNotBelowThreshold",
+    "ReservePaused",
+    "ReserveInactive",
+    "CollateralCannotBeLiquidated",
+    "SpecifiedCurrencyNotBorrowedByUser",
+}
 
 
+@dataclass(frozen=True)
 class Case:
     """One attempted liquidation: what the rule was given and said, what the contract did."""
 
-    def __init__(
-        self,
-        position: Position,
-        collateral: int,
-        debt: int,
-        cover: int,
-        predicted: Liquidation | Refusal,
-        observed: Any,
-    ) -> None:
-        self.position, self.collateral, self.debt, self.cover = position, collateral, debt, cover
-        self.predicted, self.observed = predicted, observed
+    position: Position
+    collateral: int
+    debt: int
+    call: Call
+    ltv_bps: tuple[int, ...]
+    said: Liquidation | Refusal
+    about: FloatOutcome
+
+    def rule(self) -> Liquidation | Refusal:
+        """The rule asked again."""
+        drawn = self.call.draw
+        return aave_v3.liquidate(self.position, self.collateral, self.debt, drawn.cover, drawn.by_borrower)
 
 
-@pytest.fixture(scope="module")
-def cases(devnet_world: World) -> Iterator[list[Case]]:
-    """Seeded random liquidations, most of them of accounts that the drawn prices make liquidatable."""
+@dataclass(frozen=True)
+class Run:
+    """All cases of one revision."""
+
+    revision: int
+    cases: list[Case]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((1, 200), id="3.0.2"),
+        pytest.param((10, 200), id="3.6"),
+        pytest.param((1, 2_000), id="3.0.2-2000", marks=pytest.mark.verify),
+        pytest.param((10, 2_000), id="3.6-2000", marks=pytest.mark.verify),
+    ],
+)
+def run(request: pytest.FixtureRequest, devnet_world: World) -> Run:
+    """Seeded random liquidations on a deployed market."""
+    revision, states = request.param
     with devnet_world.undone():
-        yield list(_attempts(devnet_world, np.random.default_rng(SEED)))
+        bench = BENCHES[revision](devnet_world)
+        assert bench.revision == revision
+        return Run(revision, list(_cases(bench, states, np.random.default_rng(SEED + states))))
 
 
-def _attempts(world: World, rng: np.random.Generator) -> Iterator[Case]:
-    contracts = Contracts(world)
-    liquidator = world.w3.to_checksum_address(LIQUIDATOR)
-    _fund(world, contracts, liquidator)
-    made = 0
-    while made < STATES:
-        with world.undone():
-            for feed, price in FEEDS.items():
-                world.set_price(feed, float(round(price * rng.uniform(0.55, 1.02), 2)))
-            data = {
-                account.address: contracts.pool.functions.getUserAccountData(account.address).call()
-                for account in world.accounts
-            }
-            borrowers = [user for user, answer in data.items() if answer[1]]
-            weak = [user for user in borrowers if data[user][5] < 10**18]
-            for _ in range(STATES_PER_PRICE):
-                group = weak if weak and rng.random() < 0.9 else borrowers
-                user = group[int(rng.integers(len(group)))]
-                with world.undone():
-                    yield _attempt(world, contracts, liquidator, user, rng)
-                made += 1
+def _cases(bench: Bench, states: int, rng: np.random.Generator) -> Iterator[Case]:
+    for _ in range(states):
+        call = bench.call(draw(rng, bench.next_indices(), category_price=bench.revision == 1))
+        position = bench.position(call)
+        collateral, debt = SYMBOLS.index(call.draw.collateral), SYMBOLS.index(call.draw.owed)
+        said = aave_v3.liquidate(position, collateral, debt, call.draw.cover, call.draw.by_borrower)
+        ltv = tuple(bench.terms(call.draw, symbol).ltv_bps for symbol in SYMBOLS)
+        yield Case(position, collateral, debt, call, ltv, said, _in_floats(position, collateral, debt, call.draw.cover))
 
 
-def _fund(world: World, contracts: Contracts, liquidator: str) -> None:
-    world.node.request("anvil_setBalance", liquidator, hex(10**26))
-    for symbol, token in contracts.tokens.items():
-        if symbol == "WETH":
-            world.send("wrap ether", token, "deposit", sender=liquidator, value=10**25)
-        elif symbol != "lstETH":  # cannot be borrowed, so it is never repaid
-            world.send(
-                "mint", token, "mint(address,uint256)", liquidator, 10 ** (10 + token.functions.decimals().call())
-            )
-        world.send("approve", token, "approve", contracts.pool.address, 2**256 - 1, sender=liquidator)
+def _in_floats(position: Position, collateral: int, debt: int, cover: int) -> FloatOutcome:
+    revision = position.revision or 0
+    legs = [_float_leg(leg, revision) for leg in position.legs]
+    return aave_v3_float.liquidate(legs, collateral, debt, cover / 10 ** position.legs[debt].decimals, revision)
 
 
-def _attempt(world: World, contracts: Contracts, liquidator: str, user: str, rng: np.random.Generator) -> Case:
-    before = contracts.storage(user, world.w3.eth.block_number, SYMBOLS)
-    supplied = [symbol for symbol in SYMBOLS if before.scaled_supply[symbol]] or ["WETH"]
-    owed = [symbol for symbol in SYMBOLS if before.scaled_debt[symbol]]
-    collateral, debt = str(rng.choice(supplied)), str(rng.choice(owed))
-    whole = contracts.owed[debt].functions.balanceOf(user).call()
-    cover = [
-        2**256 - 1,
-        whole,
-        int(whole * rng.uniform(0.3, 0.7)),
-        int(whole * rng.uniform(0.9, 0.999)),
-        int(whole * rng.uniform(0.001, 0.2)) + 1,
-    ][int(rng.integers(5))]
-    arguments = (contracts.tokens[collateral].address, contracts.tokens[debt].address, user, cover, False)
-    try:
-        receipt = world.send("liquidate", contracts.pool, "liquidationCall", *arguments, sender=liquidator)
-        refused = None
-    except RevertedError as error:
-        receipt, refused = None, str(error)
-    block = world.w3.eth.block_number
-    position = contracts.position(user, before, block)
-    held = [symbol for symbol in SYMBOLS if before.scaled_supply[symbol] or before.scaled_debt[symbol]]
-    numbers = (held.index(collateral), held.index(debt))
-    predicted = aave_v3.liquidate(position, *numbers, cover)
-    after = (
-        None if receipt is None else (contracts.storage(user, block, held), before, _events(contracts, receipt), held)
-    )
-    return Case(position, *numbers, cover, predicted, after if refused is None else refused)
-
-
-def _events(contracts: Contracts, receipt: Any) -> dict[str, Any]:
-    from web3.logs import DISCARD
-
-    call = contracts.pool.events.LiquidationCall().process_receipt(receipt, errors=DISCARD)[0]["args"]
-    return {"repaid": call["debtToCover"], "seized": call["liquidatedCollateralAmount"]}
-
-
-def _selector(error: str) -> str:
-    return "0x" + Web3.keccak(text=f"{error}()")[:4].hex()
-
-
-def _succeeded(cases: list[Case]) -> list[Case]:
-    return [case for case in cases if not isinstance(case.observed, str)]
-
-
-def test_draws_cover_what_they_should(cases: list[Case]) -> None:
-    done = _succeeded(cases)
-    assert len(cases) >= STATES and len(done) >= STATES // 3
-    refused = [case.observed for case in cases if isinstance(case.observed, str)]
-    for name in ("HealthFactorNotBelowThreshold", "MustNotLeaveDust"):
-        assert any(_selector(name) in text for text in refused), f"no draw was refused with {name}"
-    assert any(sum(case.predicted.deficit_raw) for case in done if isinstance(case.predicted, Liquidation)), (
-        "no draw left a deficit"
-    )
-    assert any(case.collateral == case.debt for case in cases) or any(len(case.position.legs) >= 3 for case in cases)
-
-
-def test_refusals_are_predicted_with_their_reason(cases: list[Case]) -> None:
-    for case in cases:
-        if isinstance(case.observed, str):
-            assert isinstance(case.predicted, Refusal), case.observed
-            assert _selector(case.predicted.reason) in case.observed, (case.predicted, case.observed)
-        else:
-            assert isinstance(case.predicted, Liquidation), (case.predicted, case.observed)
-
-
-def test_amounts_storage_and_deficits_equal_the_contract_to_the_unit(cases: list[Case]) -> None:
-    assert [_differences(case, case.predicted) for case in _succeeded(cases)] == [[]] * len(_succeeded(cases))
-
-
-def _differences(case: Case, predicted: Liquidation | Refusal) -> list[str]:
-    """What the contract did otherwise than the rule said."""
-    assert isinstance(predicted, Liquidation)
-    after: Storage
-    before: Storage
-    after, before, events, held = case.observed
-    collateral = held[case.collateral]
-    expected = {
-        "repaid": (events["repaid"], predicted.repaid_raw),
-        "seized": (events["seized"], predicted.seized_raw),
-        "supply left": (
-            after.scaled_supply[collateral],
-            before.scaled_supply[collateral] - predicted.supply_burnt - predicted.fee_stored,
-        ),
-        "treasury": (after.treasury[collateral], before.treasury[collateral] + predicted.fee_stored),
-    }
-    for number, symbol in enumerate(held):
-        expected[f"debt {symbol}"] = (
-            after.scaled_debt[symbol],
-            before.scaled_debt[symbol] - predicted.debt_burnt[number],
-        )
-        expected[f"deficit {symbol}"] = (after.deficit[symbol], before.deficit[symbol] + predicted.deficit_raw[number])
-    expected["health factor"] = (
-        after.health_factor,
-        aave_v3.health_factor_wad(_after(case.position, case.collateral, predicted)),
-    )
-    return [f"{name}: contract {seen}, rule {said}" for name, (seen, said) in expected.items() if seen != said]
-
-
-def _after(position: Position, collateral: int, done: Liquidation) -> Position:
-    legs = []
-    for number, leg in enumerate(position.legs):
-        supply = leg.supply_stored - (done.supply_burnt + done.fee_stored if number == collateral else 0)
-        enabled = leg.enabled and supply > 0
-        legs.append(
-            replace(leg, supply_stored=supply, debt_stored=leg.debt_stored - done.debt_burnt[number], enabled=enabled)
-        )
-    return replace(position, legs=tuple(legs))
-
-
-def test_a_wrong_rounding_is_noticed(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half-up instead of up when the debt needed for all the collateral is computed, and floor instead of up for debts."""
-    exact = mul_div
-
-    def half_up(a: int, b: int, denominator: int, rounding: Any = "floor") -> int:
-        return exact(a, b, denominator, "floor" if rounding == "ceil" else rounding)
-
-    monkeypatch.setattr("simulations.rules.aave_v3.mul_div", half_up)
-    wrong = [aave_v3.liquidate(case.position, case.collateral, case.debt, case.cover) for case in _succeeded(cases)]
-    assert any(
-        _differences(case, said)
-        for case, said in zip(_succeeded(cases), wrong, strict=True)
-        if isinstance(said, Liquidation)
-    )
-
-
-def test_float_twin_agrees(cases: list[Case]) -> None:
-    """Amounts within 1e-9 or two smallest units; decisions equal except within 1e-9 of a threshold."""
-    for case in cases:
-        exact = aave_v3.liquidate(case.position, case.collateral, case.debt, case.cover)
-        legs = [_float(leg) for leg in case.position.legs]
-        owed, taken = case.position.legs[case.debt], case.position.legs[case.collateral]
-        wad = aave_v3.health_factor_wad(case.position)
-        assert float_health_factor(legs) == pytest.approx(wad / 1e18, rel=1e-8)
-        said = float_liquidate(legs, case.collateral, case.debt, case.cover / 10**owed.decimals)
-        if isinstance(exact, Refusal):
-            assert said is None, (exact, said)
-            continue
-        assert said is not None
-        assert said[0] == pytest.approx(
-            exact.repaid_raw / 10**owed.decimals, rel=1e-9, abs=2 / 10**owed.decimals + 1e-8 / owed.price_raw
-        )
-        assert said[1] == pytest.approx(exact.seized_raw / 10**taken.decimals, rel=1e-7, abs=4 / 10**taken.decimals)
-        assert said[2] == pytest.approx(exact.fee_raw / 10**taken.decimals, rel=1e-7, abs=4 / 10**taken.decimals)
-
-
-def _float(leg: Leg) -> FloatLeg:
+def _float_leg(leg: Leg, revision: int) -> FloatLeg:
     unit = 10**leg.decimals
     return FloatLeg(
-        supply=accounting.supply_balance(leg.supply_stored, leg.reserve.supply_index, 10) / unit,
-        debt=accounting.debt_balance(leg.debt_stored, leg.reserve.debt_index, 10) / unit,
+        supply=accounting.supply_balance(leg.supply_stored, leg.reserve.supply_index, revision) / unit,
+        debt=accounting.debt_balance(leg.debt_stored, leg.reserve.debt_index, revision) / unit,
         price=leg.price_raw / 1e8,
-        enabled=leg.enabled,
+        enabled=leg.enabled and not (accounting.roundings(revision).needs_own_threshold and leg.threshold_bps == 0),
         threshold_ratio=leg.threshold_bps / 1e4,
         bonus_ratio=leg.bonus_bps / 1e4,
         fee_ratio=leg.reserve.fee_bps / 1e4,
+        unit=1 / unit,
     )
+
+
+def test_the_draws_are_hard(run: Run) -> None:
+    total, done = len(run.cases), [case for case in run.cases if case.call.events]
+    near = Counter(
+        name
+        for case in run.cases
+        for name, margin in case.about.margins.items()
+        if name in THRESHOLDS and abs(margin) <= NEAR and not case.call.draw.paused and not case.call.draw.inactive
+    )
+    counts = {
+        "within 1 % of a threshold": sum(
+            any(abs(case.about.margins.get(name, 1)) <= NEAR for name in THRESHOLDS) for case in run.cases
+        ),
+        "three or more collaterals": sum(len(case.call.draw.enabled) >= 3 for case in run.cases),
+        "in a category": sum(case.call.draw.category > 0 for case in run.cases),
+        "6 decimals": sum(_decimals(case, 6) for case in run.cases),
+        "18 decimals": sum(_decimals(case, 18) for case in run.cases),
+        "indices not round": sum(
+            case.position.legs[case.debt].reserve.debt_index % 10**15 > 0
+            and (
+                case.position.legs[case.collateral].reserve.supply_index % 10**15 > 0
+                or case.call.draw.collateral == "lstETH"
+            )
+            for case in run.cases
+        ),
+        "liquidated": len(done),
+        "all collateral taken": sum(case.about.margins.get("collateral just enough", -1) >= 0 for case in done),
+    }
+    least = {
+        "within 1 % of a threshold": 0.3,
+        "three or more collaterals": 0.2,
+        "in a category": 0.2,
+        "6 decimals": 0.2,
+    }
+    least |= {"18 decimals": 0.2, "indices not round": 1.0, "liquidated": 0.4, "all collateral taken": 0.05}
+    print(f"\n{REVISIONS[run.revision].version}: {total} states, {counts}, near {dict(near)}")  # noqa: T201
+    assert not [name for name, share in least.items() if counts[name] < share * total], (counts, near)
+    expected = THRESHOLDS if run.revision == 10 else THRESHOLDS[:3]
+    assert not [name for name in expected if near[name] < 0.02 * total], near
+
+
+def _decimals(case: Case, decimals: int) -> bool:
+    return decimals in (RESERVES[case.call.draw.collateral].decimals, RESERVES[case.call.draw.owed].decimals)
+
+
+def test_refusals_are_predicted_with_their_reason(run: Run) -> None:
+    seen: Counter[str] = Counter()
+    for case in run.cases:
+        if case.call.refusal is None:
+            assert isinstance(case.said, Liquidation), case
+            continue
+        assert isinstance(case.said, Refusal), case
+        assert _encoded(case.said.reason, run.revision) in case.call.refusal, (case.said, case.call.refusal)
+        seen[case.said.reason] += 1
+    by_borrower = [case for case in run.cases if case.call.draw.by_borrower]
+    if run.revision == 10:
+        assert set(seen) >= {*ALWAYS_REFUSED, "MustNotLeaveDust", "SelfLiquidation"}, seen
+    else:
+        assert set(seen) >= ALWAYS_REFUSED, seen
+        assert any(case.call.events for case in by_borrower), (
+            "3.0.2 lets a borrower liquidate himself; no draw showed it"
+        )
+
+
+def _encoded(reason: str, revision: int) -> str:
+    """How a contract of the revision says it: the selector of a custom error, or a text with the number of the error."""
+    if revision == 10:
+        return str(Web3.keccak(text=f"{reason}()")[:4].to_0x_hex())
+    code = error_codes()[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", reason).upper()]
+    return f"{len(code):064x}{code.encode().hex():0<64}"
+
+
+def test_amounts_and_storage_equal_the_contract_to_the_unit(run: Run) -> None:
+    wrong = [(case.call.draw.aim, differences) for case in run.cases if (differences := _differences(case, case.said))]
+    assert wrong == []
+
+
+def _differences(case: Case, said: Liquidation | Refusal) -> list[str]:
+    """What the contract did otherwise than the rule says."""
+    before, after, events = case.call.before, case.call.after, case.call.events
+    if events is None or isinstance(said, Refusal):
+        same = events is None and isinstance(said, Refusal)
+        health = aave_v3.health_factor_wad(case.position)
+        if same and after.account[5] != health:
+            return [f"health factor: contract {after.account[5]}, rule {health}"]
+        return [] if same else [f"contract {events or 'refused'}, rule {said}"]
+    taken, owed = SYMBOLS[case.collateral], SYMBOLS[case.debt]
+    left = aave_v3.after(case.position, case.collateral, said)
+    moved = {symbol: said.repaid_raw * (symbol == owed) - said.seized_raw * (symbol == taken) for symbol in SYMBOLS}
+    expected = {
+        "repaid": (events["repaid"], said.repaid_raw),
+        "seized": (events["seized"], said.seized_raw),
+        "treasury": (after.treasury[taken], before.treasury[taken] + said.fee_stored),
+        "health factor": (after.account[5], aave_v3.health_factor_wad(left)),
+    }
+    for number, symbol in enumerate(SYMBOLS):
+        leg = left.legs[number]
+        expected |= {
+            f"supply {symbol}": (after.supply[symbol], leg.supply_stored),
+            f"debt {symbol}": (after.debt[symbol], leg.debt_stored),
+            f"deficit {symbol}": (after.deficit[symbol], before.deficit[symbol] + said.deficit_raw[number]),
+            f"cash {symbol}": (after.cash[symbol], before.cash[symbol] + moved[symbol]),
+            f"counts {symbol}": (after.flags >> 2 * leg.reserve.slot + 1 & 1, int(leg.enabled)),
+        }
+    return [f"{name}: contract {seen}, rule {rule}" for name, (seen, rule) in expected.items() if seen != rule]
+
+
+def test_the_whole_account_equals_the_contracts_answer(run: Run) -> None:
+    """Collateral, debt, average threshold, average LTV and health factor of getUserAccountData after the call."""
+    for case in run.cases:
+        done = isinstance(case.said, Liquidation)
+        position = aave_v3.after(case.position, case.collateral, case.said) if done else case.position  # type: ignore[arg-type]
+        holdings = [
+            accounting.Holding(
+                price_raw=leg.price_raw,
+                decimals=leg.decimals,
+                supply_stored=leg.supply_stored,
+                supply_index=leg.reserve.supply_index,
+                debt_stored=leg.debt_stored,
+                debt_index=leg.reserve.debt_index,
+                ltv_bps=ltv,
+                threshold_bps=leg.threshold_bps,
+                enabled=leg.enabled,
+            )
+            for leg, ltv in zip(position.legs, case.ltv_bps, strict=True)
+        ]
+        data = accounting.account_data(holdings, run.revision)
+        collateral, debt, _, threshold, ltv, health = case.call.after.account
+        assert data == accounting.AccountData(collateral, debt, ltv, threshold, health)
+
+
+def _notice(run: Run) -> int:
+    """How many cases the rule, as it is now, answers otherwise than the contract did."""
+    return sum(bool(_differences(case, case.rule())) for case in run.cases)
+
+
+OTHER: dict[Rounding, Rounding] = {"half_up": "floor", "floor": "ceil", "ceil": "floor"}
+
+
+@pytest.mark.parametrize("name", ROW_ROUNDINGS)
+def test_a_wrong_rounding_of_the_liquidation_is_noticed(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = REVISIONS[run.revision]
+    wrong = replace(row, **{name: OTHER[getattr(row, name)]})  # type: ignore[arg-type]
+    monkeypatch.setitem(REVISIONS, run.revision, wrong)
+    assert _notice(run) > 0
+
+
+@pytest.mark.parametrize("name", BALANCE_ROUNDINGS)
+def test_a_wrong_rounding_of_the_account_is_noticed(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = accounting.ROUNDINGS[run.revision]
+    wrong = replace(row, **{name: OTHER[getattr(row, name)]})  # type: ignore[arg-type]
+    monkeypatch.setitem(accounting.ROUNDINGS, run.revision, wrong)
+    assert _notice(run) > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["whole_position", "writes_off", "refuses_self", "average_threshold_first", "needs_own_threshold"]
+)
+def test_the_rule_of_another_revision_is_noticed(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every switch of the two tables matters: taken from the other revision, the contract disagrees."""
+    other = 10 if run.revision == 1 else 1
+    for table in (REVISIONS, accounting.ROUNDINGS):
+        row = table[run.revision]
+        if name in {field.name for field in fields(row)}:
+            monkeypatch.setitem(table, run.revision, replace(row, **{name: getattr(table[other], name)}))
+    assert _notice(run) > 0
+
+
+def test_the_float_twin_agrees(run: Run) -> None:
+    """Amounts within 1e-9 or two smallest units; decisions equal except within 1e-9 of a threshold, where cases are counted."""
+    ties, excused, compared = 0, 0, 0
+    for case in run.cases:
+        said, about = case.said, case.about
+        if isinstance(said, Refusal) and said.reason in ("ReservePaused", "ReserveInactive", "SelfLiquidation"):
+            continue  # does not depend on amounts
+        wrong = _float_differences(case, said, about)
+        tie = any(abs(margin) <= TIE for margin in about.margins.values())
+        ties += tie
+        excused += bool(tie and wrong)
+        compared += 1
+        assert tie or not wrong, (wrong, said, about)
+    counted = f"{compared} compared, {ties} within 1e-9 of a threshold, {excused} of them decided otherwise"
+    print(f"\n{REVISIONS[run.revision].version}: {counted}")  # noqa: T201
+    assert compared > 0.85 * len(run.cases) and excused < 0.02 * len(run.cases), counted
+
+
+def _float_differences(case: Case, said: Liquidation | Refusal, about: FloatOutcome) -> list[str]:
+    units = 10 ** case.position.legs[case.collateral].decimals, 10 ** case.position.legs[case.debt].decimals
+    if isinstance(said, Refusal):
+        if said.reason == "InvalidBurnAmount":  # an amount that rounds to nothing
+            small = min(about.seized * units[0], about.repaid * units[1])
+            return [] if small <= FLOAT_UNITS else [f"{small} units are not nothing"]
+        return [] if about.refused == said.reason else [f"{said} {about.refused}"]
+    lost = sum(
+        raw / 10**leg.decimals * leg.price_raw / 1e8
+        for raw, leg in zip(said.deficit_raw, case.position.legs, strict=True)
+    )
+    unit_usd = sum(leg.price_raw / 1e8 / 10**leg.decimals for leg in case.position.legs if leg.debt_stored)
+    pairs = {
+        "repaid": (said.repaid_raw / units[1], about.repaid, 1 / units[1]),
+        "seized": (said.seized_raw / units[0], about.seized, 1 / units[0]),
+        "fee": (said.fee_raw / units[0], about.fee, 1 / units[0]),
+        "deficit": (lost, about.deficit, unit_usd),
+    }
+    if about.refused:
+        return [about.refused]
+    return [
+        f"{name}: exact {exact!r}, float {value!r}"
+        for name, (exact, value, unit) in pairs.items()
+        if abs(exact - value) > max(FLOAT_RELATIVE * abs(exact), FLOAT_UNITS * unit)
+    ]
+
+
+def test_the_float_health_factor_agrees(run: Run) -> None:
+    for case in run.cases:
+        exact = aave_v3.health_factor_wad(case.position)
+        said = aave_v3_float.health_factor([_float_leg(leg, run.revision) for leg in case.position.legs], run.revision)
+        assert said == pytest.approx(exact / 1e18, rel=1e-9)

@@ -1,5 +1,7 @@
 """Constant-product pools: against the deployed pair, which is the judge of every smallest unit, and against exact arithmetic."""
 
+import json
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -7,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.venues.v2 import amount_in_to_price, amount_out
+from simulations.venues.v2 import ConstantProduct, amount_in_to_price, amount_out
+from tests.devnet.availability import NODE_MODULES
+from tests.devnet.contracts import Artifact
 from tests.devnet.transactions import RevertedError
 from tests.devnet.world import World
+from tests.simulations import venue_laws
 
 FEE = 3 * 10**15
 reserves = st.integers(10**6, 10**30)
@@ -74,3 +79,30 @@ def test_arbitrage_stops_where_the_next_unit_no_longer_pays(reserve_in: int, res
 
 def test_empty_pools_pay_nothing() -> None:
     assert amount_out(5, 0, 10, FEE) == amount_out(5, 10, 0, FEE) == amount_out(0, 10, 10, FEE) == 0
+
+
+@pytest.mark.devnet
+@pytest.mark.parametrize("count", [200, pytest.param(2_000, marks=pytest.mark.verify)])
+def test_the_router_quotes_what_we_say(devnet_world: World, count: int) -> None:
+    """UniswapV2Router02.getAmountOut over random reserves and sizes, from one unit to a million times the pool."""
+    published = json.loads((NODE_MODULES / "@uniswap/v2-periphery/build/UniswapV2Router02.json").read_text())
+    code = Artifact("UniswapV2Router02", published["abi"], published["bytecode"].removeprefix("0x"))
+    rng = random.Random(count)
+    with devnet_world.undone():
+        weth = devnet_world.tokens["WETH"].address
+        router = devnet_world.ledger.deploy(code, devnet_world.exchange.factory.address, weth)
+        for _ in range(count):
+            reserve_in, reserve_out = (int(10 ** rng.uniform(3, 30)) for _ in range(2))
+            amount = max(1, int(reserve_in * 10 ** rng.uniform(-6, 6)))
+            quoted = router.functions.getAmountOut(amount, reserve_in, reserve_out).call()
+            assert ConstantProduct((reserve_in, reserve_out), FEE).quote(0, 1, amount) == quoted
+
+
+@given(reserves, reserves, st.integers(1, 10**30), st.integers(1, 10**30))
+def test_laws(reserve0: int, reserve1: int, amount: int, extra: int) -> None:
+    """The fee stays in the pool as more of the asset sold: the second of two sales finds a worse price."""
+    pool = ConstantProduct((reserve0, reserve1), FEE)
+    venue_laws.nothing_is_gained_by_going_back(pool, 0, 1, amount)
+    venue_laws.more_never_brings_less(pool, 0, 1, amount, extra)
+    fee = pool.quote(0, 1, amount + extra) * FEE // 10**18
+    venue_laws.parts_make_the_whole(pool, 0, 1, amount, extra, above=2, below=3 + fee)

@@ -1,0 +1,107 @@
+"""Answers that can never change, kept on disk: of one chain, at one block hash, to one question.
+
+One file a block, one line an answer, added and never changed, each with a checksum: a line that is damaged or was cut off is passed
+over, asked again and added again. Nothing is kept for a block that may still be reorganised, nor for the local node, unless asked.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chain.networks import Network
+from chain.questions import Question, Source
+from chain.rpc import Refusal
+from chain.snapshot import Anchor
+
+LOCAL_NODE = 31337
+
+
+class Cached:
+    """A source of answers with a cache before it. Refusals are never kept."""
+
+    def __init__(self, source: Source, folder: Path, network: Network, keeps_recent: bool = False) -> None:
+        self._source = source
+        self._folder = folder
+        self._network = network
+        self._keeps_recent = keeps_recent
+        self._file: Path | None = None
+        self._known: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The source behind the cache."""
+        return self._source.name
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests made so far."""
+        return self._source.requests
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+    def pin(self, anchor: Anchor, head: int) -> None:
+        """Fix the block and read what is kept of it."""
+        self._source.pin(anchor, head)
+        is_final = head - anchor.number >= self._network.finality_lag_blocks and self._network.chain_id != LOCAL_NODE
+        self._file, self._known = None, {}
+        if is_final or self._keeps_recent:
+            self._file = self._folder / str(self._network.chain_id) / f"{anchor.hash.lower()}.jsonl"
+            self._known = read(self._file)
+
+    def ask(self, questions: Sequence[Question]) -> list[Any]:
+        """Answers in order: kept ones, and for the rest those of the source, which are kept if they cannot change."""
+        if self._file is None:
+            return self._source.ask(questions)
+        texts = [question.text for question in questions]
+        missing = [place for place, text in enumerate(texts) if not questions[place].at or text not in self._known]
+        found = dict(zip(missing, self._source.ask([questions[place] for place in missing]), strict=True))
+        fresh = {
+            texts[place]: answer
+            for place, answer in found.items()
+            if questions[place].at and not isinstance(answer, Refusal) and answer is not None
+        }
+        if fresh:
+            _add(self._file, fresh)
+            self._known |= fresh
+        return [found[place] if place in found else self._known[text] for place, text in enumerate(texts)]
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Answers by the text of their question; lines that are damaged are passed over, and so is a file that cannot be read."""
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError:
+        return {}
+    known = {}
+    for line in lines:
+        try:
+            checksum, text, answer = json.loads(line)
+            if checksum == _checksum(text, answer):
+                known[text] = answer
+        except (ValueError, TypeError, RecursionError):
+            continue
+    return known
+
+
+def _add(file: Path, answers: dict[str, Any]) -> None:
+    """Append answers; a disk that is full or read-only costs the cache, not the reading."""
+    lines = [
+        json.dumps([_checksum(text, answer), text, answer], separators=(",", ":")) for text, answer in answers.items()
+    ]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab", buffering=0) as handle:
+            handle.write(
+                ("\n" + "\n".join(lines) + "\n").encode()
+            )  # begins a new line: the one before may have been cut off
+    except OSError:
+        return
+
+
+def _checksum(text: str, answer: Any) -> str:
+    whole = json.dumps([text, answer], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]

@@ -1,0 +1,186 @@
+"""What a snapshot would ask and give, estimated from a sample: the readers run as they are, on a few of the events and holders.
+
+Events are asked for in a few ranges spread from the first block to the pinned one, and of the accounts that they name the readers see a
+few. What was asked about sampled accounts, and the rows it gave, are multiplied by how many accounts there are for each one sampled;
+everything else (reserves, pools, feeds, tokens) is read in full and counts once. How many accounts there are is estimated from how
+many were named once and twice (Chao, Nonparametric Estimation of the Number of Classes in a Population, Scandinavian Journal of
+Statistics 11, 1984, in its bias-corrected form), which is low where most accounts were active once, long ago.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chain.calls import Call, Log
+from chain.deployments import read_deployments
+from chain.findings import Findings
+from chain.reading import describe, in_order, read_one
+from chain.resumable import ResumableClient
+from chain.rpc import Refusal
+from chain.snapshot import Anchor
+from chain.units import ZERO_ADDRESS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How much is asked for an estimate: ranges a question about events, blocks a range, accounts a question."""
+
+    ranges: int = 8
+    blocks: int = 1_000
+    accounts: int = 200
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What reading one protocol takes: calls of contracts, events, rows, bytes of answers (hexadecimal text is twice as long)."""
+
+    label: str
+    calls: int
+    events: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Everything that is expected, and what the estimate itself asked.
+
+    Attributes
+    ----------
+    share : smallest share of the blocks of a question that was looked at; 1 where the history is short enough to be read whole.
+    """
+
+    anchor: Anchor
+    parts: tuple[Expected, ...]
+    asked_calls: int
+    asked_requests: int
+    share: float
+
+    @property
+    def total(self) -> Expected:
+        """The sum of the parts."""
+        sums = [sum(getattr(part, name) for part in self.parts) for name in ("calls", "events", "rows", "bytes")]
+        return Expected("in all", *sums)
+
+
+def expect(url: str, deployments_path: Path, block: int | str | None = None, sample: Sample | None = None) -> Estimate:
+    """Estimate what `reading.take` with the same arguments would ask and give.
+
+    Raises
+    ------
+    InputError, NodeError, WrongChainError, BlockError, ContractError
+        As `reading.take`.
+    """
+    deployments = in_order(read_deployments(deployments_path))
+    with _SamplingClient.connect(url, deployments[0].chain) as client:
+        assert isinstance(client, _SamplingClient)
+        client.sample = sample or Sample()
+        found, parts, rows = Findings(client.pin(block)), [], 0.0
+        for number in range(len(deployments) + 1):
+            client.calls, client.events, client.bytes = 0.0, 0.0, 0.0
+            if number < len(deployments):
+                label = f"{deployments[number].protocol} {deployments[number].instance}"
+                read_one(client, deployments[number], found, lambda *_: None)
+            else:
+                label = "describe"
+                describe(client, found, lambda *_: None)
+            before, rows = rows, sum(client.row_weight(row) for table in found.rows.values() for row in table)
+            counts = (client.calls, client.events, rows - before, client.bytes)
+            parts.append(Expected(label, *(round(max(count, 0)) for count in counts)))
+        return Estimate(client.anchor, tuple(parts), client.tally.calls, client.requests, client.share)
+
+
+class _SamplingClient(ResumableClient):
+    """Answers questions about events from a sample, and weighs every question by how many it stands for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.sample = Sample()
+        self.calls = self.events = self.bytes = 0.0
+        self.share = 1.0
+        self._contracts: set[str] = set()
+        self._accounts_for_one: dict[str, float] = {}  # by sampled account
+        self._holders_for_one: dict[str, float] = {}  # by token
+
+    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int) -> list[Log]:
+        """A sample of the events, with few enough accounts in it."""
+        logs, share = self._some_ranges(addresses, topic, first, last)
+        self.share = min(self.share, share)
+        self.events += len(logs) / share
+        self.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in logs) / share
+        named = [(log, _named(log) - {ZERO_ADDRESS} - self._contracts) for log in logs]
+        held = Counter((log.address, who) for log, accounts in named for who in accounts)
+        accounts = Counter(who for _, who in held.elements())
+        chosen = set(_every_nth(sorted(accounts), self.sample.accounts))
+        given = [(log, who) for log, who in named if who <= chosen]
+        seen = {who for _, some in given for who in some}
+        if seen:
+            for_one = expected_kinds(accounts.values(), share) / len(seen)
+            self._accounts_for_one |= {who: max(for_one, self._accounts_for_one.get(who, 1.0)) for who in seen}
+            for_one = expected_kinds(held.values(), share) / len(
+                {(log.address, w) for log, some in given for w in some}
+            )
+            self._holders_for_one |= dict.fromkeys(addresses, for_one)
+        return [log for log, _ in given]
+
+    def row_weight(self, row: Mapping[str, Any]) -> float:
+        """How many rows a row stands for."""
+        token = str(row["evidence"]).partition("@")[2].partition(" ")[0]
+        return self._weight(token, {value[-42:] for value in row.values() if isinstance(value, str)})
+
+    def count(self, asked: Mapping[str, Any], found: Mapping[str, str | None]) -> None:
+        super().count(asked, found)
+        for name, question in asked.items():
+            is_call = isinstance(question, Call)
+            if is_call:
+                self._contracts.add(question.address)
+            about = question.arguments if is_call else (question,)
+            weight = self._weight(
+                question.address if is_call else "", {each for each in about if isinstance(each, str)}
+            )
+            self.calls += weight
+            self.bytes += weight * len(found[name] or "") / 2
+
+    def _weight(self, token: str, names: set[str]) -> float:
+        """How many questions or rows one stands for: those about a sampled account's balance of a token, or about the account."""
+        for_one = [self._accounts_for_one[name] for name in names & self._accounts_for_one.keys()]
+        return self._holders_for_one.get(token, max(for_one)) if for_one else 1.0
+
+    def _some_ranges(self, addresses: Sequence[str], topic: str, first: int, last: int) -> tuple[list[Log], float]:
+        """Events of ranges spread evenly, the first and the last block among them, and the share of the blocks that they cover."""
+        blocks = last - first + 1
+        if blocks <= self.sample.ranges * self.sample.blocks:
+            return super().logs(addresses, topic, first, last), 1.0
+        logs: list[Log] = []
+        covered, width = 0, self.sample.blocks
+        for number in range(self.sample.ranges):
+            while True:
+                start = first + (blocks - width) * number // max(self.sample.ranges - 1, 1)
+                answer = self.get_logs(addresses, [topic], start, start + width - 1)
+                self.tally.ranges += 1
+                if not isinstance(answer, Refusal) or width == 1:
+                    break
+                width = (width + 1) // 2
+            if not isinstance(answer, Refusal):
+                logs, covered = logs + answer, covered + width
+        return logs, max(covered, 1) / blocks
+
+
+def expected_kinds(counts: Iterable[int], share: float) -> float:
+    """How many kinds there are when a share of all individuals was seen, so many of each kind: Chao's lower bound, and never more
+    than if every individual that was not seen were of a kind of its own."""
+    seen = list(counts)
+    once, twice = seen.count(1), seen.count(2)
+    unseen = sum(seen) * (1 / share - 1)
+    return len(seen) + min(once * (once - 1) / (2 * (twice + 1)), unseen)
+
+
+def _named(log: Log) -> set[str]:
+    """The addresses among an event's topics."""
+    return {"0x" + topic[-40:].lower() for topic in log.topics[1:] if topic[2:26] == "0" * 24}
+
+
+def _every_nth(names: Sequence[str], most: int) -> Sequence[str]:
+    return names[:: -(-len(names) // most)] if names else names

@@ -1,0 +1,138 @@
+"""Uniswap V3: pools between the assets that other readers came across, and every initialised tick of each. Written against v3-core 1.0.1.
+
+The fee levels are those that the factory announced (FeeAmountEnabled). The ticks are found in the pool's own bitmap, all of its words, so
+none is missed. The reserve of a pool is what its liquidity stands for at the price, rounded down; its balance also holds fees that were
+not collected yet. Who owns the positions is not read.
+"""
+
+from itertools import combinations
+
+from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, amounts
+from chain.calls import Call, event_topic
+from chain.client import Client
+from chain.deployments import Deployment
+from chain.errors import ContractError
+from chain.findings import Findings, Progress
+from chain.readers.holders import BALANCE
+from chain.units import WAD, ZERO_ADDRESS
+
+VERSION = 1
+FEE_UNIT = 10**6
+FEE_ENABLED = event_topic("FeeAmountEnabled(uint24,int24)")
+POOL_ASKS = {
+    "token0": "token0()->(address)",
+    "token1": "token1()->(address)",
+    "slot0": "slot0()->(uint160,int24,uint16,uint16,uint16,uint8,bool)",
+    "liquidity": "liquidity()->(uint128)",
+    "fee": "fee()->(uint24)",
+    "spacing": "tickSpacing()->(int24)",
+    "owed": "protocolFees()->(uint128,uint128)",
+}
+TICK = "ticks(int24)->(uint128,int128,uint256,uint256,int56,uint160,uint32,bool)"
+
+
+def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
+    """Read the pools of one factory; ContractError if a contract refuses."""
+    # Where
+    factory = deployment.addresses["factory"]
+    label = f"{deployment.protocol} {deployment.instance}"
+    found.entity(factory, "contract", f"{label} factory", deployment.protocol)
+    progress("uniswap_v3", 0, 3, "pools")
+    pools = _pools(client, factory, deployment.first_block, found)
+    found.gaps.append(f"{label}: the owners of positions and the fees owed to them are not read")
+
+    # Ask
+    progress("uniswap_v3", 1, 3, f"{len(pools)} pools")
+    asked = client.ask({(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()})
+    answers = {pool: {name: answer for (of, name), answer in asked.items() if of == pool} for pool in pools}
+    held = client.ask(
+        {(pool, slot): Call(answers[pool][f"token{slot}"], BALANCE, (pool,)) for pool in pools for slot in (0, 1)}
+    )
+    progress("uniswap_v3", 2, 3, "ticks")
+    ticks = _ticks(client, {pool: answers[pool]["spacing"] for pool in pools})
+
+    # Rows
+    for pool in pools:
+        answer, initialised = answers[pool], ticks[pool]
+        sqrt_price, tick = answer["slot0"][:2]
+        key = found.entity(pool, "pool", protocol=deployment.protocol)
+        found.add(
+            "pools",
+            found.asked("slot0", pool),
+            pool=key,
+            chain=client.chain,
+            protocol=deployment.protocol,
+            kind="concentrated",
+            fee_wad=answer["fee"] * WAD // FEE_UNIT,
+            tick=tick,
+            tick_spacing=answer["spacing"],
+            sqrt_price_x96=sqrt_price,
+            liquidity_raw=answer["liquidity"],
+        )
+        nets = [(place, net) for place, (_, net) in sorted(initialised.items())]
+        for slot, needed in enumerate(amounts(nets, sqrt_price)):
+            found.add(
+                "pool_assets",
+                found.asked("slot0 and ticks", pool),
+                pool=key,
+                asset=found.token(answer[f"token{slot}"]),
+                slot=slot,
+                reserve_raw=max(needed, 0),  # below 0 only if ticks are missing, which a check then finds
+                balance_raw=held[pool, slot],
+            )
+            asset = found.token(answer[f"token{slot}"])
+            found.witness("owed", (key, asset), answer["owed"][slot])
+        for place, (gross, net) in initialised.items():
+            found.add(
+                "pool_ticks",
+                found.asked("ticks", pool),
+                pool=key,
+                tick=place,
+                liquidity_net_raw=net,
+                liquidity_gross_raw=gross,
+            )
+    progress("uniswap_v3", 3, 3, "done")
+
+
+def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
+    """Pools with a price, between the known assets, at every fee level of the factory."""
+    events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number)
+    fees = sorted({int(log.topics[1], 16) for log in events})
+    if not fees:
+        raise ContractError(
+            f"The factory {factory} announced no fee level from block {first_block} on; check address and first_block"
+        )
+    tokens = sorted(address for address, mention in found.tokens.items() if mention.kind not in ("receipt", "debt"))
+    asked = client.call_many(
+        [
+            Call(factory, "getPool(address,address,uint24)->(address)", (*pair, fee))
+            for pair in combinations(tokens, 2)
+            for fee in fees
+        ]
+    )
+    pools = sorted(set(asked) - {ZERO_ADDRESS})
+    slots = client.call_many([Call(pool, POOL_ASKS["slot0"]) for pool in pools])
+    return [pool for pool, slot0 in zip(pools, slots, strict=True) if slot0[0]]
+
+
+def _ticks(client: Client, spacings: dict[str, int]) -> dict[str, dict[int, tuple[int, int]]]:
+    """(liquidityGross, liquidityNet) of every initialised tick, by pool and tick: 256 ticks a word of the pool's bitmap."""
+    words = client.ask(
+        {
+            (pool, word): Call(pool, "tickBitmap(int16)->(uint256)", (word,))
+            for pool, spacing in spacings.items()
+            for word in range((MIN_TICK // spacing) >> 8, (MAX_TICK // spacing >> 8) + 1)
+        }
+    )
+    places = [
+        (pool, (256 * word + bit) * spacings[pool])
+        for (pool, word), bits in words.items()
+        if bits
+        for bit in range(256)
+        if bits >> bit & 1
+    ]
+    answers = client.ask({(pool, tick): Call(pool, TICK, (tick,)) for pool, tick in places})
+    ticks: dict[str, dict[int, tuple[int, int]]] = {pool: {} for pool in spacings}
+    for (pool, tick), answer in answers.items():
+        ticks[pool][tick] = answer[:2]
+    return ticks

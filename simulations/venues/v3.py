@@ -1,0 +1,222 @@
+"""Concentrated liquidity (Uniswap V3): a sale that walks over ticks, in the pool's own integers.
+
+Source: @uniswap/v3-core 1.0.1, UniswapV3Pool.swap with the libraries SwapMath, SqrtPriceMath, TickMath and TickBitmap; formula H11.
+A swap goes in steps. A step ends at an initialised tick, but also where a word of 256 tick spacings of the pool's bitmap ends, and each
+step rounds: the words are part of the result to the last unit, so they are walked here too.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from math import isqrt, log
+
+from chain.errors import InputError
+
+PIPS = 10**6
+Q96 = 2**96
+WORD_TICKS = 256
+MAX_TICK = 887_272
+UINT256 = 2**256
+UINT256_MAX = UINT256 - 1
+
+# 2**128 / sqrt(1.0001)**(2**k), rounded to the nearest integer: one factor for each bit of a tick (TickMath.getSqrtRatioAtTick).
+_PRECISION_BITS = 400
+
+
+def _tick_factors() -> tuple[int, ...]:
+    one = 1 << _PRECISION_BITS
+    factor = isqrt((one * one) * 10_000 // 10_001)
+    factors = []
+    for _ in range(MAX_TICK.bit_length()):
+        factors.append((factor + (1 << (_PRECISION_BITS - 129))) >> (_PRECISION_BITS - 128))
+        factor = factor * factor >> _PRECISION_BITS
+    return tuple(factors)
+
+
+_FACTORS = _tick_factors()
+
+
+@cache
+def sqrt_price_at(tick: int) -> int:
+    """Square root of 1.0001**tick times 2**96, rounded as TickMath.getSqrtRatioAtTick does.
+
+    Raises
+    ------
+    InputError
+        If the tick lies beyond ±887272.
+    """
+    if abs(tick) > MAX_TICK:
+        raise InputError(f"tick {tick} lies beyond {MAX_TICK}, where no pool can be")
+    ratio = 1 << 128
+    for bit, factor in enumerate(_FACTORS):
+        if abs(tick) >> bit & 1:
+            ratio = ratio * factor >> 128
+    if tick > 0:
+        ratio = UINT256_MAX // ratio
+    return -(-ratio >> 32)
+
+
+MIN_SQRT_PRICE, MAX_SQRT_PRICE = sqrt_price_at(-MAX_TICK), sqrt_price_at(MAX_TICK)
+
+
+def tick_at(sqrt_price_x96: int) -> int:
+    """The greatest tick whose price is not above this one (TickMath.getTickAtSqrtRatio)."""
+    guess = round(log(sqrt_price_x96 / Q96) * 2 / log(1.0001))
+    tick = max(-MAX_TICK, min(MAX_TICK, guess))
+    while sqrt_price_at(tick) > sqrt_price_x96:
+        tick -= 1
+    while tick < MAX_TICK and sqrt_price_at(tick + 1) <= sqrt_price_x96:
+        tick += 1
+    return tick
+
+
+@dataclass(frozen=True)
+class Concentrated:
+    """A pool: `sqrt_price_x96`, `tick` and `liquidity` as slot0 and liquidity() say; fee in 1e-6 of the amount in.
+
+    `ticks` are the initialised ticks in rising order, `nets` the liquidity that each adds when the price crosses it upwards.
+    """
+
+    sqrt_price_x96: int
+    tick: int
+    liquidity: int
+    fee_pips: int
+    tick_spacing: int
+    ticks: tuple[int, ...]
+    nets: tuple[int, ...]
+
+    def quote(self, sold: int, bought: int, amount_raw: int) -> int:
+        """What the pool pays; a sale that it cannot take whole is taken in part, as the pool does."""
+        return swap(self, _forward(sold, bought), amount_raw).received_raw
+
+    def spot(self, sold: int, bought: int) -> float:
+        """Marginal price, fee paid; 0 where no liquidity is left on that side."""
+        forward = _forward(sold, bought)
+        if not self.liquidity and not swap(self, forward, UINT256 // 2).received_raw:
+            return 0.0
+        price = (self.sqrt_price_x96 / Q96) ** 2
+        return (1 - self.fee_pips / PIPS) * (price if forward else 1 / price)
+
+    def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["Concentrated", int]:
+        """The pool after the sale, and what was received."""
+        done = swap(self, _forward(sold, bought), amount_raw)
+        return done.after, done.received_raw
+
+    def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
+        """What brings the pool to the price: the swap itself, with that price as its limit."""
+        forward = _forward(sold, bought)
+        numerator, denominator = price.as_integer_ratio()
+        kept = PIPS - self.fee_pips
+        if forward:
+            limit = isqrt((numerator * PIPS << 192) // (denominator * kept))
+        else:
+            limit = isqrt((kept * denominator << 192) // (PIPS * numerator))
+        limit = min(max(limit, MIN_SQRT_PRICE + 1), MAX_SQRT_PRICE - 1)
+        if (limit >= self.sqrt_price_x96) == forward:
+            return 0
+        return swap(self, forward, UINT256 // 2 - 1, limit).used_raw
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What a swap did: `received_raw` for `used_raw` (less than offered if the price limit was met), initialised ticks crossed."""
+
+    after: Concentrated
+    received_raw: int
+    used_raw: int
+    crossed: int
+
+
+def swap(pool: Concentrated, forward: bool, amount_raw: int, sqrt_limit_x96: int | None = None) -> Swap:
+    """Sell an exact amount of token 0 (`forward`) or token 1, down or up to a price limit (default: the end of the price line).
+
+    UniswapV3Pool.swap with a positive amountSpecified, as SwapRouter.exactInputSingle and QuoterV2 call it.
+    """
+    limit = sqrt_limit_x96 or (MIN_SQRT_PRICE + 1 if forward else MAX_SQRT_PRICE - 1)
+    price, tick, liquidity = pool.sqrt_price_x96, pool.tick, pool.liquidity
+    left, received, crossed = amount_raw, 0, 0
+    while left > 0 and price != limit:
+        target_tick, place = _next_tick(pool, tick, forward)
+        end = sqrt_price_at(target_tick)
+        target = max(end, limit) if forward else min(end, limit)
+        start = price
+        price, paid, out, fee = _step(start, target, liquidity, left, pool.fee_pips, forward)
+        left -= paid + fee
+        received += out
+        if price == end:
+            if place is not None:
+                liquidity += -pool.nets[place] if forward else pool.nets[place]
+                crossed += 1
+            tick = target_tick - 1 if forward else target_tick
+        elif price != start:
+            tick = tick_at(price)
+    after = replace(pool, sqrt_price_x96=price, tick=tick, liquidity=liquidity)
+    return Swap(after, received, amount_raw - left, crossed)
+
+
+def _next_tick(pool: Concentrated, tick: int, forward: bool) -> tuple[int, int | None]:
+    """Where the step ends, and its place among the initialised ticks if it is one (TickBitmap.nextInitializedTickWithinOneWord)."""
+    spacing = pool.tick_spacing
+    compressed = tick // spacing
+    if forward:
+        edge = compressed // WORD_TICKS * WORD_TICKS * spacing
+        place = bisect_right(pool.ticks, compressed * spacing) - 1
+        if place >= 0 and pool.ticks[place] >= edge:
+            return pool.ticks[place], place
+        return max(edge, -MAX_TICK), None
+    edge = ((compressed + 1) // WORD_TICKS * WORD_TICKS + WORD_TICKS - 1) * spacing
+    place = bisect_left(pool.ticks, (compressed + 1) * spacing)
+    if place < len(pool.ticks) and pool.ticks[place] <= edge:
+        return pool.ticks[place], place
+    return min(edge, MAX_TICK), None
+
+
+def _step(
+    price: int, target: int, liquidity: int, left: int, fee_pips: int, forward: bool
+) -> tuple[int, int, int, int]:
+    """SwapMath.computeSwapStep for an exact amount in: new price, amount in, amount out, fee."""
+    offered = left * (PIPS - fee_pips) // PIPS
+    needed = _amount0(target, price, liquidity, True) if forward else _amount1(price, target, liquidity, True)
+    reached = target if offered >= needed else _price_after(price, liquidity, offered, forward)
+    if forward:
+        paid = needed if reached == target else _amount0(reached, price, liquidity, True)
+        out = _amount1(reached, price, liquidity, False)
+    else:
+        paid = needed if reached == target else _amount1(price, reached, liquidity, True)
+        out = _amount0(price, reached, liquidity, False)
+    fee = left - paid if reached != target else -(-paid * fee_pips // (PIPS - fee_pips))
+    return reached, paid, out, fee
+
+
+def _price_after(price: int, liquidity: int, amount: int, forward: bool) -> int:
+    """SqrtPriceMath.getNextSqrtPriceFromInput: rounded so that the target price is never passed."""
+    if not forward:
+        return price + amount * Q96 // liquidity
+    if amount == 0:
+        return price
+    scaled = liquidity * Q96
+    if amount * price < UINT256 and scaled + amount * price < UINT256:
+        return -(-scaled * price // (scaled + amount * price))
+    return -(-scaled // (scaled // price + amount))
+
+
+def _amount0(low: int, high: int, liquidity: int, up: bool) -> int:
+    """Token 0 between two square roots of prices (SqrtPriceMath.getAmount0Delta)."""
+    scaled = liquidity * Q96 * (high - low)
+    if not up:
+        return scaled // high // low
+    once = -(-scaled // high)
+    return -(-once // low)
+
+
+def _amount1(low: int, high: int, liquidity: int, up: bool) -> int:
+    """Token 1 between two square roots of prices (SqrtPriceMath.getAmount1Delta)."""
+    scaled = liquidity * (high - low)
+    return -(-scaled // Q96) if up else scaled // Q96
+
+
+def _forward(sold: int, bought: int) -> bool:
+    if {sold, bought} != {0, 1}:
+        raise InputError(f"a pool of two assets has slots 0 and 1, not {sold} and {bought}")
+    return sold == 0
