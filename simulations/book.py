@@ -321,6 +321,10 @@ def _positions(
     leg_reserve, supply, debt, enabled, threshold, bonus, offsets = [], [], [], [], [], [], [0]
     for position in order:
         category = categories.get((position[0], owners[position][1]))
+        if category is not None and category.price_raw is not None:
+            raise InputError(
+                f"category {category.category} of {category.market} has a price of its own; no rule here uses such a price yet"
+            )
         for number, (stored, owed, counts) in sorted(legs[position].items()):
             reserve = reserves[number]
             inside = category is not None and bool((category.collateral_bitmap or 0) >> reserve.slot & 1)
