@@ -14,8 +14,8 @@ import numpy as np
 from chain.units import WAD
 from simulations.book import Book, FloatArray
 from simulations.state import State
+from simulations.venues.plan import Hop
 from simulations.venues.routing import swap
-from simulations.venues.split import Hop
 
 
 def bring_pools_to_market(state: State) -> None:

@@ -2,7 +2,7 @@
 
 Between quotes the table is read along straight lines, from nothing for nothing: a true curve that bends down (each unit sold brings less
 than the one before) lies on or above such a line, so the table never pays more than the venue would. Beyond the largest quote it pays
-nothing more. What was sold before in the same run counts: the next sale goes on where the last one ended.
+nothing more and takes nothing more. What was sold before in the same run counts: the next sale goes on where the last one ended.
 """
 
 from bisect import bisect_left
@@ -31,6 +31,10 @@ class DepthTable:
             return 0
         return self._read(self.gone_raw + amount_raw) - self._read(self.gone_raw)
 
+    def most_in(self, sold: int, bought: int) -> int:
+        """What is left of the table."""
+        return max(0, self.amounts_in[-1] - self.gone_raw) if (sold, bought) == (0, 1) else 0
+
     def spot(self, sold: int, bought: int) -> float:
         """Slope of the line on which the next unit is sold; 0 at the end of the table."""
         place = self._place(self.gone_raw)
@@ -39,19 +43,29 @@ class DepthTable:
         return self._slope(place)
 
     def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["DepthTable", int]:
-        """The table with the sale remembered, and what was received."""
-        if (sold, bought) != (0, 1) or amount_raw <= 0:
+        """The table with the sale remembered, and what was received; what goes beyond the last quote stays with the seller."""
+        taken = min(amount_raw, self.most_in(sold, bought))
+        if taken <= 0:
             return self, 0
-        return replace(self, gone_raw=self.gone_raw + amount_raw), self.quote(sold, bought, amount_raw)
+        return replace(self, gone_raw=self.gone_raw + taken), self.quote(sold, bought, taken)
 
     def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
         """Up to the first line that is as flat as the price or flatter."""
         if (sold, bought) != (0, 1):
             return 0
+        return max(0, self.amounts_in[self._last(price)] - self.gone_raw)
+
+    def down_to(self, sold: int, bought: int, price: float) -> tuple[float, float]:
+        """The same, and the difference of two readings."""
+        amount = self.sale_to_price(sold, bought, price)
+        return float(amount), float(self.quote(sold, bought, amount))
+
+    def _last(self, price: float | Fraction) -> int:
+        """Number of the quote up to which every line is steeper than the price."""
         for place in range(1, len(self.amounts_in)):
             if self._slope(place) <= price:
-                return max(0, self.amounts_in[place - 1] - self.gone_raw)
-        return max(0, self.amounts_in[-1] - self.gone_raw)
+                return place - 1
+        return len(self.amounts_in) - 1
 
     def _place(self, amount_raw: int) -> int | None:
         """Number of the quote that ends the line on which the unit after `amount_raw` lies."""

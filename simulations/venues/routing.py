@@ -7,7 +7,8 @@ from chain.units import WAD
 from simulations.book import Book
 from simulations.ledger import KEEPER, WORLD
 from simulations.state import State
-from simulations.venues.split import Hop, Plan, Ways, paths, single, split
+from simulations.venues.plan import Hop, Plan, Ways, paths, single
+from simulations.venues.split import split
 from simulations.venues.split import spot as spot_of_ways
 
 MOST_HOPS = 3
@@ -100,9 +101,13 @@ def sell(state: State, plan: Plan, why: str = "sale") -> None:
 
 
 def swap(state: State, hop: Hop, amount_in: int, why: str) -> int:
-    """One swap by the keeper (`why` = sale) or by the outside world (`why` = arbitrage); nothing is sold for nothing."""
-    pool = state.book.pools[hop.venue]
-    after, received = state.venues[hop.venue].apply(hop.sold, hop.bought, amount_in)
+    """One swap by the keeper (`why` = sale) or by the outside world (`why` = arbitrage); nothing is sold for nothing.
+
+    What the venue does not take is not moved: it stays with the seller.
+    """
+    pool, venue = state.book.pools[hop.venue], state.venues[hop.venue]
+    amount_in = min(amount_in, venue.most_in(hop.sold, hop.bought))
+    after, received = venue.apply(hop.sold, hop.bought, amount_in)
     if not received:
         return 0
     state.venues[hop.venue] = after

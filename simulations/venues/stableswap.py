@@ -8,13 +8,17 @@ formula H12: A n**n Σx + D = A D n**n + D**(n+1) / (n**n Πx), with the contrac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
+from math import exp, log, sqrt
 
 from chain.errors import ConvergenceError, InputError
 from chain.units import WAD
+from simulations.venues.crossing import Point, crossing
+from simulations.venues.venue import WORD_MAX
 
 FEE_UNIT = 10**10
 MOST_ITERATIONS = 255
-PRICE_STEPS = 80
+MOST_GROWTH = 64.0  # of the logarithm of the balance sold, when a price is searched
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,22 @@ class StableSwap:
         gross = max(0, self._gross(sold, bought, amount_raw)) * WAD // self.rates[bought]
         return gross - gross * self.fee // FEE_UNIT
 
-    def spot(self, sold: int, bought: int) -> float:
-        """Marginal price, fee paid: the ratio of the invariant's derivatives."""
+    def most_in(self, sold: int, bought: int) -> int:
+        """No limit but that of a word on chain; 0 where the pool refuses every sale."""
         self._check(sold, bought)
         if not all(self.balances):
+            return 0
+        try:
+            return WORD_MAX - self.balances[sold] if self._invariant else 0
+        except ConvergenceError:
+            return 0
+
+    def spot(self, sold: int, bought: int) -> float:
+        """Marginal price, fee paid: the ratio of the invariant's derivatives; 0 where the invariant does not settle."""
+        if not self.most_in(sold, bought):
             return 0.0
-        return self._slope(sold, bought, self._scaled())
+        curve = self._curve(sold, bought)
+        return curve.price(curve.held)
 
     def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["StableSwap", int]:
         """The pool after the sale, and what was received; the administrator's part of the fee has left the pool."""
@@ -59,30 +73,38 @@ class StableSwap:
         return replace(self, balances=tuple(balances)), received
 
     def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
-        """By bisection on the amount; to float precision."""
-        if self.spot(sold, bought) <= price:
-            return 0
+        """Where the derivative of the invariant meets the price; to float precision."""
+        return min(self.most_in(sold, bought), int(self.down_to(sold, bought, float(price))[0]))
 
-        def slope(amount: int) -> float:
-            scaled = list(self._scaled())
-            scaled[sold] += amount * self.rates[sold] // WAD
-            try:
-                scaled[bought] = balance_for(scaled, bought, self._invariant(), self.amplification, self.a_precision)
-            except ConvergenceError:
-                return 0.0
-            return self._slope(sold, bought, scaled)
+    def down_to(self, sold: int, bought: int, price: float) -> tuple[float, float]:
+        """By searching the balance of the asset sold; the balance of the other is the root of a quadratic, here in floats."""
+        here = self.spot(sold, bought)
+        if here <= price:
+            return 0.0, 0.0
+        curve = self._curve(sold, bought)
+        start = log(curve.held)
 
-        low, high = 0, max(1, self.balances[sold])
-        for _ in range(PRICE_STEPS):
-            if slope(high) <= price:
-                break
-            low, high = high, high * 4
-        for _ in range(PRICE_STEPS):
-            middle = (low + high) // 2
-            if high - low <= max(1, high >> 50):
-                break
-            low, high = (middle, high) if slope(middle) > price else (low, middle)
-        return low
+        def ask(place: float) -> Point[None]:
+            return Point(place, log(price / curve.price(exp(place))), None)
+
+        low, high = Point(start, log(price / here), None), ask(start + 1)
+        while high.value < 0 and high.place < start + MOST_GROWTH:
+            low, high = high, ask(start + 2 * (high.place - start))
+        found, _ = crossing(ask, low, high, width=1e-13, enough=1e-13)
+        after = max(curve.held, exp(found.place))
+        sold_scaled, received_scaled = after - curve.held, curve.other(curve.held) - curve.other(after)
+        return sold_scaled * WAD / self.rates[sold], received_scaled * curve.kept * WAD / self.rates[bought]
+
+    def _curve(self, sold: int, bought: int) -> "_Curve":
+        scaled, count = self._scaled, len(self.balances)
+        d, ann = float(self._invariant), self.amplification * count / self.a_precision
+        rest = [float(one) for slot, one in enumerate(scaled) if slot not in (sold, bought)]
+        product = d
+        for one in rest:
+            product *= d / (count * one)
+        product *= d / count * d / count
+        price = self.rates[sold] / self.rates[bought]
+        return _Curve(float(scaled[sold]), sum(rest) + d / ann - d, product, ann, 1 - self.fee / FEE_UNIT, price)
 
     def _sale(self, sold: int, bought: int, amount_raw: int) -> tuple[int, int]:
         gross = max(0, self._gross(sold, bought, amount_raw))
@@ -95,32 +117,49 @@ class StableSwap:
         self._check(sold, bought)
         if amount_raw <= 0 or not all(self.balances):
             return -1
-        scaled = list(self._scaled())
+        scaled = list(self._scaled)
         held = scaled[bought]
         scaled[sold] += amount_raw * self.rates[sold] // WAD
         try:
-            return held - balance_for(scaled, bought, self._invariant(), self.amplification, self.a_precision) - 1
+            return held - balance_for(scaled, bought, self._invariant, self.amplification, self.a_precision) - 1
         except ConvergenceError:
             return -1
 
+    @cached_property
     def _scaled(self) -> tuple[int, ...]:
         return tuple(balance * rate // WAD for balance, rate in zip(self.balances, self.rates, strict=True))
 
+    @cached_property
     def _invariant(self) -> int:
-        return invariant(self._scaled(), self.amplification, self.a_precision)
-
-    def _slope(self, sold: int, bought: int, scaled: Sequence[int]) -> float:
-        count, total = len(scaled), float(self._invariant())
-        ann = self.amplification * count / self.a_precision
-        product = total
-        for balance in scaled:
-            product *= total / (count * balance)
-        slope = (ann + product / scaled[sold]) / (ann + product / scaled[bought])
-        return slope * (1 - self.fee / FEE_UNIT) * self.rates[sold] / self.rates[bought]
+        return invariant(self._scaled, self.amplification, self.a_precision)
 
     def _check(self, sold: int, bought: int) -> None:
         if sold == bought or not {sold, bought} <= set(range(len(self.balances))):
             raise InputError(f"a pool of {len(self.balances)} assets has no sale of slot {sold} for slot {bought}")
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The invariant as a relation of two balances, the others fixed: y**2 + (x + offset) y = product / (x ann), in 18 decimals."""
+
+    held: float
+    offset: float
+    product: float
+    ann: float
+    kept: float
+    rate: float
+
+    def other(self, x: float) -> float:
+        """The balance of the asset bought beside `x` of the asset sold."""
+        b, c = x + self.offset, self.product / (x * self.ann)
+        root = sqrt(b * b + 4 * c)
+        return 2 * c / (b + root) if b > 0 else (root - b) / 2
+
+    def price(self, x: float) -> float:
+        """Marginal price, fee paid."""
+        y = self.other(x)
+        share = self.product / (x * y)
+        return (self.ann + share / x) / (self.ann + share / y) * self.kept * self.rate
 
 
 def invariant(scaled: Sequence[int], amplification: int, a_precision: int = 1) -> int:

@@ -1,13 +1,16 @@
 """Constant-product pools (Uniswap V2): what a sale returns, and the trade that brings a pool to a price.
 
-Source: UniswapV2Library.getAmountOut and the invariant check in UniswapV2Pair.swap (v2-core 1.0.1, v2-periphery 1.1.0-beta.0).
+Source: UniswapV2Library.getAmountOut, the invariant check in UniswapV2Pair.swap and the bound of reserves in UniswapV2Pair._update (v2-core
+1.0.1, v2-periphery 1.1.0-beta.0).
 """
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, sqrt
 
 from chain.units import WAD
+
+MOST_RESERVE = 2**112 - 1  # UniswapV2Pair._update: "UniswapV2: OVERFLOW"
 
 
 def amount_out(amount_in: int, reserve_in: int, reserve_out: int, fee_wad: int) -> int:
@@ -43,8 +46,12 @@ class ConstantProduct:
     fee_wad: int
 
     def quote(self, sold: int, bought: int, amount_raw: int) -> int:
-        """What the router pays; 0 for an empty pool."""
+        """What the router says, also beyond what the pair can hold; 0 for an empty pool."""
         return amount_out(amount_raw, self.reserves[sold], self.reserves[bought], self.fee_wad)
+
+    def most_in(self, sold: int, bought: int) -> int:
+        """Until the pair's 112 bits are full: no limit in practice; an empty pool takes nothing."""
+        return max(0, MOST_RESERVE - self.reserves[sold]) if all(self.reserves) and sold != bought else 0
 
     def spot(self, sold: int, bought: int) -> float:
         """Marginal price, fee paid; 0 for an empty pool."""
@@ -55,7 +62,7 @@ class ConstantProduct:
     def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["ConstantProduct", int]:
         """The pool after the sale, and what was received; nothing is sold for nothing."""
         received = self.quote(sold, bought, amount_raw)
-        if not received:
+        if not received or amount_raw > self.most_in(sold, bought):
             return self, 0
         reserves = list(self.reserves)
         reserves[sold] += amount_raw
@@ -65,4 +72,14 @@ class ConstantProduct:
     def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
         """The size after which the marginal price, fee paid, is `price`."""
         numerator, denominator = price.as_integer_ratio()
-        return amount_in_to_price(self.reserves[sold], self.reserves[bought], self.fee_wad, numerator, denominator)
+        amount = amount_in_to_price(self.reserves[sold], self.reserves[bought], self.fee_wad, numerator, denominator)
+        return min(amount, self.most_in(sold, bought))
+
+    def down_to(self, sold: int, bought: int, price: float) -> tuple[float, float]:
+        """The same closed form in floats."""
+        held, other, kept = float(self.reserves[sold]), float(self.reserves[bought]), 1 - self.fee_wad / WAD
+        paid = sqrt(kept * held * other / price) - held
+        if paid <= 0 or held <= 0:
+            return 0.0, 0.0
+        paid = min(paid, kept * (MOST_RESERVE - held))
+        return paid / kept, other * paid / (held + paid)

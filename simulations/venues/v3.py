@@ -8,8 +8,9 @@ step rounds: the words are part of the result to the last unit, so they are walk
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
-from math import isqrt, log
+from functools import cache, cached_property
+from math import isqrt, log, sqrt
+from typing import NamedTuple
 
 from chain.errors import InputError
 
@@ -87,19 +88,21 @@ class Concentrated:
     nets: tuple[int, ...]
 
     def quote(self, sold: int, bought: int, amount_raw: int) -> int:
-        """What the pool pays; a sale that it cannot take whole is taken in part, as the pool does."""
+        """What the pool pays; of a sale that it cannot take whole it takes a part, and the rest stays with the seller."""
         return swap(self, _forward(sold, bought), amount_raw).received_raw
+
+    def most_in(self, sold: int, bought: int) -> int:
+        """What the pool takes until its liquidity ends on that side."""
+        return self._most_down if _forward(sold, bought) else self._most_up
 
     def spot(self, sold: int, bought: int) -> float:
         """Marginal price, fee paid; 0 where no liquidity is left on that side."""
         forward = _forward(sold, bought)
-        if not self.liquidity and not swap(self, forward, UINT256 // 2).received_raw:
-            return 0.0
-        price = (self.sqrt_price_x96 / Q96) ** 2
-        return (1 - self.fee_pips / PIPS) * (price if forward else 1 / price)
+        ranges = self._down if forward else self._up
+        return ranges[0].price_at(ranges[0].start, self.fee_pips) if ranges else 0.0
 
     def apply(self, sold: int, bought: int, amount_raw: int) -> tuple["Concentrated", int]:
-        """The pool after the sale, and what was received."""
+        """The pool after the sale of as much as it takes, and what was received."""
         done = swap(self, _forward(sold, bought), amount_raw)
         return done.after, done.received_raw
 
@@ -116,6 +119,57 @@ class Concentrated:
         if (limit >= self.sqrt_price_x96) == forward:
             return 0
         return swap(self, forward, UINT256 // 2 - 1, limit).used_raw
+
+    def down_to(self, sold: int, bought: int, price: float) -> tuple[float, float]:
+        """Whole ranges between ticks added up beforehand, and a part of the range in which the price lies."""
+        forward = _forward(sold, bought)
+        ranges = self._down if forward else self._up
+        kept = 1 - self.fee_pips / PIPS
+        root = sqrt(price / kept if forward else kept / price)
+        place = (
+            bisect_left(ranges, root, key=lambda one: one.start)
+            if not forward
+            else bisect_left(ranges, -root, key=lambda one: -one.start)
+        )
+        return ranges[place - 1].until(root, forward, kept) if place else (0.0, 0.0)
+
+    @cached_property
+    def _most_down(self) -> int:
+        return _most(self, True)
+
+    @cached_property
+    def _most_up(self) -> int:
+        return _most(self, False)
+
+    @cached_property
+    def _down(self) -> tuple["Range", ...]:
+        return _ranges(self, True)
+
+    @cached_property
+    def _up(self) -> tuple["Range", ...]:
+        return _ranges(self, False)
+
+
+class Range(NamedTuple):
+    """Prices between which the liquidity does not change, on the way of a sale: their square roots, and what was sold and received before."""
+
+    start: float
+    end: float
+    liquidity: float
+    sold_before: float
+    received_before: float
+
+    def until(self, root: float, forward: bool, kept: float) -> tuple[float, float]:
+        """Sold and received from the start of the way until the square root of the price is `root`, or until the range ends."""
+        low, high = (max(root, self.end), self.start) if forward else (self.start, min(root, self.end))
+        amount0, amount1 = self.liquidity * (high - low) / low / high, self.liquidity * (high - low)
+        sold, received = (amount0, amount1) if forward else (amount1, amount0)
+        return self.sold_before + sold / kept, self.received_before + received
+
+    def price_at(self, root: float, fee_pips: int) -> float:
+        """Marginal price, fee paid."""
+        price = root * root if self.start > self.end else 1 / (root * root)
+        return (1 - fee_pips / PIPS) * price
 
 
 @dataclass(frozen=True)
@@ -153,6 +207,34 @@ def swap(pool: Concentrated, forward: bool, amount_raw: int, sqrt_limit_x96: int
             tick = tick_at(price)
     after = replace(pool, sqrt_price_x96=price, tick=tick, liquidity=liquidity)
     return Swap(after, received, amount_raw - left, crossed)
+
+
+def _ranges(pool: Concentrated, forward: bool) -> tuple[Range, ...]:
+    """Every range with liquidity that a sale goes through, nearest first."""
+    kept = 1 - pool.fee_pips / PIPS
+    first = bisect_right(pool.ticks, pool.tick)
+    places = range(first - 1, -1, -1) if forward else range(first, len(pool.ticks))
+    found: list[Range] = []
+    start, liquidity, before = pool.sqrt_price_x96 / Q96, pool.liquidity, (0.0, 0.0)
+    for place in (*places, None):
+        last = -MAX_TICK if forward else MAX_TICK
+        end = sqrt_price_at(last if place is None else pool.ticks[place]) / Q96
+        if liquidity and end != start:
+            found.append(Range(start, end, float(liquidity), *before))
+            before = found[-1].until(end, forward, kept)
+        if place is not None:
+            liquidity += -pool.nets[place] if forward else pool.nets[place]
+        start = end
+    return tuple(found)
+
+
+def _most(pool: Concentrated, forward: bool) -> int:
+    """What a sale without end takes; beyond the last initialised tick there is no liquidity, so it need not go further."""
+    ends = [sqrt_price_at(pool.ticks[0 if forward else -1])] if pool.ticks else []
+    limit = max([*ends, MIN_SQRT_PRICE + 1]) if forward else min([*ends, MAX_SQRT_PRICE - 1])
+    if (limit >= pool.sqrt_price_x96) == forward:
+        return 0
+    return swap(pool, forward, UINT256 // 2 - 1, limit).used_raw
 
 
 def _next_tick(pool: Concentrated, tick: int, forward: bool) -> tuple[int, int | None]:

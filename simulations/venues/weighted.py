@@ -6,12 +6,14 @@ pkg/pool-weighted and pkg/pool-utils); powers in `fixed_power.py`. Deployed code
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import expm1, log, log1p
 
 from chain.errors import InputError
 from chain.units import WAD
 from simulations.venues.fixed_power import divide_up, multiply_up, power_up
 
 MOST_IN_WAD = 3 * 10**17  # of the balance of the asset sold; the pool refuses more (MAX_IN_RATIO)
+MOST_GROWTH = log1p(MOST_IN_WAD / WAD)
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,17 @@ class Weighted:
         left = power_up(divide_up(balance_in, balance_in + kept), exponent, self.shortcuts)
         return int(balance_out * max(0, WAD - left) // WAD // scale_out)
 
+    def most_in(self, sold: int, bought: int) -> int:
+        """The largest amount that is, after the fee, at most 30 % of the balance."""
+        self._check(sold, bought)
+        scale = 10 ** (18 - self.decimals[sold])
+        most_kept = self.balances[sold] * scale * MOST_IN_WAD // WAD // scale
+        return ((most_kept + 1) * WAD - 1) // (WAD - self.fee_wad) if all(self.balances) else 0
+
     def spot(self, sold: int, bought: int) -> float:
         """Marginal price, fee paid: (B_out / w_out) / (B_in / w_in) (1 - f)."""
         self._check(sold, bought)
-        if not self.balances[sold]:
+        if not all(self.balances):
             return 0.0
         worth = self.balances[bought] * self.weights_wad[sold] / (self.balances[sold] * self.weights_wad[bought])
         return (1 - self.fee_wad / WAD) * worth
@@ -65,14 +74,23 @@ class Weighted:
 
     def sale_to_price(self, sold: int, bought: int, price: float | Fraction) -> int:
         """Where the derivative of the formula meets the price, or the most that the pool accepts; to float precision."""
+        most = self.most_in(sold, bought)
+        if self._growth(sold, bought, float(price)) >= MOST_GROWTH:
+            return most
+        return min(most, int(self.down_to(sold, bought, float(price))[0]))
+
+    def down_to(self, sold: int, bought: int, price: float) -> tuple[float, float]:
+        """The same in floats, and the formula for that much."""
+        growth = self._growth(sold, bought, price)
+        paid = self.balances[sold] * expm1(growth) / (1 - self.fee_wad / WAD)
+        return paid, -self.balances[bought] * expm1(-self.weights_wad[sold] / self.weights_wad[bought] * growth)
+
+    def _growth(self, sold: int, bought: int, price: float) -> float:
+        """Logarithm by which the balance sold grows: that of (spot / price)**(1 / (1 + w_in / w_out)), at most that of 1.3."""
         here = self.spot(sold, bought)
         if here <= price:
-            return 0
-        ratio = self.weights_wad[sold] / self.weights_wad[bought]
-        grown = (here / price) ** (1 / (1 + ratio)) - 1
-        kept = WAD - self.fee_wad
-        most = self.balances[sold] * MOST_IN_WAD // kept
-        return most if grown >= MOST_IN_WAD / WAD else min(most, int(self.balances[sold] * grown * WAD / kept))
+            return 0.0
+        return min(log(here / price) / (1 + self.weights_wad[sold] / self.weights_wad[bought]), MOST_GROWTH)
 
     def _check(self, sold: int, bought: int) -> None:
         if sold == bought or not {sold, bought} <= set(range(len(self.balances))):

@@ -17,7 +17,7 @@ from simulations.shocks import parse
 from simulations.state import start
 from simulations.venues import routing
 from simulations.venues.from_tables import venue_of
-from simulations.venues.split import paths, single
+from simulations.venues.plan import paths, single
 from simulations.venues.v2 import ConstantProduct
 from simulations.venues.v3 import Concentrated, sqrt_price_at, tick_at
 from simulations.venues.weighted import Weighted

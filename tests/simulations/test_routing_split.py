@@ -1,147 +1,92 @@
-"""Splitting one sale over venues: never worse than the best single one, as good as an optimiser's answer, equal prices at the end."""
+"""Splitting one sale over venues: never worse than the best single way, equal prices at the end, ends that are respected; cases by hand.
+
+How far a split is from the optimum is asked in `test_routing_optimum.py`.
+"""
 
 import random
 from collections.abc import Sequence
+from math import inf
 
-import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from chain.units import WAD
 from simulations.venues.depth import of_quotes
-from simulations.venues.split import Hop, Plan, Ways, paths, single, split, spot
-from simulations.venues.stableswap import StableSwap
+from simulations.venues.plan import Hop, Plan, Step, Ways, paths, single
+from simulations.venues.split import split, spot
 from simulations.venues.v2 import ConstantProduct
-from simulations.venues.v3 import Concentrated, sqrt_price_at, tick_at
+from simulations.venues.v3 import Concentrated, sqrt_price_at
 from simulations.venues.venue import Venue
 from simulations.venues.weighted import Weighted
+from tests.simulations.routing_draws import Offered, case, checked
 
-QUICK, LONG = 12, 300
-KINDS = ("v2", "v3", "weighted", "stable", "depth")
-STARTS = 3
-
-
-def random_venue(rng: random.Random, price: float, kinds: Sequence[str]) -> Venue:
-    """A venue of any kind in which slot 0 is worth about `price` of slot 1, from shallow to deep."""
-    size, off = 10 ** rng.uniform(21, 25), price * rng.uniform(0.97, 1.03)
-    kind = rng.choice(kinds)
-    if kind == "v2":
-        return ConstantProduct((int(size), int(size * off)), rng.choice([5 * 10**14, 3 * 10**15, 10**16]))
-    if kind == "v3":
-        root = int(off**0.5 * 2**96)
-        tick = tick_at(root)
-        wide = (tick // 60 - 800) * 60, (tick // 60 + 800) * 60
-        near = (tick // 60 - rng.randint(1, 40)) * 60, (tick // 60 + rng.randint(2, 40)) * 60
-        deep, most = int(size), int(size * rng.uniform(0.1, 5))
-        nets = dict.fromkeys((*wide, *near), 0)
-        for (low, high), liquidity in ((wide, deep), (near, most)):
-            nets[low] += liquidity
-            nets[high] -= liquidity
-        ticks = tuple(sorted(nets))
-        assert sqrt_price_at(near[0]) < root < sqrt_price_at(near[1])
-        return Concentrated(root, tick, deep + most, 3_000, 60, ticks, tuple(nets[one] for one in ticks))
-    if kind == "weighted":
-        share = rng.randint(20, 80)
-        balances = (int(size), int(size * off * (100 - share) / share))
-        return Weighted(balances, (share * WAD // 100, WAD - share * WAD // 100), (18, 18), 3 * 10**15)
-    if kind == "stable":
-        balances = (int(size * rng.uniform(0.3, 1)), int(size * off))
-        return StableSwap(balances, (WAD, int(WAD / off)), rng.choice([50, 500]), 4_000_000)
-    amounts = np.cumsum([size * rng.uniform(0.05, 0.3) for _ in range(5)])
-    outs = np.cumsum(np.diff(amounts, prepend=0) * off * 0.997 * np.sort([rng.uniform(0.7, 1) for _ in range(5)])[::-1])
-    return of_quotes([(int(x), int(y)) for x, y in zip(amounts, outs, strict=True)])
+QUICK, LONG = 150, 3_000
+NEAR = 1e-6
+EQUAL = 1e-4
 
 
-def random_case(rng: random.Random, kinds: Sequence[str]) -> tuple[list[Venue], Ways, int]:
-    """Up to three venues between the two assets, and up to two on each leg through a third one worth five of the first."""
-    direct, one, two = rng.randint(0, 3), rng.randint(1, 2), rng.randint(1, 2)
-    venues = [random_venue(rng, 2.0, kinds) for _ in range(direct)]
-    venues += [random_venue(rng, 5.0, kinds) for _ in range(one)] + [random_venue(rng, 0.4, kinds) for _ in range(two)]
-    hops = [Hop(number, 0, 1) for number in range(len(venues))]
-    through = (tuple(hops[direct : direct + one]), tuple(hops[direct + one :]))
-    return venues, Ways(tuple(hops[:direct]), (through,)), int(10 ** rng.uniform(19, 24.5))
+def alone(venues: Sequence[Venue], path: Sequence[Hop], amount: int) -> int:
+    """The whole amount along one path, as the venues' own quotes say; 0 where one refuses it, or leaves some of the asset in between."""
+    for number, hop in enumerate(path):
+        if number and amount > venues[hop.venue].most_in(hop.sold, hop.bought):
+            return 0
+        amount = venues[hop.venue].quote(hop.sold, hop.bought, amount)
+    return amount
 
 
-def optimised(venues: Sequence[Venue], ways: Ways, amount: int, rng: random.Random) -> float:
-    """The most that scipy's SLSQP finds over the shares of the sale, from several starts, with the venues' own quotes."""
-    ((first, second),) = ways.through
-    count = len(ways.direct) + len(first)
-
-    def received(shares: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
-        sold, between = shares[:count] / shares[:count].sum(), shares[count:] / shares[count:].sum()
-        outs = [
-            venues[hop.venue].quote(hop.sold, hop.bought, int(amount * share))
-            for hop, share in zip((*ways.direct, *first), sold, strict=True)
-        ]
-        made = sum(outs[len(ways.direct) :])
-        last = [
-            venues[hop.venue].quote(hop.sold, hop.bought, int(made * share))
-            for hop, share in zip(second, between, strict=True)
-        ]
-        return float(sum(outs[: len(ways.direct)]) + sum(last))
-
-    best = 0.0
-    for _ in range(STARTS):
-        start = np.array([rng.uniform(0.05, 1) for _ in range(count + len(second))])
-        scale = received(start) or 1.0
-        found = minimize(
-            lambda shares, scale=scale: -received(shares) / scale,
-            start,
-            method="SLSQP",
-            bounds=[(1e-9, 1)] * len(start),
-            options={"ftol": 1e-13, "maxiter": 300},
-        )
-        best = max(best, received(found.x))
-    return best
-
-
-def checked(venues: Sequence[Venue], ways: Ways, amount: int) -> Plan:
-    """The plan, after its steps were carried out again one by one: every amount is exact and nothing is lost on the way."""
-    plan, now = split(venues, ways, amount), dict(enumerate(venues))
-    sold = bought = made = passed = 0
-    first = {hop for group, _ in ways.through for hop in group}
-    for hop, size, received in plan.steps:
-        now[hop.venue], out = now[hop.venue].apply(hop.sold, hop.bought, size)
-        assert out == received
-        if hop in ways.direct or hop in first:
-            sold += size
-        else:
-            passed += size
-        if hop in first:
-            made += received
-        else:
-            bought += received
-    assert (sold + plan.unsold_raw, passed, bought) == (amount, made, plan.received_raw)
-    return plan
-
-
-@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.soak)])
-def test_no_kind_of_venue_makes_a_split_worse_than_the_best_single_way(count: int) -> None:
+@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.verify)])
+def test_never_worse_than_the_best_single_way_from_one_unit_on(count: int) -> None:
     rng = random.Random(count)
+    tiny = 0
     for _ in range(count):
-        venues, ways, amount = random_case(rng, KINDS)
-        alone = max(single(venues, path, amount).received_raw for path in paths(ways))
-        assert checked(venues, ways, amount).received_raw >= alone
+        drawn = case(rng, least=-18.0)
+        best = max(alone(drawn.venues, path, drawn.amount) for path in paths(drawn.ways))
+        plan = checked(drawn.venues, drawn.ways, drawn.amount)
+        assert plan.received_raw >= best
+        for path in paths(drawn.ways):
+            one = single(drawn.venues, path, drawn.amount)
+            assert alone(drawn.venues, path, drawn.amount) <= one.received_raw <= plan.received_raw
+            assert alone(drawn.venues, path, drawn.amount - one.unsold_raw) == one.received_raw
+        tiny += plan.received_raw < 1_000
+    assert tiny > count / 8
 
 
-@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.soak)])
-def test_as_good_as_an_optimiser_over_constant_product_pools(count: int) -> None:
-    """Constant-product pools only. With other kinds among the venues, splits were seen far short of the optimiser (3 of 40 drawn sets over
-    V2, V3 and weighted pools, the worst by 87 %), though never below the best single way: the search by price does not yet know
-    venues that stop taking or whose limits bind."""
-    rng = random.Random(count)
-    agreed = better = 0
+@pytest.mark.parametrize("count", [QUICK, pytest.param(LONG, marks=pytest.mark.verify)])
+def test_no_unit_would_bring_more_elsewhere(count: int) -> None:
+    """The last unit sold in any venue brings at least what the next one would bring in any other that has room: equal prices.
+
+    Prices from the formulas of `routing_draws.py`, a millionth before and after the amount sold, so that both sides of a kink are seen.
+    """
+    rng = random.Random(-count)
+    used = 0
     for _ in range(count):
-        venues, ways, amount = random_case(rng, ("v2",))
-        plan = checked(venues, ways, amount)
-        alone = max(single(venues, path, amount).received_raw for path in paths(ways))
-        assert plan.received_raw >= alone
-        best = optimised(venues, ways, amount, rng)
-        assert plan.received_raw >= best * (1 - 1e-6)
-        agreed += best >= plan.received_raw * (1 - 1e-6)
-        better += plan.received_raw > alone * (1 + 1e-6)
-    assert agreed > 0.6 * count  # the optimiser is a serious judge: where venues have kinks it often stops early
-    assert better > 0.5 * count
+        drawn = case(rng)
+        plan = split(drawn.venues, drawn.ways, drawn.amount)
+        sold = [0] * len(drawn.all)
+        for hop, amount, _ in plan.steps:
+            sold[hop.venue] += amount
+        sides = [last_and_next(offer, amount) for offer, amount in zip(drawn.all, sold, strict=True)]
+        here, there = len(drawn.direct), len(drawn.direct) + len(drawn.first)
+        direct, first, second = sides[:here], sides[here:there], sides[there:]
+        groups = (
+            [[*direct], second] if plan.unsold_raw else [[*direct], second, first]
+        )  # what stays unsold costs nothing
+        if first:
+            (least_first, most_first), (least_second, most_second) = (
+                (min(last for last, _ in group), max(more for _, more in group)) for group in (first, second)
+            )
+            groups[0].append((least_first * least_second, most_first * most_second))
+        for group in groups:
+            if group:
+                assert max(more for _, more in group) <= min(last for last, _ in group) * (1 + EQUAL)
+        used += len(plan.steps) > 1
+    assert used > count / 2
+
+
+def last_and_next(offer: Offered, amount: int) -> tuple[float, float]:
+    """What the last unit brought, infinite if there is none, and what the next one would bring, 0 at the end of the venue."""
+    last = offer.curve.slope(amount * (1 - NEAR)) if amount else inf
+    full = amount >= offer.curve.most * (1 - NEAR)
+    return last, 0.0 if full else offer.curve.slope(amount * (1 + NEAR))
 
 
 def test_prices_are_equal_where_something_is_sold_and_worse_elsewhere() -> None:
@@ -183,6 +128,45 @@ def test_what_nobody_takes_is_said() -> None:
     assert (plan.received_raw, plan.unsold_raw) == (134, 850)
 
 
+def narrow() -> Concentrated:
+    """Liquidity between two ticks only: about 30 of the first asset bring it to its end."""
+    return Concentrated(2**96, 0, 10**22, 3_000, 60, (-60, 60), (10**22, -(10**22)))
+
+
+def test_a_pool_whose_liquidity_ends_inside_a_sale_does_not_take_the_rest() -> None:
+    """Between 1 and 1.0001**-60 lie L (1 / sqrt(p) - 1) of the asset sold: that and the fee is sold, for L (1 - sqrt(p)); the rest stays."""
+    pool, amount = narrow(), 10**22
+    root = sqrt_price_at(-60) / 2**96
+    plan = checked([pool], Ways((Hop(0, 0, 1),)), amount)
+    assert amount - plan.unsold_raw == pytest.approx(1e22 * (1 / root - 1) / 0.997, rel=1e-12)
+    assert plan.received_raw == pytest.approx(1e22 * (1 - root), rel=1e-12)
+    after, _ = pool.apply(0, 1, amount)
+    assert (after.most_in(0, 1), after.spot(0, 1), after.sale_to_price(0, 1, 1e-9)) == (0, 0.0, 0)
+
+
+def test_a_way_round_sells_no_more_than_its_second_half_takes() -> None:
+    """A deep pool, then one that ends: nothing of the asset in between is left over, and the rest goes directly."""
+    deep, direct = ConstantProduct((10**24, 10**24), 0), ConstantProduct((10**21, 10**20), 0)
+    venues: list[Venue] = [direct, deep, narrow()]
+    ways = Ways((Hop(0, 0, 1),), (((Hop(1, 0, 1),), (Hop(2, 0, 1),)),))
+    plan = checked(venues, ways, 10**22)
+    taken = {step.hop.venue: step.amount_raw for step in plan.steps}
+    assert taken[2] == pytest.approx(narrow().most_in(0, 1), rel=1e-12)
+    assert (taken[0] + taken[1], plan.unsold_raw) == (10**22, 0)
+    alone_there = checked(venues, Ways((), ways.through), 10**22)
+    assert alone_there.unsold_raw == 10**22 - alone_there.steps[0].amount_raw > 0
+
+
+def test_a_refusal_above_a_limit_is_never_met() -> None:
+    """A weighted pool takes 30 % of its balance in one swap: exactly that is sold, in one swap, and the rest stays."""
+    pool = Weighted((10**24, 10**24), (WAD // 2, WAD // 2), (18, 18), 3 * 10**15)
+    most = pool.most_in(0, 1)
+    assert (pool.quote(0, 1, most) > 0, pool.quote(0, 1, most + 1)) == (True, 0)
+    plan = checked([pool, pool], Ways((Hop(0, 0, 1), Hop(1, 0, 1))), 10**24)
+    assert plan.steps == tuple(Step(Hop(venue, 0, 1), most, pool.quote(0, 1, most)) for venue in (0, 1))
+    assert plan.unsold_raw == 10**24 - 2 * most
+
+
 def test_no_way_no_steps() -> None:
     empty = ConstantProduct((0, 0), 0)
     assert split([empty], Ways((Hop(0, 0, 1),)), 10) == Plan((), 0, 10)
@@ -192,9 +176,11 @@ def test_no_way_no_steps() -> None:
 
 
 def test_a_pool_that_serves_two_hops_is_carried_out_exactly() -> None:
-    """One weighted pool of three assets is both the direct way and the second leg: optimal or not, every amount is exact."""
+    """One weighted pool of three assets is both the direct way and the second leg: every amount is exact, and no worse than without that leg."""
     shared = Weighted((10**24,) * 3, (WAD // 4, WAD // 4, WAD // 2), (18,) * 3, 3 * 10**15)
     side = ConstantProduct((10**24, 10**24), 3 * 10**15)
     ways = Ways((Hop(0, 0, 2),), (((Hop(1, 0, 1),), (Hop(0, 1, 2),)),))
     plan = checked([shared, side], ways, 10**23)
-    assert plan.received_raw >= shared.quote(0, 2, 10**23)
+    assert (
+        plan.received_raw >= split([shared, side], Ways(ways.direct), 10**23).received_raw == shared.quote(0, 2, 10**23)
+    )
