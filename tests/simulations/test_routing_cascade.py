@@ -64,6 +64,24 @@ def test_a_run_sells_in_every_kind_of_venue_and_loses_no_unit() -> None:
     assert result.identities.tokens_conserved
 
 
+def test_what_a_pool_does_not_take_stays_with_the_keeper() -> None:
+    """The only pool is a V3 pool that ends: it takes `most_in`, pays its last unit, and the ledger's balances say where the rest is."""
+    held = mixed()
+    state = start(replace(held, pools=(held.pools[1],)))
+    ((_, route),) = [pair for pair in routing.routes(state.book).items() if pair[1].ways.direct[0].sold == 0]
+    asset, offered = state.book.pools[0].asset0, 10**24
+    state.keeper[asset] = offered
+    most = state.venues[0].most_in(0, 1)
+    plan = routing.best(state, route, offered)
+    routing.sell(state, plan)
+    assert 0 < most < offered
+    assert (state.keeper[asset], plan.unsold_raw) == (offered - most, offered - most)
+    assert state.pool0[0] == held.pools[1].reserve0 + most
+    assert state.keeper[state.book.pools[0].asset1] == plan.received_raw == held.pools[1].reserve1 - state.pool1[0]
+    assert routing.swap(state, route.ways.direct[0], offered, "sale") == 0
+    assert state.keeper[asset] == offered - most
+
+
 def test_every_kind_is_brought_to_the_market_price() -> None:
     state = start(mixed())
     state.market_usd = state.market_usd * [0.8 if asset.symbol == "ETH" else 1.0 for asset in state.book.assets]

@@ -127,6 +127,7 @@ def test_laws(held: tuple[int, ...], amplification: int, fee: int, first: float,
     venue_laws.parts_make_the_whole(pool, 0, 1, amount, extra, above=kept + 10**8, below=10**9)
     if not fee:
         venue_laws.price_is_met(pool, 0, 1, 0.99, 1e-6)
+        venue_laws.the_search_agrees(pool, 0, 1, 0.99, 1e-6)
 
 
 @given(st.integers(10**24, 10**26), st.integers(10**24, 10**26), st.integers(20, 2_000))

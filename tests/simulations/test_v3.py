@@ -96,6 +96,7 @@ def test_every_quote_is_the_quoters_to_the_wei(pools: list[Deployed], count: int
 def test_swaps_one_after_the_other_leave_the_pool_as_ours(pools: list[Deployed]) -> None:
     """Twenty swaps a pool through the router: what was paid and received, and slot0 and liquidity after each."""
     rng = random.Random(4)
+    ended = 0
     for deployed in pools:
         exchange, ours = deployed.exchange, deployed.read()
         with uniswap_v3.undone(exchange.ledger.node):
@@ -122,10 +123,15 @@ def test_swaps_one_after_the_other_leave_the_pool_as_ours(pools: list[Deployed])
                 event = deployed.pool.events.Swap().process_receipt(receipt, errors=DISCARD)[0]["args"]
                 moved = (event["amount0"], event["amount1"]) if forward else (event["amount1"], event["amount0"])
                 assert moved == (done.used_raw, -done.received_raw)
+                assert moved[0] == min(
+                    amount, ours.most_in(*((0, 1) if forward else (1, 0)))
+                )  # the router leaves the rest
+                ended += moved[0] < amount
                 ours = done.after
                 slot0 = deployed.pool.functions.slot0().call()
                 assert [ours.sqrt_price_x96, ours.tick] == slot0[:2]
                 assert ours.liquidity == deployed.pool.functions.liquidity().call()
+    assert ended > 3
 
 
 def test_ticks_are_powers_of_the_base_in_high_precision() -> None:
@@ -174,6 +180,7 @@ def test_laws(pool: Concentrated, side: tuple[int, int], amount: int, extra: int
     slack = steps + round(pool.spot(*side)) * steps
     venue_laws.parts_make_the_whole(pool, *side, amount, extra, above=slack, below=slack)
     venue_laws.price_is_met(pool, *side, part, 1e-9)
+    venue_laws.the_search_agrees(pool, *side, part, 1e-6)
 
 
 def test_a_pool_without_liquidity_on_a_side_has_no_price_there() -> None:

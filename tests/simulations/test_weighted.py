@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -82,6 +83,20 @@ def test_every_quote_is_the_vaults_to_the_wei(pools: list[Deployed], count: int)
                 refused += 1
     assert refused > count / 20
     assert near > count / 20
+
+
+@pytest.mark.devnet
+def test_the_vault_takes_exactly_so_much_and_not_one_unit_more(pools: list[Deployed]) -> None:
+    """`most_in` for every pair of assets of every pool: the vault quotes it, and refuses one unit more."""
+    for deployed in pools:
+        ours = deployed.read()
+        for sold, bought in permutations(range(len(ours.balances)), 2):
+            most = ours.most_in(sold, bought)
+            ends = deployed.tokens[sold].address, deployed.tokens[bought].address
+            assert deployed.exchange.query(deployed.pool_id, *ends, most) == ours.quote(sold, bought, most) > 0
+            with pytest.raises(ContractLogicError, match=TOO_MUCH):
+                deployed.exchange.query(deployed.pool_id, *ends, most + 1)
+            assert ours.quote(sold, bought, most + 1) == 0
 
 
 @pytest.mark.devnet

@@ -38,3 +38,13 @@ def price_is_met(venue: Venue, sold: int, bought: int, part: float, tolerance: f
     after, _ = venue.apply(sold, bought, amount)
     assert abs(after.spot(sold, bought) / price - 1) <= tolerance
     assert after.sale_to_price(sold, bought, price * (1 + tolerance)) == 0
+
+
+def the_search_agrees(venue: Venue, sold: int, bought: int, part: float, tolerance: float) -> None:
+    """`down_to` says in floats what `sale_to_price` and `quote` say exactly, and nobody is told to sell more than `most_in`."""
+    price = venue.spot(sold, bought) * part
+    amount, received = venue.down_to(sold, bought, price)
+    exact = venue.sale_to_price(sold, bought, price)
+    assert 0 < exact <= venue.most_in(sold, bought)
+    assert abs(amount / exact - 1) <= tolerance
+    assert abs(received / venue.quote(sold, bought, exact) - 1) <= tolerance
