@@ -73,6 +73,9 @@ def test_what_a_pool_does_not_take_stays_with_the_keeper() -> None:
     state.keeper[asset] = offered
     most = state.venues[0].most_in(0, 1)
     plan = routing.best(state, route, offered)
+    careless = start(state.book)
+    routing.swap(careless, route.ways.direct[0], offered, "sale")
+    assert careless.keeper[asset] == -most
     routing.sell(state, plan)
     assert 0 < most < offered
     assert (state.keeper[asset], plan.unsold_raw) == (offered - most, offered - most)
