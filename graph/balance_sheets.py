@@ -96,6 +96,12 @@ class Network:
         """Whether equity is not negative, up to rounding."""
         return np.asarray(equity >= -TOLERANCE * self.scale)
 
+    def with_claims(self, amounts: Floats) -> "Network":
+        """The network with other amounts for the same claims, in the order of `claims.data`; what nodes have outside stays."""
+        claims = self.claims.copy()
+        claims.data = np.asarray(amounts, dtype=float)
+        return replace(self, claims=claims)
+
     def shocked(self, losses: Mapping[str, float]) -> "Network":
         """The network after losses on external assets; a node can lose more than it has there, which then is a debt outside."""
         place = {name: number for number, name in enumerate(self.names)}

@@ -1,6 +1,6 @@
 """The clearing map against closed forms, a linear program (HiGHS) and the published examples of two other libraries."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from graph.clearing import (
     rogers_veraart,
     solutions,
 )
+from tests.graph.random_networks import random_network, with_equity
 
 ASSETS = {"A": 10.0, "B": 5.0, "C": 3.0}
 DEBTS = {"A": 9.0, "B": 4.0, "C": 2.0}
@@ -96,15 +97,6 @@ def test_the_impact_matrix_is_that_of_network_risk_measures() -> None:
     assert found == pytest.approx(published)
 
 
-def with_equity(claims: Sequence[tuple[str, str, float]], equity: Mapping[str, float]) -> Network:
-    """A network whose face equities are these, whatever its claims."""
-    assets = {
-        name: amount + sum(claim for _, debtor, claim in claims if debtor == name) for name, amount in equity.items()
-    }
-    debts = {name: sum(claim for holder, _, claim in claims if holder == name) for name in equity}
-    return Network.from_claims(claims, assets, debts)
-
-
 def test_linear_debtrank_of_a_circle_is_a_geometric_series() -> None:
     # three nodes, equity 1, each holds a claim of g on the next: h = s / (1 - g^3) at the one that loses s
     gain, loss = 0.8, 0.3
@@ -174,17 +166,6 @@ def test_a_loss_beyond_all_assets_becomes_a_debt() -> None:
     shocked = network.shocked({"b": 5.0})
     assert shocked.external_assets.tolist() == [1.0, 0.0]
     assert shocked.face_equity == pytest.approx(network.face_equity - [0.0, 5.0])
-
-
-def random_network(seed: int, nodes: int = 12, share: float = 0.3, is_outside_senior: bool = False) -> Network:
-    rng = np.random.default_rng(seed)
-    amounts = np.where(rng.random((nodes, nodes)) < share, rng.lognormal(0, 1, (nodes, nodes)), 0.0)
-    claims = [
-        (f"n{i:02}", f"n{j:02}", float(amounts[i, j])) for i, j in zip(*np.nonzero(amounts), strict=True) if i != j
-    ]
-    assets = {f"n{i:02}": float(rng.lognormal(0, 1)) for i in range(nodes)}
-    debts = {f"n{i:02}": float(rng.lognormal(-1, 1)) for i in range(nodes)}
-    return Network.from_claims(claims, assets, debts, is_outside_senior)
 
 
 def most_paid(network: Network) -> np.ndarray:
