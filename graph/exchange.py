@@ -142,17 +142,17 @@ def read(path: Path) -> tuple[Tables, Tables]:
         return _read_folder(path)
     try:
         if form == ".graphml":
-            network = networkx.read_graphml(path, force_multigraph=True)
+            found = networkx.read_graphml(path, force_multigraph=True)
         elif form == ".gexf":
-            network = _unnumbered(networkx.read_gexf(path))
+            found = networkx.read_gexf(path)
         else:
             data = json.loads(path.read_text(encoding="utf-8"))
-            network = (
+            found = (
                 networkx.node_link_graph(data, edges="edges") if form == ".json" else networkx.cytoscape_graph(data)
             )
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, networkx.NetworkXException) as error:
         raise InputError(f"{path} holds no graph in the form {form} ({type(error).__name__}: {error})") from error
-    return from_networkx(network)
+    return from_networkx(networkx.MultiDiGraph(found))
 
 
 def attributes(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -195,16 +195,6 @@ def _numbered(network: "networkx.MultiDiGraph[str]") -> "networkx.MultiDiGraph[s
     copy.add_nodes_from((key, {**data, "name": data["label"]}) for key, data in network.nodes(data=True))
     for number, (source, target, data) in enumerate(network.edges(data=True)):
         copy.add_edge(source, target, key=number, id=str(number), **data)
-    return copy
-
-
-def _unnumbered(network: "networkx.MultiDiGraph[str]") -> "networkx.MultiDiGraph[str]":
-    import networkx
-
-    copy: networkx.MultiDiGraph[str] = networkx.MultiDiGraph()
-    copy.add_nodes_from(network.nodes(data=True))
-    for source, target, data in network.edges(data=True):
-        copy.add_edge(source, target, **{name: value for name, value in data.items() if name != "id"})
     return copy
 
 
