@@ -1,2 +1,1 @@
-"""Forecasting of volatility and of contagion probability. Not built yet: nothing in this package answers anything so far,
-and no command or report uses it."""
+"""Forecasting of volatility and of contagion probability. Not built yet: so far only the graph as tensors; no command or report uses it."""
