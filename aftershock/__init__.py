@@ -31,8 +31,10 @@ from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
 from graph.protocol_graph import ProtocolGraph  # noqa: E402
 from reports.record import Assessment  # noqa: E402
-from simulations import book, cascade, health  # noqa: E402
+from simulations import cascade, frontier, health  # noqa: E402
 from simulations import scenarios as scenario_files  # noqa: E402
+from simulations.book import Book  # noqa: E402
+from simulations.book_of_graph import from_graph  # noqa: E402
 from simulations.result import CascadeResult, Round  # noqa: E402
 from simulations.scenarios import Assumptions, Scenario  # noqa: E402
 from simulations.shocks import PriceShock, find, parse  # noqa: E402
@@ -160,7 +162,7 @@ def simulate(
     InputError
         If both or neither of scenario and shocks are given, or one of them cannot be applied.
     """
-    return cascade.run(book.from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
+    return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
 
 
 def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
@@ -196,7 +198,7 @@ def report(
 
     asked = graph(source)
     key = _market(asked, market)
-    held = book.from_graph(asked)
+    held = from_graph(asked)
     falling = asset or _main_asset(held)
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     names = sorted(set(scenario_names))
@@ -233,7 +235,7 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     return shlex.join(words)
 
 
-def _main_asset(held: book.Book) -> str:
+def _main_asset(held: Book) -> str:
     """ETH where the book knows it, otherwise the symbol of the largest collateral."""
     if _is_known(held, "ETH"):
         return "ETH"
@@ -265,13 +267,13 @@ def _market(asked: ProtocolGraph, name: str | None) -> str:
     raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
 
 
-def _applicable(held: book.Book, asset: str) -> list[Scenario]:
+def _applicable(held: Book, asset: str) -> list[Scenario]:
     """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
     known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
     return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
 
 
-def _is_known(held: book.Book, asset: str) -> bool:
+def _is_known(held: Book, asset: str) -> bool:
     try:
         return bool(find(held, asset))
     except InputError:

@@ -20,7 +20,7 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import start
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 
 
 def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:
@@ -101,5 +101,5 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         identities=Identities(True, worst, len(rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         caption=book.caption,
-        notes=notes(book.markets),
+        notes=(*notes(book.markets), *book.notes),
     )

@@ -178,7 +178,7 @@ def by_market(book: Book, values: FloatArray) -> dict[str, float]:
 def oracle_usd(state: State) -> dict[str, float]:
     return {
         state.book.assets[reserve.asset].key: raw / 10**reserve.price_decimals
-        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=True)
+        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=False)
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import aftershock
 from aftershock.replays import ReplayedFiles, replay_files
-from simulations import book as books
+from simulations import book_of_graph
 from simulations.health import health_factors
 from simulations.state import start
 from tests.real.files import real_file
@@ -79,7 +79,7 @@ def test_the_page_states_the_figures_of_the_replay(replayed: ReplayedFiles) -> N
 def test_real_accounts_have_the_health_factor_that_the_contract_stated(rebuilt: Rebuilt, tmp_path: Path) -> None:
     """Through our own reader, graph and book; the stated threshold is a whole basis point, so 1.5e-4 is what can be asked."""
     book_table(rebuilt.completed).to_csv(tmp_path / "book.csv", index=False)
-    held = books.from_graph(aftershock.graph(aftershock.load(tmp_path / "book.csv")))
+    held = book_of_graph.from_graph(aftershock.graph(aftershock.load(tmp_path / "book.csv")))
     stated = {one.user: one.health_factor for one in rebuilt.completed}
     error = health_factors(start(held)) / np.array([stated[name] for name in held.position_ids]) - 1
     assert len(error) == 699 and np.abs(error).max() < 1.5e-4 and np.median(np.abs(error)) < 1e-6

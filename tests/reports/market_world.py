@@ -13,7 +13,7 @@ from graph.build import build
 from reports.assessment import assess, at_risk_of
 from reports.market_rows import of_market
 from reports.record import Assessment
-from simulations.book import from_graph
+from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.health import at_risk, capacity_usd
 from simulations.result import CascadeResult

@@ -12,7 +12,7 @@ from graph.build import build
 from reports.assessment import assess, at_risk_of
 from reports.market_rows import MarketRows, of_market
 from reports.record import Assessment
-from simulations.book import from_graph
+from simulations.book_of_graph import from_graph
 from simulations.health import at_risk
 from tests.reports.market_world import CAPTION, MARKET, SYMBOLS, assessment_of, falls, market_snapshot, results_of
 
