@@ -24,8 +24,8 @@ from simulations.rules.rule import Liquidation
 from simulations.scenarios import of_shocks
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import start
-from tests.devnet.assets import fund
 from tests.devnet.aave_v302_market import ETHER_CATEGORY, STABLE_CATEGORY, OldMarket, old_market
+from tests.devnet.assets import fund
 from tests.devnet.availability import require_devnet
 
 pytestmark = pytest.mark.devnet
