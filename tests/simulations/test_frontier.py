@@ -141,7 +141,7 @@ def only_above(least: int, reason: str, exact: Any) -> Any:
     """The exact rule, refusing what repays less than `least`."""
 
     def strict(view: object, collateral: int, debt: int, cover: int) -> Liquidation | Refusal:
-        return exact(view, collateral, debt, cover) if cover >= least else Refusal(reason)  # type: ignore[no-any-return]
+        return exact(view, collateral, debt, cover) if cover >= least else Refusal(reason)
 
     return strict
 
