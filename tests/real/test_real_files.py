@@ -93,6 +93,17 @@ def test_totals_of_complete_accounts_and_what_is_not_listed(rebuilt: Rebuilt) ->
     assert abs(whole["collateral_found"].sum() / whole["collateral"].sum() - 1) < 1e-6
 
 
+def test_what_is_not_listed_is_stated_and_not_made_up(rebuilt: Rebuilt) -> None:
+    """By the listed assets alone the others lack a third of their collateral in the median; the page must say so."""
+    rows = rebuilt.table[~rebuilt.table["complete"] & ~rebuilt.table["left_out"]]
+    short = 1 - rows["collateral_found"] / rows["collateral"]
+    assert 0.3 < short.median() < 0.4 and (rows["collateral_found"] <= rows["collateral"] * (1 + 1e-6)).all()
+    page = (RESULTS / "steth-june-2023.md").read_text(encoding="utf-8")
+    assert f"{len(rows)} not complete | {short.median():.0%} |" in page
+    stated = rebuilt.table["collateral"] * rebuilt.table["threshold_bps"] / 1e4 / rebuilt.table["debt"]
+    assert (stated / rebuilt.table["health_factor"] - 1).abs().max() < 1e-12
+
+
 def test_a_larger_shock_never_helps_and_sales_never_help(rebuilt: Rebuilt, tmp_path: Path) -> None:
     real_file(QUOTES)
     held, curves = arrays(rebuilt.completed), depths(tmp_path)
