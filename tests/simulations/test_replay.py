@@ -150,7 +150,9 @@ def test_the_second_half_is_judged_by_an_age_that_it_did_not_choose(tmp_path: Pa
     late = events["time_s"] >= events["time_s"].median()
     fresh = replay(events, [read_prices(history)], {"WETH": ("ETH",)})
     assert fresh.controls["within_2_percent_second_half"] == fresh.controls["inside_envelope_second_half"] == 1.0
-    events.loc[late, "time_s"] += 3 * HOUR
+    events.loc[late, "time_s"] += HOUR
+    assert replay(events, [read_prices(history)], {"WETH": ("ETH",)}).controls["age_s_chosen_on_first_half"] == 0.0
+    events.loc[late, "time_s"] += 2 * HOUR
     found = replay(events, [read_prices(history)], {"WETH": ("ETH",)}).controls
     assert found["age_s_chosen_on_first_half"] <= 1_800
     assert found["within_2_percent_second_half"] < 0.85 and found["inside_envelope_second_half"] < 0.85
