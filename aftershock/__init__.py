@@ -4,6 +4,7 @@
 
     sample = aftershock.load()                                   # the embedded sample; or a folder, or a book as CSV or Parquet
     aftershock.exposure(sample, "aave-v3").figures
+    aftershock.risk(sample, "aave-v3").falls
     aftershock.simulate(sample, shocks=["ETH=-30%"]).bad_debt_usd
     aftershock.report(sample).verdict.plain
 
@@ -22,6 +23,8 @@ from aftershock.shadowing import refuse_shadowed_packages
 
 refuse_shadowed_packages()
 
+from aftershock import risks  # noqa: E402
+from aftershock.risks import Risk  # noqa: E402
 from chain import files  # noqa: E402
 from chain import snapshot as snapshots  # noqa: E402
 from chain.errors import AftershockError, InputError  # noqa: E402
@@ -31,8 +34,12 @@ from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
 from graph.protocol_graph import ProtocolGraph  # noqa: E402
 from reports.record import Assessment  # noqa: E402
-from simulations import book, cascade, health  # noqa: E402
+from simulations import cascade, health  # noqa: E402
 from simulations import scenarios as scenario_files  # noqa: E402
+from simulations.book import Book  # noqa: E402
+from simulations.book_of_graph import from_graph  # noqa: E402
+from simulations.frontier import against_falls  # noqa: E402
+from simulations.gas import UNITS, gas  # noqa: E402
 from simulations.result import CascadeResult, Round  # noqa: E402
 from simulations.scenarios import Assumptions, Scenario  # noqa: E402
 from simulations.shocks import PriceShock, find, parse  # noqa: E402
@@ -48,12 +55,14 @@ __all__ = [
     "CascadeResult",
     "Exposure",
     "ProtocolGraph",
+    "Risk",
     "Scenario",
     "Snapshot",
     "exposure",
     "graph",
     "load",
     "report",
+    "risk",
     "scenarios",
     "simulate",
     "snapshot",
@@ -136,6 +145,43 @@ def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Expo
     return exposures.exposure(graph(source), name, top)
 
 
+def risk(
+    source: Snapshot | ProtocolGraph,
+    name: str,
+    asset: str | None = None,
+    falls: Sequence[float] = risks.FALLS,
+    gas_usd: float | None = None,
+    gas_gwei: float | None = None,
+    gas_units: int = UNITS,
+) -> Risk:
+    """What a fall makes liquidatable in a market, or in all markets of a protocol, and what of it liquidation cannot mend.
+
+    Parameters
+    ----------
+    asset : what falls; by default ETH where the book knows it, otherwise the largest collateral.
+    falls : ratios from 0 (as it stands at the block) to below 1.
+    gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
+
+    Raises
+    ------
+    InputError
+        If the name is no market or protocol, a fall is not a ratio from 0 to below 1, or the cost of gas is given twice.
+    """
+    asked = graph(source)
+    table, key = asked.nodes["market"], asked.find(name)
+    keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
+    if not keys:
+        raise InputError(
+            f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
+        )
+    for fall in falls:
+        if not 0 <= fall < 1:
+            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
+    held = from_graph(asked)
+    cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
+    return risks.risk_of(held, asked.label(key), keys, asset or _main_asset(held), falls, cost)
+
+
 def scenarios() -> list[Scenario]:
     """The shipped scenarios, by name."""
     return [scenario_files.get(name) for name in scenario_files.names()]
@@ -160,7 +206,7 @@ def simulate(
     InputError
         If both or neither of scenario and shocks are given, or one of them cannot be applied.
     """
-    return cascade.run(book.from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
+    return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
 
 
 def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
@@ -192,13 +238,15 @@ def report(
     known : cascades of this very source that were run already; they are not run again.
     """
     from reports.assessment import assess, at_risk_of
+    from reports.frontier import frontier_of
     from reports.market_rows import of_market
 
     asked = graph(source)
     key = _market(asked, market)
-    held = book.from_graph(asked)
+    held = from_graph(asked)
     falling = asset or _main_asset(held)
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
+    cost = gas(held, usd=Assumptions().gas_usd)
     names = sorted(set(scenario_names))
     results, by_scenario = [], {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
@@ -209,6 +257,7 @@ def report(
         of_market(asked, key),
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
+        frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd), key, fallen.symbol, cost.text),
         command=_report_command(asked, key, names, asset),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
@@ -222,6 +271,7 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     words = [
         "aftershock",
         "report",
+        "risk",
         protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
     ]
     for name in names:
@@ -233,7 +283,7 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     return shlex.join(words)
 
 
-def _main_asset(held: book.Book) -> str:
+def _main_asset(held: Book) -> str:
     """ETH where the book knows it, otherwise the symbol of the largest collateral."""
     if _is_known(held, "ETH"):
         return "ETH"
@@ -265,13 +315,13 @@ def _market(asked: ProtocolGraph, name: str | None) -> str:
     raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
 
 
-def _applicable(held: book.Book, asset: str) -> list[Scenario]:
+def _applicable(held: Book, asset: str) -> list[Scenario]:
     """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
     known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
     return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
 
 
-def _is_known(held: book.Book, asset: str) -> bool:
+def _is_known(held: Book, asset: str) -> bool:
     try:
         return bool(find(held, asset))
     except InputError:

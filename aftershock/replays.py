@@ -11,7 +11,8 @@ from chain.errors import InputError
 from chain.event_files import Terms, read_liquidations, read_terms
 from chain.frames import file_hash
 from chain.price_files import Stamp, read_prices
-from simulations.replay import Period, Replay, replay
+from simulations.bonuses import Period
+from simulations.replay import Replay, replay
 
 UNITS_S = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -31,6 +32,7 @@ class ReplayedFiles:
             "beyond_2_percent": self.result.left(),
             "ages": [{"age_s": age, "within_2_percent": share} for age, share in self.result.ages],
             "periods": [_period(one) for one in self.result.periods],
+            "unknown_symbols": list(self.result.unknown),
             "price_gaps": dict(self.result.price_gaps),
             "files": [{"file": name, "sha256": digest} for name, digest in self.files],
         }

@@ -10,6 +10,7 @@ from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph.measures import concentration
 from reports.amounts import THIN, short
+from reports.frontier import Frontier
 from reports.market_rows import MarketRows
 from reports.provenance import redacted, report_id
 from reports.record import (
@@ -47,6 +48,7 @@ def assess(
     at_risk: AtRisk,
     results: Sequence[CascadeResult],
     *,
+    frontier: Frontier,
     command: str,
     tool: str,
     thresholds: Thresholds | None = None,
@@ -61,6 +63,7 @@ def assess(
     exposure : the market's rows, from `reports.market_rows.of_market`.
     at_risk : the curve, from `at_risk_of`.
     results : cascades over the same snapshot.
+    frontier : what liquidation cannot mend, from `reports.frontier.frontier_of`.
     command : what reproduces the report; addresses of nodes are taken out.
     tool : name and version.
     thresholds : what the verdict is made from; the shipped ones by default.
@@ -100,13 +103,14 @@ def assess(
             runs=[line.content_id for line in scenarios],
             shown=cascade.scenario.name,
             thresholds=limits.to_dict(),
-            at_risk=asdict(at_risk),
+            at_risk={**asdict(at_risk), "frontier": asdict(frontier)},
             tool=tool,
         ),
         subject=subject,
         coverage=coverage,
         exposure=dependence,
         at_risk=at_risk,
+        frontier=frontier,
         scenarios=scenarios,
         cascade=cascade,
         verdict=verdict,

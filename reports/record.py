@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from reports.frontier import Frontier
+
 UNLABELLED = "unlabelled"
 SHOWN_FROM_USD = 5_000.0  # what is written as $0.01m; less than that is no bar of a chart
 STATUSES = ("verified", "derived", "unverified", "not seen")
@@ -316,6 +318,7 @@ class Assessment:
     coverage: Coverage
     exposure: Dependence
     at_risk: AtRisk
+    frontier: Frontier
     scenarios: tuple[ScenarioLine, ...]
     cascade: Cascade
     verdict: Verdict

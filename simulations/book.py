@@ -1,4 +1,4 @@
-"""Book: the protocol graph as arrays that rules, channels and kernels read. Built once, never changed by a run.
+"""Book: the protocol graph as arrays that rules, channels and kernels read. `book_of_graph` builds it once; no run changes it.
 
 A *leg* is one reserve in one position; it can hold a supply and a debt at once. Legs of a position lie together (CSR: position `p`
 owns legs `offsets[p]` to `offsets[p + 1]`). Stored amounts are the contract's own integers; the float arrays beside them are whole
@@ -10,21 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from chain.errors import InputError
-from chain.tables import rows
-from chain.units import BPS_TO_WAD, WAD
-from graph.protocol_graph import ProtocolGraph
-from simulations.venues.from_tables import venue_of
 from simulations.venues.venue import Venue
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-
-DEFAULT_BONUS_BPS = 10_000
-NO_SLOT = 255  # no bit of a category bitmap: the asset stands outside the market's list
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class Market:
-    """Where one health factor is computed: key, label, rule family and revision, loss rule, USD per base unit."""
+    """Where one health factor is computed: key, label, rule family and revision, loss rule."""
 
     key: str
     name: str
@@ -81,6 +72,19 @@ class Reserve:
 
 
 @dataclass(frozen=True)
+class CategoryPrice:
+    """A price that a category of a market puts in place of its members' own (Aave 3.0 and 3.1); the fields are those of `Reserve`."""
+
+    market: int
+    category: int
+    price_raw: int
+    price_decimals: int
+    driver: int
+    fixed_price: bool
+    deviation_bps: int
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pool of two assets: their indices, what it holds of each (raw), fee (1e-18 of the amount sold), and `venue`: what it pays.
 
@@ -107,8 +111,10 @@ class Book:
     leg_supply_stored, leg_debt_stored : m Python ints, the contract's stored units.
     leg_enabled : bool[m], whether the supply counts in the health factor.
     leg_threshold_bps, leg_bonus_bps : int64[m], after the position's category.
+    leg_quote : int64[m], index into `quotes`: the reserve's price, or that of the position's category.
     backings : (claim, backing, rate) index pairs with whole tokens of backing per whole claim.
     timestamp : seconds; positions are liquidated as of this time.
+    notes : what was assumed while the book was built, one sentence each.
     """
 
     assets: tuple[Asset, ...]
@@ -127,10 +133,18 @@ class Book:
     leg_enabled: BoolArray
     leg_threshold_bps: IntArray
     leg_bonus_bps: IntArray
+    leg_quote: IntArray
     timestamp: int
     content_id: str
     caption: str = ""
     symbols: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    category_prices: tuple[CategoryPrice, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def quotes(self) -> tuple[Reserve | CategoryPrice, ...]:
+        """Every price that a market asks an oracle for: of each reserve, then of each category that has its own."""
+        return (*self.reserves, *self.category_prices)
 
     @property
     def size(self) -> int:
@@ -140,228 +154,3 @@ class Book:
     def legs(self, position: int) -> range:
         """Leg indices of one position."""
         return range(int(self.offsets[position]), int(self.offsets[position + 1]))
-
-
-def from_graph(graph: ProtocolGraph) -> Book:
-    """The graph as arrays.
-
-    Raises
-    ------
-    InputError
-        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
-    """
-    tables = graph.snapshot.tables
-    asset_keys = sorted(set(tables["assets"]["asset"]))
-    asset_index = {key: number for number, key in enumerate(asset_keys)}
-    market_index = {key: number for number, key in enumerate(tables["markets"]["market"])}
-    assets = _assets(tables["assets"], tables["prices"], asset_keys, _backing_rows(graph))
-    reserves = _reserves(tables, asset_index, market_index)
-    backings = tuple(
-        (asset_index[claim], asset_index[backing], rate)
-        for claim, backing, rate in _backing_rows(graph)
-        if claim in asset_index and backing in asset_index
-    )
-    names = dict(zip(tables["protocols"]["protocol"], tables["protocols"]["name"], strict=True))
-    symbols: dict[str, list[int]] = {}
-    for number, asset in enumerate(assets):
-        symbols.setdefault(asset.symbol.lower(), []).append(number)
-    return Book(
-        assets=assets,
-        markets=tuple(
-            Market(
-                row.market,
-                ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
-                row.family,
-                _maybe_int(row.revision),
-                row.loss_rule,
-            )
-            for row in rows(tables["markets"])
-        ),
-        reserves=reserves,
-        pools=_pools(tables, asset_index, assets),
-        backings=backings,
-        timestamp=max((anchor.timestamp for anchor in graph.snapshot.anchors), default=0),
-        content_id=graph.snapshot.content_id,
-        caption=graph.snapshot.caption,
-        symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
-        **_positions(tables, reserves, asset_index, market_index),
-    )
-
-
-def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
-    """(claim, backing, rate) from backs, and from wraps where nothing else is known."""
-    rates = {(row.target, row.source): float(row.rate) for row in rows(graph.relations["backs"]) if pd.notna(row.rate)}
-    for row in rows(graph.relations["wraps"]):
-        if pd.isna(row.market):
-            rates.setdefault((row.source, row.target), float(row.rate))
-    return [(claim, backing, rate) for (claim, backing), rate in sorted(rates.items())]
-
-
-def _assets(
-    table: pd.DataFrame, prices: pd.DataFrame, keys: list[str], backings: list[tuple[str, str, float]]
-) -> tuple[Asset, ...]:
-    known = {row.asset: float(row.price_usd) for row in rows(prices) if pd.notna(row.price_usd)}
-    for claim, backing, rate in backings:
-        if backing not in known and claim in known and rate > 0:
-            known[backing] = known[claim] / rate
-    by_key = {row.asset: row for row in rows(table)}
-    return tuple(
-        Asset(key, by_key[key].symbol, int(by_key[key].decimals), by_key[key].kind, known.get(key, float("nan")))
-        for key in keys
-    )
-
-
-def _reserves(
-    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], market_index: Mapping[str, int]
-) -> tuple[Reserve, ...]:
-    prices = {(row.market, row.asset): row for row in rows(tables["prices"])}
-    drivers = _drivers(tables)
-    reserves = []
-    for row in rows(tables["reserves"]):
-        price = prices.get((row.market, row.asset))
-        if price is None:
-            raise InputError(f"{row.asset} has no price in {row.market}; a book needs the price of every asset in it")
-        driver, fixed, deviation = (
-            drivers.get(row.price_source, (None, False, 0)) if pd.notna(row.price_source) else (None, False, 0)
-        )
-        reserves.append(
-            Reserve(
-                market=market_index[row.market],
-                asset=asset_index[row.asset],
-                slot=NO_SLOT if pd.isna(row.reserve_index) else int(row.reserve_index),
-                supply_index=row.supply_index_raw,
-                supply_unit=row.supply_index_unit_raw,
-                debt_index=row.borrow_index_raw,
-                debt_unit=row.borrow_index_unit_raw,
-                held_raw=row.cash_raw + (row.collateral_raw or 0),
-                treasury_stored=row.treasury_stored_raw or 0,
-                threshold_bps=_bps(row.liquidation_threshold_wad),
-                bonus_bps=_bps(row.liquidation_bonus_wad) or DEFAULT_BONUS_BPS,
-                fee_bps=_bps(row.liquidation_fee_wad),
-                close_factor_bps=_bps(row.close_factor_wad) if row.close_factor_wad is not None else None,
-                active=bool(row.active),
-                paused=bool(row.paused),
-                grace_until=_maybe_int(row.grace_until) or 0,
-                price_raw=price.price_raw,
-                price_decimals=int(price.decimals),
-                driver=asset_index[driver or row.asset],
-                fixed_price=fixed,
-                deviation_bps=deviation,
-            )
-        )
-    return tuple(reserves)
-
-
-def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str | None, bool, int]]:
-    """Price source -> (asset whose market price its last feed follows, never moves, deviation in bps).
-
-    A feed follows the asset that a market prices by that very feed; a chain of adapters follows what its last feed follows. So a
-    staked token priced as ratio x ether/USD moves with ether, whatever it trades at.
-    """
-    direct = {row.source: row.asset for row in rows(tables["prices"]) if pd.notna(row.source)}
-    result: dict[str, tuple[str | None, bool, int]] = {}
-    for source, steps in tables["feeds"].groupby("source", sort=True):
-        published = steps[steps["kind"] == "feed"]
-        last = (published if len(published) else steps).sort_values("step").iloc[-1]
-        driver = direct.get(last.address) if len(steps) > 1 else None
-        deviation = 0 if pd.isna(last.deviation_bps) else int(last.deviation_bps)
-        result[str(source)] = (driver, bool(last.kind == "fixed" or last.state == "hard_coded"), deviation)
-    return result
-
-
-def _pools(
-    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], assets: tuple[Asset, ...]
-) -> tuple[Pool, ...]:
-    sides = {pool: list(rows(some.sort_values("slot"))) for pool, some in tables["pool_assets"].groupby("pool")}
-    ticks = {pool: list(rows(some)) for pool, some in tables["pool_ticks"].groupby("pool")}
-    found = []
-    for row in rows(tables["pools"]):
-        held = sides.get(row.pool, [])
-        decimals = [assets[asset_index[side.asset]].decimals for side in held]
-        venue = venue_of(row, held, ticks.get(row.pool, []), decimals)
-        if venue is None:
-            continue
-        first, second = held
-        found.append(
-            Pool(
-                row.pool,
-                asset_index[first.asset],
-                asset_index[second.asset],
-                first.reserve_raw,
-                second.reserve_raw,
-                row.fee_wad,
-                venue,
-            )
-        )
-    return tuple(found)
-
-
-def _positions(
-    tables: Mapping[str, pd.DataFrame],
-    reserves: tuple[Reserve, ...],
-    asset_index: Mapping[str, int],
-    market_index: Mapping[str, int],
-) -> dict[str, Any]:
-    slots = {(reserve.market, reserve.asset): number for number, reserve in enumerate(reserves)}
-    categories = {(market_index[row.market], int(row.category)): row for row in rows(tables["categories"])}
-    legs: dict[tuple[int, str], dict[int, list[Any]]] = {}
-    owners: dict[tuple[int, str], tuple[str, int]] = {}
-    for row in rows(tables["positions"]):
-        position = (market_index[row.market], row.position_id)
-        owners[position] = (row.owner, int(row.category))
-        leg = legs.setdefault(position, {}).setdefault(slots[(position[0], asset_index[row.asset])], [0, 0, False])
-        if row.side == "fixed_debt":
-            raise InputError(f"{row.position_id} owes {row.asset} at a fixed rate; no rule here counts such debts yet")
-        if row.side == "debt":
-            leg[1] += row.stored_raw
-        else:
-            leg[0] += row.stored_raw
-            leg[2] = leg[2] or bool(row.collateral_enabled)
-    order = sorted(legs)
-    leg_reserve, supply, debt, enabled, threshold, bonus, offsets = [], [], [], [], [], [], [0]
-    for position in order:
-        category = categories.get((position[0], owners[position][1]))
-        if category is not None and category.price_raw is not None:
-            raise InputError(
-                f"category {category.category} of {category.market} has a price of its own; no rule here uses such a price yet"
-            )
-        for number, (stored, owed, counts) in sorted(legs[position].items()):
-            reserve = reserves[number]
-            inside = category is not None and bool((category.collateral_bitmap or 0) >> reserve.slot & 1)
-            leg_reserve.append(number)
-            supply.append(stored)
-            debt.append(owed)
-            enabled.append(counts)
-            threshold.append(
-                _bps(category.liquidation_threshold_wad) if inside and category is not None else reserve.threshold_bps
-            )
-            bonus.append(_bps(category.liquidation_bonus_wad) if inside and category is not None else reserve.bonus_bps)
-        offsets.append(len(leg_reserve))
-    return {
-        "position_ids": tuple(name for _, name in order),
-        "owners": tuple(owners[position][0] for position in order),
-        "position_market": np.array([market for market, _ in order], dtype=np.int64),
-        "position_category": np.array([owners[position][1] for position in order], dtype=np.int64),
-        "offsets": np.array(offsets, dtype=np.int64),
-        "leg_reserve": np.array(leg_reserve, dtype=np.int64),
-        "leg_supply_stored": tuple(supply),
-        "leg_debt_stored": tuple(debt),
-        "leg_enabled": np.array(enabled, dtype=np.bool_),
-        "leg_threshold_bps": np.array(threshold, dtype=np.int64),
-        "leg_bonus_bps": np.array(bonus, dtype=np.int64),
-    }
-
-
-def _bps(wad: int | None) -> int:
-    """Basis points from a wad; InputError where the value is no whole number of them (rules here count in basis points)."""
-    if wad is None:
-        return 0
-    if wad % BPS_TO_WAD:
-        raise InputError(
-            f"{wad / WAD} is no whole number of basis points; the rules of this market count in basis points"
-        )
-    return wad // BPS_TO_WAD
-
-
-def _maybe_int(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)

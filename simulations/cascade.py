@@ -10,7 +10,7 @@ import numpy as np
 
 from chain.errors import ConvergenceError
 from chain.snapshot import content_id
-from simulations import health, identities, result
+from simulations import frontier, health, identities, result
 from simulations.book import Book
 from simulations.channels import arbitrage, liquidation, oracle
 from simulations.identities import Identities
@@ -20,7 +20,7 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import start
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 
 
 def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:
@@ -50,6 +50,7 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
     state = start(book)
     terms = liquidation.keepers(book, scenario.assumptions.gas_usd)
     before = result.Standing.of(state)
+    standing = frontier.by_market(state, scenario.assumptions.gas_usd)
     under_water = np.maximum(before.debt_usd - before.collateral_usd, 0)
 
     order, held = identities.layout(book), identities.moment(state)
@@ -101,5 +102,6 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         identities=Identities(True, worst, len(rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         caption=book.caption,
-        notes=notes(book.markets),
+        frontier={"before": standing, "after": frontier.by_market(state, scenario.assumptions.gas_usd)},
+        notes=(*notes(book.markets), *book.notes),
     )

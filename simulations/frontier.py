@@ -1,42 +1,40 @@
-"""Debt that liquidation does not heal: beyond the toxic frontier, not worth a keeper's gas, or held by dust rules alone.
+"""Debt that liquidation does not heal: beyond the toxic frontier, not worth a keeper's while, or held by dust rules alone.
 
 Repaying r and taking r (1 + b) of collateral k changes the health factor by r (HF − LT_k (1 + b_k)) / (B − r), B being the debt. Above
 LT_k (1 + b_k), the frontier, liquidating heals; below it every repayment makes the position worse (derived; also "Toxic Liquidation
-Spirals", Warmuz, Chaudhary, Pinna 2022). Everything is read at the state's prices; nobody sells here.
+Spirals", Warmuz, Chaudhary, Pinna 2022). A keeper's costs are gas and what the book's venues take from the sale, found as a cascade finds
+them; every position is asked alone, as if it were the first, so that later ones can only pay less than said here.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
 from simulations.book import Book, FloatArray
-from simulations.health import health_factors, oracle_prices, values_usd
-from simulations.rules import rule_of
+from simulations.channels import arbitrage, liquidation, oracle
+from simulations.health import health_factors, values_usd
 from simulations.rules.rule import Liquidation, Position, Refusal, Rule
+from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
+from simulations.venues import routing
 
 DUST_REFUSALS = ("MustNotLeaveDust",)
-HALVINGS = 6
-
-
-@dataclass(frozen=True)
-class Keeping:
-    """What keepers pay: gas of one liquidation in USD, and the share of what they take that its sale costs (0.01 is 1 %)."""
-
-    gas_usd: float = 0.0
-    slippage_ratio: float = 0.0
+FLAGS = ("liquidatable", "toxic", "partly_toxic", "unprofitable", "dust_held", "refused", "healthy_toxic")
+COLUMNS = ("market", "position_id", "health_factor", "frontier_low", "frontier_high", "debt_usd", *FLAGS)
 
 
 @dataclass(frozen=True)
 class MarketFrontier:
-    """Debts of one market in USD at market prices. A position can be in several; `healthy_*` ones are not yet liquidatable.
+    """Debts of one market in USD at market prices. A position can be in several.
 
-    liquidatable : health factor below 1.   toxic : below the frontier of every collateral it has, so no liquidation heals it.
+    liquidatable : health factor below 1.   toxic : and below the frontier of every collateral it has, so no liquidation heals it.
     partly_toxic : below the frontier of some of its collateral, so that it depends on what the keeper takes.
-    unprofitable : liquidatable, and the most that can be repaid in one act does not pay gas and slippage with any pair.
+    unprofitable : liquidatable, and no pair and size that the rule allows pays for gas and for selling.
     dust_held : liquidatable, and the rule refuses every size that was tried because of what would be left.
-    healthy_near : health factor of at least 1 and below `near`, for scale.
+    refused : liquidatable, and the rule refuses for other reasons: a pause, too little cash, no collateral.
+    healthy_toxic : health factor of 1 or more and already below the frontier of every collateral; only where LT x (1 + bonus) is above 1.
     """
 
     market: str
@@ -45,7 +43,8 @@ class MarketFrontier:
     partly_toxic_debt_usd: float
     unprofitable_debt_usd: float
     dust_held_debt_usd: float
-    healthy_near_debt_usd: float
+    refused_debt_usd: float
+    healthy_toxic_debt_usd: float
     positions: int
     toxic_positions: int
 
@@ -67,22 +66,23 @@ def frontiers(book: Book) -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
-def by_position(book: Book, state: State | None = None, keeping: Keeping | None = None) -> pd.DataFrame:
-    """One row a position that owes something.
+def by_position(state: State, gas_usd: float) -> pd.DataFrame:
+    """One row a position that owes something; `gas_usd` is the cost of one liquidation.
 
     Returns
     -------
-    Columns market, position_id, health_factor, frontier_low, frontier_high, debt_usd, liquidatable, toxic, partly_toxic, unprofitable, dust_held.
+    Columns market, position_id, health_factor, frontier_low, frontier_high (NaN without collateral), debt_usd, and the flags of
+    `MarketFrontier`.
     """
-    state, keeping = state or start(book), keeping or Keeping()
-    health, (_, debt) = health_factors(state), values_usd(state)
+    book, health, (_, debt) = state.book, health_factors(state), values_usd(state)
     low, high = frontiers(book)
-    rules = [rule_of(market) for market in book.markets]
+    terms = liquidation.keepers(book, gas_usd)
+    below = set(liquidation.liquidatable(state, terms, health))
     rows = []
-    for number in np.flatnonzero(np.isfinite(health)):
-        liquidatable = bool(health[number] < 1)
-        toxic = liquidatable and not health[number] >= low[number]
-        pays, held = _answers(state, rules, int(number), keeping) if liquidatable else (True, False)
+    for number in np.flatnonzero(np.isfinite(health)).tolist():
+        liquidatable = number in below
+        beyond = not health[number] >= low[number]
+        answer = _answer(state, terms, number) if liquidatable else "pays"
         rows.append(
             {
                 "market": book.markets[int(book.position_market[number])].key,
@@ -92,70 +92,68 @@ def by_position(book: Book, state: State | None = None, keeping: Keeping | None 
                 "frontier_high": float(high[number]),
                 "debt_usd": float(debt[number]),
                 "liquidatable": liquidatable,
-                "toxic": toxic,
-                "partly_toxic": liquidatable and not toxic and bool(health[number] < high[number]),
-                "unprofitable": not pays,
-                "dust_held": held,
+                "toxic": liquidatable and beyond,
+                "partly_toxic": liquidatable and not beyond and bool(health[number] < high[number]),
+                "unprofitable": answer == "unprofitable",
+                "dust_held": answer == "dust_held",
+                "refused": answer == "refused",
+                "healthy_toxic": not liquidatable and bool(health[number] < low[number]),
             }
         )
-    return pd.DataFrame(rows, columns=[
-        "market", "position_id", "health_factor", "frontier_low", "frontier_high", "debt_usd", "liquidatable", "toxic", "partly_toxic",
-        "unprofitable", "dust_held",
-    ])  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def by_market(
-    book: Book, state: State | None = None, keeping: Keeping | None = None, near: float = 1.05
-) -> tuple[MarketFrontier, ...]:
+def by_market(state: State, gas_usd: float) -> tuple[MarketFrontier, ...]:
     """The sums over each market's positions, in the order of the book."""
-    table = by_position(book, state, keeping)
+    table = by_position(state, gas_usd)
     found = []
-    for market in book.markets:
+    for market in state.book.markets:
         mine = table[table["market"] == market.key]
-        sums = {
-            name: float(mine.loc[mine[name].astype(bool), "debt_usd"].sum())
-            for name in ("liquidatable", "toxic", "partly_toxic", "unprofitable", "dust_held")
-        }
-        close = (mine["health_factor"] >= 1) & (mine["health_factor"] < near)
-        found.append(
-            MarketFrontier(
-                market=market.key,
-                liquidatable_debt_usd=sums["liquidatable"],
-                toxic_debt_usd=sums["toxic"],
-                partly_toxic_debt_usd=sums["partly_toxic"],
-                unprofitable_debt_usd=sums["unprofitable"],
-                dust_held_debt_usd=sums["dust_held"],
-                healthy_near_debt_usd=float(mine.loc[close, "debt_usd"].sum()),
-                positions=int(mine["liquidatable"].sum()),
-                toxic_positions=int(mine["toxic"].sum()),
-            )
-        )
+        sums = {f"{name}_debt_usd": float(mine.loc[mine[name].astype(bool), "debt_usd"].sum()) for name in FLAGS}
+        counted = {"positions": int(mine["liquidatable"].sum()), "toxic_positions": int(mine["toxic"].sum())}
+        found.append(MarketFrontier(market=market.key, **sums, **counted))  # type: ignore[arg-type]
     return tuple(found)
 
 
-def _answers(state: State, rules: list[Rule], number: int, keeping: Keeping) -> tuple[bool, bool]:
-    """(some pair pays gas and slippage, every size of every pair is refused because of dust and of nothing else)."""
-    book = state.book
-    rule, view = rules[int(book.position_market[number])], state.position(number)
-    price = oracle_prices(state)[book.offsets[number] : book.offsets[number + 1]]
-    market = np.array([state.market_usd[leg.reserve.asset] for leg in view.legs])
-    market = np.where(np.isfinite(market), market, price)
-    pays, dusty, done = False, False, False
-    for collateral, taken in enumerate(view.legs):
-        for debt, owed in enumerate(view.legs):
-            if not (taken.enabled and owed.debt_stored):
-                continue
-            for outcome in _sizes(rule, view, collateral, debt):
-                if isinstance(outcome, Refusal):
-                    dusty |= outcome.reason in DUST_REFUSALS
-                    continue
-                done = True
-                got = outcome.seized_raw / 10**taken.decimals * market[collateral] * (1 - keeping.slippage_ratio)
-                pays |= bool(got - outcome.repaid_raw / 10**owed.decimals * market[debt] > keeping.gas_usd)
-    return pays, dusty and not done
+def after_fall(book: Book, asset: str, fall: float) -> State:
+    """The state in which `asset` and its claims have fallen (0.2 is 20 %), pools and feeds have followed, and nobody has acted yet."""
+    state = start(book)
+    if fall:
+        state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
+        arbitrage.bring_pools_to_market(state)
+    oracle.publish(state)
+    return state
+
+
+def against_falls(
+    book: Book, asset: str, falls: Sequence[float], gas_usd: float
+) -> Iterator[tuple[float, tuple[MarketFrontier, ...]]]:
+    """(fall, the sums of each market after it) for each fall."""
+    for fall in falls:
+        yield fall, by_market(after_fall(book, asset, fall), gas_usd)
+
+
+def _answer(state: State, terms: liquidation.Keepers, number: int) -> str:
+    """What becomes of a liquidatable position: pays, unprofitable, dust_held or refused."""
+    rule, view = terms.rules[int(state.book.position_market[number])], state.position(number)
+    answers = [
+        outcome
+        for collateral, taken in enumerate(view.legs)
+        for debt, owed in enumerate(view.legs)
+        if taken.enabled and owed.debt_stored
+        for outcome in _sizes(rule, view, collateral, debt)
+    ]
+    if not any(isinstance(outcome, Liquidation) for outcome in answers):
+        dusty = any(isinstance(outcome, Refusal) and outcome.reason in DUST_REFUSALS for outcome in answers)
+        return "dust_held" if dusty else "refused"
+    for sell in (routing.along_one_path, routing.best):
+        if liquidation.best_offer(state, terms, number, sell) is not None:
+            return "pays"
+    return "unprofitable"
 
 
 def _sizes(rule: Rule, view: Position, collateral: int, debt: int) -> list[Liquidation | Refusal]:
     """What the rule answers to the whole debt and to its halves."""
     whole = rule.debt_raw(view, debt)
-    return [rule.liquidate(view, collateral, debt, whole >> halving) for halving in range(HALVINGS) if whole >> halving]
+    halvings = range(liquidation.HALVINGS)
+    return [rule.liquidate(view, collateral, debt, whole >> halving) for halving in halvings if whole >> halving]

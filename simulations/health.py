@@ -28,12 +28,12 @@ def by_position(book: Book, values: FloatArray) -> FloatArray:
 
 
 def oracle_prices(state: State) -> FloatArray:
-    """Oracle price of each leg's asset in its market's base currency, per whole token."""
+    """Oracle price of each leg's asset in its market's base currency, per whole token, after the position's category."""
     book = state.book
-    per_reserve = np.array(
-        [raw / 10**reserve.price_decimals for raw, reserve in zip(state.oracle_raw, book.reserves, strict=True)]
+    quotes = np.array(
+        [raw / 10**quote.price_decimals for raw, quote in zip(state.oracle_raw, book.quotes, strict=True)]
     )
-    return np.asarray(per_reserve[book.leg_reserve])
+    return np.asarray(quotes[book.leg_quote])
 
 
 def health_factors(state: State) -> FloatArray:

@@ -2,11 +2,7 @@
 
 A liquidation at oracle prices p pays `collateral x p_c = debt x p_d x (1 + bonus)` (Aave V2, LiquidationCallManager,
 _calculateAvailableCollateralToLiquidate), so each event states the price of its collateral in its debt asset times the bonus. We do not
-know the oracle's prices, only hourly ones of markets; a bonus is a constant that governance sets. `recover` finds that constant and the
-days on which it changed: for each collateral the path of bonuses on a grid of 25 bps with the least absolute log error, where each change
-costs a penalty (dynamic programming over days, Viterbi). A day counts as at most three events: their
-greatest error is less than a change costs, so no single day makes a period of its own. Periods that differ by less than 100 bps, less
-than such prices can show, are joined.
+know the oracle's prices, only hourly ones of markets; a bonus is a constant that governance sets, and `simulations.bonuses` recovers it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,29 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError
-from chain.price_files import HOUR, FloatArray, Series, joined, nearest
+from chain.price_files import HOUR, Series, joined, nearest
+from simulations.bonuses import DAY, MOST_ERROR, Period, recover
 
-DAY = 86_400
-GRID = np.arange(0, 101) * 0.0025
-CHANGE_COST = 0.2
-SMALLEST_CHANGE = 4
-MOST_ERROR = 0.05
-EVENTS_PER_DAY = 3
 REACH_S = 1.5 * HOUR
 AGES_S = tuple(range(0, 3_601, 300))
 CLOSE_ENOUGH = 0.02
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Period:
-    """A bonus of one collateral: from the day of the first event that shows it; `last_before` is the last event under the one before."""
-
-    symbol: str
-    since_s: float
-    last_before_s: float | None
-    bonus_ratio: float
-    events: int
+SLIGHTLY = 0.01
+OLDER_HOURS = 6.0
 
 
 @dataclass(frozen=True)
@@ -49,10 +31,10 @@ class Replay:
 
     `events` has, beside the columns of the log: price_ratio (collateral in debt asset at the nearest hour, NaN without a price),
     implied_ratio (what the event itself states, given the bonus), error (implied over nearest, less 1), low, high (the envelope of price_ratio
-    over the surrounding hours), width (high over low, less 1).
+    over the surrounding hours), width (high over low, less 1), fits_older (whether the envelope of six hours before and after holds it).
     `ages` are the oracle ages that were tried, each with its share of all events within 2 %. `controls` say how much the figures mean: the
     same on days that did not decide the bonuses, with no bonus at all, and with every event moved by a day. `price_gaps` counts, for each
-    symbol of the log, the gaps of more than 90 minutes in its prices between the first and the last event.
+    symbol of the log, the gaps of more than 90 minutes in its prices between the first and the last event; `unknown` symbols have no price.
     """
 
     events: pd.DataFrame
@@ -62,6 +44,7 @@ class Replay:
     ages: tuple[tuple[float, float], ...]
     controls: Mapping[str, float]
     price_gaps: Mapping[str, int]
+    unknown: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, Any]:
         """Shares of all events and of those that have a price; widths of the envelope in percent."""
@@ -91,10 +74,13 @@ class Replay:
         inside = _inside(table, table["implied_ratio"])
         none, day = table["error"].isna(), (table["time_s"] // DAY).astype(np.int64)
         crash = table["width"] > 5 * CLOSE_ENOUGH
+        beyond = np.maximum(table["low"] / table["implied_ratio"], table["implied_ratio"] / table["high"]) - 1
         count = table.groupby(["collateral_symbol", "debt_symbol"])["time_s"].transform("size")
         reasons = {
             "no price in the files": none,
             "inside the envelope: the market moved within the hours": inside,
+            "outside by at most 1 %: the error of a bonus, the deviation of a feed": beyond <= SLIGHTLY,
+            "outside by more, but inside six hours before and after: an older price fits": table["fits_older"],
             "outside, in hours that moved by more than 10 %": crash,
             "outside, in a pair with fewer than 20 events": count < 20,
             "outside, otherwise": ~day.isna(),
@@ -124,23 +110,53 @@ def replay(
     bonuses : (collateral, from second, ratio); a collateral that is not named here gets recovered bonuses.
     age_s : age of the oracle's prices, seconds, one for all events; None to choose the one from 0 to an hour that fits best.
     hours : the envelope spans this many hours before and after.
+
+    Raises
+    ------
+    InputError
+        If the log is empty, or no event of it has a price: then the symbols or the times of the files are others.
     """
     if not len(events):
         raise InputError("the log holds no events")
     series = _joined(events, files, price_symbols)
+    unknown = tuple(sorted({*events["collateral_symbol"], *events["debt_symbol"]} - set(series)))
+    if _ratios(events, series, age_s or 0.0).isna().all():
+        raise _uncovered(events, files, unknown)
     candidates = AGES_S if age_s is None else (age_s,)
     tried = [_fitted(events, series, bonuses, age) for age in candidates]
     ages = tuple(
         (float(age), float((error.abs() <= CLOSE_ENOUGH).mean()))
         for age, (_, error) in zip(candidates, tried, strict=True)
     )
-    best = int(np.argmin([error.abs().fillna(MOST_ERROR).clip(upper=MOST_ERROR).mean() for _, error in tried]))
+    best = _best([error for _, error in tried])
     age, periods = float(candidates[best]), tried[best][0]
     table = _against(events, series, age, hours)
     table["implied_ratio"] = table["debt_amount"] * (1 + bonus_of(events, periods)) / table["collateral_amount"]
     table["error"] = table["implied_ratio"] / table["price_ratio"] - 1
-    return Replay(
-        table, periods, age, hours, ages, _controls(events, series, bonuses, age, hours, periods), _gaps(events, series)
+    table["fits_older"] = _inside(_against(events, series, age, OLDER_HOURS), table["implied_ratio"])
+    controls = {
+        **_controls(events, series, bonuses, age, hours, periods),
+        **_second_half(events, series, bonuses, candidates, hours),
+    }
+    return Replay(table, periods, age, hours, ages, controls, _gaps(events, series), unknown)
+
+
+def _uncovered(events: pd.DataFrame, files: Sequence[Mapping[str, Series]], unknown: Sequence[str]) -> InputError:
+    """Why no event has a price: the log's symbols and days beside those of the price files."""
+
+    def day(time_s: float) -> str:
+        return str(pd.Timestamp(time_s, unit="s").date())
+
+    known = {name: one for file in files for name, one in file.items()}
+    there = (
+        f"prices of {', '.join(sorted(known)[:8])} from {day(min(one.end_s[0] for one in known.values()))} to {day(max(one.end_s[-1] for one in known.values()))}"
+        if known
+        else "no prices"
+    )
+    lacking = f", without {', '.join(unknown[:8])}" if unknown else ""
+    return InputError(
+        f"no event of the log has a price: its events are from {day(events['time_s'].min())} to {day(events['time_s'].max())}, the files have {there}{lacking}; "
+        "give prices of those days, and name a symbol that is filed otherwise in --params (symbol, price_symbol)"
     )
 
 
@@ -152,54 +168,6 @@ def bonus_of(events: pd.DataFrame, periods: Sequence[Period]) -> pd.Series:
             period.bonus_ratio
         )
     return found
-
-
-def recover(symbol: str, time_s: FloatArray, stated: FloatArray) -> list[Period]:
-    """Bonuses of one collateral with their change dates.
-
-    Parameters
-    ----------
-    stated : collateral value over debt value of each event, at market prices; `time_s` in order.
-    """
-    days, place, size = np.unique(time_s // DAY, return_inverse=True, return_counts=True)
-    off = np.minimum(np.abs(np.log(stated)[:, None] - np.log1p(GRID)), MOST_ERROR)
-    cost = np.zeros((len(days), len(GRID)))
-    np.add.at(cost, place, off)
-    cost *= (np.minimum(size, EVENTS_PER_DAY) / size)[:, None]
-    total, came_from = cost[0], []
-    for today in cost[1:]:
-        changed = total.min() + CHANGE_COST
-        came_from.append(np.where(total <= changed, np.arange(len(GRID)), total.argmin()))
-        total = np.minimum(total, changed) + today
-    path = [int(total.argmin())]
-    for step in reversed(came_from):
-        path.append(int(step[path[-1]]))
-    level = _without_small_changes(np.array(path[::-1]), cost)[place]
-    starts = [0, *(np.flatnonzero(np.diff(level)) + 1).tolist()]
-    ends = [*starts[1:], len(level)]
-    return [
-        Period(
-            symbol,
-            float(time_s[start] // DAY * DAY),
-            float(time_s[start - 1]) if start else None,
-            float(GRID[level[start]]),
-            end - start,
-        )
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def _without_small_changes(path: npt.NDArray[np.int64], cost: FloatArray) -> npt.NDArray[np.int64]:
-    """Join neighbours that differ by less than SMALLEST_CHANGE, smallest difference first; the best single level of both stands."""
-    while True:
-        cuts = np.flatnonzero(np.diff(path)) + 1
-        edges = [0, *cuts.tolist(), len(path)]
-        steps = [abs(int(path[cut] - path[cut - 1])) for cut in cuts]
-        if not steps or min(steps) >= SMALLEST_CHANGE:
-            return path
-        first = int(np.argmin(steps))
-        both = slice(edges[first], edges[first + 2])
-        path[both] = cost[both].sum(axis=0).argmin()
 
 
 def _fitted(
@@ -252,6 +220,43 @@ def _controls(
         controls[f"within_2_percent_{name}"] = float(((ratio / table["price_ratio"] - 1).abs() <= CLOSE_ENOUGH).mean())
         controls[f"inside_envelope_{name}"] = float(_inside(table, ratio).mean())
     return controls
+
+
+def _best(errors: Sequence[pd.Series]) -> int:
+    """The errors with the least mean, each counted as 5 % at most and as 5 % where there is none."""
+    return int(np.argmin([error.abs().fillna(MOST_ERROR).clip(upper=MOST_ERROR).mean() for error in errors]))
+
+
+def _second_half(
+    events: pd.DataFrame,
+    series: Mapping[str, Series],
+    bonuses: Sequence[tuple[str, float, float]],
+    candidates: Sequence[float],
+    hours: float,
+) -> dict[str, float]:
+    """The age chosen on the first half of the events alone, and with it the shares in the second half; nothing if all are of one instant.
+
+    Bonuses change, so those of the second half are recovered in it, once from all its days and once (not fitted) from its other days.
+    """
+    time = events["time_s"].to_numpy()
+    late = time >= np.sort(time)[len(time) // 2]
+    if late.all():
+        return {}
+    age = float(candidates[_best([_fitted(events, series, bonuses, one, ~late)[1][~late] for one in candidates])])
+    periods, error = _fitted(events, series, bonuses, age, late)
+    table = _against(events[late], series, age, hours)
+    stated = (events["debt_amount"] * (1 + bonus_of(events, periods)) / events["collateral_amount"])[late]
+    odd = (time // DAY % 2).astype(np.bool_)
+    hits = sum(
+        int((_fitted(events, series, bonuses, age, late & learn)[1][late & ~learn].abs() <= CLOSE_ENOUGH).sum())
+        for learn in (odd, ~odd)
+    )
+    return {
+        "age_s_chosen_on_first_half": age,
+        "within_2_percent_second_half": float((error[late].abs() <= CLOSE_ENOUGH).mean()),
+        "within_2_percent_second_half_on_days_not_fitted": hits / int(late.sum()),
+        "inside_envelope_second_half": float(_inside(table, stated).mean()),
+    }
 
 
 def _inside(table: pd.DataFrame, ratio: pd.Series) -> pd.Series:

@@ -1,7 +1,7 @@
 """What a run leaves behind: every round, and positions and markets before and after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from simulations import health
 from simulations.book import Book, FloatArray
 from simulations.channels.liquidation import Offer
+from simulations.frontier import MarketFrontier
 from simulations.identities import Identities
 from simulations.scenarios import Scenario
 from simulations.state import State, start
@@ -59,6 +60,7 @@ class Round:
 class CascadeResult:
     """Everything a run did. `positions` and `markets` compare before the shock with the end; see `simulations.cascade.run` for their columns.
 
+    `frontier`: what liquidation cannot mend, by market, "before" the shock and "after" the run (`simulations.frontier`).
     `notes`: what a reader must know about the rules that were used, one sentence a market; empty if there is nothing to say.
     """
 
@@ -69,6 +71,7 @@ class CascadeResult:
     identities: Identities
     content_id: str
     caption: str = ""
+    frontier: Mapping[str, tuple[MarketFrontier, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -103,6 +106,7 @@ class CascadeResult:
                 for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "calm_after")
             },
             "markets": _plain(self.markets),
+            "frontier": {when: [one.to_dict() for one in markets] for when, markets in self.frontier.items()},
             "positions": _plain(self.positions),
             "rounds": [
                 {
@@ -178,7 +182,7 @@ def by_market(book: Book, values: FloatArray) -> dict[str, float]:
 def oracle_usd(state: State) -> dict[str, float]:
     return {
         state.book.assets[reserve.asset].key: raw / 10**reserve.price_decimals
-        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=True)
+        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=False)
     }
 
 

@@ -22,7 +22,7 @@ class State:
     supply, debt : stored units per leg.   held, treasury : per reserve, smallest units and stored units.
     venues : per pool, what it pays now.   pool0, pool1 : what each pool holds, smallest units.   keeper, world : signed smallest units per asset, zero at the start.
     gas_usd : what the keepers have spent on gas.
-    oracle_raw : price per reserve in the market's own integers.   published_usd : driver price at the last publication, per reserve.
+    oracle_raw : per quote of the book, in the market's own integers.   published_usd : driver price at the last publication, per quote.
     market_usd : float64[assets], USD per whole token.
     supply_tokens, debt_tokens : float64[legs], whole tokens, interest included.
     """
@@ -62,7 +62,7 @@ class State:
                     enabled=bool(book.leg_enabled[leg]) and self.supply[leg] > 0,
                     threshold_bps=int(book.leg_threshold_bps[leg]),
                     bonus_bps=int(book.leg_bonus_bps[leg]),
-                    price_raw=self.oracle_raw[slot],
+                    price_raw=self.oracle_raw[int(book.leg_quote[leg])],
                 )
             )
         return Position(tuple(legs), book.markets[int(book.position_market[number])].revision, book.timestamp)
@@ -93,8 +93,8 @@ def start(book: Book) -> State:
         keeper=[0] * len(book.assets),
         world=[0] * len(book.assets),
         gas_usd=0.0,
-        oracle_raw=[reserve.price_raw for reserve in book.reserves],
-        published_usd=np.array([prices[reserve.driver] for reserve in book.reserves]),
+        oracle_raw=[quote.price_raw for quote in book.quotes],
+        published_usd=np.array([prices[quote.driver] for quote in book.quotes]),
         market_usd=prices,
         supply_tokens=columns[:, 0].copy(),
         debt_tokens=columns[:, 1].copy(),

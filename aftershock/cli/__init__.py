@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from aftershock.cli import demo, doctor, query, replay, report, scenarios, simulate, snapshot
+from aftershock.cli import demo, doctor, query, replay, report, risk, scenarios, simulate, snapshot
 from chain.errors import DATA_INCOMPLETE, AftershockError
 
 CLOSED_PIPE = 141
@@ -26,6 +26,7 @@ app.command("simulate", epilog=simulate.EXAMPLE)(simulate.run)
 app.command("scenarios", epilog=scenarios.EXAMPLE)(scenarios.run)
 app.command("replay", epilog=replay.EXAMPLE)(replay.run)
 app.command("report", epilog=report.EXAMPLE)(report.run)
+query.app.command("risk", epilog=risk.EXAMPLE)(risk.run)
 app.add_typer(query.app, name="query", help="Ask the protocol graph.")
 
 

@@ -74,7 +74,9 @@ def show(page: Page, found: ReplayedFiles) -> None:
         page.say((f"The envelope is wide: median {widths['50']:.1f} %, 90 of 100 below {widths['90']:.1f} %.", "dim"))
     page.blank()
     controls = {
-        name.replace("_", " ").replace(" percent", " %"): share for name, share in found.result.controls.items()
+        name.replace("_", " ").replace(" percent", " %"): share
+        for name, share in found.result.controls.items()
+        if not name.startswith("age_s")
     }
     page.table(
         ["how much that means", "share"], [[name, _percent(share)] for name, share in controls.items()], right=[1]
@@ -100,6 +102,8 @@ def show(page: Page, found: ReplayedFiles) -> None:
         [[name, f"{number:,}"] for name, number in record["beyond_2_percent"].items()],
         right=[1],
     )
+    if found.result.unknown:
+        page.say(("no price in any file  ", "dim"), ", ".join(found.result.unknown))
     page.footer(*(f"{name} {digest[:12]}" for name, digest in found.files))
 
 

@@ -5,7 +5,7 @@ from itertools import count as counter
 from reports.amounts import change, money, percent, unbroken
 from reports.page import Card, Page, Section
 from reports.record import Assessment
-from reports.sections import grounds, losses, market
+from reports.sections import frontier, grounds, losses, market
 from reports.sections.parts import ratio
 
 METHOD = (
@@ -47,7 +47,12 @@ def page(assessment: Assessment) -> Page:
                 "What the market depends on, and who depends on it",
                 (market.exposure(assessment, next(figures)),),
             ),
-            Section("break", "Where it breaks", "Where it breaks", (market.at_risk(assessment, next(figures)),)),
+            Section(
+                "break",
+                "Where it breaks",
+                "Where it breaks, and what liquidation cannot mend",
+                (market.at_risk(assessment, next(figures)), frontier.frontier(assessment, next(tables))),
+            ),
             Section(
                 "scen",
                 "Scenarios",

@@ -16,7 +16,7 @@ from chain.units import BPS, WAD
 from simulations.book import Book
 from simulations.ledger import KEEPER, Holder
 from simulations.rules import rule_of
-from simulations.rules.rule import Leg, Liquidation, Position, Rule
+from simulations.rules.rule import Leg, Liquidation, Position, Refusal, Rule
 from simulations.state import State
 from simulations.venues import routing
 from simulations.venues.plan import Plan
@@ -110,6 +110,9 @@ def _best_size(
     cover = rule.debt_raw(view, debt)
     for _ in range(HALVINGS):
         outcome = rule.liquidate(view, collateral, debt, cover)
+        if isinstance(outcome, Refusal) and cover:  # of this size; a smaller one can leave enough behind
+            cover //= 2
+            continue
         if not isinstance(outcome, Liquidation) or not outcome.repaid_raw or not outcome.seized_raw:
             break
         offer = _priced(state, terms, legs, outcome, sell)

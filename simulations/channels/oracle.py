@@ -17,12 +17,12 @@ BPS = 10_000
 def publish(state: State) -> int:
     """Let every feed publish that has reason to; returns how many oracle prices changed."""
     changed = 0
-    for slot, reserve in enumerate(state.book.reserves):
-        now, last = float(state.market_usd[reserve.driver]), float(state.published_usd[slot])
-        if reserve.fixed_price or not np.isfinite(now) or abs(now / last - 1) * BPS < max(reserve.deviation_bps, 1e-6):
+    for slot, quote in enumerate(state.book.quotes):
+        now, last = float(state.market_usd[quote.driver]), float(state.published_usd[slot])
+        if quote.fixed_price or not np.isfinite(now) or abs(now / last - 1) * BPS < max(quote.deviation_bps, 1e-6):
             continue
-        at_block = state.book.assets[reserve.driver].price_usd
-        state.oracle_raw[slot] = max(1, int(reserve.price_raw * Fraction(now) / Fraction(at_block)))
+        at_block = state.book.assets[quote.driver].price_usd
+        state.oracle_raw[slot] = max(1, int(quote.price_raw * Fraction(now) / Fraction(at_block)))
         state.published_usd[slot] = now
         changed += 1
     return changed

@@ -27,7 +27,7 @@ def test_a_snapshot_is_saved_verified_and_usable(devnet_world: World, tmp_path: 
 
 def test_at_risk_counts_whom_the_contracts_count(devnet_world: World) -> None:
     """After a fall of ether, the accounts below 1 and what they owe: asked from the pool, one by one, against the curve."""
-    from simulations.book import from_graph
+    from simulations.book_of_graph import from_graph
     from simulations.health import at_risk
 
     taken = aftershock.snapshot(devnet_world.deployments, devnet_world.url, devnet_world.block_number)
@@ -46,7 +46,7 @@ def test_at_risk_counts_whom_the_contracts_count(devnet_world: World) -> None:
 
 def test_oracles_follow_a_feed_as_the_contracts_do(devnet_world: World) -> None:
     """Ether falls by 12.34 %: the oracle's answer for every reserve, the ratio adapter's among them, is what our channel publishes."""
-    from simulations.book import from_graph
+    from simulations.book_of_graph import from_graph
     from simulations.channels.oracle import publish
     from simulations.shocks import parse, reference_prices
     from simulations.state import start

@@ -11,10 +11,13 @@ import numpy as np
 from chain.snapshot import Anchor, Check, Snapshot, from_rows
 from graph.build import build
 from reports.assessment import assess, at_risk_of
+from reports.frontier import Frontier, frontier_of
 from reports.market_rows import of_market
 from reports.record import Assessment
-from simulations.book import from_graph
+from simulations.book import Book
+from simulations.book_of_graph import from_graph
 from simulations.cascade import run
+from simulations.frontier import against_falls
 from simulations.health import at_risk, capacity_usd
 from simulations.result import CascadeResult
 from simulations.scenarios import Scenario
@@ -262,6 +265,11 @@ def results_of(snapshot: Snapshot, scenarios: tuple[Scenario, ...] = STANDARD) -
     return [run(book, scenario) for scenario in scenarios]
 
 
+def frontier_at(book: Book, *falls: float) -> Frontier:
+    """What liquidation cannot mend after falls of ETH, gas at $5."""
+    return frontier_of(against_falls(book, "ETH", falls, 5.0), MARKET, "ETH", "$5.00")
+
+
 def assessment_of(snapshot: Snapshot, results: list[CascadeResult] | None = None, **rest: Any) -> Assessment:
     """The whole way: graph, exposure, book, curve, cascades, assessment."""
     graph = build(snapshot)
@@ -272,5 +280,10 @@ def assessment_of(snapshot: Snapshot, results: list[CascadeResult] | None = None
         of_market(graph, MARKET),
         at_risk_of(curve, "ETH", 3000.0, capacity_usd(book, "ETH")),
         results if results is not None else results_of(snapshot),
-        **{"command": "aftershock report core --scenario eth-30", "tool": "aftershock 0.1.0", **rest},
+        **{
+            "frontier": frontier_at(book, 0.0, 0.25, 0.5),
+            "command": "aftershock report core --scenario eth-30",
+            "tool": "aftershock 0.1.0",
+            **rest,
+        },
     )

@@ -12,9 +12,18 @@ from graph.build import build
 from reports.assessment import assess, at_risk_of
 from reports.market_rows import MarketRows, of_market
 from reports.record import Assessment
-from simulations.book import from_graph
+from simulations.book_of_graph import from_graph
 from simulations.health import at_risk
-from tests.reports.market_world import CAPTION, MARKET, SYMBOLS, assessment_of, falls, market_snapshot, results_of
+from tests.reports.market_world import (
+    CAPTION,
+    MARKET,
+    SYMBOLS,
+    assessment_of,
+    falls,
+    frontier_at,
+    market_snapshot,
+    results_of,
+)
 
 
 def test_coverage_adds_up_to_what_is_supplied(assessment: Assessment) -> None:
@@ -164,4 +173,5 @@ def test_names_and_caption_come_from_the_snapshot(thin: Assessment, broad: Asses
 def _assess(snapshot: Snapshot, exposure: MarketRows) -> Assessment:
     book = from_graph(build(snapshot))
     curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0, 1e6)
-    return assess(snapshot, exposure, curve, results_of(snapshot, (falls(("ETH", -0.1)),)), command="x", tool="y")
+    results = results_of(snapshot, (falls(("ETH", -0.1)),))
+    return assess(snapshot, exposure, curve, results, frontier=frontier_at(book, 0.5), command="x", tool="y")

@@ -5,7 +5,8 @@ from typing import Any
 
 from chain.snapshot import Snapshot, from_rows
 from graph.build import build
-from simulations.book import Book, from_graph
+from simulations.book import Book
+from simulations.book_of_graph import from_graph
 
 WAD = 10**18
 MARKET = "file:market/hand"

@@ -145,6 +145,9 @@ def test_the_draws_are_hard(run: Run) -> None:
         "liquidated": len(done),
         "all collateral taken": sum(case.about.margins.get("collateral just enough", -1) >= 0 for case in done),
     }
+    if run.revision == 1:
+        counts["liquidated at a category's own price"] = sum(_at_own_price(case) for case in done)
+        assert counts["liquidated at a category's own price"] > 0.02 * total, counts
     least = {
         "within 1 % of a threshold": 0.3,
         "three or more collaterals": 0.2,
@@ -156,6 +159,12 @@ def test_the_draws_are_hard(run: Run) -> None:
     assert not [name for name, share in least.items() if counts[name] < share * total], (counts, near)
     expected = THRESHOLDS if run.revision == 10 else THRESHOLDS[:3]
     assert not [name for name in expected if near[name] < 0.02 * total], near
+
+
+def _at_own_price(case: Case) -> bool:
+    """Whether the category's price, and not the reserve's, decided: both sides may have it, so one suffices."""
+    drawn = case.call.draw
+    return any(drawn.prices[symbol] != drawn.feeds[symbol] for symbol in (drawn.collateral, drawn.owed))
 
 
 def _decimals(case: Case, decimals: int) -> bool:

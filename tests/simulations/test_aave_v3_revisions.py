@@ -16,7 +16,8 @@ from chain.accounting.aave_v3 import ROUNDINGS
 from chain.errors import InputError
 from chain.units import RAY, WAD
 from simulations import cascade
-from simulations.book import Book, Reserve, from_graph
+from simulations.book import Book, Reserve
+from simulations.book_of_graph import from_graph
 from simulations.rules import aave_v3, notes
 from simulations.rules.aave_v3_float import FloatLeg
 from simulations.rules.aave_v3_float import liquidate as float_liquidate

@@ -9,7 +9,7 @@ import pytest
 import aftershock
 from chain.errors import ConservationError, ConvergenceError
 from simulations import health
-from simulations.book import from_graph
+from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.channels import liquidation
 from simulations.ledger import Ledger

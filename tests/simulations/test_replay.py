@@ -12,7 +12,8 @@ from aftershock.replays import replay_files, terms_table
 from chain.errors import InputError
 from chain.event_files import read_depth, read_liquidations, read_terms
 from chain.price_files import HOUR, Series, joined, nearest, read_prices
-from simulations.replay import DAY, recover, replay
+from simulations.bonuses import DAY, recover
+from simulations.replay import replay
 
 START = 1_620_000_000
 
@@ -115,6 +116,68 @@ def test_events_without_a_price_are_counted_and_never_hits(tmp_path: Path) -> No
     assert figures["priced"] == len(events) - 10 and found.left()["no price in the files"] == 10
     assert figures["within_5_percent"] == pytest.approx(1 - 10 / len(events))
     assert sum(found.left().values()) == round(len(events) * (1 - figures["within_2_percent"]))
+
+
+def test_a_symbol_without_prices_is_named(tmp_path: Path) -> None:
+    history = prices(tmp_path / "prices.csv")
+    events = read_liquidations(log(tmp_path / "log.csv", history, (0.05, 0.05)))
+    events.loc[:9, "debt_symbol"] = "NOSUCH"
+    found = replay(events, [read_prices(history)], {"WETH": ("ETH",)})
+    assert found.unknown == ("NOSUCH",)
+
+
+def test_prices_that_cover_no_event_are_refused(tmp_path: Path) -> None:
+    """Other days, other symbols, or a name in the terms that no file has: each is one sentence that names both sides."""
+    history = prices(tmp_path / "prices.csv", hours=24 * 60)
+    events = log(tmp_path / "log.csv", history, (0.05, 0.05))
+    later = tmp_path / "later.csv"
+    table = pd.read_csv(history)
+    table.assign(timestamp=table["timestamp"] + 365 * 86_400).to_csv(later, index=False)
+    with pytest.raises(InputError, match=r"no event of the log has a price: .* from 2021-05-0\d to .* from 2022-05-03"):
+        replay_files(events, [later], names(tmp_path / "names.csv"))
+    with pytest.raises(InputError, match="without WETH; give prices"):
+        replay_files(events, [history])
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("symbol,price_symbol\nWETH,ETHER\n", encoding="utf-8")
+    with pytest.raises(InputError, match="without WETH"):
+        replay_files(events, [history], wrong)
+
+
+def test_the_second_half_is_judged_by_an_age_that_it_did_not_choose(tmp_path: Path) -> None:
+    """The oracle is fresh in the first half and three hours old in the second: the age chosen is 0, and the second half shows it."""
+    history = prices(tmp_path / "prices.csv")
+    events = read_liquidations(log(tmp_path / "log.csv", history, (0.05, 0.05)))
+    late = events["time_s"] >= events["time_s"].median()
+    fresh = replay(events, [read_prices(history)], {"WETH": ("ETH",)})
+    assert fresh.controls["within_2_percent_second_half"] == fresh.controls["inside_envelope_second_half"] == 1.0
+    events.loc[late, "time_s"] += HOUR
+    assert replay(events, [read_prices(history)], {"WETH": ("ETH",)}).controls["age_s_chosen_on_first_half"] == 0.0
+    events.loc[late, "time_s"] += 2 * HOUR
+    found = replay(events, [read_prices(history)], {"WETH": ("ETH",)}).controls
+    assert found["age_s_chosen_on_first_half"] <= 1_800
+    assert found["within_2_percent_second_half"] < 0.85 and found["inside_envelope_second_half"] < 0.85
+
+
+def test_what_is_left_is_told_apart(tmp_path: Path) -> None:
+    """Prices stand at 2,000; single events are moved by known shares, so each falls into the class that its distance makes."""
+    history = tmp_path / "flat.csv"
+    stamps = START + 3_600 * np.arange(24 * 60)
+    close = np.where(np.arange(24 * 60) == 20 * 24 + 8, 2_100.0, 2_000.0)  # one hour stands 5 % higher
+    pd.concat(
+        [
+            pd.DataFrame({"timestamp": stamps, "symbol": name, "close": price})
+            for name, price in (("ETH", close), ("USDC", 1.0))
+        ]
+    ).to_csv(history, index=False)
+    events = read_liquidations(log(tmp_path / "log.csv", history, (0.05, 0.05)))
+    for row, factor in ((4, 1.025), (5, 0.5), (36, 1.03)):  # of the debt repaid; row 36 is five hours before the high
+        events.loc[row, "debt_amount"] *= factor
+    left = replay(events, [read_prices(history)], {"WETH": ("ETH",)}, age_s=0).left()
+    counted = {name: number for name, number in left.items() if number}
+    assert counted == {
+        "outside by more, but inside six hours before and after: an older price fits": 1,
+        "outside, otherwise": 2,
+    }
 
 
 def test_bars_need_their_stamp_and_are_known_at_their_end(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 import aftershock
 from chain.units import WAD
-from simulations.book import Book, Pool, from_graph
+from simulations.book import Book, Pool
+from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.channels import arbitrage
 from simulations.health import capacity_usd

@@ -1,0 +1,122 @@
+"""`aftershock query risk X`: what a fall makes liquidatable in X, and what of it liquidation cannot mend."""
+
+from typing import Annotated
+
+import typer
+
+import aftershock
+from aftershock.cli.options import AsJson, Gas, Source
+from aftershock.cli.progress import step
+from aftershock.cli.query import when
+from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.risks import ASSUMED, FALLS
+from reports.amounts import change, count, fixed, millions
+from simulations.gas import UNITS
+
+EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
+ROWS = 6
+TERMS = (
+    "toxic: health factor below threshold × (1 + bonus) of every collateral; partly: of some. unprofitable: no size "
+    "that the rule allows pays gas and selling. dust: the rule refuses every size for what it would leave."
+)
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="Protocol or market: a name or key.")],
+    source: Source = "sample",
+    asset: Annotated[
+        str | None, typer.Option(help="What falls; ETH by default, or the largest collateral.", metavar="ASSET")
+    ] = None,
+    fall: Annotated[
+        list[float] | None,
+        typer.Option(help="Fall in percent; give it again for more. By default 0 to 50.", metavar="PERCENT"),
+    ] = None,
+    gas: Gas = None,
+    gas_gwei: Annotated[float | None, typer.Option(help="Price of gas, instead of --gas-usd.", metavar="GWEI")] = None,
+    gas_units: Annotated[int, typer.Option(help="Gas of one liquidation and its sale.", metavar="UNITS")] = UNITS,
+    as_json: AsJson = False,
+) -> None:
+    """What liquidation cannot mend: debt beyond the toxic frontier, not worth a keeper's while, or held by dust rules."""
+    snapshot = aftershock.load(source)
+    falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
+    with step("risk") as running:
+        answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units)
+        running.note(f"{count(len(answer.positions), 'position')} with debts, {count(len(falls), 'fall')}")
+    if as_json:
+        print_json(
+            {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
+        )
+    else:
+        show(Page(), answer, snapshot)
+
+
+def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> None:
+    page.header(f"Liquidation risk, {answer.label}", when(snapshot))
+    for place, (_, name) in enumerate(answer.markets):
+        sums = [(fall, markets[place]) for fall, markets in answer.falls]
+        write = Money(max(one.liquidatable_debt_usd for _, one in sums))
+        fall, worst = sums[-1]
+        page.sentence(
+            f"{name}: at {answer.asset} {change(-fall)}, **{write.words(worst.toxic_debt_usd)}** of {write.words(worst.liquidatable_debt_usd)} of liquidatable debt "
+            "is toxic: each liquidation leaves the position less healthy than before."
+        )
+        page.blank()
+        page.table(
+            [
+                f"{answer.asset} %",
+                f"liquidatable {write.unit}",
+                "toxic",
+                "partly",
+                "unprofitable",
+                "dust",
+                "refused",
+            ],
+            [
+                [
+                    fixed(-100 * fall, 0) if fall else "now",
+                    *(
+                        write.column(amount) if amount else "0"
+                        for amount in (
+                            one.liquidatable_debt_usd,
+                            one.toxic_debt_usd,
+                            one.partly_toxic_debt_usd,
+                            one.unprofitable_debt_usd,
+                            one.dust_held_debt_usd,
+                            one.refused_debt_usd,
+                        )
+                    ),
+                ]
+                for fall, one in sums
+            ],
+            right=[1, 2, 3, 4, 5, 6],
+            strong=[2],
+        )
+        early = max(one.healthy_toxic_debt_usd for _, one in sums)
+        page.say(
+            (f"{TERMS} ", "dim"),
+            f"Healthy and already toxic: {write.words(early)}{' at most' if early else ''}.",
+        )
+        page.blank()
+    edges = answer.edges.head(ROWS)
+    page.table(
+        ["collateral", "category", "threshold %", "bonus %", "toxic below", "secures, $m"],
+        [
+            [
+                row["symbol"],
+                str(row["category"] or "–"),
+                fixed(row["threshold_bps"] / 100, 1),
+                fixed(row["bonus_bps"] / 100, 1),
+                fixed(row["frontier"], 3),
+                millions(row["collateral_usd"]),
+            ]
+            for row in edges.to_dict("records")
+        ],
+        right=[2, 3, 4, 5],
+        strong=[4],
+    )
+    page.blank()
+    page.say(("assumed  ", "dim"), f"gas of one liquidation {answer.gas.text}; {ASSUMED}")
+    for note in answer.notes:
+        page.say((f"Note: {note}.", "dim"))
+    page.next(f"aftershock simulate --shock {answer.asset}=-30%", "aftershock report")
+    page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)

@@ -1,0 +1,68 @@
+"""What liquidation cannot mend: the table of debts that are toxic, do not pay, or are held by dust rules, fall by fall."""
+
+from reports.amounts import change, count, millions, money, unbroken
+from reports.page import Block, Cell, Column, Table
+from reports.record import Assessment
+from reports.sections.parts import source
+
+TOXIC = (
+    "**Toxic.** The health factor is below threshold × (1 + bonus), the frontier: the liquidator takes more of what counts than he repays, "
+    "and each liquidation leaves the position less healthy. Partly: with some of its collateral, not all."
+)
+OTHERS = (
+    "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave. "
+    "**Refused.** Paused, or too little cash."
+)
+
+
+def frontier(assessment: Assessment, number: int) -> Block:
+    part = assessment.frontier
+    first, last = part.first_toxic, part.points[-1]
+    if first is None:
+        title = f"Down to {part.symbol} {change(-last.fall_percent / 100)} every liquidation heals the position that it reaches"
+    else:
+        when = f"From {part.symbol} {change(-first.fall_percent / 100)} on" if first.fall_percent else "As it stands"
+        title = f"{when}, liquidation makes some positions worse: they owe {money(first.toxic_debt_usd)}"
+    table = Table(
+        "frontier",
+        (
+            Column(f"{part.symbol}|%", "number"),
+            Column("liquidatable|$ million", "number"),
+            Column("toxic|$ million", "number"),
+            Column("partly toxic|$ million", "number", optional=True),
+            Column("unprofitable|$ million", "number"),
+            Column("dust|$ million", "number"),
+            Column("refused|$ million", "number", optional=True),
+        ),
+        tuple(
+            (
+                Cell(f"−{point.fall_percent:g}" if point.fall_percent else "0"),
+                *(
+                    Cell(millions(amount) if amount else "0")
+                    for amount in (
+                        point.liquidatable_debt_usd,
+                        point.toxic_debt_usd,
+                        point.partly_toxic_debt_usd,
+                        point.unprofitable_debt_usd,
+                        point.dust_held_debt_usd,
+                        point.refused_debt_usd,
+                    )
+                ),
+            )
+            for point in part.points
+        ),
+    )
+    healthy = max(point.healthy_toxic_debt_usd for point in part.points)
+    early = f"Healthy and already below the frontier: {money(healthy) if healthy else 'nobody'}."
+    beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} are toxic."
+    return Block(
+        label=f"Table {number}",
+        title=unbroken(title),
+        subtitle=f"Debt of positions that are liquidatable after a fall of {part.symbol}, by what stands in the way; a position can be in several columns",
+        source=source(
+            assessment,
+            f"Gas of one liquidation: {part.gas}. Sales at the pools as they stand after the fall, each position asked as if it were the first; who comes later is paid less.",
+        ),
+        tables=(table,),
+        aside=(TOXIC, OTHERS, f"{early} {beyond}"),
+    )

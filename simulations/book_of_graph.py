@@ -1,0 +1,294 @@
+"""The book of a protocol graph: its tables, read into the arrays of `simulations.book`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chain.errors import InputError
+from chain.tables import rows
+from chain.units import BPS_TO_WAD, WAD
+from graph.protocol_graph import ProtocolGraph
+from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
+from simulations.venues.from_tables import venue_of
+
+DEFAULT_BONUS_BPS = 10_000
+NO_SLOT = 255  # no bit of a category bitmap: the asset stands outside the market's list
+Driver = tuple[str | None, bool, int]
+
+
+def from_graph(graph: ProtocolGraph) -> Book:
+    """The graph as arrays.
+
+    Raises
+    ------
+    InputError
+        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
+    """
+    tables = graph.snapshot.tables
+    asset_keys = sorted(set(tables["assets"]["asset"]))
+    asset_index = {key: number for number, key in enumerate(asset_keys)}
+    market_index = {key: number for number, key in enumerate(tables["markets"]["market"])}
+    assets = _assets(tables["assets"], tables["prices"], asset_keys, _backing_rows(graph))
+    reserves = _reserves(tables, asset_index, market_index)
+    category_prices, told = _category_prices(tables, reserves, assets, asset_index, market_index)
+    backings = tuple(
+        (asset_index[claim], asset_index[backing], rate)
+        for claim, backing, rate in _backing_rows(graph)
+        if claim in asset_index and backing in asset_index
+    )
+    names = dict(zip(tables["protocols"]["protocol"], tables["protocols"]["name"], strict=True))
+    symbols: dict[str, list[int]] = {}
+    for number, asset in enumerate(assets):
+        symbols.setdefault(asset.symbol.lower(), []).append(number)
+    return Book(
+        assets=assets,
+        markets=tuple(
+            Market(
+                row.market,
+                ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
+                row.family,
+                _maybe_int(row.revision),
+                row.loss_rule,
+            )
+            for row in rows(tables["markets"])
+        ),
+        reserves=reserves,
+        pools=_pools(tables, asset_index, assets),
+        backings=backings,
+        timestamp=max((anchor.timestamp for anchor in graph.snapshot.anchors), default=0),
+        content_id=graph.snapshot.content_id,
+        caption=graph.snapshot.caption,
+        symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
+        category_prices=category_prices,
+        notes=told,
+        **_positions(tables, reserves, category_prices, asset_index, market_index),
+    )
+
+
+def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
+    """(claim, backing, rate) from backs, and from wraps where nothing else is known."""
+    rates = {(row.target, row.source): float(row.rate) for row in rows(graph.relations["backs"]) if pd.notna(row.rate)}
+    for row in rows(graph.relations["wraps"]):
+        if pd.isna(row.market):
+            rates.setdefault((row.source, row.target), float(row.rate))
+    return [(claim, backing, rate) for (claim, backing), rate in sorted(rates.items())]
+
+
+def _assets(
+    table: pd.DataFrame, prices: pd.DataFrame, keys: list[str], backings: list[tuple[str, str, float]]
+) -> tuple[Asset, ...]:
+    known = {row.asset: float(row.price_usd) for row in rows(prices) if pd.notna(row.price_usd)}
+    for claim, backing, rate in backings:
+        if backing not in known and claim in known and rate > 0:
+            known[backing] = known[claim] / rate
+    by_key = {row.asset: row for row in rows(table)}
+    return tuple(
+        Asset(key, by_key[key].symbol, int(by_key[key].decimals), by_key[key].kind, known.get(key, float("nan")))
+        for key in keys
+    )
+
+
+def _reserves(
+    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], market_index: Mapping[str, int]
+) -> tuple[Reserve, ...]:
+    prices = {(row.market, row.asset): row for row in rows(tables["prices"])}
+    drivers = _drivers(tables)
+    reserves = []
+    for row in rows(tables["reserves"]):
+        price = prices.get((row.market, row.asset))
+        if price is None:
+            raise InputError(f"{row.asset} has no price in {row.market}; a book needs the price of every asset in it")
+        driver, fixed, deviation = (
+            drivers.get(row.price_source, (None, False, 0)) if pd.notna(row.price_source) else (None, False, 0)
+        )
+        reserves.append(
+            Reserve(
+                market=market_index[row.market],
+                asset=asset_index[row.asset],
+                slot=NO_SLOT if pd.isna(row.reserve_index) else int(row.reserve_index),
+                supply_index=row.supply_index_raw,
+                supply_unit=row.supply_index_unit_raw,
+                debt_index=row.borrow_index_raw,
+                debt_unit=row.borrow_index_unit_raw,
+                held_raw=row.cash_raw + (row.collateral_raw or 0),
+                treasury_stored=row.treasury_stored_raw or 0,
+                threshold_bps=_bps(row.liquidation_threshold_wad),
+                bonus_bps=_bps(row.liquidation_bonus_wad) or DEFAULT_BONUS_BPS,
+                fee_bps=_bps(row.liquidation_fee_wad),
+                close_factor_bps=_bps(row.close_factor_wad) if row.close_factor_wad is not None else None,
+                active=bool(row.active),
+                paused=bool(row.paused),
+                grace_until=_maybe_int(row.grace_until) or 0,
+                price_raw=price.price_raw,
+                price_decimals=int(price.decimals),
+                driver=asset_index[driver or row.asset],
+                fixed_price=fixed,
+                deviation_bps=deviation,
+            )
+        )
+    return tuple(reserves)
+
+
+def _category_prices(
+    tables: Mapping[str, pd.DataFrame],
+    reserves: tuple[Reserve, ...],
+    assets: tuple[Asset, ...],
+    asset_index: Mapping[str, int],
+    market_index: Mapping[str, int],
+) -> tuple[tuple[CategoryPrice, ...], tuple[str, ...]]:
+    """(prices that categories have of their own, what was assumed about them).
+
+    Where the feed behind such a price was not read, it follows what all members of the category follow; where they follow different
+    assets, it stays as it is. A price of 0 is none (@aave/core-v3 1.19.3, GenericLogic.calculateUserAccountData).
+    """
+    drivers, found, told = _drivers(tables), [], []
+    for row in rows(tables["categories"]):
+        if not row.price_raw:
+            continue
+        market = market_index[row.market]
+        members = [one for one in reserves if one.market == market and (row.collateral_bitmap or 0) >> one.slot & 1]
+        if not members:
+            continue
+        driver, fixed, deviation = drivers.get(row.price_source, (None, False, 0))
+        followed = {one.driver for one in members}
+        if driver is None and not fixed:
+            fixed = len(followed) > 1
+            does = "stays as it is" if fixed else f"follows {assets[min(followed)].symbol}, as its members do"
+            told.append(
+                f"category {int(row.category)} of {row.market} has a price of its own, whose feed was not read; here it {does}"
+            )
+        found.append(
+            CategoryPrice(
+                market=market,
+                category=int(row.category),
+                price_raw=row.price_raw,
+                price_decimals=members[0].price_decimals,
+                driver=min(followed) if driver is None else asset_index[driver],
+                fixed_price=fixed,
+                deviation_bps=deviation,
+            )
+        )
+    return tuple(found), tuple(told)
+
+
+def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Driver]:
+    """Price source -> (asset whose market price its last feed follows, never moves, deviation in bps).
+
+    A feed follows the asset that a market prices by that very feed; a chain of adapters follows what its last feed follows. So a
+    staked token priced as ratio x ether/USD moves with ether, whatever it trades at.
+    """
+    direct = {row.source: row.asset for row in rows(tables["prices"]) if pd.notna(row.source)}
+    result: dict[str, Driver] = {}
+    for source, steps in tables["feeds"].groupby("source", sort=True):
+        published = steps[steps["kind"] == "feed"]
+        last = (published if len(published) else steps).sort_values("step").iloc[-1]
+        driver = direct.get(last.address) if len(steps) > 1 else None
+        deviation = 0 if pd.isna(last.deviation_bps) else int(last.deviation_bps)
+        result[str(source)] = (driver, bool(last.kind == "fixed" or last.state == "hard_coded"), deviation)
+    return result
+
+
+def _pools(
+    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], assets: tuple[Asset, ...]
+) -> tuple[Pool, ...]:
+    sides = {pool: list(rows(some.sort_values("slot"))) for pool, some in tables["pool_assets"].groupby("pool")}
+    ticks = {pool: list(rows(some)) for pool, some in tables["pool_ticks"].groupby("pool")}
+    found = []
+    for row in rows(tables["pools"]):
+        held = sides.get(row.pool, [])
+        decimals = [assets[asset_index[side.asset]].decimals for side in held]
+        venue = venue_of(row, held, ticks.get(row.pool, []), decimals)
+        if venue is None:
+            continue
+        first, second = held
+        found.append(
+            Pool(
+                row.pool,
+                asset_index[first.asset],
+                asset_index[second.asset],
+                first.reserve_raw,
+                second.reserve_raw,
+                row.fee_wad,
+                venue,
+            )
+        )
+    return tuple(found)
+
+
+def _positions(
+    tables: Mapping[str, pd.DataFrame],
+    reserves: tuple[Reserve, ...],
+    category_prices: tuple[CategoryPrice, ...],
+    asset_index: Mapping[str, int],
+    market_index: Mapping[str, int],
+) -> dict[str, Any]:
+    slots = {(reserve.market, reserve.asset): number for number, reserve in enumerate(reserves)}
+    categories = {(market_index[row.market], int(row.category)): row for row in rows(tables["categories"])}
+    own_price = {(price.market, price.category): len(reserves) + at for at, price in enumerate(category_prices)}
+    legs: dict[tuple[int, str], dict[int, list[Any]]] = {}
+    owners: dict[tuple[int, str], tuple[str, int]] = {}
+    for row in rows(tables["positions"]):
+        position = (market_index[row.market], row.position_id)
+        owners[position] = (row.owner, int(row.category))
+        leg = legs.setdefault(position, {}).setdefault(slots[(position[0], asset_index[row.asset])], [0, 0, False])
+        if row.side == "fixed_debt":
+            raise InputError(f"{row.position_id} owes {row.asset} at a fixed rate; no rule here counts such debts yet")
+        if row.side == "debt":
+            leg[1] += row.stored_raw
+        else:
+            leg[0] += row.stored_raw
+            leg[2] = leg[2] or bool(row.collateral_enabled)
+    order = sorted(legs)
+    leg_reserve, supply, debt, enabled, threshold, bonus, quote, offsets = [], [], [], [], [], [], [], [0]
+    for position in order:
+        category = categories.get((position[0], owners[position][1]))
+        priced_at = own_price.get((position[0], owners[position][1]))
+        for number, (stored, owed, counts) in sorted(legs[position].items()):
+            reserve = reserves[number]
+            inside = category is not None and bool((category.collateral_bitmap or 0) >> reserve.slot & 1)
+            if owed and priced_at is not None and not inside:
+                raise InputError(
+                    f"{position[1]} owes {tables['reserves']['asset'].iloc[number]}, which has left its category; the contract "
+                    "prices such a debt in two ways, and no rule here does"
+                )
+            quote.append(priced_at if inside and priced_at is not None else number)
+            leg_reserve.append(number)
+            supply.append(stored)
+            debt.append(owed)
+            enabled.append(counts)
+            threshold.append(
+                _bps(category.liquidation_threshold_wad) if inside and category is not None else reserve.threshold_bps
+            )
+            bonus.append(_bps(category.liquidation_bonus_wad) if inside and category is not None else reserve.bonus_bps)
+        offsets.append(len(leg_reserve))
+    return {
+        "position_ids": tuple(name for _, name in order),
+        "owners": tuple(owners[position][0] for position in order),
+        "position_market": np.array([market for market, _ in order], dtype=np.int64),
+        "position_category": np.array([owners[position][1] for position in order], dtype=np.int64),
+        "offsets": np.array(offsets, dtype=np.int64),
+        "leg_reserve": np.array(leg_reserve, dtype=np.int64),
+        "leg_supply_stored": tuple(supply),
+        "leg_debt_stored": tuple(debt),
+        "leg_enabled": np.array(enabled, dtype=np.bool_),
+        "leg_threshold_bps": np.array(threshold, dtype=np.int64),
+        "leg_bonus_bps": np.array(bonus, dtype=np.int64),
+        "leg_quote": np.array(quote, dtype=np.int64),
+    }
+
+
+def _bps(wad: int | None) -> int:
+    """Basis points from a wad; InputError where the value is no whole number of them (rules here count in basis points)."""
+    if wad is None:
+        return 0
+    if wad % BPS_TO_WAD:
+        raise InputError(
+            f"{wad / WAD} is no whole number of basis points; the rules of this market count in basis points"
+        )
+    return wad // BPS_TO_WAD
+
+
+def _maybe_int(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)

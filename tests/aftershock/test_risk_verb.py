@@ -1,0 +1,106 @@
+"""`aftershock query risk` and what an unchecked revision says in every answer; the sums are added up again from the positions."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import aftershock
+from aftershock.cli import app
+from chain.errors import InputError
+from chain.snapshot import save
+
+RUNNER = CliRunner()
+
+
+def asked(*words: str) -> tuple[int, str]:
+    """Exit code and what is printed, with every run of spaces as one."""
+    result = RUNNER.invoke(app, ["query", "risk", *words])
+    return result.exit_code, re.sub(r"\s+", " ", result.stdout)
+
+
+def test_json_adds_up_and_repeats() -> None:
+    code, first = asked("aave-v3", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")
+    record = json.loads(first)
+    assert code == 0 and first == asked("aave-v3", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")[1]
+    assert [point["fall_percent"] for point in record["falls"]] == [0.0, 30.0]
+    now, (later,) = record["falls"][0]["markets"][0], record["falls"][1]["markets"]
+    assert now["liquidatable_debt_usd"] == sum(one["debt_usd"] for one in record["positions"] if one["liquidatable"])
+    assert 0 < later["toxic_debt_usd"] < later["liquidatable_debt_usd"]
+    assert later["toxic_debt_usd"] + later["partly_toxic_debt_usd"] <= later["liquidatable_debt_usd"]
+    # ether is at 2,000 in the sample: 500,000 units at 20 gwei are 0.01 ether
+    assert record["gas"] == {"usd": pytest.approx(20.0), "units": 500_000, "gwei": 20.0}
+    for edge in record["frontiers"]:
+        assert edge["frontier"] == pytest.approx(edge["threshold_bps"] / 1e4 * (1 + edge["bonus_bps"] / 1e4))
+
+
+def test_the_positions_are_all_that_owe_something() -> None:
+    snapshot = aftershock.load()
+    table = aftershock.risk(snapshot, "aave-v3", falls=(0.0,)).positions
+    rows = snapshot["positions"]
+    assert set(table["position_id"]) == set(
+        rows.loc[(rows["side"] == "debt") & (rows["stored_raw"] > 0), "position_id"]
+    )
+    assert (table["frontier_low"] <= table["frontier_high"]).all()
+
+
+def test_the_page_says_what_was_assumed_and_what_the_words_mean() -> None:
+    code, said = asked("aave-v3", "--fall", "0", "--fall", "30", "--gas-usd", "7.5")
+    assert code == 0
+    assert "gas of one liquidation $7.50, which is 500,000 units at 7.5 gwei" in said
+    assert "toxic: health factor below threshold × (1 + bonus)" in said
+    assert "earlier sales can only make later liquidations pay less" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "WETH"}, "neither a market nor a protocol"),
+        ({"name": "aave-v3", "falls": (1.0,)}, "a fall of 100 % cannot be"),
+        ({"name": "aave-v3", "falls": (-0.1,)}, "a fall of -10 % cannot be"),
+        ({"name": "aave-v3", "gas_usd": 1.0, "gas_gwei": 1.0}, "either in USD or as a price of gas"),
+        ({"name": "aave-v3", "gas_usd": -1.0}, "not negative"),
+        ({"name": "aave-v3", "gas_gwei": float("nan")}, "finite"),
+        ({"name": "aave-v3", "gas_gwei": 1.0, "gas_units": -1}, "units of gas"),
+    ],
+)
+def test_what_cannot_be_asked_says_so(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        aftershock.risk(aftershock.load(), **arguments)  # type: ignore[arg-type]
+
+
+def test_simulate_says_before_and_after() -> None:
+    result = RUNNER.invoke(app, ["simulate", "--shock", "ETH=-30%", "--json"])
+    record = json.loads(result.stdout)["frontier"]
+    (before,), (after,) = record["before"], record["after"]
+    assert before["liquidatable_debt_usd"] == 0 < after["liquidatable_debt_usd"]
+    assert 0 < after["toxic_debt_usd"] <= after["liquidatable_debt_usd"]
+
+
+@pytest.fixture(scope="module")
+def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample, planted with revision 11, which nobody compared with a contract."""
+    sample = aftershock.load()
+    markets = sample["markets"].assign(revision=11)
+    folder = tmp_path_factory.mktemp("planted") / "revision-11"
+    save(replace(sample, tables={**sample.tables, "markets": markets}), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "aave-v3", "--fall", "10")],
+    ids=["simulate", "risk"],
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["terminal", "json"])
+def test_an_unchecked_revision_is_named_in_every_answer(unchecked: Path, words: tuple[str, ...], as_json: bool) -> None:
+    for folder, told in ((unchecked, True), (aftershock.SAMPLE, False)):
+        result = RUNNER.invoke(app, [*words, "--snapshot", str(folder), *(["--json"] if as_json else [])])
+        assert result.exit_code == 0, result.output
+        said = re.sub(r"\s+", " ", result.stdout)
+        assert ("(POOL_REVISION 11) follow its source and were not compared with a running contract" in said) is told
+        if as_json:
+            assert len(json.loads(result.stdout)["notes"]) == int(told)

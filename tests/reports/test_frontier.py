@@ -1,0 +1,54 @@
+"""What liquidation cannot mend, from the sums to the page: every number in the table is the record's."""
+
+from dataclasses import replace
+
+from reports.amounts import millions
+from reports.frontier import FrontierPoint, frontier_of
+from reports.record import Assessment
+from reports.sections import page
+from simulations.frontier import MarketFrontier
+
+
+def sums(market: str, toxic: float) -> MarketFrontier:
+    """Six million liquidatable, some of it toxic."""
+    return MarketFrontier(market, 6e6, toxic, 1e6, 2e6, 3e6, 4e6, 5e6, 12, 7)
+
+
+def test_a_market_gets_its_own_sums_in_the_order_of_falls() -> None:
+    found = frontier_of(
+        [(0.5, (sums("a", 5e6), sums("b", 9e6))), (0.0, (sums("a", 0.0), sums("b", 0.0)))], "a", "ETH", "$5"
+    )
+    assert [(point.fall_percent, point.toxic_debt_usd) for point in found.points] == [(0.0, 0.0), (50.0, 5e6)]
+    assert found.first_toxic == FrontierPoint(50.0, 6e6, 5e6, 1e6, 2e6, 3e6, 4e6, 5e6, 12, 7)
+
+
+def test_the_table_shows_the_record(assessment: Assessment) -> None:
+    section = next(section for section in page(assessment).sections if section.key == "break")
+    block = section.blocks[1]
+    (table,) = block.tables
+    for point, row in zip(assessment.frontier.points, table.rows, strict=True):
+        assert row[2].text == (millions(point.toxic_debt_usd) if point.toxic_debt_usd else "0")
+    assert assessment.frontier.gas in block.source
+    assert "less healthy" in block.aside[0]
+
+
+def test_the_title_is_the_finding(assessment: Assessment) -> None:
+    def title(*points: tuple[float, float]) -> str:
+        part = frontier_of([(fall, (sums("a", toxic),)) for fall, toxic in points], "a", "ETH", "$5")
+        return (
+            page(replace(assessment, frontier=part))
+            .sections[2]
+            .blocks[1]
+            .title.replace("\u202f", " ")
+            .replace("\u00a0", " ")
+        )
+
+    assert title((0.0, 0.0), (0.2, 3e6), (0.4, 5e6)).startswith(
+        "From ETH −20 % on, liquidation makes some positions worse"
+    )
+    assert title((0.0, 2e6), (0.2, 3e6)).startswith("As it stands, liquidation makes some positions worse")
+    assert title((0.0, 0.0), (0.2, 0.0)) == "Down to ETH −20 % every liquidation heals the position that it reaches"
+
+
+def test_the_id_of_a_report_covers_it(assessment: Assessment) -> None:
+    assert "frontier" in assessment.to_dict() and assessment.to_dict()["frontier"]["points"]
