@@ -1,9 +1,10 @@
 """Keepers: which positions are liquidated this round, for how much, in which order.
 
 A flash keeper has no capital: what it seizes must sell, in the same step and at the pools' present reserves, for at least what it
-repays, and the rest must pay the gas. Collateral that no pool takes stays with the keeper and counts for nothing. For every pair of collateral and debt it tries the most the rule allows and then halves; it takes
-the most profitable. Positions go in order of profit (estimated along one path, quoted in full when their turn comes, since earlier sales moved the pools), ties by a
-hash of the position's name, so the order of rows does not matter. Nobody liquidates a position twice in one round.
+repays, and the rest must pay the gas. Collateral that no pool takes stays with the keeper and counts for nothing. For every pair of
+collateral and debt it tries the most the rule allows and then halves; it takes the most profitable. Positions go in order of profit
+(estimated along one path, quoted in full when their turn comes, since earlier sales moved the pools), ties by a hash of the position's
+name, so the order of rows does not matter. Nobody liquidates a position twice in one round.
 """
 
 import hashlib
