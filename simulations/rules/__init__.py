@@ -5,10 +5,11 @@ from typing import cast
 
 from chain.errors import unknown_name
 from simulations.book import Market
-from simulations.rules import aave_v3, compound_v2, generic, morpho_blue
+from simulations.rules import aave_v2, aave_v3, compound_v2, generic, morpho_blue
 from simulations.rules.rule import Rule
 
 FAMILIES: dict[str, Rule] = {
+    "aave_v2": cast(Rule, aave_v2),
     "aave_v3": cast(Rule, aave_v3),
     "compound_v2": cast(Rule, compound_v2),
     "generic": cast(Rule, generic),
