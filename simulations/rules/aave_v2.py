@@ -24,14 +24,16 @@ CLOSE_FACTOR_BPS = 5_000
 REVISIONS = (None, 2)
 ROUNDINGS: dict[str, Rounding] = {
     "most": "half_up",
+    "with_bonus": "half_up",
     "max_collateral": "floor",
     "value_of_collateral": "floor",
     "debt_needed": "half_up",
     "supply_burnt": "half_up",
     "debt_burnt": "half_up",
 }
-"""most: debt x close factor. max_collateral: what the repayment and its bonus are worth in collateral. value_of_collateral: all the
-collateral in units of the debt; debt_needed: that / bonus. supply_burnt, debt_burnt: amount x 10**27 / index when tokens are burnt."""
+"""most: debt x close factor. with_bonus: value of the repayment x bonus, which is a multiple of 10**(decimals of the collateral), so that from
+four decimals on its rounding changes nothing. max_collateral: that in collateral. value_of_collateral: all the collateral in units of the
+debt; debt_needed: that / bonus. supply_burnt, debt_burnt: amount x 10**27 / index when tokens are burnt."""
 
 
 def require_revision(revision: int | None) -> None:
@@ -80,7 +82,7 @@ def liquidate(
     balance = supply_balance(taken.supply_stored, taken.reserve.supply_index, ACCOUNTS_LIKE_V3_REVISION)
     repaid = min(debt_to_cover, mul_div(owed_raw, CLOSE_FACTOR_BPS, BPS, ROUNDINGS["most"]))
     unit_c, unit_d = 10**taken.decimals, 10**owed.decimals
-    with_bonus = mul_div(owed.price_raw * repaid * unit_c, taken.bonus_bps, BPS, "half_up")
+    with_bonus = mul_div(owed.price_raw * repaid * unit_c, taken.bonus_bps, BPS, ROUNDINGS["with_bonus"])
     seized = mul_div(with_bonus, 1, taken.price_raw * unit_d, ROUNDINGS["max_collateral"])
     if seized > balance:
         seized = balance

@@ -6,6 +6,7 @@ is a real transaction. Reading is one call of Multicall3. Slots are found by loo
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -32,6 +33,8 @@ BORROWED_SHARE = {"WETH": 0.55, "WBTC": 0.25, "LINK": 0.4, "USDC": 0.8, "DAI": 0
 AGE_SECONDS = 400 * 86_400 + 12_345
 MOST_SLOTS = 120
 GAS = 3_500_000
+RESERVE_DATA = {"supply_index": 1, "debt_index": 2, "supply_rate": 3, "debt_rate": 4, "touched_at": 6}
+"""Word of getReserveData in which a figure stands (DataTypes.ReserveData)."""
 PER_RESERVE = ("supply", "debt", "fixed", "principal", "supply_index", "debt_index", "cash", "coins", "receipts")
 
 
@@ -172,11 +175,9 @@ class Bench:
         reserves = {}
         for (name, symbol), word in zip(self._shapes, words, strict=False):
             if name == "reserves":
-                figures = decode(["uint256"] * 7, word[: 7 * 32])  # DataTypes.ReserveData, in its order
-                reserves[symbol] = dict(
-                    zip(("supply_index", "debt_index", "supply_rate", "debt_rate"), figures[1:5], strict=True),
-                    touched_at=figures[6],
-                )
+                reserves[symbol] = {
+                    field: int.from_bytes(word[32 * place : 32 * place + 32]) for field, place in RESERVE_DATA.items()
+                }
             else:
                 found[name][symbol] = int.from_bytes(word)
         account, flags, now = words[-3:]
@@ -237,8 +238,9 @@ class Bench:
         self.node.batch([("anvil_setStorageAt", (where, slot, _word(value))) for where, slot, value in words])
 
     def setting(self, drawn: Draw, symbol: str) -> int:
-        """The reserve's settings as the contract packs them, with the drawn threshold and activity."""
+        """The reserve's settings as the contract packs them, with the drawn threshold, decimals and activity."""
         word = self.settings[symbol] & ~(0xFFFF_FFFF * (symbol in drawn.no_threshold))
+        word = word & ~(0xFF << 48) | drawn.decimals.get(symbol, word >> 48 & 0xFF) << 48
         return word & ~(1 << 56) | (symbol not in drawn.inactive) << 56
 
     def call(self, drawn: Draw) -> Call:
@@ -364,6 +366,7 @@ def _raw(world: World, symbol: str, usd: float) -> int:
     return int(usd / USUAL_USD[symbol] * 10.0 ** int(world.tokens[symbol].functions.decimals().call()))
 
 
+@cache
 def _entry(key: str, slot: int) -> str:
     """Storage slot of a mapping's entry for an address."""
     return Web3.keccak(encode(["address", "uint256"], [key, slot])).to_0x_hex()

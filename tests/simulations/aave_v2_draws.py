@@ -5,7 +5,7 @@ they land is drawn over eight orders of magnitude.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Draw:
     """What is written into storage, and the call. Stored amounts by symbol; prices in wei.
 
     `cash` is what the market can pay out of the collateral, where it is not what it has; `for_receipts` takes receipt tokens instead.
+    `decimals` is what the market believes of a token, where it is not what the token says.
     """
 
     aim: str
@@ -53,6 +54,7 @@ class Draw:
     no_threshold: frozenset[str] = frozenset()
     by_borrower: bool = False
     cash: int | None = None
+    decimals: Mapping[str, int] = field(default_factory=dict)
 
 
 def draw(rng: np.random.Generator, indices: Mapping[str, tuple[float, float]]) -> Draw:
@@ -83,6 +85,26 @@ def draw(rng: np.random.Generator, indices: Mapping[str, tuple[float, float]]) -
         for_receipts=bool(rng.random() < RECEIPTS_SHARE),
     )
     return _odd(rng, drawn, raw(collateral, supply[collateral])) if rng.random() < ODD_SHARE else drawn
+
+
+def draw_coarse(rng: np.random.Generator, indices: Mapping[str, tuple[float, float]]) -> Draw:
+    """Tokens of no decimals at a few wei: only there does it matter how a repayment with its bonus is rounded before it is divided."""
+    collateral, debt = (str(symbol) for symbol in rng.permutation(["WBTC", "LINK", "USDC", "DAI"])[:2])
+    prices = dict.fromkeys(SYMBOLS, 10**18) | {collateral: int(rng.integers(2, 8)), debt: int(rng.integers(2, 50))}
+    supply, worth = int(rng.integers(10**5, 10**6)), float(rng.uniform(0.5, 0.7))
+    owed = int(supply * indices[collateral][0] * prices[collateral] / prices[debt] / indices[debt][1] / worth)
+    return Draw(
+        aim="coarse",
+        supply={collateral: supply},
+        debt={debt: owed},
+        fixed={},
+        enabled=frozenset([collateral]),
+        prices=prices,
+        collateral=collateral,
+        owed=debt,
+        cover=int(rng.integers(owed // 50, owed // 3)),
+        decimals={collateral: 0, debt: 0},
+    )
 
 
 def _beside(rng: np.random.Generator) -> float:
