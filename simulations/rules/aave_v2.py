@@ -1,4 +1,4 @@
-"""Aave V2 liquidations to the smallest unit, and the float twin beside them. Half of one debt at most; bad debt stays with the borrower.
+"""Aave V2 liquidations to the smallest unit: half of one debt at most, and bad debt stays with the borrower. The float twin is `aave_v2_float`.
 
 Source: LendingPoolCollateralManager.liquidationCall and _calculateAvailableCollateralToLiquidate, ValidationLogic.validateLiquidationCall,
 LendingPool.liquidationCall; the tokens' burn (@aave/protocol-v2 1.0.1, npm). Accounts are computed as in Aave V3's revision 1.
@@ -8,16 +8,12 @@ variable part is repaid first. Prices are in ether, 18 decimals. The whole pool 
 back as codes of Errors.sol, and `reason` is the name of the code there; what fails inside a token reads LP_LIQUIDATION_CALL_FAILED.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Holding, account_data, debt_balance, supply_balance
 from chain.errors import InputError
 from chain.units import BPS, RAY, WAD, Rounding, mul_div
-from simulations.rules import aave_v3_float
-from simulations.rules.aave_v3_float import SLACK, FloatLeg, FloatOutcome
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
 
 CLOSE_FACTOR_BPS = 5_000
@@ -167,30 +163,3 @@ def _refusal(taken: Leg, owed: Leg, health_factor: int, owed_raw: int) -> Refusa
 
 def _variable_raw(leg: Leg) -> int:
     return debt_balance(leg.debt_stored, leg.reserve.debt_index, ACCOUNTS_LIKE_V3_REVISION)
-
-
-def float_health_factor(legs: Sequence[FloatLeg]) -> float:
-    """Sum of collateral x average threshold, cut to whole bps, over debt; infinity without debt."""
-    return aave_v3_float.health_factor(legs, ACCOUNTS_LIKE_V3_REVISION)
-
-
-def float_twin(legs: Sequence[FloatLeg], collateral: int, debt: int, debt_to_cover: float) -> FloatOutcome:
-    """`liquidate` in whole tokens; a leg's debt is the sum of both kinds. Judges only refusals that depend on amounts, and not the cash."""
-    taken, owed = legs[collateral], legs[debt]
-    health = float_health_factor(legs)
-    margins = {"health factor 1": health - 1}
-    nothing = FloatOutcome(0.0, 0.0, 0.0, 0.0, margins)
-    if health >= 1:
-        return replace(nothing, refused="LPCM_HEALTH_FACTOR_NOT_BELOW_THRESHOLD")
-    if not taken.enabled or taken.threshold_ratio == 0:
-        return replace(nothing, refused="LPCM_COLLATERAL_CANNOT_BE_LIQUIDATED")
-    if owed.debt <= 0:
-        return replace(nothing, refused="LPCM_SPECIFIED_CURRENCY_NOT_BORROWED_BY_USER")
-    most = math.floor(CLOSE_FACTOR_BPS / BPS * round(owed.debt / owed.unit) + 0.5) * owed.unit
-    repaid = min(debt_to_cover, most)
-    seized = math.floor(repaid * owed.price * taken.bonus_ratio / taken.price / taken.unit + SLACK) * taken.unit
-    margins["collateral just enough"] = seized / taken.supply - 1 if taken.supply else math.inf
-    if seized > taken.supply:
-        seized = taken.supply
-        repaid = min(repaid, taken.supply * taken.price / owed.price / taken.bonus_ratio)
-    return FloatOutcome(repaid, seized, 0.0, 0.0, margins)

@@ -15,15 +15,15 @@ import pytest
 from chain.accounting import aave_v2 as interest
 from chain.accounting import aave_v3 as accounting
 from chain.units import Rounding, mul_div
-from simulations.rules import aave_v2
+from simulations.rules import aave_v2, aave_v2_float
 from simulations.rules.aave_v3_float import FloatLeg, FloatOutcome
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
 from tests.devnet.aave_v2 import PACKAGE
 from tests.devnet.market import RESERVES
 from tests.devnet.world import World
-from tests.simulations.aave_v2_bench import Bench, Call
-from tests.simulations.aave_v2_draws import Draw, draw, draw_coarse
+from tests.simulations.liquidation_bench_aave_v2 import Bench, Call
 from tests.simulations.liquidation_draws import SYMBOLS
+from tests.simulations.liquidation_draws_aave_v2 import Draw, draw, draw_coarse
 
 pytestmark = pytest.mark.devnet
 
@@ -90,7 +90,7 @@ def _cases(bench: Bench, states: int, rng: np.random.Generator, drawing: Drawing
         said = aave_v2.liquidate(position, collateral, debt, call.draw.cover, call.draw.for_receipts)
         legs = [_float_leg(leg) for leg in position.legs]
         cover = call.draw.cover / 10 ** position.legs[debt].decimals
-        yield Case(position, collateral, debt, call, said, aave_v2.float_twin(legs, collateral, debt, cover))
+        yield Case(position, collateral, debt, call, said, aave_v2_float.liquidate(legs, collateral, debt, cover))
 
 
 def _float_leg(leg: Leg) -> FloatLeg:
@@ -312,5 +312,5 @@ def _float_differences(case: Case, said: Liquidation | Refusal, about: FloatOutc
 def test_the_float_health_factor_agrees(run: Run) -> None:
     for case in run.cases:
         exact = aave_v2.health_factor_wad(case.position)
-        said = aave_v2.float_health_factor([_float_leg(leg) for leg in case.position.legs])
+        said = aave_v2_float.health_factor([_float_leg(leg) for leg in case.position.legs])
         assert said == pytest.approx(exact / 1e18, rel=1e-9)
