@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulations.rules.aave_v3_float import FloatLeg, FloatOutcome
+from simulations.rules.aave_v3_float import SLACK, FloatLeg, FloatOutcome
 
 
 def health_factor(legs: Sequence[FloatLeg]) -> float:
@@ -22,7 +22,7 @@ def liquidate(
 ) -> FloatOutcome:
     """What a liquidation does in whole tokens; only refusals that depend on amounts are judged: healthy, no such collateral, no such debt.
 
-    Whole smallest units matter where one is worth much of the other asset, so what is taken is cut to them.
+    What may be repaid is whole units: of some tokens one unit is worth many of the other.
     """
     taken, owed = legs[collateral], legs[debt]
     health = health_factor(legs)
@@ -34,7 +34,8 @@ def liquidate(
         return replace(nothing, refused="no such collateral")
     if owed.debt <= 0:
         return replace(nothing, refused="no such debt")
-    repaid = min(debt_to_cover, owed.debt * close_factor_ratio)
+    most = math.ceil(close_factor_ratio * round(owed.debt / owed.unit) - SLACK) * owed.unit
+    repaid = min(debt_to_cover, most)
     rate = owed.price / taken.price * taken.bonus_ratio
     margins["collateral just enough"] = repaid * rate / taken.supply - 1
     if repaid * rate >= taken.supply + taken.unit:
