@@ -26,6 +26,12 @@ def rule_of(market: Market) -> Rule:
     return rule
 
 
+def averages_thresholds(market: Market) -> bool:
+    """Whether the rule cuts a position's average threshold to whole basis points before it takes the health factor; a family is asked if it can answer."""
+    asked = getattr(FAMILIES.get(market.family), "averages_thresholds", None)
+    return bool(asked is not None and asked(market.revision))
+
+
 def notes(markets: Sequence[Market]) -> tuple[str, ...]:
     """What a user of these markets' rules must be told, one sentence a market; a family without a `note` has nothing to say."""
     told = []

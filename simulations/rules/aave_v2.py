@@ -38,6 +38,12 @@ def require_revision(revision: int | None) -> None:
         raise InputError(f"the rules of Aave V2 LENDINGPOOL_REVISION {revision} are not written; written is 2")
 
 
+def averages_thresholds(revision: int | None) -> bool:
+    """Always: the average threshold is cut to whole basis points before the health factor is taken."""
+    require_revision(revision)
+    return True
+
+
 def debt_raw(position: Position, number: int) -> int:
     """What is owed on a leg in smallest units, at both kinds of rate."""
     leg = position.legs[number]

@@ -139,7 +139,9 @@ def draw(rng: np.random.Generator) -> Account:
         stored = int(usd / prices[number] * 1e18 * 10.0**decimals / indices[number >= held] * 1e27) + 1
         supply, debt = (stored, 0) if number < held else (0, stored)
         close = factor if number == held + owed else int(rng.integers(1, 10_001))
-        sides.append(Side(decimals, supply, debt, *indices, prices[number], *terms[number], close, number < held))
+        sides.append(
+            Side(decimals, supply, debt, indices[0], indices[1], prices[number], *terms[number], close, number < held)
+        )
     owed += held
     cover_raw = MAX_UINT if cover is None else int(cover / prices[owed] * 1e18 * 10.0 ** sides[owed].decimals) + 1
     account = Account(tuple(sides), taken, owed, cover_raw, sides[taken].supply_raw)
