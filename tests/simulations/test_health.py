@@ -33,9 +33,11 @@ def book(folder: Path, family: str, revision: int | None) -> Book:
     """The rows as a market of a protocol; amounts as stored units at an index of one."""
     (folder / "book.csv").write_text(ROWS, encoding="utf-8")
     made = from_graph(build(read_book(folder / "book.csv")))
-    unit = {"supply_index": RAY, "supply_unit": RAY, "debt_index": RAY, "debt_unit": RAY}
     market = replace(made.markets[0], family=family, revision=revision)
-    return replace(made, markets=(market,), reserves=tuple(replace(one, **unit) for one in made.reserves))
+    reserves = tuple(
+        replace(one, supply_index=RAY, supply_unit=RAY, debt_index=RAY, debt_unit=RAY) for one in made.reserves
+    )
+    return replace(made, markets=(market,), reserves=reserves)
 
 
 @pytest.mark.parametrize(
