@@ -121,7 +121,8 @@ def draw(rng: np.random.Generator) -> Account:
     worth = 10 ** rng.uniform(2, 6)
     supplies = list(rng.dirichlet(np.full(held, 2.0)) * worth)
     ratio = {"health 1": _beside(rng), "just enough": rng.uniform(0.3, 0.6), "any": rng.uniform(0.4, 1.05)}[aim]
-    limit = sum(usd * terms[number][0] / 1e4 for number, usd in enumerate(supplies))
+    counts = [number == 0 or rng.random() > 0.15 for number in range(held)]
+    limit = sum(usd * terms[number][0] / 1e4 for number, usd in enumerate(supplies) if counts[number])
     debts = list(rng.dirichlet(np.full(owing, 2.0)) * limit / ratio)
     factor = None if rng.random() < 0.2 else int(rng.integers(500, 10_001))
     taken, owed = int(rng.integers(held)), int(rng.integers(owing))
@@ -140,7 +141,17 @@ def draw(rng: np.random.Generator) -> Account:
         supply, debt = (stored, 0) if number < held else (0, stored)
         close = factor if number == held + owed else int(rng.integers(1, 10_001))
         sides.append(
-            Side(decimals, supply, debt, indices[0], indices[1], prices[number], *terms[number], close, number < held)
+            Side(
+                decimals,
+                supply,
+                debt,
+                indices[0],
+                indices[1],
+                prices[number],
+                *terms[number],
+                close,
+                number < held and counts[number],
+            )
         )
     owed += held
     cover_raw = MAX_UINT if cover is None else int(cover / prices[owed] * 1e18 * 10.0 ** sides[owed].decimals) + 1
@@ -343,6 +354,8 @@ def _from_file(accounts: list[Account], book: Book) -> Iterator[tuple[Account, P
     """The accounts with amounts that do not accrue and smallest units of 1e-18, as a file has them; where each leg lies in the book."""
     state, numbers = start(book), {book.markets[m].key: p for p, m in enumerate(book.position_market)}
     for number, account in enumerate(accounts):
+        if any(side.supply and not side.enabled for side in account.sides):
+            continue  # a file cannot say so
         sides = tuple(
             replace(s, decimals=18, supply=s.supply * grow, debt=s.debt * grow, supply_index=RAY, debt_index=RAY)
             for s in account.sides
