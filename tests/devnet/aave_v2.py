@@ -14,6 +14,7 @@ from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact
 from tests.devnet.contracts import published as artifact_at
 from tests.devnet.market import RESERVES
+from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger
 
 PACKAGE = NODE_MODULES / "@aave" / "protocol-v2"
@@ -67,6 +68,23 @@ def published(name: str) -> Artifact:
 def deploy_price_sources(ledger: Ledger, prices_wei: Mapping[str, int]) -> dict[str, Contract]:
     """One source a token, with a price in wei that stands in its first storage slot."""
     return {symbol: ledger.deploy(published("MockAggregator"), price) for symbol, price in prices_wei.items()}
+
+
+def set_price(node: Node, source: Contract, price_wei: int) -> None:
+    """Let a source of `deploy_price_sources` answer another price, from the next block on."""
+    node.request("anvil_setStorageAt", source.address, "0x" + "0" * 64, "0x" + price_wei.to_bytes(32).hex())
+    node.mine()
+
+
+def deposit(ledger: Ledger, market: AaveV2, token: Contract, amount: int, owner: str) -> None:
+    """Queue a deposit that the deployer pays, for anybody; a first deposit counts as collateral at once."""
+    ledger.call("approve", token, "approve", market.pool.address, 2**256 - 1)
+    ledger.call("deposit", market.pool, "deposit", token.address, amount, owner, 0)
+
+
+def borrow(ledger: Ledger, market: AaveV2, token: Contract, amount: int, owner: str, kind: int = VARIABLE_RATE) -> None:
+    """Queue a loan at a variable or fixed rate."""
+    ledger.call("borrow", market.pool, "borrow", token.address, amount, kind, 0, owner, sender=owner)
 
 
 def deploy_aave_v2(ledger: Ledger, tokens: Mapping[str, Contract], sources: Mapping[str, str], treasury: str) -> AaveV2:

@@ -16,7 +16,7 @@ from web3.contract import Contract
 from chain.accounting import aave_v2
 from simulations.book import Reserve
 from simulations.rules.rule import Leg, Position
-from tests.devnet.aave_v2 import FIXED_RATE, VARIABLE_RATE, AaveV2, deploy_aave_v2, deploy_price_sources
+from tests.devnet.aave_v2 import FIXED_RATE, AaveV2, borrow, deploy_aave_v2, deploy_price_sources, deposit
 from tests.devnet.assets import fund
 from tests.devnet.contracts import MULTICALL3_ADDRESS
 from tests.devnet.node import BLOCK_SECONDS
@@ -338,24 +338,20 @@ def _events(receipt: Mapping[str, Any]) -> dict[str, int]:
 
 def _grow_old(world: World, market: AaveV2) -> None:
     """The deployer supplies and borrows large amounts, two people borrow at fixed rates, and time passes."""
-    ledger, pool = world.ledger, market.pool
+    ledger, pool, tokens = world.ledger, market.pool, world.tokens
     ledger.node.request("anvil_setBalance", ledger.deployer, hex(10**32))
-    for symbol, token in world.tokens.items():
+    for symbol, token in tokens.items():
         amount = _raw(world, symbol, HELD_USD)
-        fund(ledger, world.tokens, symbol, 2 * amount)
-        ledger.call("approve", token, "approve", pool.address, 2**256 - 1)
-        ledger.call(f"deposit {symbol}", pool, "deposit", token.address, amount, ledger.deployer, 0)
+        fund(ledger, tokens, symbol, 2 * amount)
+        deposit(ledger, market, token, amount, ledger.deployer)
     for symbol, backing in {"WETH": "USDC", "USDC": "WETH"}.items():
         debtor = FIXED_BORROWERS.get(symbol, OTHER_FIXED_BORROWER)
-        amount = _raw(world, backing, HELD_USD)
-        ledger.call(f"deposit {backing}", pool, "deposit", world.tokens[backing].address, amount, debtor, 0)
+        deposit(ledger, market, tokens[backing], _raw(world, backing, HELD_USD), debtor)
     for symbol in BORROWABLE:
-        order = (world.tokens[symbol].address, _raw(world, symbol, HELD_USD * 0.07), FIXED_RATE, 0)
         debtor = FIXED_BORROWERS.get(symbol, OTHER_FIXED_BORROWER)
-        ledger.call(f"borrow {symbol} at a fixed rate", pool, "borrow", *order, debtor, sender=debtor)
+        borrow(ledger, market, tokens[symbol], _raw(world, symbol, HELD_USD * 0.07), debtor, FIXED_RATE)
     for symbol, share in BORROWED_SHARE.items():
-        order = (world.tokens[symbol].address, _raw(world, symbol, HELD_USD * share), VARIABLE_RATE, 0)
-        ledger.call(f"borrow {symbol}", pool, "borrow", *order, ledger.deployer)
+        borrow(ledger, market, tokens[symbol], _raw(world, symbol, HELD_USD * share), ledger.deployer)
     ledger.mine()
     for symbol in BORROWABLE:
         amount = _raw(world, symbol, FUNDS_USD)

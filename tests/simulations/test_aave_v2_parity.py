@@ -18,10 +18,13 @@ from chain.units import Rounding, mul_div
 from simulations.rules import aave_v2, aave_v2_float
 from simulations.rules.aave_v3_float import FloatLeg, FloatOutcome
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
+from tests.devnet import aave_v2 as devnet
 from tests.devnet.aave_v2 import PACKAGE
+from tests.devnet.assets import fund
 from tests.devnet.market import RESERVES
+from tests.devnet.transactions import address_of
 from tests.devnet.world import World
-from tests.simulations.liquidation_bench_aave_v2 import Bench, Call
+from tests.simulations.liquidation_bench_aave_v2 import LIQUIDATOR, Bench, Call
 from tests.simulations.liquidation_draws import SYMBOLS
 from tests.simulations.liquidation_draws_aave_v2 import Draw, draw, draw_coarse
 
@@ -314,3 +317,31 @@ def test_the_float_health_factor_agrees(run: Run) -> None:
         exact = aave_v2.health_factor_wad(case.position)
         said = aave_v2_float.health_factor([_float_leg(leg) for leg in case.position.legs])
         assert said == pytest.approx(exact / 1e18, rel=1e-9)
+
+
+def test_a_market_in_use_counts_in_ether(devnet_world: World) -> None:
+    """An account that came about by deposits and loans alone: 10 ether against dollars at both kinds of rate, and a price that moves."""
+    world, owner = devnet_world, address_of("v2 ordinary borrower")
+    prices = dict.fromkeys(SYMBOLS, 10**15) | {"USDC": 5 * 10**14, "DAI": 4 * 10**14}
+    with world.undone():
+        sources = devnet.deploy_price_sources(world.ledger, prices)
+        where = {symbol: str(source.address) for symbol, source in sources.items()}
+        market = devnet.deploy_aave_v2(world.ledger, world.tokens, where, world.market.treasury)
+        for symbol, amount, whose in (("WETH", 10, owner), ("USDC", 10**6, LIQUIDATOR), ("DAI", 10**6, LIQUIDATOR)):
+            raw = amount * 10 ** RESERVES[symbol].decimals
+            fund(world.ledger, world.tokens, symbol, raw)
+            devnet.deposit(world.ledger, market, world.tokens[symbol], raw, whose)
+        devnet.borrow(world.ledger, market, world.tokens["USDC"], 8_000 * 10**6, owner)
+        devnet.borrow(world.ledger, market, world.tokens["DAI"], 9_000 * 10**18, owner, devnet.FIXED_RATE)
+        world.ledger.mine()
+        world.advance(100 * 86_400)
+        devnet.set_price(world.node, sources["DAI"], 6 * 10**14)
+        held = int(market.receipt_tokens["WETH"].functions.balanceOf(owner).call())
+        variable = int(market.debt_tokens["USDC"].functions.balanceOf(owner).call())
+        fixed = int(market.fixed_debt_tokens["DAI"].functions.balanceOf(owner).call())
+        account = market.pool.functions.getUserAccountData(owner).call()
+        assert held == 10 * 10**18 and variable > 8_000 * 10**6 and fixed > 9_000 * 10**18
+        debt = variable * 5 * 10**14 // 10**6 + fixed * 6 * 10**14 // 10**18
+        limit = held * RESERVES["WETH"].threshold_bps // 10**4
+        assert account[:2] == [held, debt]
+        assert account[5] == (limit * 10**18 + debt // 2) // debt < 10**18
