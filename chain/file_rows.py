@@ -78,7 +78,9 @@ def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
     decimals = _most_places((line.asset, line.amount) for line in lines)
     price_decimals = _most_places((line.market, line.price) for line in lines)
     markets = list({line.market: line for line in lines}.values())
-    pairs = {(line.market, line.asset): line for line in lines}
+    pairs: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        pairs.setdefault((line.market, line.asset), []).append(line)
     quotes = {line.quote for line in lines}
     evidence = {"evidence": "the user's file"}
     tables: dict[str, list[dict[str, Any]]] = {
@@ -125,16 +127,15 @@ def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
             }
         )
     order: dict[str, int] = {}
-    for (market, asset), line in pairs.items():
+    for (market, asset), here in pairs.items():
         index = order[market] = order.get(market, -1) + 1
-        here = [other for other in lines if (other.market, other.asset) == (market, asset)]
-        tables["reserves"].append(_reserve(line, here, index, decimals[asset]) | evidence)
-    tables["prices"] = [_price(line, price_decimals[line.market]) | evidence for line in pairs.values()]
+        tables["reserves"].append(_reserve(here, index, decimals[asset]) | evidence)
+    tables["prices"] = [_price(here[-1], price_decimals[here[-1].market]) | evidence for here in pairs.values()]
     tables["positions"] = [_position(line, decimals[line.asset]) for line in lines]
     return tables
 
 
-def _reserve(line: Line, here: Sequence[Line], index: int, decimals: int) -> dict[str, Any]:
+def _reserve(here: Sequence[Line], index: int, decimals: int) -> dict[str, Any]:
     totals = {
         side: sum(_raw(row, "amount", row.amount, decimals) for row in here if row.side == side) for side in SIDES
     }
@@ -145,8 +146,8 @@ def _reserve(line: Line, here: Sequence[Line], index: int, decimals: int) -> dic
 
     threshold, bonus, close_factor = stated("threshold_bps"), stated("bonus_bps"), stated("close_factor_bps")
     return {
-        "market": line.market,
-        "asset": _asset_key(line.asset),
+        "market": here[-1].market,
+        "asset": _asset_key(here[-1].asset),
         "reserve_index": index,
         "supply_index_raw": 1,
         "supply_index_unit_raw": 1,

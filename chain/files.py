@@ -131,6 +131,8 @@ def _agree(lines: Sequence[Line]) -> None:
                 raise InputError(
                     f"{line.where}: {fact[0]} of {' '.join(fact[1:])} is {value}, but {other.where} says {earlier}; make them agree"
                 )
+    for field, side in (("bonus_bps", "collateral"), ("close_factor_bps", "debt")):
+        _on_the_side_where_it_acts(lines, field, side)
     owing = {(line.market, line.position_id) for line in lines if line.side == "debt" and line.amount}
     for line in lines:
         known = ("threshold_bps", line.market, line.asset) in first
@@ -138,4 +140,17 @@ def _agree(lines: Sequence[Line]) -> None:
             raise InputError(
                 f"{line.where}: threshold_bps of {line.asset} is empty, but it backs a debt of {line.position_id}; give the share of its "
                 "value that counts (8000 is 80 %), 0 if it does not count"
+            )
+
+
+def _on_the_side_where_it_acts(lines: Sequence[Line], field: str, side: str) -> None:
+    """A term that a market states only for assets that nobody has on the side where it acts would be dropped in silence."""
+    acts = {(line.market, line.asset) for line in lines if line.side == side}
+    obeyed = {line.market for line in lines if getattr(line, field) is not None and (line.market, line.asset) in acts}
+    for line in lines:
+        stated = getattr(line, field)
+        if stated and line.market not in obeyed and any(market == line.market for market, _ in acts):
+            raise InputError(
+                f"{line.where}: {field} is {stated}, but {line.asset} is no {side} of anybody in {line.market}, where it would act; "
+                f"write it on the rows of the {side}"
             )

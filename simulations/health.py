@@ -10,11 +10,14 @@ import pandas as pd
 
 from simulations.book import Book, FloatArray
 from simulations.channels import oracle
-from simulations.rules import rule_of
+from simulations.rules import averages_thresholds, rule_of
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
 from simulations.venues.v2 import ConstantProduct
 from simulations.venues.venue import Venue
+
+SLACK = 1e-6
+"""What an average threshold in floats may lack of the whole basis points that it means."""
 
 
 def by_position(book: Book, values: FloatArray) -> FloatArray:
@@ -37,11 +40,15 @@ def oracle_prices(state: State) -> FloatArray:
 
 
 def health_factors(state: State) -> FloatArray:
-    """Health factor of every position at oracle prices; infinity without debt."""
+    """Health factor of every position at oracle prices; infinity without debt. Average thresholds are cut to whole bps where the rule does."""
     book, price = state.book, oracle_prices(state)
-    weighted = by_position(
-        book, state.supply_tokens * price * np.where(book.leg_enabled, book.leg_threshold_bps, 0) / 10_000
-    )
+    counted = np.where(book.leg_enabled, state.supply_tokens * price, 0.0)
+    weighted = by_position(book, counted * book.leg_threshold_bps / 10_000)
+    cut = np.array([averages_thresholds(market) for market in book.markets], dtype=np.bool_)[book.position_market]
+    if cut.any():
+        collateral = by_position(book, counted)
+        average = np.divide(weighted, collateral, out=np.zeros(book.size), where=collateral > 0)
+        weighted = np.where(cut, collateral * np.floor(average * 10_000 + SLACK) / 10_000, weighted)
     debt = by_position(book, state.debt_tokens * price)
     return np.asarray(np.divide(weighted, debt, out=np.full(book.size, np.inf), where=debt > 0))
 

@@ -5,10 +5,11 @@ from typing import cast
 
 from chain.errors import unknown_name
 from simulations.book import Market
-from simulations.rules import aave_v3, compound_v2, generic, morpho_blue
+from simulations.rules import aave_v2, aave_v3, compound_v2, generic, morpho_blue
 from simulations.rules.rule import Rule
 
 FAMILIES: dict[str, Rule] = {
+    "aave_v2": cast(Rule, aave_v2),
     "aave_v3": cast(Rule, aave_v3),
     "compound_v2": cast(Rule, compound_v2),
     "generic": cast(Rule, generic),
@@ -23,6 +24,12 @@ def rule_of(market: Market) -> Rule:
     rule = FAMILIES[market.family]
     rule.require_revision(market.revision)
     return rule
+
+
+def averages_thresholds(market: Market) -> bool:
+    """Whether the rule cuts a position's average threshold to whole basis points before it takes the health factor; a family is asked if it can answer."""
+    asked = getattr(FAMILIES.get(market.family), "averages_thresholds", None)
+    return bool(asked is not None and asked(market.revision))
 
 
 def notes(markets: Sequence[Market]) -> tuple[str, ...]:

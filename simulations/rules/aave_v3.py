@@ -39,6 +39,12 @@ def note(revision: int | None) -> str | None:
     return f"the rules of Aave V{row.version} (POOL_REVISION {revision}) follow its source and were not compared with a running contract"
 
 
+def averages_thresholds(revision: int | None) -> bool:
+    """Whether the average threshold is cut to whole basis points before the health factor is taken (to 3.4)."""
+    require_revision(revision)
+    return roundings(int(revision or 0)).average_threshold_first
+
+
 def debt_raw(position: Position, number: int) -> int:
     """Variable debt token balance of a leg, smallest units."""
     leg = position.legs[number]

@@ -16,7 +16,8 @@ NO_DEBT = UINT256_MAX
 class Leg:
     """One reserve in one position, as the rule sees it: stored units, terms after the position's category, oracle price now.
 
-    `held_raw` is what the market can pay out of this asset now.
+    `held_raw` is what the market can pay out of this asset now; `fixed_debt_raw` is owed at a fixed rate, interest included, in smallest
+    units (0 where a protocol has no such debts).
     """
 
     reserve: Reserve
@@ -28,6 +29,7 @@ class Leg:
     threshold_bps: int
     bonus_bps: int
     price_raw: int
+    fixed_debt_raw: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Liquidation:
     """What one liquidation does. Amounts in smallest units, burnt amounts in stored units; one entry a leg where it says so.
 
     `seized_raw` goes to the liquidator, `fee_raw` (or `fee_stored`) to the protocol. `debt_burnt` is per leg: what was repaid and what
-    was written off; `deficit_raw` per leg is the part written off as a loss of the market.
+    was written off; `deficit_raw` per leg is the part written off as a loss of the market. `fixed_repaid_raw` is the part of `repaid_raw`
+    that goes against debt at a fixed rate.
     """
 
     repaid_raw: int
@@ -54,6 +57,7 @@ class Liquidation:
     fee_stored: int
     debt_burnt: tuple[int, ...]
     deficit_raw: tuple[int, ...]
+    fixed_repaid_raw: int = 0
 
 
 @dataclass(frozen=True)

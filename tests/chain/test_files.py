@@ -15,7 +15,7 @@ from chain.snapshot import Snapshot, load, save
 
 HEADER = "market,position_id,asset,side,amount,price,quote,threshold_bps,bonus_bps,close_factor_bps,owner,category"
 GOOD = """m,a,ETH,collateral,10.1,2000.05,USD,8250,500,5000,alice,
-m,a,USDC,debt,10000,1,USD,,,,alice,
+m,a,USDC,debt,10000,1,USD,,,4000,alice,
 m,b,ETH,collateral,0.0012345678901234567,2000.05,USD,8250,500,5000,,
 n,b,ETH,collateral,2,1,stETH,9000,,,,1"""
 
@@ -39,6 +39,7 @@ def test_a_good_book_becomes_exact_tables(tmp_path: Path) -> None:
     assert reserves.loc[("m", "file:ETH"), "liquidation_bonus_wad"] == 105 * 10**16
     assert reserves.loc[("m", "file:ETH"), "close_factor_wad"] == 5 * 10**17
     assert reserves.loc[("m", "file:USDC"), "liquidation_threshold_wad"] is None
+    assert reserves.loc[("m", "file:USDC"), "close_factor_wad"] == 4 * 10**17
     assert reserves.loc[("m", "file:USDC"), "borrowed_stored_raw"] == 10_000 * 10**18
     markets = snapshot["markets"].set_index("market")
     assert markets["family"].tolist() == ["generic", "generic"]
@@ -109,6 +110,17 @@ MISTAKES = {
     "threshold as a share": ("m,a,ETH,collateral,1,1,,0.8", "threshold_bps is '0.8'"),
     "threshold above all": ("m,a,ETH,collateral,1,1,,10001", "threshold_bps is '10001'"),
     "bonus with the principal": ("m,a,ETH,collateral,1,1,,80,10500", "500 is a bonus of 5 %"),
+    "negative bonus": ("m,a,ETH,collateral,1,1,,80,-5", "row 2: bonus_bps is '-5'"),
+    "negative threshold": ("m,a,ETH,collateral,1,1,,-80", "row 2: threshold_bps is '-80'"),
+    "close factor above all": ("m,a,ETH,debt,1,1,,,,10001", "row 2: close_factor_bps is '10001'"),
+    "close factor of the collateral": (
+        "m,a,ETH,collateral,1,1,,80,,5000\nm,a,USDC,debt,1,1",
+        "row 2: close_factor_bps is 5000, but ETH is no debt of anybody in m",
+    ),
+    "bonus of the debt": (
+        "m,a,ETH,collateral,1,1,,80\nm,a,USDC,debt,1,1,,,500",
+        "row 3: bonus_bps is 500, but USDC is no collateral of anybody in m",
+    ),
     "close factor of zero": ("m,a,ETH,collateral,1,1,,80,,0", "close_factor_bps is 0"),
     "category in words": ("m,a,ETH,collateral,1,1,,80,,,,stable", "category is 'stable'"),
     "too many cells": ("m,a,ETH,collateral,1,1,,80,,,,,,,", "row 2: 15 cells under 12 columns"),
