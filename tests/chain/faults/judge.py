@@ -7,6 +7,7 @@ contracts are sound, so it is the reader that was led astray.
 
 import random
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from chain.pacing import Manners
 from chain.reading import take, unfinished_read
 from chain.snapshot import Snapshot
 from tests.chain.faults.kinds import KINDS, drawn
-from tests.chain.faults.nodes import Twins, node_faults, second_endpoint
+from tests.chain.faults.nodes import Twins, node_faults, second_endpoint, twins
 from tests.chain.faults.proxy import SECRET, Proxy, serve
 
 MANNERS = Manners(requests_per_second=0, timeout_seconds=0.75)
@@ -93,6 +94,12 @@ def judge(seed: int, nodes: Twins) -> Verdict:
     for accident in (*proxy.accidents, *other.accidents):
         raise AssertionError(accident)
     return Verdict(seed, main, fired, outcome, words, resumed, requests)
+
+
+def judge_all(seeds: Sequence[int]) -> list[Verdict]:
+    """All of these seeds on nodes of their own: 25 accounts."""
+    with twins() as nodes:
+        return [judge(seed, nodes) for seed in seeds]
 
 
 def _reading(urls: str, nodes: Twins, block: int | str | None, folder: Path | None) -> tuple[str, str]:
