@@ -1,7 +1,7 @@
 """Events that a node leaves out: found by the sums of the protocol or by asking twice, read again of another node, or a named error."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from chain.client import Client
 from chain.errors import NodeError
 from chain.events import MOST_READINGS
 from chain.pacing import Manners
-from chain.reading import take
+from chain.reading import take, unfinished_read
+from chain.resumable import ResumableClient
 from chain.snapshot import Snapshot
 from tests.chain.faults.proxy import Exchange, Proxy, Reply, serve
 from tests.devnet.world import World
@@ -160,3 +161,21 @@ def test_two_nodes_must_agree_on_events_without_a_sum(devnet_world: World, monke
         pytest.raises(NodeError, match="other events in each"),
     ):
         asked_twice(url, devnet_world, monkeypatch)
+
+
+def test_ranges_that_a_second_reading_belies_are_not_kept(devnet_world: World, tmp_path: Path) -> None:
+    """On disk there is either what two readings agreed on first, or nothing: never the reading that was belied."""
+    token = devnet_world.tokens["USDC"].address.lower()
+    for lost, kept in (([0], True), ([5, 5, 0], False), (range(1, 99), False)):
+        with (
+            before(devnet_world, Forgetful(lost)) as url,
+            ResumableClient.connect(url, LOCAL, Manners(0)) as client,
+            unfinished_read(tmp_path / "core", devnet_world.deployments, None) as unfinished,
+        ):
+            assert isinstance(client, ResumableClient)
+            client.pin(devnet_world.block_number)
+            client.resume(unfinished)
+            with suppress(NodeError):
+                client.logs([token], TRANSFER, 1, devnet_world.block_number, is_twice=True)
+            assert any(path.stat().st_size for path in unfinished.folder.glob("events_*")) == kept
+            unfinished.remove()
