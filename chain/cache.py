@@ -57,12 +57,13 @@ class Cached:
         if self._file is None:
             return self._source.ask(questions)
         texts = [question.text for question in questions]
-        missing = [place for place, text in enumerate(texts) if not questions[place].at or text not in self._known]
+        may_keep = [question.at and not question.again for question in questions]
+        missing = [place for place, text in enumerate(texts) if not may_keep[place] or text not in self._known]
         found = dict(zip(missing, self._source.ask([questions[place] for place in missing]), strict=True))
         fresh = {
             texts[place]: answer
             for place, answer in found.items()
-            if questions[place].at and not isinstance(answer, Refusal) and answer is not None
+            if may_keep[place] and not isinstance(answer, Refusal) and answer is not None
         }
         if fresh:
             _add(self._file, fresh)

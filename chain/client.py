@@ -11,11 +11,11 @@ from os import environ
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from chain import logs as ranges
 from chain.bundles import Bundles
 from chain.cache import LOCAL_NODE, Cached
 from chain.calls import Call, Log, refusal_text
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
+from chain.events import Events
 from chain.networks import network, node_urls
 from chain.nodes import Nodes
 from chain.pacing import Manners, manners_from
@@ -35,6 +35,7 @@ class Client:
     chain : CAIP-2 id.
     network : facts about the chain.
     header : header of the pinned block as the node gives it.
+    events : how events are read, and whether they are in doubt.
     """
 
     def __init__(self, source: Source, chain: str) -> None:
@@ -43,7 +44,7 @@ class Client:
         self.header: dict[str, Any] = {}
         self._source = source
         self._anchor: Anchor | None = None
-        self._window = ranges.Window()
+        self.events = Events(self.get_logs, self.block_hash)
 
     @classmethod
     def connect(
@@ -170,7 +171,7 @@ class Client:
         read = [self._read(call, answer) for call, answer in zip(calls, answers, strict=True)]
         # bytes that do not fit may be the contract's or the node's: they are the contract's if they come twice
         doubtful = [place for place, answer in enumerate(answers) if isinstance(answer, str) and read[place][1]]
-        again = self._source.ask([replace(asked[place], is_again=True) for place in doubtful])
+        again = self._source.ask([replace(asked[place], again=1) for place in doubtful])
         for place, answer in zip(doubtful, again, strict=True):
             read[place] = self._read(calls[place], answer)
             if answer != answers[place] and read[place][1]:
@@ -198,23 +199,31 @@ class Client:
         answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")
         return [int(text, 16) for text in answers]
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int) -> list[Log]:
+    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool = False) -> list[Log]:
         """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included, at most the pinned one.
 
-        How wide the ranges are is decided in `logs`; NodeError if the node refuses a single block.
+        How wide the ranges are is decided in `logs`. With `is_twice` they are asked for until two readings in a row agree: for events
+        that no sum on the chain vouches for; see `events`.
+
+        Raises
+        ------
+        NodeError, BlockError
+            If the node refuses a single block or gives other events each time; if it reorganises the pinned block.
         """
-        if not addresses:
-            return []
-        ask = ranges.of_contracts(self.get_logs, addresses, [topic])
-        # every range is asked beside the pinned block: as long as that stands, so do all blocks before it
-        return ranges.read(ask, self.block_hash, first, last, max(last, self.anchor.number), window=self._window)
+        lag = self.network.finality_lag_blocks
+        return self.events.read(addresses, topic, first, last, self.anchor, lag, is_twice)
 
     def get_logs(
-        self, addresses: Sequence[str], topics: Sequence[str | Sequence[str] | None], first: int, last: int
+        self,
+        addresses: Sequence[str],
+        topics: Sequence[str | Sequence[str] | None],
+        first: int,
+        last: int,
+        again: int = 0,
     ) -> list[Log] | Refusal:
         """One eth_getLogs over blocks `first` to `last`, both included, never split; a refusal of the node is an answer."""
         query = {"address": list(addresses), "topics": list(topics), "fromBlock": hex(first), "toBlock": hex(last)}
-        [answer] = self._source.ask([Question("eth_getLogs", (query,), self._beside)])
+        [answer] = self._source.ask([Question("eth_getLogs", (query,), self._beside, again)])
         return answer if isinstance(answer, Refusal) else [_log(item) for item in answer]
 
     def headers(self, numbers: Sequence[int]) -> list[dict[str, Any]]:

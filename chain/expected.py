@@ -5,17 +5,22 @@ few. What was asked about sampled accounts, and the rows it gave, are multiplied
 everything else (reserves, pools, feeds, tokens) is read in full and counts once. How many accounts there are is estimated from how
 many were named once and twice (Chao, Nonparametric Estimation of the Number of Classes in a Population, Scandinavian Journal of
 Statistics 11, 1984, in its bias-corrected form), which is low where most accounts were active once, long ago.
+
+How many questions the events take depends on what the node allows. The widest range is found with a contract that has no events; the most
+events in one answer only where a range of the sample was refused for them; then the ranges are gone through as `logs.read` would.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from chain.calls import Call, Log
 from chain.deployments import read_deployments
 from chain.findings import Findings
+from chain.logs import Window
+from chain.range_costs import Allowed, Seen, simulated_questions, widest_range
 from chain.reading import describe, in_order, read_one
 from chain.resumable import ResumableClient
 from chain.rpc import Refusal
@@ -34,10 +39,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Expected:
-    """What reading one protocol takes: calls of contracts, events, rows, bytes of answers (hexadecimal text is twice as long)."""
+    """What reading one protocol takes: calls of contracts, questions for events, events, rows, bytes of answers (as text twice as many)."""
 
     label: str
     calls: int
+    log_requests: int
     events: int
     rows: int
     bytes: int
@@ -61,8 +67,8 @@ class Estimate:
     @property
     def total(self) -> Expected:
         """The sum of the parts."""
-        sums = [sum(getattr(part, name) for part in self.parts) for name in ("calls", "events", "rows", "bytes")]
-        return Expected("in all", *sums)
+        names = [field.name for field in fields(Expected)[1:]]
+        return Expected("in all", *(sum(getattr(part, name) for part in self.parts) for name in names))
 
 
 def expect(url: str, deployments_path: Path, block: int | str | None = None, sample: Sample | None = None) -> Estimate:
@@ -79,7 +85,7 @@ def expect(url: str, deployments_path: Path, block: int | str | None = None, sam
         client.sample = sample or Sample()
         found, parts, rows = Findings(client.pin(block)), [], 0.0
         for number in range(len(deployments) + 1):
-            client.calls, client.events, client.bytes = 0.0, 0.0, 0.0
+            client.cost = _Cost()
             if number < len(deployments):
                 label = f"{deployments[number].protocol} {deployments[number].instance}"
                 read_one(client, deployments[number], found, lambda *_: None)
@@ -87,9 +93,20 @@ def expect(url: str, deployments_path: Path, block: int | str | None = None, sam
                 label = "describe"
                 describe(client, found, lambda *_: None)
             before, rows = rows, sum(client.row_weight(row) for table in found.rows.values() for row in table)
-            counts = (client.calls, client.events, rows - before, client.bytes)
+            cost = client.cost
+            counts = (cost.calls, cost.log_requests, cost.events, rows - before, cost.bytes)
             parts.append(Expected(label, *(round(max(count, 0)) for count in counts)))
         return Estimate(client.anchor, tuple(parts), client.tally.calls, client.requests, client.share)
+
+
+@dataclass
+class _Cost:
+    """What one protocol takes, estimated so far."""
+
+    calls: float = 0.0
+    log_requests: int = 0
+    events: float = 0.0
+    bytes: float = 0.0
 
 
 class _SamplingClient(ResumableClient):
@@ -98,18 +115,20 @@ class _SamplingClient(ResumableClient):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.sample = Sample()
-        self.calls = self.events = self.bytes = 0.0
+        self.cost = _Cost()
         self.share = 1.0
+        self._allowed: Allowed | None = None
+        self._model = Window()
         self._contracts: set[str] = set()
         self._accounts_for_one: dict[str, float] = {}  # by sampled account
         self._holders_for_one: dict[str, float] = {}  # by token
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int) -> list[Log]:
+    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool = False) -> list[Log]:
         """A sample of the events, with few enough accounts in it."""
-        logs, share = self._some_ranges(addresses, topic, first, last)
+        logs, share = self._some_ranges(addresses, topic, first, last, is_twice)
         self.share = min(self.share, share)
-        self.events += len(logs) / share
-        self.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in logs) / share
+        self.cost.events += len(logs) / share
+        self.cost.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in logs) / share
         named = [(log, _named(log) - {ZERO_ADDRESS} - self._contracts) for log in logs]
         held = Counter((log.address, who) for log, accounts in named for who in accounts)
         accounts = Counter(who for _, who in held.elements())
@@ -140,32 +159,44 @@ class _SamplingClient(ResumableClient):
             weight = self._weight(
                 question.address if is_call else "", {each for each in about if isinstance(each, str)}
             )
-            self.calls += weight
-            self.bytes += weight * len(found[name] or "") / 2
+            self.cost.calls += weight
+            self.cost.bytes += weight * len(found[name] or "") / 2
 
     def _weight(self, token: str, names: set[str]) -> float:
         """How many questions or rows one stands for: those about a sampled account's balance of a token, or about the account."""
         for_one = [self._accounts_for_one[name] for name in names & self._accounts_for_one.keys()]
         return self._holders_for_one.get(token, max(for_one)) if for_one else 1.0
 
-    def _some_ranges(self, addresses: Sequence[str], topic: str, first: int, last: int) -> tuple[list[Log], float]:
+    def _some_ranges(
+        self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool
+    ) -> tuple[list[Log], float]:
         """Events of ranges spread evenly, the first and the last block among them, and the share of the blocks that they cover."""
         blocks = last - first + 1
         if blocks <= self.sample.ranges * self.sample.blocks:
-            return super().logs(addresses, topic, first, last), 1.0
-        logs: list[Log] = []
-        covered, width = 0, self.sample.blocks
+            before = self.tally.ranges
+            logs = super().logs(addresses, topic, first, last, is_twice)
+            self.cost.log_requests += self.tally.ranges - before
+            return logs, 1.0
+        if self._allowed is None:
+            self._allowed = Allowed(widest_range(self, first, last))
+        allowed, seen = self._allowed, list[Seen]()
+        logs, width = [], min(self.sample.blocks, allowed.blocks)
         for number in range(self.sample.ranges):
+            refused = 0
             while True:
                 start = first + (blocks - width) * number // max(self.sample.ranges - 1, 1)
                 answer = self.get_logs(addresses, [topic], start, start + width - 1)
-                self.tally.ranges += 1
                 if not isinstance(answer, Refusal) or width == 1:
                     break
-                width = (width + 1) // 2
+                refused, width = width, (width + 1) // 2
             if not isinstance(answer, Refusal):
-                logs, covered = logs + answer, covered + width
-        return logs, max(covered, 1) / blocks
+                logs += answer
+                seen.append(Seen(start, width, len(answer)))
+                allowed.learn(len(answer), refused / width)
+        final = self.events.final(self.anchor, self.network.finality_lag_blocks)
+        questions = simulated_questions(allowed, seen, first, last, final, self._model)
+        self.cost.log_requests += questions * (2 if is_twice else 1)
+        return logs, max(sum(each.blocks for each in seen), 1) / blocks
 
 
 def expected_kinds(counts: Iterable[int], share: float) -> float:

@@ -74,9 +74,9 @@ class Nodes:
         answers: dict[int, Any] = {}
         refused: dict[int, Refusal] = {}
         errors: list[NodeError] = []
-        order = list(self._endpoints)
-        if any(question.is_again for question in questions):
-            order.append(order.pop(0))
+        again = max((question.again for question in questions), default=0)
+        turn = again % len(self._endpoints)
+        order = self._endpoints[turn:] + self._endpoints[:turn]
         for endpoint in order:
             pending = [place for place in range(len(questions)) if place not in answers]
             if not pending:
@@ -88,7 +88,7 @@ class Nodes:
                 endpoint.admitted_at = ""
                 errors.append(error)
                 continue
-            if len(answers) == len(questions):
+            if len(answers) == len(questions) and not again:
                 self._endpoints.remove(endpoint)
                 self._endpoints.insert(0, endpoint)
         answers = refused | answers

@@ -20,19 +20,20 @@ class Question:
     params : its parameters; without the block where the question is about the pinned one.
     at : `pinned`, the pinned block is added as the last parameter; `guarded`, the question names blocks by number, and its answer
         counts only if the node still has the pinned block in the same exchange; empty, neither.
-    is_again : whether the first answer was in doubt: then another node is asked first, if there is one.
+    again : how often the answer was in doubt before: each time another node is asked first, if there is one, and never the cache.
     """
 
     method: str
     params: tuple[Any, ...] = ()
     at: At = ""
-    is_again: bool = False
+    again: int = 0
 
     @property
     def text(self) -> str:
         """The question in one canonical line: the same question, the same text."""
+        mark = f" again {self.again}" if self.again > 1 else " again" * self.again
         return json.dumps(
-            [f"{self.at} again" if self.is_again else self.at, self.method, *self.params],
+            [self.at + mark, self.method, *self.params],
             sort_keys=True,
             separators=(",", ":"),
         )

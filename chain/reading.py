@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from chain import checks
 from chain.client import Client
+from chain.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
-from chain.errors import BlockError
+from chain.errors import BlockError, NodeError
+from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
 from chain.readers import aave_v3, chainlink, erc20, uniswap_v2, uniswap_v3
 from chain.resumable import ResumableClient
-from chain.snapshot import Snapshot, from_rows
+from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
 from chain.unfinished import Purpose, Unfinished, fingerprint
 from chain.units import ZERO_ADDRESS, address_of
@@ -57,7 +60,7 @@ def take(
     Returns
     -------
     Snapshot
-        With the comparisons that were made; a comparison that failed does not raise, it stands in `checks`.
+        With the comparisons that were made; one that fails also after the events were read again does not raise, it stands in `checks`.
 
     Raises
     ------
@@ -72,6 +75,29 @@ def take(
             client.resume(unfinished)
             if unfinished.story:
                 progress("unfinished read", 1, 1, unfinished.story)
+        found, comparisons, references = _settled(client, deployments, progress)
+    return from_rows(
+        name,
+        (found.anchor,),
+        {table: list[Row](rows) for table, rows in found.rows.items()},
+        checks=(*(comparison.check for comparison in comparisons), references),
+        gaps=tuple(found.gaps),
+        readers={reader: READERS[reader][1] for reader in sorted({entry.reader for entry in deployments})},
+        caption=caption,
+    )
+
+
+def _settled(
+    client: ResumableClient, deployments: Sequence[Deployment], progress: Progress
+) -> tuple[Findings, list[Comparison], Check]:
+    """What was read, with its comparisons. Where one fails, a node may have left out events: they are read again, and all with them.
+
+    A difference that stands while two readings in a row saw the same events is the protocol's or the reader's: it stays a failed check.
+    """
+    before: dict[Any, str] = {}
+    for _ in range(MOST_READINGS):
+        if client.events.again:
+            progress("events", 1, 1, "a comparison with the chain fails: the events are read again")
         found = Findings(client.anchor)
         _block(client, found)
         for deployment in deployments:
@@ -79,17 +105,15 @@ def take(
         describe(client, found, progress)
         client.confirm()
         progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {client.requests:,} requests")
-    comparisons = checks.run(found.rows, found.witnesses)
-    checks.settle(found.rows, comparisons)
-    return from_rows(
-        name,
-        (found.anchor,),
-        {table: list[Row](rows) for table, rows in found.rows.items()},
-        checks=(*(comparison.check for comparison in comparisons), checks.references(found.rows)),
-        gaps=tuple(found.gaps),
-        readers={reader: READERS[reader][1] for reader in sorted({entry.reader for entry in deployments})},
-        caption=caption,
-    )
+        comparisons = checks.run(found.rows, found.witnesses)
+        checks.settle(found.rows, comparisons)
+        references = checks.references(found.rows)
+        passed = references.passed and all(comparison.check.passed for comparison in comparisons)
+        if passed or client.events.digests == before:
+            return found, comparisons, references
+        before = client.events.digests
+        client.events.doubt()
+    raise NodeError(differ())
 
 
 def unfinished_read(folder: Path, deployments_path: Path, block: int | str | None) -> Unfinished:

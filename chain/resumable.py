@@ -12,15 +12,11 @@ from eth_abi.abi import encode
 
 from chain.calls import Call, Log, function
 from chain.client import Client
-from chain.errors import BlockError
-from chain.logs import Ask, Ranges, of_contracts
-from chain.logs import read as read_logs
+from chain.rpc import Refusal
 from chain.unfinished import Unfinished
 
 QUESTIONS_A_PIECE = 4_000
 """After so many questions the answers are kept; whoever kills a run loses at most these."""
-UNSETTLED_BLOCKS = 32
-"""So many blocks before the pinned one are never taken as final for their events, also where the chain's finality lag is shorter."""
 
 Question = TypeVar("Question")
 
@@ -46,7 +42,7 @@ class ResumableClient(Client):
     def resume(self, unfinished: Unfinished) -> None:
         """Work in this folder, on the pinned block; SnapshotError if another run does."""
         unfinished.begin(self.anchor)
-        self.unfinished = unfinished
+        self.unfinished = self.events.keeper = unfinished
 
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
         """As `Client.call_many`, from what is kept where it is."""
@@ -65,36 +61,13 @@ class ResumableClient(Client):
         kept = self._kept({f"coin {address}": address for address in addresses}, super().native_balances, _number)
         return [int(kept[f"coin {address}"] or "0", 16) for address in addresses]
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int) -> list[Log]:
-        """Events as `Client.logs` gives them, in ranges that are kept one by one; see `chain.logs`.
-
-        Raises
-        ------
-        NodeError, BlockError
-            As `chain.logs.read`; or if the chain of the events is not that of the pinned block.
-        """
-        if not addresses or first > last:
-            return []
-        ranges = self.unfinished.ranges(addresses, [topic], first) if self.unfinished else Ranges()
-        try:
-            found = read_logs(
-                self._counted(of_contracts(self.get_logs, addresses, [topic])),
-                self.block_hash,
-                first,
-                last,
-                self.anchor.number - max(self.network.finality_lag_blocks, UNSETTLED_BLOCKS),
-                ranges,
-                self._window,
-            )
-        finally:
-            ranges.close()
-        end = ranges.kept[-1]
-        if end.last == self.anchor.number and end.last_hash != self.anchor.hash:
-            raise BlockError(
-                f"Block {end.last} was reorganised while it was read; run again with a block further behind the head"
-            )
-        self.tally.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in found)
-        return found
+    def get_logs(self, *question: Any, **options: Any) -> list[Log] | Refusal:
+        """As `Client.get_logs`, counted."""
+        answer = super().get_logs(*question, **options)
+        self.tally.ranges += 1
+        if not isinstance(answer, Refusal):
+            self.tally.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in answer)
+        return answer
 
     def _kept(
         self,
@@ -121,13 +94,6 @@ class ResumableClient(Client):
         """Note that these questions were put and had these answers."""
         self.tally.calls += len(asked)
         self.tally.bytes += sum(len(answer) // 2 for answer in found.values() if answer)
-
-    def _counted(self, ask: Ask) -> Ask:
-        def counting(first: int, last: int) -> Any:
-            self.tally.ranges += 1
-            return ask(first, last)
-
-        return counting
 
 
 def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:

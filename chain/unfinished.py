@@ -141,6 +141,11 @@ class Unfinished:
         question = json.dumps([self.purpose.chain, sorted(addresses), list(topics), first])
         return KeptRanges(self.folder / f"events_{hashlib.sha256(question.encode()).hexdigest()[:16]}.jsonl")
 
+    def forget_events(self) -> None:
+        """Delete the ranges of all questions about events."""
+        for path in self.folder.glob("events_*.jsonl"):
+            path.unlink()
+
     def close(self) -> None:
         """Let go of the folder; what is in it stays."""
         if self._file is not None:

@@ -106,19 +106,25 @@ def _print_expected(estimate: Any) -> None:
     page, anchor = Page(), estimate.anchor
     page.header("Snapshot, not taken", f"{anchor.chain}   block {anchor.number}")
     page.table(
-        ["protocol", "calls", "events", "rows", "kB of answers"],
+        ["protocol", "calls", "event requests", "events", "rows", "kB of answers"],
         [
-            [part.label, *(f"{count:,}" for count in (part.calls, part.events, part.rows)), f"{part.bytes / 1e3:,.1f}"]
+            [
+                part.label,
+                *(f"{count:,}" for count in (part.calls, part.log_requests, part.events, part.rows)),
+                f"{part.bytes / 1e3:,.1f}",
+            ]
             for part in (*estimate.parts, estimate.total)
         ],
-        right=[1, 2, 3, 4],
+        right=[1, 2, 3, 4, 5],
     )
     page.blank()
     seen = "all blocks" if estimate.share == 1 else f"{estimate.share:.2%} of the blocks"
     page.say(
         f"Estimated from {estimate.asked_calls:,} calls in {estimate.asked_requests:,} requests and the events of {seen}: what was "
         "asked about a sampled account is multiplied by the accounts that it stands for. Expect up to twice or half of it where all "
-        "blocks were looked at, and worse where few were. Several hundred calls travel in one request."
+        "blocks were looked at, and worse where few were. Several hundred calls travel in one request; each event request (eth_getLogs) is "
+        "one of its own, as many as the ranges of blocks that the node takes (more, if it limits the events of one answer and the sample did "
+        "not meet that limit)."
     )
     page.next("aftershock snapshot ... --out FOLDER")
 

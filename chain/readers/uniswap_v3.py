@@ -96,7 +96,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
 def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
     """Pools with a price, between the known assets, at every fee level of the factory."""
-    events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number)
+    events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number, is_twice=True)
     fees = sorted({int(log.topics[1], 16) for log in events})
     if not fees:
         raise ContractError(

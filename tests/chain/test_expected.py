@@ -8,34 +8,41 @@ import pytest
 from typer.testing import CliRunner
 
 import aftershock.cli
+from chain.calls import Log
 from chain.deployments import read_deployments
 from chain.expected import Expected, Sample, expect, expected_kinds
 from chain.findings import Findings
+from chain.inspection import QUIET_TOPIC
+from chain.logs import Window, read
+from chain.range_costs import Allowed, Seen, simulated_questions
 from chain.reading import describe, in_order, read_one, row_count
 from chain.resumable import ResumableClient
+from chain.rpc import Refusal
+from tests.chain.faults.kinds import limited_ranges
+from tests.chain.faults.proxy import Exchange, Proxy, Reply, serve
 from tests.devnet.world import World, build_world
 
 FACTOR = 2
 """By which calls, rows and bytes may be off where every block was looked at."""
 
 
-def real_cost(world: World) -> list[Expected]:
+def real_cost(world: World, url: str = "") -> list[Expected]:
     """What reading the world takes, counted while it is read."""
     found_parts = []
-    with ResumableClient.connect(world.url, "eip155:31337") as client:
+    with ResumableClient.connect(url or world.url, "eip155:31337") as client:
         assert isinstance(client, ResumableClient)
         found = Findings(client.pin(world.block_number))
         deployments = in_order(read_deployments(world.deployments))
         for number in range(len(deployments) + 1):
-            before = client.tally.calls, row_count(found), client.tally.bytes
+            before = client.tally.calls, client.tally.ranges, row_count(found), client.tally.bytes
             if number < len(deployments):
                 read_one(client, deployments[number], found, lambda *_: None)
             else:
                 describe(client, found, lambda *_: None)
-            after = client.tally.calls, row_count(found), client.tally.bytes
-            calls, rows, size = (new - old for new, old in zip(after, before, strict=True))
+            after = client.tally.calls, client.tally.ranges, row_count(found), client.tally.bytes
+            calls, ranges, rows, size = (new - old for new, old in zip(after, before, strict=True))
             label = f"{deployments[number].protocol} {deployments[number].instance}" if number < 4 else "describe"
-            found_parts.append(Expected(label, calls, 0, rows, size))
+            found_parts.append(Expected(label, calls, ranges, 0, rows, size))
     return found_parts
 
 
@@ -54,9 +61,64 @@ def test_the_estimate_is_near_what_is_asked(devnet_world: World, accounts: int) 
     real = real_cost(devnet_world)
     compare(list(estimate.parts), real)
     if accounts == 10_000:
-        assert [(part.calls, part.rows) for part in estimate.parts] == [(part.calls, part.rows) for part in real]
+        exact = [(part.calls, part.log_requests, part.rows) for part in estimate.parts]
+        assert exact == [(part.calls, part.log_requests, part.rows) for part in real]
     else:
         assert estimate.asked_calls < 0.8 * sum(part.calls for part in real)
+
+
+@pytest.mark.devnet
+@pytest.mark.parametrize("blocks", [3, 10, 33, 10**9])
+def test_the_requests_for_events_are_near_those_that_are_made(devnet_world: World, blocks: int) -> None:
+    """From two fifths of the blocks, on nodes that take so many blocks at once; the real ones counted by a proxy."""
+    counted = 0
+
+    def limited(exchange: Exchange) -> Reply | None:
+        nonlocal counted
+        asked = [each["params"][0]["topics"][0] for each in exchange.questions if each["method"] == "eth_getLogs"]
+        counted += len([topic for topic in asked if topic != QUIET_TOPIC])
+        return limited_ranges(exchange, blocks, 10**9, "block range is too wide")
+
+    with serve(Proxy([devnet_world.url], [limited])) as proxy:
+        estimate = expect(proxy.url, devnet_world.deployments, devnet_world.block_number, Sample(4, 7, 10_000))
+        assert estimate.share < 0.5
+        counted = 0
+        real = real_cost(devnet_world, proxy.url)
+    assert sum(part.log_requests for part in real) == counted > 3
+    for guess, truth in zip(estimate.parts, real, strict=True):
+        assert truth.log_requests / FACTOR <= guess.log_requests <= truth.log_requests * FACTOR, guess.label
+    assert abs(estimate.total.log_requests - counted) <= 2 + counted // 8
+
+
+def test_a_limit_of_events_is_between_what_was_given_and_what_was_refused() -> None:
+    allowed = Allowed(100)
+    allowed.learn(7, 0)
+    assert allowed.events == float("inf")
+    allowed.learn(16, 4)
+    assert allowed.events == 32
+    allowed.learn(10, 2.25)
+    assert allowed.events == 16  # not 15: sixteen were given
+
+
+@pytest.mark.parametrize("blocks", [9, 50, 10**9])
+@pytest.mark.parametrize("events", [12, 100, 10**9])
+def test_simulated_questions_are_those_of_a_read(blocks: int, events: int) -> None:
+    """Against `logs.read` on 4,000 blocks with Poisson(0.5) and, from 3,000 on, Poisson(2) events; a tenth of the blocks is seen."""
+    counts = np.random.default_rng(5).poisson(np.where(np.arange(4_000) < 3_000, 0.5, 2.0))
+    asked = 0
+
+    def node(start: int, end: int) -> list[Log] | Refusal:
+        nonlocal asked
+        asked += 1
+        is_much = end > start and (end - start + 1 > blocks or counts[start : end + 1].sum() > events)
+        return Refusal(0, "too much") if is_much else []
+
+    read(node, lambda _: "0x", 0, 3_999, 3_960, window=Window())
+    seen = [Seen(start, 50, int(counts[start : start + 50].sum())) for start in range(0, 4_000, 500)]
+    guess = simulated_questions(Allowed(blocks, events), seen, 0, 3_999, 3_960, Window())
+    assert asked / FACTOR <= guess <= asked * FACTOR
+    if events == 10**9:
+        assert guess == asked
 
 
 @pytest.mark.devnet

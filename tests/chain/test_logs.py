@@ -150,6 +150,26 @@ def test_a_reorganisation_between_runs_takes_back_what_it_touched_only(chain: Ev
     assert chain.head - 7 - 6 < again.asked[0][0] <= chain.head - 6
 
 
+def test_a_reorganisation_of_what_was_taken_as_final_is_taken_back_between_runs(chain: EventChain) -> None:
+    """Where no question after it looks at the ranges before it, the first look has to find every range that is gone."""
+    chain.young_again(6)
+    ranges = Ranges()
+    read(Moody(chain, 2), chain.hash_of, chain.final - 9, chain.head, chain.head, ranges, Window(2))
+    chain.replace(9, [1] * 10)
+    found = read(Moody(chain, 2), chain.hash_of, chain.final - 9, chain.head, chain.head, ranges, Window(2))
+    assert found == chain.logs(chain.final - 9, chain.head)
+
+
+def test_what_is_final_is_not_read_again(chain: EventChain) -> None:
+    """However wide the ranges may be, none holds both final blocks and others: a reorganisation after the final one costs no old event."""
+    chain.young_again(7)
+    ranges, again = Ranges(), Moody(chain)
+    read(Moody(chain), chain.hash_of, 0, chain.head, chain.final, ranges)
+    chain.young_again(8)
+    assert read(again, chain.hash_of, 0, chain.head, chain.final, ranges) == chain.logs(0, chain.head)
+    assert [first for first, _, _ in again.asked] == [chain.final + 1]
+
+
 def test_the_width_settles_at_the_limit_and_grows_when_it_goes() -> None:
     window, refused = Window(10_000), 0
     for _ in range(500):

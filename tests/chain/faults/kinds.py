@@ -136,7 +136,7 @@ def _too_large(limit: int) -> Act:
     return act
 
 
-def _range(exchange: Exchange, blocks: int, logs: int, words: str) -> Reply | None:
+def limited_ranges(exchange: Exchange, blocks: int, logs: int, words: str) -> Reply | None:
     """Answers where the range is narrow enough and the events are few enough, else errors in one of the dialects of nodes."""
     answers = exchange.answers()
     refused = False
@@ -166,8 +166,8 @@ KINDS: Mapping[str, Kind] = {
     "an item twice": Kind(_doubled, batched, most_skipped=3),
     "stale latest": Kind(_stale_head, _asks("eth_blockNumber"), most_skipped=0, most_times=1),
     "vanishing logs": Kind(_vanished, _asks("eth_getLogs"), most_skipped=1, most_times=2),
-    "40 blocks": Kind(lambda e, _: _range(e, 40, 10**9, "block range is too wide"), stands=True),
-    "100 logs": Kind(lambda e, _: _range(e, 10**9, 100, "query returned more than 100 results"), stands=True),
+    "40 blocks": Kind(lambda e, _: limited_ranges(e, 40, 10**9, "block range is too wide"), stands=True),
+    "100 logs": Kind(lambda e, _: limited_ranges(e, 10**9, 100, "query returned more than 100 results"), stands=True),
 }
 """Faults of one connection; those that need a second node are in `nodes.py`."""
 
