@@ -1,6 +1,6 @@
 """The book of a protocol graph: its tables, read into the arrays of `simulations.book`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
 from graph.protocol_graph import ProtocolGraph
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
+from simulations.rules import needs_own_threshold
 from simulations.venues.from_tables import venue_of
 
 DEFAULT_BONUS_BPS = 10_000
@@ -42,18 +43,19 @@ def from_graph(graph: ProtocolGraph) -> Book:
     symbols: dict[str, list[int]] = {}
     for number, asset in enumerate(assets):
         symbols.setdefault(asset.symbol.lower(), []).append(number)
+    markets = tuple(
+        Market(
+            row.market,
+            ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
+            row.family,
+            _maybe_int(row.revision),
+            row.loss_rule,
+        )
+        for row in rows(tables["markets"])
+    )
     return Book(
         assets=assets,
-        markets=tuple(
-            Market(
-                row.market,
-                ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
-                row.family,
-                _maybe_int(row.revision),
-                row.loss_rule,
-            )
-            for row in rows(tables["markets"])
-        ),
+        markets=markets,
         reserves=reserves,
         pools=_pools(tables, asset_index, assets),
         backings=backings,
@@ -63,7 +65,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,
         notes=told,
-        **_positions(tables, reserves, category_prices, asset_index, market_index),
+        **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
     )
 
 
@@ -219,6 +221,7 @@ def _pools(
 
 def _positions(
     tables: Mapping[str, pd.DataFrame],
+    markets: Sequence[Market],
     reserves: tuple[Reserve, ...],
     category_prices: tuple[CategoryPrice, ...],
     asset_index: Mapping[str, int],
@@ -245,6 +248,7 @@ def _positions(
     for position in order:
         category = categories.get((position[0], owners[position][1]))
         priced_at = own_price.get((position[0], owners[position][1]))
+        needs_own = category is not None and needs_own_threshold(markets[position[0]])
         for number, (stored, owed, counts) in sorted(legs[position].items()):
             reserve = reserves[number]
             inside = category is not None and bool((category.collateral_bitmap or 0) >> reserve.slot & 1)
@@ -254,6 +258,7 @@ def _positions(
                     "prices such a debt in two ways, and no rule here does"
                 )
             quote.append(priced_at if inside and priced_at is not None else number)
+            inside = inside and not (needs_own and reserve.threshold_bps == 0)
             leg_reserve.append(number)
             supply.append(stored)
             debt.append(owed)

@@ -27,9 +27,19 @@ def rule_of(market: Market) -> Rule:
 
 
 def averages_thresholds(market: Market) -> bool:
-    """Whether the rule cuts a position's average threshold to whole basis points before it takes the health factor; a family is asked if it can answer."""
-    asked = getattr(FAMILIES.get(market.family), "averages_thresholds", None)
-    return bool(asked is not None and asked(market.revision))
+    """Whether the rule cuts a position's average threshold to whole basis points before it takes the health factor."""
+    return _says(market, "averages_thresholds")
+
+
+def needs_own_threshold(market: Market) -> bool:
+    """Whether an asset whose own threshold is 0 counts for nothing in a category either."""
+    return _says(market, "needs_own_threshold")
+
+
+def _says(market: Market, question: str) -> bool:
+    """A yes or no that only some families have an answer to; no for the others."""
+    answer = getattr(FAMILIES.get(market.family), question, None)
+    return bool(answer is not None and answer(market.revision))
 
 
 def notes(markets: Sequence[Market]) -> tuple[str, ...]:

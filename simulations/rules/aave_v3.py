@@ -45,6 +45,12 @@ def averages_thresholds(revision: int | None) -> bool:
     return roundings(int(revision or 0)).average_threshold_first
 
 
+def needs_own_threshold(revision: int | None) -> bool:
+    """Whether an asset whose own threshold is 0 counts for nothing in a category either (to 3.5)."""
+    require_revision(revision)
+    return roundings(int(revision or 0)).needs_own_threshold
+
+
 def debt_raw(position: Position, number: int) -> int:
     """Variable debt token balance of a leg, smallest units."""
     leg = position.legs[number]
