@@ -135,7 +135,8 @@ def event_words(receipt: Mapping[str, Any], signature: str) -> tuple[int, ...] |
 def reason_text(answer: str) -> str:
     """What a contract said when it reverted: the text of `require`, Panic(0x..) or the bare answer."""
     if answer.startswith("0x08c379a0"):
-        return str(decode(["string"], _bytes(answer)[4:])[0])
+        said = _bytes(answer)[4:]  # a proxy may hand on padding that is not empty, so no strict decoder
+        return said[64 : 64 + int.from_bytes(said[32:64])].decode()
     if answer.startswith("0x4e487b71"):
         return f"Panic({int(answer[10:], 16):#04x})"
     return answer
