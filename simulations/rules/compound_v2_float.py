@@ -74,9 +74,9 @@ def liquidate(legs: Sequence[FloatLeg], collateral: int, debt: int, repay: float
         return replace(nothing, refused="PRICE_ERROR")
     per_unit = taken.incentive_ratio * owed.price / taken.price / taken.rate * owed.unit / CTOKEN
     per_unit = math.floor(per_unit / MANTISSA) * MANTISSA
-    tokens = math.floor(repay / owed.unit * per_unit + SLACK)
-    there = round(taken.ctokens / CTOKEN)
-    margins["collateral just enough"] = tokens / there - 1 if there else math.inf
+    exact, there = repay / owed.unit * per_unit, round(taken.ctokens / CTOKEN)
+    tokens = math.floor(exact + SLACK)
+    margins["collateral just enough"] = exact / (there + 1) - 1
     if tokens > there:
         return replace(nothing, refused="LIQUIDATE_SEIZE_TOO_MUCH")
     protocol = math.floor(tokens * taken.share_ratio + SLACK)

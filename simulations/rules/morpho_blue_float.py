@@ -17,13 +17,14 @@ SLACK = 1e-12
 class FloatAccount:
     """One account in one market.
 
-    `collateral` and `debt` in whole tokens, `price` in whole loan tokens per whole collateral token, `shares` owed (as a float), `collateral_unit`
-    and `loan_unit`: one smallest unit in whole tokens.
+    `collateral` and `debt` in whole tokens (debt rounded up to a unit), `shares` owed, `share_price` in whole loan tokens each, `price` in
+    whole loan tokens per whole collateral token, `collateral_unit` and `loan_unit`: one smallest unit in whole tokens.
     """
 
     collateral: float
     debt: float
     shares: float
+    share_price: float
     price: float
     threshold_ratio: float
     collateral_unit: float
@@ -64,17 +65,16 @@ def liquidate(account: FloatAccount, seized: float, shares: float) -> FloatOutco
     if seized:
         quoted = math.ceil(seized * account.price / unit * (1 - SLACK))
         repaid = (math.ceil(quoted / bonus * (1 - SLACK))) * unit
-        share_of_debt = repaid / account.debt if account.debt else math.inf
+        shares = repaid / account.share_price
     elif not account.price:
         return replace(nothing, refused="Panic(0x12)")
     else:
-        share_of_debt = shares / account.shares if account.shares else math.inf
-        repaid = share_of_debt * account.debt
+        repaid = shares * account.share_price
         worth = math.floor(math.floor(repaid / unit) * bonus * (1 + SLACK)) * unit
         seized = math.floor(worth / account.price / account.collateral_unit) * account.collateral_unit
-    margins["the whole debt"] = share_of_debt - 1
+    margins["the whole debt"] = shares / account.shares - 1 if account.shares else math.inf
     margins["collateral just enough"] = seized / account.collateral - 1 if account.collateral else math.inf
-    if share_of_debt > 1 or seized > account.collateral * (1 + 1e-15):
+    if shares > account.shares * (1 + 1e-15) or seized > account.collateral * (1 + 1e-15):
         return replace(nothing, refused="Panic(0x11)")
     everything = abs(seized - account.collateral) < account.collateral_unit / 2
     return FloatOutcome(repaid, seized, account.debt - repaid if everything else 0.0, margins)

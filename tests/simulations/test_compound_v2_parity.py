@@ -133,10 +133,11 @@ def test_one_fraction_instead_of_truncations_is_noticed(cases: list[Case], monke
 
 def test_the_float_twin_agrees(cases: list[Case]) -> None:
     """Amounts within 1e-9 or two smallest units, in cTokens and in the token; decisions equal except within 1e-9 of a threshold."""
-    require_twin("Compound V2, float twin", cases, _float_differences)
+    require_twin("Compound V2, float twin", cases, float_differences)
 
 
-def _float_differences(case: Case) -> list[str] | None:
+def float_differences(case: Case) -> list[str] | None:
+    """What the twin says otherwise than the integers; None where the decision does not depend on amounts."""
     said, about = case.said, case.about
     if isinstance(said, Refusal):
         if said.reason not in OF_AMOUNTS:
