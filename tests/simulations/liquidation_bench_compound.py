@@ -5,8 +5,9 @@ is told by events: the contract fails softly, with a Failure event in a transact
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -92,8 +93,12 @@ class Case:
 
     def twin(self) -> FloatOutcome:
         """The float twin asked again."""
+        return self.prepared_twin()()
+
+    def prepared_twin(self) -> Callable[[], FloatOutcome]:
+        """The float twin with the account already in floats."""
         repay = self.draw.repay / 10 ** self.position.legs[self.debt].decimals
-        return compound_v2_float.liquidate(self.float_legs(), self.collateral, self.debt, repay)
+        return partial(compound_v2_float.liquidate, self.float_legs(), self.collateral, self.debt, repay)
 
     def float_legs(self) -> list[FloatLeg]:
         """The account in floats."""

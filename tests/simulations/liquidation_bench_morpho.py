@@ -4,8 +4,9 @@ Market, account and price are written straight into storage (slots as in MorphoS
 transaction, and interest accrues inside it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from eth_abi.abi import encode
@@ -69,10 +70,12 @@ class Case:
 
     def twin(self) -> FloatOutcome:
         """The float twin asked again."""
-        taken = self.position.legs[0]
-        return morpho_blue_float.liquidate(
-            self.float_account(), self.draw.seized / 10**taken.decimals, float(self.draw.shares)
-        )
+        return self.prepared_twin()()
+
+    def prepared_twin(self) -> Callable[[], FloatOutcome]:
+        """The float twin with the account already in floats."""
+        seized = self.draw.seized / 10 ** self.position.legs[0].decimals
+        return partial(morpho_blue_float.liquidate, self.float_account(), seized, float(self.draw.shares))
 
     def float_account(self) -> FloatAccount:
         """The account in floats."""
