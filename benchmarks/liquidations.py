@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -83,17 +83,22 @@ def main() -> int:
     options = parser.parse_args()
     speeds, wrong = [], []
     for family in options.family or FAMILIES:
-        print(f"{family}: {options.states} liquidations ...", file=sys.stderr, flush=True)
+        _say(f"{family}: {options.states} liquidations ...", sys.stderr)
         speed, differences = measure(family, options.states, options.seed)
         speeds.append(speed)
         wrong += [f"{family}: {one}" for one in differences]
-    print("| family | states | integers a second | floats a second | contract a second | twin otherwise |")
-    print("|---|---|---|---|---|---|")
+    _say("| family | states | integers a second | floats a second | contract a second | twin otherwise |")
+    _say("|---|---|---|---|---|---|")
     for one in speeds:
         rates = " | ".join(f"{rate:,.0f}" for rate in (one.rule, one.twin, one.contract))
-        print(f"| {one.family} | {one.states} | {rates} | {one.ties} |")
-    print("\n".join(wrong) if wrong else "all outputs equal")
+        _say(f"| {one.family} | {one.states} | {rates} | {one.ties} |")
+    _say("\n".join(wrong) if wrong else "all outputs equal")
     return 1 if wrong else 0
+
+
+def _say(text: str, stream: TextIO = sys.stdout) -> None:
+    stream.write(text + "\n")
+    stream.flush()
 
 
 def measure(family: str, states: int, seed: int) -> tuple[Speed, list[str]]:

@@ -3,10 +3,11 @@
 Source: Morpho.liquidate, _isHealthy; SharesMathLib, MathLib, UtilsLib, ConstantsLib (@morpho-org/morpho-blue 1.0.0, npm).
 
 A market in our terms: the collateral leg has stored units equal to smallest units, `threshold_bps` the LLTV, `price_raw` what the oracle
-answers (1e36 x loan units per collateral unit), so `price_decimals` is 36 + loan decimals - collateral decimals. The loan leg has borrow
-shares as stored units, `debt_index` total borrow assets + 1 and `debt_unit` total borrow shares + 1e6, the virtual ones included; `active`
-whether the market was created. The call accrues interest first: give the totals as `chain.accounting.morpho_blue.accrue` leaves them.
-A borrower may liquidate himself. Not modelled: a liquidator without funds, tokens that refuse a transfer, callbacks.
+answers (1e36 x loan units per collateral unit), so `price_decimals` is 36 + loan decimals - collateral decimals; `bonus_bps` screens keepers only
+(the incentive follows from the LLTV and is seldom a whole number of basis points: state it rounded up). The loan leg has borrow shares as
+stored units, `debt_index` total borrow assets + 1 and `debt_unit` total borrow shares + 1e6, the virtual ones included, a price of 1 at the
+block (a later price of the loan divides the collateral's); `active` whether the market was created. The call accrues interest first: give
+the totals as `chain.accounting.morpho_blue.accrue` leaves them. A borrower may liquidate himself. Not modelled: a liquidator without funds, tokens that refuse a transfer, callbacks.
 """
 
 from dataclasses import replace
@@ -46,7 +47,7 @@ def health_factor_wad(position: Position) -> int:
     debt = debt_raw(position, position.legs.index(owed))
     if not debt:
         return NO_DEBT
-    value = mul_div(taken.supply_stored, taken.price_raw, ORACLE_SCALE)
+    value = mul_div(taken.supply_stored, _price(taken, owed), ORACLE_SCALE)
     return value * (taken.threshold_bps * BPS_TO_WAD) // WAD * WAD // debt
 
 
@@ -71,14 +72,15 @@ def liquidate_exactly(position: Position, seized: int, shares: int) -> Liquidati
     if health_factor_wad(position) >= WAD:
         return Refusal("position is healthy")
     totals, incentive = (owed.reserve.debt_index, owed.reserve.debt_unit), incentive_wad(taken.threshold_bps)
+    price = _price(taken, owed)
     if seized:
-        quoted = mul_div(seized, taken.price_raw, ORACLE_SCALE, "ceil")
+        quoted = mul_div(seized, price, ORACLE_SCALE, "ceil")
         shares = to_shares(mul_div(quoted, WAD, incentive, "ceil"), *totals, "ceil")
-    elif not taken.price_raw:
+    elif not price:
         return DIVISION_BY_ZERO
     else:
         worth = to_assets(shares, *totals, "floor") * incentive // WAD
-        seized = mul_div(worth, ORACLE_SCALE, taken.price_raw)
+        seized = mul_div(worth, ORACLE_SCALE, price)
     if shares > MOST_UINT128 or (shares <= owed.debt_stored and seized > MOST_UINT128):
         return Refusal("max uint128 exceeded")
     if shares > owed.debt_stored or seized > taken.supply_stored:
@@ -119,6 +121,11 @@ def _carried_out(position: Position, taken: Leg, owed: Leg, seized: int, shares:
     burnt, deficit = [0, 0], [0, 0]
     burnt[number], deficit[number] = shares + bad_shares, bad_assets
     return Liquidation(repaid, seized, 0, seized, 0, tuple(burnt), tuple(deficit))
+
+
+def _price(taken: Leg, owed: Leg) -> int:
+    """What the oracle answers, 1e36 x loan units per collateral unit: the collateral's price in that of the loan, which is 1 at the block."""
+    return taken.price_raw * 10**owed.reserve.price_decimals // owed.price_raw
 
 
 def _sides(position: Position) -> tuple[Leg, Leg]:
