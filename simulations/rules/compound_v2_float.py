@@ -75,7 +75,7 @@ def liquidate(legs: Sequence[FloatLeg], collateral: int, debt: int, repay: float
     per_unit = taken.incentive_ratio * owed.price / taken.price / taken.rate * owed.unit / CTOKEN
     per_unit = math.floor(per_unit / MANTISSA) * MANTISSA
     exact, there = repay / owed.unit * per_unit, round(taken.ctokens / CTOKEN)
-    tokens = math.floor(exact + SLACK)
+    tokens = math.floor(exact)
     margins["collateral just enough"] = exact / (there + 1) - 1
     if tokens > there:
         return replace(nothing, refused="LIQUIDATE_SEIZE_TOO_MUCH")

@@ -125,7 +125,7 @@ def _carried_out(position: Position, taken: Leg, owed: Leg, seized: int, shares:
 
 def _price(taken: Leg, owed: Leg) -> int:
     """What the oracle answers, 1e36 x loan units per collateral unit: the collateral's price in that of the loan, which is 1 at the block."""
-    return taken.price_raw * 10**owed.reserve.price_decimals // owed.price_raw
+    return mul_div(taken.price_raw, int(10**owed.reserve.price_decimals), owed.price_raw)
 
 
 def _sides(position: Position) -> tuple[Leg, Leg]:

@@ -6,6 +6,7 @@ a real transaction. Reading is one call of Multicall3. Slots are found by lookin
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from web3.contract import Contract
 
@@ -97,9 +98,7 @@ class Bench:
         self.balance_slot: dict[str, int] = {}
         for tokens in (receipt_tokens, debt_tokens):
             held = int(tokens["USDC"].functions.scaledBalanceOf(supplier).call())
-            found = find_mapping(
-                world.node, tokens["USDC"].address, supplier, lambda held_word, held=held: held_word % 2**120 == held
-            )  # type: ignore[misc]
+            found = find_mapping(world.node, tokens["USDC"].address, supplier, partial(_holds, held))
             self.balance_slot |= {token.address: found for token in tokens.values()}
         self.views = self._views()
         self.previous = self.latest = Reading({}, {}, {}, {}, {}, {}, {}, (), 0, 0)
@@ -246,6 +245,11 @@ class Bench:
             members = sum(1 << self.slots[member] for member in listed.collateral)
             category = Category(Terms(listed.ltv_bps, listed.threshold_bps), members)
         return terms_for(self.slots[symbol], Terms(packed & 0xFFFF, packed >> 16 & 0xFFFF), category, self.revision)
+
+
+def _holds(held: int, found: int) -> bool:
+    """Whether a packed balance (amount below, index above) is this one."""
+    return found % 2**120 == held
 
 
 def _all(amounts: Mapping[str, int]) -> dict[str, int]:

@@ -45,8 +45,9 @@ class Views:
         self.node, self.names = node, [view.name for view in views]
         if node.request("eth_getCode", MULTICALL3_ADDRESS, "latest") == "0x":
             node.request("anvil_setCode", MULTICALL3_ADDRESS, multicall3_code())
-        calls = [
-            (v.contract.address, False, _bytes(v.contract.encode_abi(v.function, list(v.arguments)))) for v in views
+        calls: list[tuple[str, bool, bytes]] = [
+            (str(v.contract.address), False, _bytes(v.contract.encode_abi(v.function, list(v.arguments))))
+            for v in views
         ]
         calls += [
             (MULTICALL3_ADDRESS, False, bytes(Web3.keccak(text=f"{name}()")[:4]))

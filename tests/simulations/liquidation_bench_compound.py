@@ -145,8 +145,10 @@ class Bench:
         self.market = devnet.deploy(self.ledger)
         rates = self.market.rates.functions
         self.model = RateModel(
-            *(getattr(rates, f"{name}PerBlock")().call() for name in ("baseRate", "multiplier", "jumpMultiplier")),
-            rates.kink().call(),
+            base=rates.baseRatePerBlock().call(),
+            multiplier=rates.multiplierPerBlock().call(),
+            jump=rates.jumpMultiplierPerBlock().call(),
+            kink=rates.kink().call(),
         )
         self._populate()
         self._find_slots()
@@ -176,7 +178,7 @@ class Bench:
     @staticmethod
     def _borrowed(symbol: str) -> int:
         decimals, price = TOKENS[symbol]
-        return HELD_USD // price // 3 * 10**decimals + 13
+        return HELD_USD // price // 3 * int(10**decimals) + 13
 
     def _find_slots(self) -> None:
         node, market, deployer = self.node, self.market, self.ledger.deployer
@@ -244,11 +246,11 @@ class Bench:
             words.append((one.address, entry(BORROWER, self.held_slot), drawn.ctokens.get(symbol, 0)))
             words.append((one.address, owed, drawn.principal.get(symbol, 0)))
             words.append((one.address, beside(owed, 1), drawn.index_then[symbol]))
-            words.append((comptroller, entry(one.address, self.listed_slot), symbol not in drawn.unlisted))
+            words.append((comptroller, entry(one.address, self.listed_slot), int(symbol not in drawn.unlisted)))
             price = entry(self.market.tokens[symbol].address, self.price_slot)
             words.append((self.market.oracle.address, price, drawn.prices[symbol]))
         entered = entry(BORROWER, self.assets_slot)
-        first = self.node.w3.keccak(hexstr=entered).to_0x_hex()  # type: ignore[arg-type]
+        first = self.node.w3.keccak(hexstr=entered).to_0x_hex()
         words.append((comptroller, entered, len(drawn.entered)))
         for place, symbol in enumerate(drawn.entered):
             words.append((comptroller, beside(first, place), int(self.market.markets[symbol].address, 16)))

@@ -164,10 +164,11 @@ class Bench:
     def read(self, number: int, who: str) -> Reading:
         """Everything of one market at the latest block."""
         words, now, _ = self.views[number, who].read()
-        *four, touched_at, fee = words["market",]
+        supplied, supply_shares, borrowed, borrow_shares, touched_at, fee = words["market",]
+        totals = Totals(supplied, supply_shares, borrowed, borrow_shares, fee, touched_at)
         _, shares, collateral = words["position",]
         tokens = (words["collateral",][0], words["loan",][0])
-        return Reading(Totals(*four, fee, touched_at), shares, collateral, tokens, now)
+        return Reading(totals, shares, collateral, tokens, now)
 
     def write(self, drawn: Draw) -> None:
         """Put a drawn market, account and price into storage."""

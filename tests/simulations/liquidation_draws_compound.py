@@ -15,7 +15,7 @@ from chain.units import WAD
 from tests.devnet.compound_v2 import CLOSE_FACTOR, FACTORS, INCENTIVE, RESERVE_FACTOR, TOKENS
 
 SYMBOLS = tuple(TOKENS)
-AIMS = {"health 1": 0.3, "just enough": 0.2, "close factor": 0.15, "any": 0.2, "under water": 0.15}
+AIMS = {"health 1": 0.3, "just enough": 0.27, "close factor": 0.15, "any": 0.16, "under water": 0.12}
 ODD = (
     "unlisted collateral", "unlisted debt", "paused", "paused", "self", "self", "nothing", "not held", "not owed", "all", "tiny", "price of collateral",
     "price of debt", "not entered", "not entered", "not entered without a price",
@@ -86,9 +86,9 @@ def draw(rng: np.random.Generator, cash: Mapping[str, int], model: RateModel, bl
     repay = int(rng.choice([most, int(most * rng.uniform(0.001, 0.99)), int(most * rng.uniform(0.3, 1.0))]))
     if aim == "just enough" and ratio:
         fits = ((ctokens[collateral] + 1) * WAD - 1) // ratio
-        repay = fits + int(rng.integers(-2, 3)) if rng.random() < 0.3 else int(fits * _beside(rng))
+        repay = fits + int(rng.integers(-2, 3)) if rng.random() < 0.2 else int(fits * _beside(rng))
     elif aim == "close factor":
-        repay = most + int(rng.integers(-1, 2)) if rng.random() < 0.3 else int(most * _beside(rng))
+        repay = most + int(rng.choice([0, 0, 0, -1, 1])) if rng.random() < 0.3 else int(most * _beside(rng))
     drawn = replace(drawn, ctokens=ctokens, principal=principal, index_then=index_then, repay=max(repay, 1))
     return _odd(rng, drawn) if rng.random() < ODD_SHARE else drawn
 
