@@ -18,9 +18,10 @@ SYMBOLS = tuple(TOKENS)
 AIMS = {"health 1": 0.3, "just enough": 0.27, "close factor": 0.15, "any": 0.16, "under water": 0.12}
 ODD = (
     "unlisted collateral", "unlisted debt", "paused", "paused", "self", "self", "nothing", "not held", "not owed", "all", "tiny", "price of collateral",
-    "price of debt", "not entered", "not entered", "not entered without a price",
+    "price of debt", "not entered", "not entered", "not entered", "not entered", "not entered without a price",
 )  # fmt: skip
 ODD_SHARE = 0.22
+ON_THE_EDGE = 0.12
 OLDEST_BLOCKS = 200_000
 MAX_UINT = 2**256 - 1
 
@@ -86,11 +87,27 @@ def draw(rng: np.random.Generator, cash: Mapping[str, int], model: RateModel, bl
     repay = int(rng.choice([most, int(most * rng.uniform(0.001, 0.99)), int(most * rng.uniform(0.3, 1.0))]))
     if aim == "just enough" and ratio:
         fits = ((ctokens[collateral] + 1) * WAD - 1) // ratio
-        repay = fits + int(rng.integers(-2, 3)) if rng.random() < 0.2 else int(fits * _beside(rng))
+        repay = fits + int(rng.integers(-2, 3)) if rng.random() < 0.12 else int(fits * _beside(rng))
     elif aim == "close factor":
-        repay = most + int(rng.choice([0, 0, 0, -1, 1])) if rng.random() < 0.3 else int(most * _beside(rng))
+        repay = most + int(rng.choice([0, 0, -1, 1])) if rng.random() < 0.3 else int(most * _beside(rng))
     drawn = replace(drawn, ctokens=ctokens, principal=principal, index_then=index_then, repay=max(repay, 1))
+    if aim == "health 1" and rng.random() < ON_THE_EDGE:
+        return _on_the_edge(rng, drawn, model, block)
     return _odd(rng, drawn) if rng.random() < ODD_SHARE else drawn
+
+
+def _on_the_edge(rng: np.random.Generator, drawn: Draw, model: RateModel, block: int) -> Draw:
+    """The same collaterals against DAI at one dollar, as much as they are worth to the last 1e-18 of a dollar, or that and one unit more."""
+    prices = {**drawn.prices, "DAI": 10**18}
+    entered = (*(s for s in drawn.entered if s in drawn.ctokens and s != "DAI"), "DAI")
+    edge = replace(drawn, prices=prices, owed="DAI", entered=entered)
+    then, weighted = accrued(edge, model, block), 0
+    for s, held in drawn.ctokens.items():
+        rate = exchange_rate(then[s].supplied_raw, then[s].ctokens)
+        weighted += FACTORS[s] * rate // WAD * prices[s] // WAD * held // WAD
+    index_then = {**drawn.index_then, "DAI": then["DAI"].borrow_index}
+    owes = weighted + int(rng.integers(2))
+    return replace(edge, principal={"DAI": owes}, index_then=index_then, repay=int(owes * rng.uniform(0.01, 0.3)) + 1)
 
 
 def _fitting(supply: Mapping[str, float], collateral: str, share: float) -> float:

@@ -29,6 +29,7 @@ ODD = (
     "too much",
 )
 ODD_SHARE = 0.2
+ON_THE_EDGE = 0.12
 OLDEST_SECONDS = 10**7
 SECONDS_PER_YEAR = 365 * 86_400
 
@@ -81,9 +82,9 @@ def draw(rng: np.random.Generator, now: int) -> Draw:
     totals = _totals(rng, loan_places, now)
     then = accrue(totals, rate_wad(totals), now)
     owed = int(debt * (then.borrow_shares + VIRTUAL_SHARES) / (then.borrow_assets + VIRTUAL_ASSETS)) + 1
-    if rng.random() < 0.06:  # the only borrower
-        share = owed / totals.borrow_shares
-        totals = replace(totals, borrow_shares=owed, borrow_assets=int(totals.borrow_assets * share) + 1)
+    alone = rng.random() < 0.1
+    if alone:  # the only borrower, some of them with shares worth less than at the start
+        totals = replace(totals, borrow_shares=owed, borrow_assets=int(owed / 1e6 * rng.uniform(0.5, 1.2)) + 1)
     seized, shares = 0, 0
     kind = rng.random()
     if aim in ("just enough", "under water") and kind < 0.6:
@@ -98,9 +99,21 @@ def draw(rng: np.random.Generator, now: int) -> Draw:
         seized = int(collateral * 10 ** rng.uniform(-4, -0.3))
     else:
         shares = int(owed * 10 ** rng.uniform(-4, -0.1))
+    if alone:  # what is left of such a market is counted by the unit
+        seized, shares = (collateral, 0) if rng.random() < 0.5 else (0, owed)
     shares = shares or int(not seized)
     drawn = Draw(aim, market, totals, owed, collateral, price, seized, shares)
+    if aim == "health 1" and rng.random() < ON_THE_EDGE:
+        return _on_the_edge(rng, drawn, now)
     return _odd(rng, drawn) if rng.random() < ODD_SHARE else drawn
+
+
+def _on_the_edge(rng: np.random.Generator, drawn: Draw, now: int) -> Draw:
+    """The same collateral against as much as it allows to the last unit of the loan, or that and one share more."""
+    lltv, then = MARKETS[drawn.market][0] * 10**14, accrued(drawn, now)
+    most = drawn.collateral * drawn.price // ORACLE_SCALE * lltv // WAD
+    shares = most * (then.borrow_shares + VIRTUAL_SHARES) // (then.borrow_assets + VIRTUAL_ASSETS)
+    return replace(drawn, borrow_shares=shares + int(rng.integers(2)), seized=0, shares=shares // 3 + 1)
 
 
 def _totals(rng: np.random.Generator, loan_places: int, now: int) -> Totals:

@@ -91,4 +91,4 @@ def require_twin(
         assert tie or not different, (different, case.said, case.about)
     counted = f"{compared} compared, {ties} within 1e-9 of a threshold, {excused} of them otherwise"
     print(f"\n{what}: {counted}")  # noqa: T201
-    assert compared >= least * len(cases) and excused <= 0.02 * len(cases), counted
+    assert compared >= least * len(cases) and excused <= 0.03 * len(cases), counted

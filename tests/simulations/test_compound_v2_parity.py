@@ -63,13 +63,14 @@ def test_the_draws_are_hard(cases: list[Case]) -> None:
         "18 decimals": sum(_decimals(case, 18) for case in cases),
         "interest in the call": sum(_grew(case) for case in cases),
         "liquidated": len(done),
+        "exactly on the threshold": sum(len(set(compound_v2.liquidity(case.position))) == 1 for case in cases),
         "took what was not entered": sum(case.draw.collateral not in case.draw.entered for case in done),
         "all collateral but a cToken taken": sum(_left(case) <= 1 for case in done),
         "repaid in the market it took from": sum(case.collateral == case.debt for case in done),
     } | {name: sum(name in near(case.about, [name]) for case in cases) for name in THRESHOLDS}
     least = dict.fromkeys(THRESHOLDS, 0.04) | {
-        "within 1 % of a threshold": 0.3, "three or more collaterals": 0.2, "6 decimals": 0.2, "18 decimals": 0.2, "interest in the call": 0.99,
-        "liquidated": 0.4, "took what was not entered": 0.01, "all collateral but a cToken taken": 0.005, "repaid in the market it took from": 0.02,
+        "within 1 % of a threshold": 0.3, "three or more collaterals": 0.2, "6 decimals": 0.2, "18 decimals": 0.2, "interest in the call": 0.99, "exactly on the threshold": 0.005,
+        "liquidated": 0.4, "took what was not entered": 0.005, "all collateral but a cToken taken": 0.005, "repaid in the market it took from": 0.02,
     }  # fmt: skip
     require_shares("Compound V2", len(cases), counts, least)
 

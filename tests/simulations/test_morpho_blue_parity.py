@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chain.accounting import morpho_blue as accounting
-from chain.units import Rounding, mul_div
+from chain.units import WAD, Rounding, mul_div
 from simulations.rules import morpho_blue, morpho_blue_float
 from simulations.rules.rule import Liquidation, Refusal
 from tests.devnet import morpho_blue as devnet
@@ -57,6 +57,7 @@ def test_the_draws_are_hard(cases: list[Case]) -> None:
         "18 decimals": sum(18 in MARKETS[case.draw.market][1] for case in cases),
         "interest in the call": sum(case.found.borrow_assets > case.draw.totals.borrow_assets for case in cases),
         "liquidated": len(done),
+        "exactly on the threshold": sum(morpho_blue.health_factor_wad(case.position) == WAD for case in cases),
         "by seizing": sum(case.draw.seized > 0 for case in done),
         "by repaying": sum(case.draw.shares > 0 for case in done),
         "bad debt": sum(bool(case.events and case.events[3]) for case in done),
@@ -64,7 +65,7 @@ def test_the_draws_are_hard(cases: list[Case]) -> None:
         "healthy after": sum(bool(case.after.healthy) for case in done),
     } | {name: sum(name in near(case.about, [name]) for case in cases) for name in THRESHOLDS}
     least = dict.fromkeys(THRESHOLDS, 0.04) | {
-        "within 1 % of a threshold": 0.3, "6 decimals": 0.2, "18 decimals": 0.2, "interest in the call": 0.9, "liquidated": 0.4,
+        "within 1 % of a threshold": 0.3, "6 decimals": 0.2, "18 decimals": 0.2, "interest in the call": 0.9, "exactly on the threshold": 0.005, "liquidated": 0.4,
         "by seizing": 0.15, "by repaying": 0.15, "bad debt": 0.05, "by the borrower": 0.005, "healthy after": 0.02,
     }  # fmt: skip
     require_shares("Morpho Blue", len(cases), counts, least)
