@@ -23,7 +23,7 @@ from tests.devnet import morpho_blue as devnet
 from tests.devnet.node import BLOCK_SECONDS, Node, NodeError
 from tests.devnet.transactions import Ledger, address_of
 from tests.simulations.contract_storage import View, Views, beside, event_words, reason_text, send, word, write
-from tests.simulations.liquidation_draws_morpho import MARKETS, Draw, accrued, draw, rate_wad
+from tests.simulations.liquidation_draws_morpho import MARKETS, Draw, accrued, draw, edges, rate_wad
 
 BORROWER, KEEPER = address_of("morpho borrower"), address_of("morpho keeper")
 POSITION_SLOT, MARKET_SLOT = 2, 3
@@ -191,8 +191,10 @@ class Bench:
     def cases(self, states: int, rng: np.random.Generator) -> Iterator[Case]:
         """Seeded random liquidations."""
         latest = self.read(0, KEEPER).now
-        for _ in range(states):
-            case = self.case(draw(rng, latest + BLOCK_SECONDS))
+        for number in range(states):
+            now = latest + BLOCK_SECONDS
+            special = edges(now)
+            case = self.case(special[number] if number < len(special) else draw(rng, now))
             latest = case.after.now
             yield case
 

@@ -60,6 +60,15 @@ def accrued(drawn: Draw, now: int) -> Totals:
     return accrue(drawn.totals, rate_wad(drawn.totals), now)
 
 
+def edges(now: int) -> list[Draw]:
+    """One borrower alone, his shares worth half of what they are at the start: all collateral taken, all debt repaid; both end in the last unit."""
+    debt = 10**10
+    totals = Totals(10**15, 10**21, debt, 2 * debt * 10**6, 0, now - 1)
+    half, enough = (debt * ORACLE_SCALE * share // 100 // 10**18 for share in (50, 110))
+    alone = Draw("any", 0, totals, totals.borrow_shares, 10**18, half, 10**18, 0)
+    return [alone, replace(alone, price=enough, seized=0, shares=totals.borrow_shares)]
+
+
 def draw(rng: np.random.Generator, now: int) -> Draw:
     """One account and one call, to be mined at time `now`."""
     market = int(rng.integers(len(MARKETS)))
