@@ -1,6 +1,6 @@
 """Liquidations per second: our rule in integers, its float twin and the protocol's own contract on a local node, in one run.
 
-    python -m benchmarks.liquidations --states 300
+    PYTHONPATH=. python benchmarks/liquidations.py --states 200
 
 Every family of `FAMILIES` draws random accounts as its parity test does. The contract's time is one transaction from sending to receipt, on a
 node that mines at once; writing the state and reading it back are not in it. Rule and twin are timed on the same cases, pure Python, one core,
@@ -77,7 +77,7 @@ FAMILIES: dict[str, tuple[Callable[[], Any], Compare]] = {
 def main() -> int:
     """Measure every family and print a table; 1 if an output differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--states", type=int, default=300, help="liquidations of each family (300)")
+    parser.add_argument("--states", type=int, default=200, help="liquidations of each family (200)")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--family", choices=list(FAMILIES), action="append", help="only this one; may be repeated")
     options = parser.parse_args()

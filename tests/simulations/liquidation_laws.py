@@ -9,6 +9,8 @@ from simulations.rules.rule import Liquidation, Refusal
 NEAR, TIE = 1e-2, 1e-9
 """A state counts as hard this close to a threshold; a decision of the float twin may differ this close to one."""
 FLOAT_RELATIVE, FLOAT_UNITS = 1e-9, 2
+MOST_TIES = 0.05
+"""Share of the cases that the twin may decide otherwise; draws put that many exactly on a threshold or one unit beside it."""
 
 
 class Outcome(Protocol):
@@ -91,4 +93,4 @@ def require_twin(
         assert tie or not different, (different, case.said, case.about)
     counted = f"{compared} compared, {ties} within 1e-9 of a threshold, {excused} of them otherwise"
     print(f"\n{what}: {counted}")  # noqa: T201
-    assert compared >= least * len(cases) and excused <= 0.03 * len(cases), counted
+    assert compared >= least * len(cases) and excused <= MOST_TIES * len(cases), counted
