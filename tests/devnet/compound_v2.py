@@ -1,4 +1,4 @@
-"""Compound V2 on a local node, with the bytecode of its npm package: Unitroller, Comptroller, three cToken markets, a price oracle set by hand."""
+"""Compound V2 on a local node, with the bytecode of its npm package: Unitroller, Comptroller, five cToken markets, a price oracle set by hand."""
 
 import json
 from collections.abc import Mapping
@@ -14,10 +14,12 @@ from tests.devnet.transactions import Ledger
 PACKAGE = "@thenextblock/hardhat-compound"
 FOLDER = NODE_MODULES / PACKAGE / "dist" / "artifacts" / "contracts" / "compound"
 WAD = 10**18
-TOKENS = {"WETH": (18, 2_000), "USDC": (6, 1), "WBTC": (8, 60_000)}
+TOKENS = {"WETH": (18, 2_000), "USDC": (6, 1), "WBTC": (8, 60_000), "DAI": (18, 1), "LINK": (18, 14)}
 """Decimals and opening price in USD."""
-CLOSE_FACTOR, INCENTIVE = WAD // 2, 108 * WAD // 100
-FACTORS = {"WETH": 825 * WAD // 1000, "USDC": 75 * WAD // 100, "WBTC": 7 * WAD // 10}
+CLOSE_FACTOR, INCENTIVE, RESERVE_FACTOR = WAD // 2, 108 * WAD // 100, WAD // 10
+FACTORS = {symbol: bps * WAD // 10_000 for symbol, bps in zip(TOKENS, (8_250, 7_500, 7_000, 8_350, 7_900), strict=True)}
+RATES = (2 * WAD // 100, 18 * WAD // 100, WAD // 2, 8 * WAD // 10)
+"""Base, multiplier, jump (a year) and kink."""
 
 
 def missing_parts() -> list[str]:
@@ -40,20 +42,16 @@ class CompoundMarket:
     oracle: Contract
     tokens: Mapping[str, Contract]
     markets: Mapping[str, Contract]
-    no_interest: Contract
+    rates: Contract
 
-    def set_price(self, ledger: Ledger, symbol: str, mantissa: int) -> None:
-        """Queue a price: USD of one whole token x 10^(36 - decimals)."""
-        ledger.call("price", self.oracle, "setUnderlyingPrice", self.markets[symbol].address, mantissa)
 
-    def stop_interest(self, ledger: Ledger) -> None:
-        """Queue a rate of zero for every market, so that what is read is what the next call finds; indices stay as they grew."""
-        for market in self.markets.values():
-            ledger.call("no interest", market, "_setInterestRateModel", self.no_interest.address)
+def sources(name: str) -> str:
+    """Solidity source of a file of the package, for the names of its errors."""
+    return (NODE_MODULES / PACKAGE / "dist" / "contracts" / "compound" / f"{name}.sol").read_text()
 
 
 def deploy(ledger: Ledger) -> CompoundMarket:
-    """Deploy everything; rates are raised a hundredfold, since interest accrues by block and blocks are dear."""
+    """Deploy everything, with one rate model for all markets."""
     unitroller, logic = ledger.deploy(published("Unitroller")), ledger.deploy(published("Comptroller"))
     ledger.call("pending logic", unitroller, "_setPendingImplementation", logic.address)
     ledger.call("become", logic, "_become", unitroller.address)
@@ -62,9 +60,7 @@ def deploy(ledger: Ledger) -> CompoundMarket:
     ledger.call("oracle", comptroller, "_setPriceOracle", oracle.address)
     ledger.call("close factor", comptroller, "_setCloseFactor", CLOSE_FACTOR)
     ledger.call("incentive", comptroller, "_setLiquidationIncentive", INCENTIVE)
-    jump = published("JumpRateModelV2")
-    rates = ledger.deploy(jump, 5 * WAD, 20 * WAD, 109 * WAD, 80 * WAD // 100, ledger.deployer)
-    no_interest = ledger.deploy(jump, 0, 0, 0, 80 * WAD // 100, ledger.deployer)
+    rates = ledger.deploy(published("JumpRateModelV2"), *RATES, ledger.deployer)
     delegate, tokens, markets = ledger.deploy(published("CErc20Delegate")), {}, {}
     for symbol, (decimals, price) in TOKENS.items():
         tokens[symbol] = ledger.deploy(artifact("TestnetERC20"), symbol, symbol, decimals, ledger.deployer)
@@ -76,9 +72,9 @@ def deploy(ledger: Ledger) -> CompoundMarket:
         ledger.call("list", comptroller, "_supportMarket", proxy.address)
         ledger.call("price", oracle, "setUnderlyingPrice", proxy.address, price * 10 ** (36 - decimals))
         ledger.call("factor", comptroller, "_setCollateralFactor", proxy.address, FACTORS[symbol])
-        ledger.call("reserve factor", markets[symbol], "_setReserveFactor", WAD // 10)
+        ledger.call("reserve factor", markets[symbol], "_setReserveFactor", RESERVE_FACTOR)
     ledger.mine()
     for symbol, market in markets.items():
         if comptroller.functions.markets(market.address).call()[1] != FACTORS[symbol]:
             raise RuntimeError(f"setting the collateral factor of {symbol} failed softly")
-    return CompoundMarket(comptroller, oracle, tokens, markets, no_interest)
+    return CompoundMarket(comptroller, oracle, tokens, markets, rates)
