@@ -14,7 +14,7 @@ from chain.pacing import Manners
 
 SHIPPED = Path(__file__).parent / "deployments"
 """The address books that come with the program, one file a chain."""
-DEPTHS = (None, 1_000_000, 100_000, 10_000, 128)
+DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)
 """How many blocks behind the head state is asked for, deepest first; None is block 1."""
 LOG_WIDTHS = (1_000_000, 100_000, 10_000, 1_000, 100, 10)
 LATE_SECONDS = 300
