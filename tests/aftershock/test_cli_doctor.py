@@ -4,10 +4,10 @@ import json
 import os
 import sys
 import time
-from collections import namedtuple
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,8 +77,7 @@ def test_the_cache_is_measured_and_its_limit_is_said(ask: Ask, tmp_path: Path, m
 
 
 def test_missing_extras_and_a_small_disk_are_said(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "total used free")  # as shutil.disk_usage answers
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage(10**12, 10**12 - 10**9, 10**9))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     monkeypatch.setattr(doctor, "FORECASTING", ("torch-of-nowhere",))
     code, found = ask()
     assert code == 0 and of(found, "disk")[0][0] == "absent" and "1.0 GB free" in of(found, "disk")[0][1]
@@ -91,14 +90,14 @@ def test_missing_extras_and_a_small_disk_are_said(ask: Ask, monkeypatch: pytest.
 @pytest.mark.devnet
 def test_every_node_is_looked_at_by_itself_commas_or_not(ask: Ask, devnet_world: World) -> None:
     dead = f"http://127.0.0.1:{free_port()}/v3/secret-key"
-    for words in (("--rpc", dead, "--rpc", devnet_world.url), ("--rpc", f"{dead},{devnet_world.url}")):
-        code, found = ask(*words)
-        states = [state for state, _ in of(found, "node")]
-        assert (code, states) == (3, ["broken", "ok"])
-        assert dead.split("/v3")[0] in of(found, "node")[0][1]
-        assert devnet_world.url in of(found, "node")[1][1]
-        assert "secret-key" not in json.dumps(found)
-        assert [len(of(found, subject)) for subject in ("clock", "events", "archive")] == [1, 1, 1]
+    with picky(devnet_world.url, Whims()) as alive:
+        for words in (("--rpc", dead, "--rpc", alive), ("--rpc", f"{dead},{alive}")):
+            code, found = ask(*words)
+            assert (code, [state for state, _ in of(found, "node")]) == (3, ["broken", "ok"])
+            for url, (_, text) in zip((dead, alive), of(found, "node"), strict=True):
+                assert url.split("/v3")[0] in text
+            assert "secret-key" not in json.dumps(found), "keys live in the path"
+            assert [len(of(found, subject)) for subject in ("clock", "events", "archive")] == [1, 1, 1]
     code, found = ask("--rpc", "ftp://example.org")
     assert code == 3 and "must start with http" in of(found, "node")[0][1]
 
