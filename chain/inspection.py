@@ -31,6 +31,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
     ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
+    "timelock": (
+        ("controller", "getMinDelay()->(uint256)", (), ""),
+        ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

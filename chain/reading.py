@@ -8,7 +8,7 @@ from chain.client import Client
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3, chainlink, erc20, uniswap_v2, uniswap_v3
+from chain.readers import aave_v3, access, chainlink, erc20, timelock, uniswap_v2, uniswap_v3
 from chain.resumable import ResumableClient
 from chain.snapshot import Snapshot, from_rows
 from chain.tables import Row
@@ -23,6 +23,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
+    "timelock": (timelock.read, timelock.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -31,6 +32,7 @@ PROTOCOL_KINDS = {
     "uniswap_v3": "exchange",
     "chainlink": "oracle",
     "erc20": "token",
+    "timelock": "governance",
 }
 
 
@@ -124,13 +126,14 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
 
 
 def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:
-    """Read what the protocols mentioned: price sources, tokens, addresses."""
+    """Read what the protocols mentioned: price sources, tokens, authorities, addresses."""
     before = client.tally.calls, row_count(found)
     progress("describe", 0, 3, f"{len(found.sources)} price sources")
     chainlink.describe(client, found)
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
+    access.describe(client, found)
     _entities(client, found)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
