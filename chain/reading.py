@@ -181,11 +181,20 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
         )
 
 
+IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+"""keccak256("eip1967.proxy.implementation") - 1 (ERC-1967; @openzeppelin/contracts 5.4.0, proxy/ERC1967/ERC1967Utils.sol)."""
+MAY_BE_PROXIES = ("market", "token", "vault", "feed", "treasury", "contract")
+
+
 def _entities(client: Client, found: Findings) -> None:
     """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    addresses, labels = list(found.entities), _labels(found)
-    for address, code in zip(addresses, client.codes(addresses), strict=True):
-        mention = found.entities[address]
+    codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
+    behind = _implementations(client, found, codes)
+    new = [address for address in found.entities if address not in codes]
+    codes |= dict(zip(new, client.codes(new), strict=True))
+    labels = _labels(found)
+    for address, mention in found.entities.items():
+        code = codes[address]
         is_delegated = code.lower().startswith("0xef0100")
         kind = "contract" if mention.kind == "account" and code != "0x" and not is_delegated else mention.kind
         found.add(
@@ -198,7 +207,22 @@ def _entities(client: Client, found: Findings) -> None:
             name=mention.name or labels.get(address),
             protocol=mention.protocol,
             is_contract=code != "0x",
+            implementation=behind.get(address),
         )
+
+
+def _implementations(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
+    """Proxy -> the contract that it delegates to, of everything but accounts and pools, by the slot of ERC-1967; they are mentioned too."""
+    asked = [at for at, mention in found.entities.items() if mention.kind in MAY_BE_PROXIES and codes[at] != "0x"]
+    words = dict(zip(asked, client.slots(asked, IMPLEMENTATION_SLOT), strict=True))
+    refused = [at for at, word in words.items() if word is None]
+    if refused:
+        found.gaps.append(f"implementations of {len(refused)} contracts: the node refuses eth_getStorageAt")
+    return {
+        at: found.entity("0x" + word[-40:], "contract", protocol=found.entities[at].protocol)
+        for at, word in words.items()
+        if word is not None and int(word, 16) and int(word, 16) < 1 << 160
+    }
 
 
 def _labels(found: Findings) -> dict[str, str]:

@@ -82,7 +82,9 @@ def test_the_worlds_own_book_is_sound(devnet_world: World) -> None:
         "symbol is WETH",
     ):
         assert words in text
-    assert {reader for reader, roles in ROLES.items() if roles} == set(IDENTITIES), "a reader that the doctor does not know"
+    assert {reader for reader, roles in ROLES.items() if roles} == set(IDENTITIES), (
+        "a reader that the doctor does not know"
+    )
 
 
 WRONG = {

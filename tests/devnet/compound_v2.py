@@ -7,7 +7,7 @@ from functools import cache
 
 from web3.contract import Contract
 
-from tests.devnet.availability import INSTALL_HINT, NODE_MODULES
+from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.transactions import Ledger
 
@@ -18,11 +18,6 @@ TOKENS = {"WETH": (18, 2_000), "USDC": (6, 1), "WBTC": (8, 60_000)}
 """Decimals and opening price in USD."""
 CLOSE_FACTOR, INCENTIVE = WAD // 2, 108 * WAD // 100
 FACTORS = {"WETH": 825 * WAD // 1000, "USDC": 75 * WAD // 100, "WBTC": 7 * WAD // 10}
-
-
-def missing_parts() -> list[str]:
-    """What is not installed, one sentence; empty when the market can be deployed."""
-    return [] if FOLDER.is_dir() else [f"npm package is not installed ({PACKAGE}): {INSTALL_HINT}"]
 
 
 @cache
