@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def test_the_cache_is_measured_and_its_limit_is_said(ask: Ask, tmp_path: Path, m
 
 
 def test_missing_extras_and_a_small_disk_are_said(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     monkeypatch.setattr(doctor, "FORECASTING", ("torch-of-nowhere",))
     code, found = ask()
     assert code == 0 and of(found, "disk")[0][0] == "absent" and "1.0 GB free" in of(found, "disk")[0][1]

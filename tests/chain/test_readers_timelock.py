@@ -75,7 +75,8 @@ def _acl(world: World) -> Contract:
         for names, mutability, outputs in ((changes, "nonpayable", []), (questions, "view", truth))
         for name in names
     ]
-    return world.w3.eth.contract(address=provider.functions.getACLManager().call(), abi=abi)
+    roles: Contract = world.w3.eth.contract(address=provider.functions.getACLManager().call(), abi=abi)
+    return roles
 
 
 @pytest.fixture(scope="module")

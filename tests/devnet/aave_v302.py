@@ -83,8 +83,8 @@ def deploy_aave_v302(
         order = (number, *figures, price_key, category.label)
         ledger.call(f"e-mode {number}", market.configurator, "setEModeCategory", *order)
         for symbol in category.collateral:
-            order = (tokens[symbol].address, number)
-            ledger.call(f"e-mode of {symbol}", market.configurator, "setAssetEModeCategory", *order)
+            asset = tokens[symbol].address
+            ledger.call(f"e-mode of {symbol}", market.configurator, "setAssetEModeCategory", asset, number)
     ledger.mine()
     return market
 
