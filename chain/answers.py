@@ -18,6 +18,8 @@ def misfit(method: str, params: Sequence[Any], answer: Any) -> str:
         return "" if is_quantity(answer, 256) else "no number of 256 bits"
     if method in ("eth_call", "eth_getCode"):
         return "" if is_bytes(answer) else "no hexadecimal bytes"
+    if method == "eth_getStorageAt":
+        return "" if is_bytes(answer) and len(answer) == 66 else "no 32 bytes"
     if method == "eth_getBlockByNumber":
         return "" if answer is None else _wrong_header(params[0], answer)
     if method == "eth_getLogs":

@@ -2,11 +2,16 @@
 
 One file a block, one line an answer, added and never changed, each with a checksum: a line that is damaged or was cut off is passed
 over, asked again and added again. Nothing is kept for a block that may still be reorganised, nor for the local node, unless asked.
+
+All files together stay under LARGEST_BYTES: when a read begins and when it ends the blocks that were not used for longest are removed,
+whole, whatever their chain. The block that is being read is never removed, so that one read may exceed the limit until the next one begins.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +21,26 @@ from chain.rpc import Refusal
 from chain.snapshot import Anchor
 
 LOCAL_NODE = 31337
+LARGEST_BYTES = 2_000_000_000
+"""Most that is kept on disk, all chains and blocks together."""
 
 
 class Cached:
     """A source of answers with a cache before it. Refusals are never kept."""
 
-    def __init__(self, source: Source, folder: Path, network: Network, keeps_recent: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        network: Network,
+        keeps_recent: bool = False,
+        largest_bytes: int = LARGEST_BYTES,
+    ) -> None:
         self._source = source
         self._folder = folder
         self._network = network
         self._keeps_recent = keeps_recent
+        self._largest_bytes = largest_bytes
         self._file: Path | None = None
         self._known: dict[str, Any] = {}
 
@@ -40,8 +55,10 @@ class Cached:
         return self._source.requests
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Let go of the source, and of the oldest answers where there are too many."""
         self._source.close()
+        if self._file is not None:
+            trim(self._folder, self._largest_bytes, self._file)
 
     def pin(self, anchor: Anchor, head: int) -> None:
         """Fix the block and read what is kept of it."""
@@ -51,6 +68,9 @@ class Cached:
         if is_final or self._keeps_recent:
             self._file = self._folder / str(self._network.chain_id) / f"{anchor.hash.lower()}.jsonl"
             self._known = read(self._file)
+            with suppress(OSError):
+                os.utime(self._file)  # used now: it goes last
+            trim(self._folder, self._largest_bytes, self._file)
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answers in order: kept ones, and for the rest those of the source, which are kept if they cannot change."""
@@ -86,6 +106,34 @@ def read(file: Path) -> dict[str, Any]:
         except (ValueError, TypeError, RecursionError):
             continue
     return known
+
+
+def size_bytes(folder: Path) -> int:
+    """What all kept answers take on disk."""
+    return sum(size for _, size, _ in _kept(folder))
+
+
+def trim(folder: Path, largest_bytes: int, spared: Path | None = None) -> None:
+    """Remove kept blocks, the one unused for longest first, until all together have at most `largest_bytes`; never `spared`."""
+    kept = _kept(folder)
+    total = sum(size for _, size, _ in kept)
+    for _, size, file in kept:
+        if total <= largest_bytes:
+            return
+        if file != spared:
+            with suppress(OSError):
+                file.unlink()
+                total -= size
+
+
+def _kept(folder: Path) -> list[tuple[int, int, Path]]:
+    """(last use in ns, bytes, file) of every block that is kept, oldest first."""
+    found = []
+    for file in folder.glob("*/0x*.jsonl"):
+        with suppress(OSError):
+            facts = file.stat()
+            found.append((facts.st_mtime_ns, facts.st_size, file))
+    return sorted(found)
 
 
 def _add(file: Path, answers: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
 from chain.pool_checks import active_liquidity, pool_balances, whole_ticks
+from chain.price_checks import caps, prices
 from chain.snapshot import Check
 from chain.tables import Row, schemas
 from chain.units import BPS_TO_WAD, RAY
@@ -23,7 +24,8 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     ----------
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
-        of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's.
+        of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
+        whether a price adapter says that its cap binds.
     """
     comparisons = [
         stored_sums(rows, "supply", "supplied_stored_raw"),
@@ -38,6 +40,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         share_sums(rows),
         wrapped_native(rows),
         prices(rows),
+        caps(rows, witnesses.get("capped", {})),
     ]
     return [comparison for comparison in comparisons if comparison.check.compared]
 
@@ -234,25 +237,6 @@ def wrapped_native(rows: Rows) -> Comparison:
         if (supply := wrapped.get(row["claim"])) is not None
     }
     return compare("backings", "wrapped native coin is held in full", pairs)
-
-
-def prices(rows: Rows) -> Comparison:
-    """The oracle's price is what its source's steps give: the feed's answer, times each rate above it, rounded down."""
-    steps: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows.get("feeds", ()), key=lambda row: (row["source"], row["step"])):
-        steps[row["source"]].append(row)
-    pairs = {}
-    for row in rows.get("prices", ()):
-        chain_of_steps = steps.get(row.get("source") or "", [])
-        if [step["kind"] for step in chain_of_steps] != ["rate"] * (len(chain_of_steps) - 1) + ["feed"]:
-            continue
-        *rates, feed = chain_of_steps
-        value = feed["value_raw"]
-        for rate in reversed(rates):
-            value = value * rate["value_raw"] // 10 ** rate["decimals"]
-        if feed["decimals"] == row["decimals"]:
-            pairs[row["market"], row["asset"]] = (value, row["price_raw"])
-    return compare("prices", "the oracle's price is what its source's steps give", pairs)
 
 
 def references(rows: Rows) -> Check:

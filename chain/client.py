@@ -194,6 +194,11 @@ class Client:
         """Code at each address, `0x` where there is none."""
         return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
 
+    def slots(self, addresses: Sequence[str], slot: str) -> list[str | None]:
+        """The 32 bytes in a storage slot of each address; None where the node refuses to say."""
+        answers = self._source.ask([Question("eth_getStorageAt", (address, slot), "pinned") for address in addresses])
+        return [None if isinstance(answer, Refusal) else str(answer).lower() for answer in answers]
+
     def native_balances(self, addresses: Sequence[str]) -> list[int]:
         """Native coin at each address in its smallest unit."""
         answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")

@@ -33,6 +33,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "uniswap_v3": ("factory",),
     "chainlink": (),
     "erc20": (),
+    "timelock": ("controller",),
 }
 """Addresses that each reader's entry names."""
 

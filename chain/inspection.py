@@ -14,7 +14,7 @@ from chain.pacing import Manners
 
 SHIPPED = Path(__file__).parent / "deployments"
 """The address books that come with the program, one file a chain."""
-DEPTHS = (None, 1_000_000, 100_000, 10_000, 128)
+DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)
 """How many blocks behind the head state is asked for, deepest first; None is block 1."""
 LOG_WIDTHS = (1_000_000, 100_000, 10_000, 1_000, 100, 10)
 LATE_SECONDS = 300
@@ -31,6 +31,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
     ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
+    "timelock": (
+        ("controller", "getMinDelay()->(uint256)", (), ""),
+        ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

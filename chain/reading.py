@@ -11,7 +11,7 @@ from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3, chainlink, erc20, uniswap_v2, uniswap_v3
+from chain.readers import aave_v3, access, chainlink, erc20, timelock, uniswap_v2, uniswap_v3
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
@@ -26,6 +26,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
+    "timelock": (timelock.read, timelock.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -34,6 +35,7 @@ PROTOCOL_KINDS = {
     "uniswap_v3": "exchange",
     "chainlink": "oracle",
     "erc20": "token",
+    "timelock": "governance",
 }
 
 
@@ -148,13 +150,14 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
 
 
 def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:
-    """Read what the protocols mentioned: price sources, tokens, addresses."""
+    """Read what the protocols mentioned: price sources, tokens, authorities, addresses."""
     before = client.tally.calls, row_count(found)
     progress("describe", 0, 3, f"{len(found.sources)} price sources")
     chainlink.describe(client, found)
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
+    access.describe(client, found)
     _entities(client, found)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
@@ -202,11 +205,20 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
         )
 
 
+IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+"""keccak256("eip1967.proxy.implementation") - 1 (ERC-1967; @openzeppelin/contracts 5.4.0, proxy/ERC1967/ERC1967Utils.sol)."""
+MAY_BE_PROXIES = ("market", "token", "vault", "feed", "treasury", "contract")
+
+
 def _entities(client: Client, found: Findings) -> None:
     """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    addresses, labels = list(found.entities), _labels(found)
-    for address, code in zip(addresses, client.codes(addresses), strict=True):
-        mention = found.entities[address]
+    codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
+    behind = _implementations(client, found, codes)
+    new = [address for address in found.entities if address not in codes]
+    codes |= dict(zip(new, client.codes(new), strict=True))
+    labels = _labels(found)
+    for address, mention in found.entities.items():
+        code = codes[address]
         is_delegated = code.lower().startswith("0xef0100")
         kind = "contract" if mention.kind == "account" and code != "0x" and not is_delegated else mention.kind
         found.add(
@@ -219,7 +231,22 @@ def _entities(client: Client, found: Findings) -> None:
             name=mention.name or labels.get(address),
             protocol=mention.protocol,
             is_contract=code != "0x",
+            implementation=behind.get(address),
         )
+
+
+def _implementations(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
+    """Proxy -> the contract that it delegates to, of everything but accounts and pools, by the slot of ERC-1967; they are mentioned too."""
+    asked = [at for at, mention in found.entities.items() if mention.kind in MAY_BE_PROXIES and codes[at] != "0x"]
+    words = dict(zip(asked, client.slots(asked, IMPLEMENTATION_SLOT), strict=True))
+    refused = [at for at, word in words.items() if word is None]
+    if refused:
+        found.gaps.append(f"implementations of {len(refused)} contracts: the node refuses eth_getStorageAt")
+    return {
+        at: found.entity("0x" + word[-40:], "contract", protocol=found.entities[at].protocol)
+        for at, word in words.items()
+        if word is not None and int(word, 16) and int(word, 16) < 1 << 160
+    }
 
 
 def _labels(found: Findings) -> dict[str, str]:

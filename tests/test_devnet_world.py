@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import tomllib
 from pathlib import Path
 
@@ -177,6 +178,20 @@ def test_a_missing_node_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         require_devnet()
     monkeypatch.setenv("CI", "")
     with pytest.raises(pytest.skip.Exception, match="no local node"):
+        require_devnet()
+
+
+@pytest.mark.parametrize("package", availability.NEEDED_PACKAGES)
+def test_one_missing_package_fails_in_continuous_integration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str
+) -> None:
+    for name in availability.NEEDED_PACKAGES:
+        if name != package:
+            (tmp_path / name).mkdir(parents=True)
+            (tmp_path / name / "package.json").write_text("{}")
+    monkeypatch.setattr(availability, "NODE_MODULES", tmp_path)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=rf"not installed \({re.escape(package)}\)"):
         require_devnet()
 
 

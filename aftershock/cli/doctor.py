@@ -13,7 +13,7 @@ import aftershock
 from aftershock.cli.options import AsJson
 from aftershock.cli.terminal import HARM, STATE, Page, print_json
 from chain.errors import AftershockError
-from chain.networks import networks, node_url, redact
+from chain.networks import networks, node_url, node_urls, redact
 
 EXAMPLE = "Example: aftershock doctor --rpc http://127.0.0.1:8545 --chain eip155:31337"
 NEEDED = ("web3", "pandas", "networkx", "pyarrow", "numpy", "typer", "rich", "jinja2")
@@ -25,7 +25,13 @@ Finding = tuple[str, str, str]
 
 
 def run(
-    rpc: Annotated[str, typer.Option(help="Node to try; the chain's variable by default.", metavar="URL")] = "",
+    rpc: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Node to try; may be given several times, or several with commas between them. The chain's variable by default.",
+            metavar="URL",
+        ),
+    ] = None,
     chain: Annotated[str, typer.Option(help="Chain the node should serve (CAIP-2).")] = "eip155:1",
     addresses: Annotated[
         bool, typer.Option("--addresses", help="Ask the node whether the contracts of an address book are there.")
@@ -35,13 +41,14 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check Python, packages, disk, the embedded sample and, if one is named, the node: head, clock, depth, events.
+    """Check Python, packages, disk, cache, the embedded sample and, if any is named, each node: head, clock, events, depth.
 
     With --addresses also that every contract of an address book has code and answers as what the book says it is.
     """
-    findings = [_python(), *_packages(), _disk(), _sample(), *_node(chain, rpc)]
+    nodes = "\n".join(rpc or ())
+    findings = [_python(), *_packages(), _disk(), _cache(), _sample(), *_nodes(chain, nodes)]
     if addresses:
-        findings += _addresses(chain, rpc, deployments)
+        findings += _addresses(chain, nodes, deployments)
     if as_json:
         print_json([{"subject": subject, "state": state, "finding": text} for subject, state, text in findings])
     else:
@@ -95,14 +102,37 @@ def _disk() -> Finding:
     return "disk", "ok", text
 
 
-def _node(chain: str, rpc: str) -> list[Finding]:
+def _cache() -> Finding:
+    """Where answers of nodes are kept, how much there is, and at most how much."""
+    from chain.cache import LARGEST_BYTES, size_bytes
+    from chain.pacing import manners_from
+
+    try:
+        folder = manners_from(environ).cache
+    except AftershockError as error:
+        return "cache", "broken", str(error)
+    if folder is None:
+        return "cache", "absent", "answers of nodes are not kept (AFTERSHOCK_CACHE is off)"
+    most = f"at most {LARGEST_BYTES / 1e9:.0f} GB, the blocks unused for longest go first"
+    return "cache", "ok", f"{size_bytes(folder) / 1e6:.1f} MB of answers in {folder}; {most}"
+
+
+def _nodes(chain: str, rpc: str) -> list[Finding]:
+    """Each node by itself: a second one that is broken must show before it is needed."""
     if not rpc and chain in networks() and not any(environ.get(name) for name in networks()[chain].rpc_variables):
         variable = networks()[chain].rpc_variables[0]
         return [("node", "absent", f"none named for {chain}; set {variable} or give --rpc to try one")]
+    try:
+        urls = node_urls(node_url(chain, environ, rpc))
+    except AftershockError as error:
+        return [("node", "broken", str(error))]
+    return [finding for url in urls for finding in _node(chain, url)]
+
+
+def _node(chain: str, url: str) -> list[Finding]:
     from chain.inspection import node
 
     try:
-        url = node_url(chain, environ, rpc)
         head, *rest = node(url, chain)
         found = [(one.subject, one.state, one.text) for one in rest]
         return [(head.subject, head.state, f"{redact(url)} {head.text}"), *found]

@@ -1,7 +1,7 @@
 """Aave V3: markets, reserves, e-mode categories, oracle prices; 3.0.2 (POOL_REVISION 1) and 3.4 to 3.6 (8 to 10).
 
 What is asked stands in `aave_v3_questions`. Indices are the normalised income and the normalised variable debt *at the block*, so that stored amount x index is what the tokens'
-balanceOf answers there. The accounts are read by `aave_v3_accounts`.
+balanceOf answers there. The accounts are read by `aave_v3_accounts`, who may change the market by `aave_v3_authorities`.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError, InputError
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3_accounts, aave_v3_questions
+from chain.readers import aave_v3_accounts, aave_v3_authorities, aave_v3_questions
 from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
 from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, entity_id, market_id, token_id
 
-VERSION = 2
+VERSION = 3
 USD = "iso4217:USD"
 
 
@@ -78,6 +78,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
         {asset: words[7] for asset, words in data.items()},
     )
     aave_v3_accounts.read(client, accounts, found)
+    aave_v3_authorities.read(client, deployment, here.key, found)
     progress("aave_v3", 4, 4, "done")
 
 
@@ -116,7 +117,7 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
         found.gaps.append(
             f"{label}: the rounding rules of revision {revision} were never compared with a running contract"
         )
-    found.gaps.append(f"{label}: backstops, authorities and incentives are not read")
+    found.gaps.append(f"{label}: backstops and incentives are not read, nor which of its authorities are multisigs")
     if answers["currency"] == ZERO_ADDRESS:
         quote = found.known_asset(USD, "ISO 4217", symbol="USD", name="US dollar", decimals=2, kind="fiat")
     else:

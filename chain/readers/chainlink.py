@@ -1,11 +1,11 @@
 """Price sources: what a market asks for a price, step by step down to the feed that publishes.
 
-A *feed* answers latestRoundData (AggregatorV3Interface of @chainlink/contracts). A *rate* adapter multiplies a feed by an exchange rate
-(IPriceCapAdapter of bgd-labs/aave-capo, commit 056c2253: BASE_TO_USD_AGGREGATOR, RATIO_PROVIDER, getRatio, RATIO_DECIMALS): its step
-holds the rate (value_raw with RATIO_DECIMALS decimals), the next step is the feed it multiplies, so that the price is the product. A
-cap on the rate's growth is not read. The round is the feed's own count; a proxy puts its phase above 64 bits, and it grows by one each time
-the aggregator behind the proxy is replaced (EACAggregatorProxy: phaseId, and the round's upper bits; the two are held together). Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they
-come from the deployments file, and a feed without them has the state `unknown`.
+A *feed* answers latestRoundData (AggregatorV3Interface of @chainlink/contracts). What stands between a market and a feed is read by
+`price_adapters`: a step that multiplies (`rate`), caps (`capped`) or replaces (`fixed`) an answer, with the most it lets through in
+`cap_raw`; the next step is what it reads. The round is the feed's own count; a proxy puts its phase above 64 bits, and it grows by one
+each time the aggregator behind the proxy is replaced (EACAggregatorProxy: phaseId, and the round's upper bits; the two are held
+together). Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they come from the deployments
+file, and a feed without them has the state `unknown`.
 """
 
 from typing import Any
@@ -14,8 +14,11 @@ from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.readers import price_adapters
+from chain.readers.price_adapters import Adapter
+from chain.units import entity_id
 
-VERSION = 2
+VERSION = 3
 MOST_STEPS = 4
 ROUND_BITS = 64
 
@@ -25,10 +28,6 @@ ASKS = {
     "round": "latestRoundData()->(uint80,int256,uint256,uint256,uint80)",
     "phase": "phaseId()->(uint16)",
     "answer": "latestAnswer()->(int256)",
-    "base": "BASE_TO_USD_AGGREGATOR()->(address)",
-    "ratio": "getRatio()->(int256)",
-    "ratio_provider": "RATIO_PROVIDER()->(address)",
-    "ratio_decimals": "RATIO_DECIMALS()->(uint8)",
 }
 
 
@@ -46,11 +45,13 @@ def describe(client: Client, found: Findings) -> None:
     """Add the steps of every price source that was mentioned; ContractError never, an unreadable source is `unknown`."""
     # Ask, one level of adapters after the other
     answers: dict[str, dict[str, Any]] = {}
-    wanted = list(found.sources)
+    adapters: dict[str, Adapter | None] = {}
+    wanted, texts = list(found.sources), ASKS | price_adapters.ASKS
     for _ in range(MOST_STEPS):
-        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in ASKS.items()})
-        answers |= {at: {name: asked[at, name] for name in ASKS} for at in wanted}
-        wanted = sorted({answers[at]["base"] for at in wanted if _is_rate(answers[at])} - set(answers))
+        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in texts.items()})
+        answers |= {at: {name: asked[at, name] for name in texts} for at in wanted}
+        adapters |= {at: price_adapters.adapter(answers[at], found.anchor.timestamp) for at in wanted}
+        wanted = sorted({known.reads for at in wanted if (known := adapters[at]) and known.reads} - set(answers))
 
     # Rows
     silent = [pair[0] for at, pair in found.sources.items() if pair and answers[at]["round"] is None]
@@ -63,23 +64,26 @@ def describe(client: Client, found: Findings) -> None:
         for step in range(MOST_STEPS):
             if address is None or address not in answers:
                 break
-            _step(found, source, step, address, answers[address])
-            address = answers[address]["base"] if _is_rate(answers[address]) else None
+            _step(found, source, step, address, answers[address], adapters[address])
+            address = known.reads if (known := adapters[address]) else None
 
 
-def _is_rate(answer: dict[str, Any]) -> bool:
-    return answer["base"] is not None and answer["ratio"] is not None and answer["ratio_decimals"] is not None
-
-
-def _step(found: Findings, source: str, step: int, address: str, answer: dict[str, Any]) -> None:
+def _step(
+    found: Findings, source: str, step: int, address: str, answer: dict[str, Any], adapter: Adapter | None
+) -> None:
     pair, heartbeat, deviation = found.sources.get(address) or (None, None, None)
     columns: dict[str, Any] = {"kind": "unknown", "value_raw": answer["answer"], "decimals": answer["decimals"]}
     function, state = "latestAnswer", "unknown"
-    if _is_rate(answer):
-        function = "getRatio"
-        columns = {"kind": "rate", "value_raw": answer["ratio"], "decimals": answer["ratio_decimals"]}
-        if answer["ratio_provider"]:
-            found.entity(answer["ratio_provider"], "contract")
+    if adapter is not None:
+        function, state = adapter.function, "hard_coded" if adapter.kind == "fixed" else "unknown"
+        columns = {"kind": adapter.kind, "value_raw": adapter.value, "decimals": adapter.decimals}
+        columns["cap_raw"] = adapter.cap
+        if adapter.provider:
+            found.entity(adapter.provider, "contract")
+        if adapter.kind == "capped" and adapter.cap is None:
+            found.gaps.append(f"{address}: its cap follows another feed (getPriceCapRatio) and is not read")
+        if answer["is_capped"] is not None and adapter.cap is not None:
+            found.witness("capped", (entity_id(found.anchor.chain, source), str(step)), answer["is_capped"])
     elif answer["round"] is not None:
         function = "latestRoundData"
         number, value, _, updated_at, _ = answer["round"]

@@ -1,6 +1,7 @@
 """The cache of immutable answers: used where nothing can change, harmless where it is damaged, off when it is told to be."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chain.cache import Cached, read
+from chain.cache import LARGEST_BYTES, Cached, read, size_bytes, trim
 from chain.calls import Call, event_topic
 from chain.client import Client
 from chain.networks import network
@@ -111,6 +112,53 @@ def test_every_damage_costs_a_question_and_never_an_answer(tmp_path: Path) -> No
     file.mkdir()  # cannot be read nor written
     assert kept(tmp_path) == [*QUESTIONS, NUMBER]
     assert read(file) == {}
+
+
+def blocks(folder: Path, used: dict[str, int], size: int = 1_000) -> dict[str, Path]:
+    """Kept blocks (`<chain id>/<name>`) of a size, each last used at a time."""
+    files = {name: folder / f"{name}.jsonl" for name in used}
+    for name, file in files.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x" * size)
+        os.utime(file, (used[name], used[name]))
+    return files
+
+
+def test_the_blocks_unused_for_longest_go_first_and_never_the_one_being_read(tmp_path: Path) -> None:
+    used = {"1/0xa": 40, "1/0xb": 10, "8453/0xc": 30, "8453/0xd": 20}
+    files = blocks(tmp_path, used)
+    other = tmp_path / "1" / "notes.txt"
+    other.write_text("not ours")
+    assert size_bytes(tmp_path) == 4_000
+    trim(tmp_path, 4_000)
+    assert all(file.exists() for file in files.values()), "at the limit nothing goes"
+    trim(tmp_path, 2_999, files["1/0xb"])
+    assert [name for name, file in files.items() if file.exists()] == ["1/0xa", "1/0xb"]
+    trim(tmp_path, 0, files["1/0xb"])
+    assert [name for name, file in files.items() if file.exists()] == ["1/0xb"]
+    assert other.exists() and size_bytes(tmp_path) == 1_000
+    trim(tmp_path / "absent", 0)
+
+
+def test_a_read_keeps_the_cache_below_its_limit_and_counts_as_use(tmp_path: Path) -> None:
+    kept(tmp_path, block_hash=HASH)
+    one = size_bytes(tmp_path)
+    [first] = tmp_path.rglob("*.jsonl")
+    os.utime(first, (10, 10))
+    blocks(tmp_path, {"1/0xee": 20}, one)
+    assert kept(tmp_path, block_hash=HASH, largest_bytes=2 * one) == [NUMBER], "a use, so that it is the last to go"
+    assert kept(tmp_path, block_hash="0x" + "cd" * 32, largest_bytes=2 * one) == [*QUESTIONS, NUMBER]
+    assert kept(tmp_path, block_hash="0x" + "cd" * 32, largest_bytes=2 * one) == [NUMBER]
+    assert {file.stem for file in tmp_path.rglob("*.jsonl")} == {HASH, "0x" + "cd" * 32}
+    source = Counting()
+    cached = Cached(source, tmp_path, network("eip155:1"), largest_bytes=one // 2)
+    cached.pin(Anchor("eip155:1", 1_000, HASH, 0), 2_000)
+    assert {file.stem for file in tmp_path.rglob("*.jsonl")} == {HASH}, "the one that is read stays, large as it is"
+    cached.ask([Question("eth_call", ({"to": HASH, "data": "0xff"},), "pinned")])
+    blocks(tmp_path, {"1/0xee": 20})
+    cached.close()
+    assert {file.stem for file in tmp_path.rglob("*.jsonl")} == {HASH}, "trimmed at the end too"
+    assert LARGEST_BYTES == 2_000_000_000, "docs/readers.md and the doctor say 2 GB"
 
 
 @pytest.mark.devnet

@@ -13,7 +13,8 @@ from chain.readers.aave_v3_questions import CategoryAnswer
 from chain.reading import take
 from chain.snapshot import Check, Snapshot
 from chain.units import BPS_TO_WAD, RAY, UINT256_MAX, address_of
-from tests.devnet.aave_v302_market import ETHER_CATEGORY, OldMarket, core, old_market
+from tests.devnet.aave_v302 import published
+from tests.devnet.aave_v302_market import ETHER_CATEGORY, OldMarket, old_market
 from tests.devnet.availability import require_devnet
 from tests.devnet.market import RESERVES
 
@@ -79,7 +80,7 @@ def test_reserves_are_what_the_data_provider_says(old: OldMarket, snapshot: Snap
         assert (row["deficit_raw"], row["grace_until"]) == (None, None) or row["grace_until"] != row["grace_until"]
         rates = old.node.w3.eth.contract(
             address=ask.getInterestRateStrategyAddress(asset).call(),
-            abi=core("DefaultReserveInterestRateStrategy").abi,
+            abi=published("DefaultReserveInterestRateStrategy").abi,
         ).functions
         slopes = (rates.getBaseVariableBorrowRate, rates.getVariableRateSlope1, rates.getVariableRateSlope2)
         assert [row["rate_base_ray"], row["rate_slope1_ray"], row["rate_slope2_ray"]] == [

@@ -1,4 +1,4 @@
-"""Aave V3.0.2 with the bytecode of @aave/core-v3 1.19.3, and a small world in which everything that 3.6 no longer has is used.
+"""A small world of Aave V3.0.2 (deployed by `aave_v302`) in which everything that 3.6 no longer has is used.
 
 A category that overrides the price, debts at a fixed rate, a reserve with a debt ceiling, one that is siloed, one whose loan to value
 is zero. All figures are chosen.
@@ -12,42 +12,18 @@ from tempfile import TemporaryDirectory
 
 from web3.contract import Contract
 
+from tests.devnet.aave_v302 import deploy_market
 from tests.devnet.assets import deploy_feeds, deploy_tokens, fund, open_vault, price_sources, publish
-from tests.devnet.contracts import MULTICALL3_ADDRESS, Artifact, artifact, multicall3_code, published
+from tests.devnet.contracts import MULTICALL3_ADDRESS, artifact, multicall3_code
 from tests.devnet.deployments_file import address_lines, entry_lines
-from tests.devnet.market import LIQUIDATION_PROTOCOL_FEE_BPS, RESERVES, raw_price
+from tests.devnet.market import RESERVES, raw_price
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
 
 ZERO_ADDRESS = "0x" + "0" * 40
 DAY_SECONDS = 86_400
-BPS_RAY = 10**23
 FIXED_RATE, VARIABLE_RATE = 1, 2
 ETHER_CATEGORY, STABLE_CATEGORY = 1, 2
-LISTING_GAS = 25_000_000
-_CORE = "@aave/core-v3/artifacts/contracts"
-_FOLDERS = {
-    "PoolAddressesProvider": "protocol/configuration",
-    "ACLManager": "protocol/configuration",
-    "Pool": "protocol/pool",
-    "PoolConfigurator": "protocol/pool",
-    "DefaultReserveInterestRateStrategy": "protocol/pool",
-    "AToken": "protocol/tokenization",
-    "StableDebtToken": "protocol/tokenization",
-    "VariableDebtToken": "protocol/tokenization",
-    "AaveOracle": "misc",
-    "AaveProtocolDataProvider": "misc",
-}
-LIBRARIES = (
-    *("SupplyLogic", "BorrowLogic", "LiquidationLogic", "EModeLogic", "BridgeLogic", "PoolLogic", "ConfiguratorLogic"),
-    "FlashLoanLogic",
-)
-
-
-def core(name: str) -> Artifact:
-    """Return a contract of @aave/core-v3 by its name."""
-    folder = _FOLDERS.get(name, "protocol/libraries/logic")
-    return published(f"{_CORE}/{folder}/{name}.sol/{name}.json")
 
 
 @dataclass(frozen=True)
@@ -90,96 +66,42 @@ def _build(node: Node, file: Path) -> OldMarket:
     tokens, feeds = deploy_tokens(ledger), deploy_feeds(ledger)
     open_vault(ledger, tokens, 1.19)
     sources, _ = price_sources(ledger, tokens, feeds)
-    admin, treasury = ledger.deployer, address_of("treasury")
-    provider = ledger.deploy(core("PoolAddressesProvider"), "Old Market", admin)
-    libraries: dict[str, str] = {}
-    for name in LIBRARIES:
-        libraries[name] = str(ledger.deploy(core(name), libraries=libraries).address)
-    ledger.call("set ACL admin", provider, "setACLAdmin", admin)
-    roles = ledger.deploy(core("ACLManager"), provider.address)
-    ledger.call("set ACL manager", provider, "setACLManager", roles.address)
-    for role in ("addPoolAdmin", "addAssetListingAdmin", "addRiskAdmin"):
-        ledger.call(role, roles, role, admin)
-    assets = [tokens[symbol].address for symbol in RESERVES]
-    oracle = ledger.deploy(
-        *(core("AaveOracle"), provider.address, assets, [sources[symbol] for symbol in RESERVES]),
-        *(ZERO_ADDRESS, ZERO_ADDRESS, 10**8),
-    )
-    ledger.call("set price oracle", provider, "setPriceOracle", oracle.address)
-    pool_code = ledger.deploy(core("Pool"), provider.address, libraries=libraries)
-    ledger.call("set pool", provider, "setPoolImpl", pool_code.address)
-    configurator_code = ledger.deploy(core("PoolConfigurator"), libraries=libraries)
-    ledger.call("set configurator", provider, "setPoolConfiguratorImpl", configurator_code.address)
-    ledger.mine()
-    pool = ledger.at(core("Pool"), provider.functions.getPool().call())
-    configurator = ledger.at(core("PoolConfigurator"), provider.functions.getPoolConfigurator().call())
-    data_provider = ledger.deploy(core("AaveProtocolDataProvider"), provider.address)
-    ledger.call("set data provider", provider, "setPoolDataProvider", data_provider.address)
-    _list_reserves(ledger, provider, pool, configurator, tokens, treasury)
-    category_price = _categories(ledger, configurator, oracle, tokens)
-    found = {s: data_provider.functions.getReserveTokensAddresses(token.address).call() for s, token in tokens.items()}
-    kinds = ("AToken", "StableDebtToken", "VariableDebtToken")
-    receipts, fixed, debts = (
-        {s: ledger.at(core(kind), found[s][place]) for s in tokens} for place, kind in enumerate(kinds)
-    )
+    market = deploy_market(ledger, tokens, sources, address_of("treasury"))
+    _settle(ledger, market.configurator, tokens)
+    category_price = _categories(ledger, market.configurator, market.oracle, tokens)
     addresses = {
-        "pool_addresses_provider": str(provider.address),
-        "pool": str(pool.address),
-        "pool_data_provider": str(data_provider.address),
-        "oracle": str(oracle.address),
+        "pool_addresses_provider": str(market.provider.address),
+        "pool": str(market.pool.address),
+        "pool_data_provider": str(market.data_provider.address),
+        "oracle": str(market.oracle.address),
     }
     file.write_text("\n".join([*entry_lines(0, "aave-v3", "old", "aave_v3"), *address_lines(addresses)]))
-    people = _live(ledger, pool, tokens, feeds, receipts)
+    people = _live(ledger, market.pool, tokens, feeds, market.receipt_tokens)
     last = (tokens["lstETH"].address, 0, RESERVES["lstETH"].threshold_bps, RESERVES["lstETH"].bonus_bps)
-    ledger.call("no more loans on staked ether", configurator, "configureReserveAsCollateral", *last)
+    ledger.call("no more loans on staked ether", market.configurator, "configureReserveAsCollateral", *last)
     ledger.mine()
     return OldMarket(
-        *(node.url, node, ledger, file, tokens, feeds, pool, configurator, oracle, data_provider),
-        *(receipts, fixed, debts, category_price, people, treasury),
+        *(node.url, node, ledger, file, tokens, feeds),
+        *(market.pool, market.configurator, market.oracle, market.data_provider),
+        *(market.receipt_tokens, market.fixed_debt_tokens, market.debt_tokens),
+        *(category_price, people, market.treasury),
     )
 
 
-def _list_reserves(
-    ledger: Ledger,
-    provider: Contract,
-    pool: Contract,
-    configurator: Contract,
-    tokens: Mapping[str, Contract],
-    treasury: str,
-) -> None:
-    codes = [
-        ledger.deploy(core(name), pool.address).address for name in ("AToken", "StableDebtToken", "VariableDebtToken")
-    ]
-    listings = []
+def _settle(ledger: Ledger, configurator: Contract, tokens: Mapping[str, Contract]) -> None:
+    """Caps, a debt ceiling, a silo, and debts at a fixed rate."""
     for symbol, reserve in RESERVES.items():
-        curve = (reserve.optimal_bps, reserve.base_rate_bps, reserve.slope1_bps, reserve.slope2_bps)
-        fixed_curve = (50, 6_000, 100, 800, 2_000)
-        rates = ledger.deploy(
-            core("DefaultReserveInterestRateStrategy"),
-            *(provider.address, *(bps * BPS_RAY for bps in curve), *(bps * BPS_RAY for bps in fixed_curve)),
-        )
-        names = [f"{kind}{symbol}" for kind in ("a", "a", "variableDebt", "variableDebt", "stableDebt", "stableDebt")]
-        listings.append(
-            (*codes, reserve.decimals, rates.address, tokens[symbol].address, treasury, ZERO_ADDRESS, *names, b"")
-        )
-    ledger.call("list reserves", configurator, "initReserves", listings, gas=LISTING_GAS)
-    for symbol, reserve in RESERVES.items():
-        settings: dict[str, tuple[object, ...]] = {
-            "configureReserveAsCollateral": (reserve.ltv_bps, reserve.threshold_bps, reserve.bonus_bps),
-            "setReserveBorrowing": (reserve.borrowable,),
-            "setReserveStableRateBorrowing": (symbol in ("USDC", "DAI", "WETH"),),
-            "setReserveFactor": (reserve.reserve_factor_bps,),
-            "setLiquidationProtocolFee": (LIQUIDATION_PROTOCOL_FEE_BPS,),
-            "setSupplyCap": (1_000_000_000,),
-            "setBorrowCap": (500_000_000 if reserve.borrowable else 0,),
-            "setDebtCeiling": (5_000_000_00 if symbol == "WBTC" else 0,),
-            "setBorrowableInIsolation": (symbol in ("USDC", "DAI"),),
-            "setSiloedBorrowing": (symbol == "LINK",),
+        settings: dict[str, object] = {
+            "setReserveStableRateBorrowing": symbol in ("USDC", "DAI", "WETH"),
+            "setSupplyCap": 1_000_000_000,
+            "setBorrowCap": 500_000_000 if reserve.borrowable else 0,
+            "setDebtCeiling": 5_000_000_00 if symbol == "WBTC" else 0,
+            "setBorrowableInIsolation": symbol in ("USDC", "DAI"),
+            "setSiloedBorrowing": symbol == "LINK",
         }
-        for function, values in settings.items():
-            if function == "setReserveStableRateBorrowing" and not reserve.borrowable:
-                continue
-            ledger.call(f"{function} of {symbol}", configurator, function, tokens[symbol].address, *values)
+        for function, value in settings.items():
+            if reserve.borrowable or function != "setReserveStableRateBorrowing":
+                ledger.call(f"{function} of {symbol}", configurator, function, tokens[symbol].address, value)
     ledger.mine()
 
 

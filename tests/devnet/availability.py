@@ -6,6 +6,7 @@ must have run them.
 """
 
 import importlib.util
+import json
 import os
 import shutil
 from pathlib import Path
@@ -14,19 +15,8 @@ FOLDER = Path(__file__).resolve().parent
 NODE_MODULES = FOLDER / "node_modules"
 SOLC_PACKAGE = "solc-0.8.27"
 OLD_SOLC_PACKAGE = "solc-0.6.6"
-NEEDED_PACKAGES = (
-    "@aave-dao/aave-v3-origin",
-    "@balancer-labs/v2-deployments",
-    "@aave/core-v3",
-    "@chainlink/contracts",
-    "@openzeppelin/contracts",
-    "@uniswap/v2-core",
-    "@uniswap/v2-periphery",
-    "@uniswap/v3-core",
-    "@uniswap/v3-periphery",
-    OLD_SOLC_PACKAGE,
-    SOLC_PACKAGE,
-)
+NEEDED_PACKAGES = tuple(json.loads((FOLDER / "package.json").read_text())["devDependencies"])
+"""Every package that the lock file pins, so that no test has a check of its own for the ones it uses."""
 INSTALL_HINT = "run `npm ci` in tests/devnet"
 
 

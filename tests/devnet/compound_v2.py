@@ -7,7 +7,7 @@ from functools import cache
 
 from web3.contract import Contract
 
-from tests.devnet.availability import INSTALL_HINT, NODE_MODULES
+from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.transactions import Ledger
 
@@ -20,11 +20,6 @@ CLOSE_FACTOR, INCENTIVE, RESERVE_FACTOR = WAD // 2, 108 * WAD // 100, WAD // 10
 FACTORS = {symbol: bps * WAD // 10_000 for symbol, bps in zip(TOKENS, (8_250, 7_500, 7_000, 8_350, 7_900), strict=True)}
 RATES = (2 * WAD // 100, 18 * WAD // 100, WAD // 2, 8 * WAD // 10)
 """Base, multiplier, jump (a year) and kink."""
-
-
-def missing_parts() -> list[str]:
-    """What is not installed, one sentence; empty when the market can be deployed."""
-    return [] if FOLDER.is_dir() else [f"npm package is not installed ({PACKAGE}): {INSTALL_HINT}"]
 
 
 @cache

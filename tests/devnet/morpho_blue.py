@@ -11,7 +11,7 @@ from typing import Any
 
 from web3.contract import Contract
 
-from tests.devnet.availability import FOLDER, INSTALL_HINT, NODE_MODULES, DevnetUnavailableError
+from tests.devnet.availability import FOLDER, NODE_MODULES, check_devnet
 from tests.devnet.contracts import Artifact, CompilationError, _write_whole, artifact
 from tests.devnet.transactions import Ledger
 
@@ -28,17 +28,10 @@ SETTINGS = {
 WAD = 10**18
 
 
-def missing_parts() -> list[str]:
-    """Packages that are not installed, one sentence; empty when the contracts can be compiled."""
-    absent = [name for name in (PACKAGE, SOLC) if not (NODE_MODULES / name / "package.json").is_file()]
-    return [f"npm packages are not installed ({', '.join(absent)}): {INSTALL_HINT}"] if absent else []
-
-
 @cache
 def artifacts() -> dict[str, Artifact]:
     """The contracts by name; compiled once for these sources and kept in the user's cache folder."""
-    if missing_parts():
-        raise DevnetUnavailableError("; ".join(missing_parts()))
+    check_devnet()
     digest = hashlib.sha256(json.dumps([SETTINGS, ENTRIES], sort_keys=True).encode())
     for package in (PACKAGE, SOLC):
         digest.update((NODE_MODULES / package / "package.json").read_bytes())

@@ -1,18 +1,16 @@
-"""Uniswap V3 with its published bytecode: factory, position manager, router, quoter, and pools with any liquidity.
+"""Uniswap V3 with its published bytecode: factory, position manager, router, quoter, tick lens, and pools with any liquidity.
 
 Packages: @uniswap/v3-core 1.0.1, @uniswap/v3-periphery 1.4.4 (`artifacts/`).
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 from web3.contract import Contract
 
 from simulations.venues.v3 import Concentrated
-from tests.devnet.availability import NODE_MODULES
+from tests.devnet import contracts
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
@@ -24,6 +22,7 @@ FILES = {
     "NonfungiblePositionManager": f"{PERIPHERY}/NonfungiblePositionManager.sol/NonfungiblePositionManager.json",
     "SwapRouter": f"{PERIPHERY}/SwapRouter.sol/SwapRouter.json",
     "QuoterV2": f"{PERIPHERY}/lens/QuoterV2.sol/QuoterV2.json",
+    "TickLens": f"{PERIPHERY}/lens/TickLens.sol/TickLens.json",
 }
 ZERO_ADDRESS = "0x" + "0" * 40
 UNLIMITED = 2**256 - 1
@@ -32,11 +31,9 @@ MINTED = 2**200
 GAS = 800_000_000  # a small tick spacing has thousands of words to walk over
 
 
-@cache
 def published(name: str) -> Artifact:
     """A contract of Uniswap V3 by its name."""
-    found = json.loads((NODE_MODULES / FILES[name]).read_text())
-    return Artifact(name, found["abi"], found["bytecode"].removeprefix("0x"))
+    return contracts.published(FILES[name])
 
 
 @contextmanager
@@ -70,6 +67,7 @@ class UniswapV3:
     positions: Contract
     router: Contract
     quoter: Contract
+    lens: Contract
 
     def pool(
         self, tokens: Sequence[Contract], fee_pips: int, sqrt_price_x96: int, ranges: Sequence[tuple[int, int, int]]
@@ -93,9 +91,13 @@ class UniswapV3:
 
 
 def deploy_uniswap_v3(node: Node, deployer: str = address_of("uniswap v3")) -> UniswapV3:
-    """Factory, position manager, router and quoter."""
+    """All contracts on a node of their own, with a wrapped coin of their own."""
     ledger = Ledger(node, deployer)
-    wrapped = ledger.deploy(artifact("WETH9"))
+    return deploy_contracts(ledger, ledger.deploy(artifact("WETH9")))
+
+
+def deploy_contracts(ledger: Ledger, wrapped: Contract) -> UniswapV3:
+    """Factory, position manager, router, quoter and tick lens."""
     factory = ledger.deploy(published("UniswapV3Factory"))
     addresses = (factory.address, wrapped.address)
     return UniswapV3(
@@ -104,6 +106,7 @@ def deploy_uniswap_v3(node: Node, deployer: str = address_of("uniswap v3")) -> U
         ledger.deploy(published("NonfungiblePositionManager"), *addresses, ZERO_ADDRESS),
         ledger.deploy(published("SwapRouter"), *addresses),
         ledger.deploy(published("QuoterV2"), *addresses),
+        ledger.deploy(published("TickLens")),
     )
 
 

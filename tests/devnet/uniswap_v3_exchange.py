@@ -1,4 +1,4 @@
-"""Uniswap V3 with its published bytecode (v3-core 1.0.1, v3-periphery 1.4.4): pools with many ranges, swapped across ticks.
+"""Uniswap V3 (deployed by `uniswap_v3`) on a world: pools with many ranges, swapped across ticks.
 
 All figures are chosen. One pool is created and never given a price.
 """
@@ -11,14 +11,12 @@ from pathlib import Path
 from web3.contract import Contract
 
 from tests.devnet.assets import fund
-from tests.devnet.contracts import published
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.market import RESERVES, closing_price_usd, raw_amount
 from tests.devnet.transactions import Ledger, address_of
+from tests.devnet.uniswap_v3 import deploy_contracts, published
 from tests.devnet.world import World
 
-_CORE, _PERIPHERY = "@uniswap/v3-core/artifacts/contracts", "@uniswap/v3-periphery/artifacts/contracts"
-ZERO_ADDRESS = "0x" + "0" * 40
 SPACINGS = {500: 10, 3_000: 60, 10_000: 200}
 POOLS = (("WETH", "USDC", 500), ("WBTC", "WETH", 3_000), ("LINK", "WETH", 10_000), ("USDC", "DAI", 500))
 FIRST_RANGES = 12
@@ -41,18 +39,9 @@ class Exchange:
 def deploy_exchange(world: World, ranges: int = FIRST_RANGES) -> Exchange:
     """Deploy on a world, give every pool `ranges` positions, swap through them both ways; the address book adds the factory."""
     ledger, tokens = world.ledger, world.tokens
-    artifacts = {
-        "factory": f"{_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json",
-        "pool": f"{_CORE}/UniswapV3Pool.sol/UniswapV3Pool.json",
-        "manager": f"{_PERIPHERY}/NonfungiblePositionManager.sol/NonfungiblePositionManager.json",
-        "router": f"{_PERIPHERY}/SwapRouter.sol/SwapRouter.json",
-        "lens": f"{_PERIPHERY}/lens/TickLens.sol/TickLens.json",
-    }
+    contracts = deploy_contracts(ledger, tokens["WETH"])
+    factory, manager, router, lens = contracts.factory, contracts.positions, contracts.router, contracts.lens
     weth = tokens["WETH"].address
-    factory = ledger.deploy(published(artifacts["factory"]))
-    manager = ledger.deploy(published(artifacts["manager"]), factory.address, weth, ZERO_ADDRESS)
-    router = ledger.deploy(published(artifacts["router"]), factory.address, weth)
-    lens = ledger.deploy(published(artifacts["lens"]))
     ledger.call("a fourth fee level", factory, "enableFeeAmount", 100, 1)
     for symbol in RESERVES:
         fund(ledger, tokens, symbol, raw_amount(symbol, 40_000_000.0))
@@ -68,7 +57,7 @@ def deploy_exchange(world: World, ranges: int = FIRST_RANGES) -> Exchange:
         order = (*addresses, fee, price)
         ledger.call(f"create {first}/{second}", manager, "createAndInitializePoolIfNecessary", *order, gas=8_000_000)
         ledger.mine()
-        pool = ledger.at(published(artifacts["pool"]), factory.functions.getPool(*addresses, fee).call())
+        pool = ledger.at(published("UniswapV3Pool"), factory.functions.getPool(*addresses, fee).call())
         pools[f"{first}/{second} {fee}"] = pool
         if fee == 3_000:
             ledger.call("protocol fee", pool, "setFeeProtocol", 4, 5)
@@ -76,7 +65,7 @@ def deploy_exchange(world: World, ranges: int = FIRST_RANGES) -> Exchange:
         _swap(ledger, router, pair, addresses, fee)
     ledger.call("a pool without a price", factory, "createPool", tokens["DAI"].address, weth, 100, gas=8_000_000)
     ledger.mine()
-    empty = ledger.at(published(artifacts["pool"]), factory.functions.getPool(tokens["DAI"].address, weth, 100).call())
+    empty = ledger.at(published("UniswapV3Pool"), factory.functions.getPool(tokens["DAI"].address, weth, 100).call())
     file = world.deployments.with_name("with_v3.toml")
     lines = [
         *entry_lines(world.seed, "uniswap-v3", "v3", "uniswap_v3"),

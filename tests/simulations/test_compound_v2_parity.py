@@ -48,8 +48,6 @@ OF_AMOUNTS = {
 def cases(request: pytest.FixtureRequest) -> list[Case]:
     """Seeded random liquidations."""
     require_devnet()
-    if devnet.missing_parts():
-        pytest.skip("; ".join(devnet.missing_parts()))
     with Node(NODE_OPTIONS) as node:
         return list(Bench(node).cases(request.param, np.random.default_rng(SEED)))
 

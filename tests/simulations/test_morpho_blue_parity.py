@@ -43,8 +43,6 @@ OF_AMOUNTS = {"position is healthy", "Panic(0x11)"}
 def cases(request: pytest.FixtureRequest) -> list[Case]:
     """Seeded random liquidations in four markets."""
     require_devnet()
-    if devnet.missing_parts():
-        pytest.skip("; ".join(devnet.missing_parts()))
     with Node() as node:
         return list(Bench(node).cases(request.param, np.random.default_rng(SEED)))
 
