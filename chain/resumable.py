@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from eth_abi.abi import encode
-
-from chain.calls import Call, Log, function
+from chain.calls import Call, Log, encoded, function
 from chain.client import Client
 from chain.errors import BlockError
 from chain.logs import Ask, Ranges, of_contracts
 from chain.logs import read as read_logs
 from chain.unfinished import Unfinished
 
-QUESTIONS_A_PIECE = 4_000
+QUESTIONS_A_PIECE = 40_000
 """After so many questions the answers are kept; whoever kills a run loses at most these."""
 UNSETTLED_BLOCKS = 32
 """So many blocks before the pinned one are never taken as final for their events, also where the chain's finality lag is shorter."""
@@ -138,7 +136,7 @@ def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
 def _written(call: Call, answer: Any) -> str | None:
     """The answer as the contract's ABI writes it; None for a refusal."""
     types = function(call.text).outputs
-    return None if answer is None else encode(types, [answer] if len(types) == 1 else answer).hex()
+    return None if answer is None else encoded(types, [answer] if len(types) == 1 else answer).hex()
 
 
 def _read(call: Call, text: str | None) -> Any:
