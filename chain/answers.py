@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 MOST_DEPTH = 64
 """Levels of lists and objects in a reply, at most; no method needs ten."""
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
-_DIGITS = frozenset("0123456789abcdefABCDEF")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(sign for sign in range(256) if sign not in _STEPS)
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]*")
 
 
 def misfit(method: str, params: Sequence[Any], answer: Any) -> str:
@@ -31,22 +34,16 @@ def is_too_deep(body: bytes) -> bool:
     """Whether JSON is nested deeper than any answer is: the decoder of Python 3.11 can crash on it, as web3 lifts its limit."""
     if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
         return False
-    depth = 0
-    for match in _BRACKETS.finditer(body):
-        mark = match.group()
-        depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
-        if depth > MOST_DEPTH:
-            return True
-    return False
+    marks = _STRINGS.sub(b"", body).translate(None, _NO_BRACKETS)
+    return any(depth > MOST_DEPTH for depth in accumulate(map(_STEPS.__getitem__, marks)))
 
 
 def is_quantity(text: Any, bits: int) -> bool:
     """Whether the text is `0x` and a hexadecimal number of at most so many bits."""
     return (
         isinstance(text, str)
-        and text.startswith("0x")
         and 3 <= len(text) <= 66
-        and _DIGITS.issuperset(text[2:])
+        and _HEXADECIMAL.fullmatch(text) is not None
         and int(text, 16) < 2**bits
     )
 
@@ -55,10 +52,9 @@ def is_bytes(text: Any, length: int | None = None) -> bool:
     """Whether the text is `0x` and whole bytes, so many of them if a length is given."""
     return (
         isinstance(text, str)
-        and text.startswith("0x")
         and len(text) % 2 == 0
         and (length is None or len(text) == 2 + 2 * length)
-        and _DIGITS.issuperset(text[2:])
+        and _HEXADECIMAL.fullmatch(text) is not None
     )
 
 

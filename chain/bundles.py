@@ -1,8 +1,9 @@
-"""Many contract calls in one: through Multicall3 where the chain has it at the pinned block, else through code that is sent along.
+"""Many questions in one: through code that is sent along (`deployless.sol`), else through Multicall3, else one by one.
 
-The code that is sent along (`deployless.sol`) runs while it is created and returns what Multicall3 would return. A bundle that is too
-much for the node is halved, and larger ones are tried again later. What fails inside a bundle is asked again alone: the bundle may
-have run out of gas.
+The code that is sent along comes first: its answers are packed and cost a tenth of the bytes of Multicall3's, it runs at every block,
+and it stops by itself where gas or room ends. A node may refuse calls without a recipient; then Multicall3 serves, where the chain has
+it at the pinned block. A bundle that is too much for the node is halved, one that is answered in part goes on with the rest, and larger
+ones are tried again later. What fails inside a bundle is asked again alone: the bundle may have run out of gas.
 """
 
 import json
@@ -11,15 +12,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chain.calls import Call, bundled, decoded_bundle, deployless
+from chain.calls import Call, bundled, decoded_bundle
 from chain.networks import Network
 from chain.nodes import Nodes
 from chain.pacing import Manners, Size
+from chain.packing import CODE_START_BYTES, Ask, is_packable, packed, unpacked
 from chain.questions import Question
 from chain.rpc import Refusal
 from chain.snapshot import Anchor
 
-MOST_DEPLOYLESS = 100
+CODE_START = "code_start"
+"""A question of ours: how the code at an address begins. Nodes are asked for the whole code where it cannot be bundled."""
+MOST_INITCODE = 49_152
+"""Bytes of code and arguments that a call without a recipient may have (EIP-3860)."""
+MOST_MULTICALL3 = 200
 _FILE = Path(__file__).parent / "deployless.json"
 _NOT_ASKED = Refusal(0, "not asked")
 
@@ -30,14 +36,20 @@ def deployless_code() -> bytes:
     return bytes.fromhex(json.loads(_FILE.read_text(encoding="utf-8"))["creation_code"].removeprefix("0x"))
 
 
+def deployless(runs: bytes) -> Question:
+    """The question that makes the packed calls: the code and its argument, which is `bytes` as the ABI writes them."""
+    argument = (32).to_bytes(32, "big") + len(runs).to_bytes(32, "big") + runs + bytes(-len(runs) % 32)
+    return Question("eth_call", ({"data": "0x" + (deployless_code() + argument).hex()},), "pinned")
+
+
 class Bundles:
-    """Nodes that are asked contract calls in bundles, and everything else as it is."""
+    """Nodes that are asked what can be bundled in bundles, and everything else as it is."""
 
     def __init__(self, nodes: Nodes, network: Network, manners: Manners) -> None:
         self._nodes = nodes
         self._network = network
         self._most = manners.bundle
-        self._multicall3 = ""
+        self._is_known, self._packs, self._multicall3 = False, False, ""
         self._size = Size(self._most)
 
     @property
@@ -55,49 +67,100 @@ class Bundles:
         self._nodes.close()
 
     def pin(self, anchor: Anchor, head: int) -> None:
-        """Fix the block, and see whether Multicall3 is there."""
+        """Fix the block."""
         self._nodes.pin(anchor, head)
-        [code] = self._nodes.ask([Question("eth_getCode", (self._network.multicall3,), "pinned")])
-        self._multicall3 = self._network.multicall3 if isinstance(code, str) and code != "0x" else ""
-        self._size = Size(self._most if self._multicall3 else min(self._most, MOST_DEPLOYLESS))
+        self._is_known = False
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answers in order, a refusal being an answer."""
-        calls = [
-            place
-            for place, question in enumerate(questions)
-            if question.method == "eth_call" and question.at == "pinned"
-        ]
         answers: list[Any] = [_NOT_ASKED] * len(questions)
-        if len(calls) > 1 and self._size.most > 1:
-            self._bundled(questions, calls, answers)
+        if sum(question.at == "pinned" and question.method in ("eth_call", CODE_START) for question in questions) > 1:
+            self._learn()
+            asks = {place: ask for place, question in enumerate(questions) if (ask := self._ask(question)) is not None}
+            if len(asks) > 1 and self._size.most > 1:
+                self._bundled(asks, answers)
         rest = [place for place, answer in enumerate(answers) if answer is _NOT_ASKED]
-        for place, answer in zip(rest, self._nodes.ask([questions[place] for place in rest]), strict=True):
-            answers[place] = answer
+        alone = self._nodes.ask([_alone(questions[place]) for place in rest])
+        for place, answer in zip(rest, alone, strict=True):
+            is_cut = questions[place].method == CODE_START and isinstance(answer, str)
+            answers[place] = answer[: 2 + 2 * CODE_START_BYTES] if is_cut else answer
         return answers
 
-    def _bundled(self, questions: Sequence[Question], places: Sequence[int], answers: list[Any]) -> None:
-        """Fill in the answers of calls that succeed inside bundles."""
-        left = [list(places)]
-        while left:
-            width = self._size.now
-            groups = [group[start : start + width] for group in left for start in range(0, len(group), width)]
-            asked = [self._question([questions[place].params[0] for place in group]) for group in groups]
-            left = []
-            for group, answer in zip(groups, self._nodes.ask(asked), strict=True):
-                parts = None if isinstance(answer, Refusal) else decoded_bundle(bytes.fromhex(answer[2:]), len(group))
-                if parts is None:
-                    self._size.down(len(group))
-                    left += [group] if len(group) > 1 else []
-                    continue
-                self._size.up()
-                for place, (succeeded, data) in zip(group, parts, strict=True):
-                    if succeeded:
-                        answers[place] = "0x" + data.hex()
+    def _learn(self) -> None:
+        """See which way bundles can go at the pinned block; a bundle without calls tells."""
+        if self._is_known:
+            return
+        self._multicall3, self._size = "", Size(self._most)
+        [answer] = self._nodes.ask([deployless(b"")])
+        self._packs = answer == "0x0000"
+        if not self._packs:
+            [code] = self._nodes.ask([Question("eth_getCode", (self._network.multicall3,), "pinned")])
+            self._multicall3 = self._network.multicall3 if isinstance(code, str) and code != "0x" else ""
+            self._size = Size(min(self._most, MOST_MULTICALL3) if self._multicall3 else 1)
+        self._is_known = True
 
-    def _question(self, calls: Sequence[dict[str, str]]) -> Question:
-        pairs = [(call["to"], bytes.fromhex(call["data"][2:])) for call in calls]
-        if not self._multicall3:
-            return Question("eth_call", ({"data": "0x" + deployless(deployless_code(), pairs).hex()},), "pinned")
-        bundle: Call = bundled(self._multicall3, pairs)
-        return Question("eth_call", ({"to": bundle.address, "data": "0x" + bundle.data.hex()},), "pinned")
+    def _ask(self, question: Question) -> Ask | None:
+        """The question as it goes into a bundle; None if it cannot."""
+        if question.at != "pinned":
+            return None
+        if question.method == CODE_START:
+            return Ask(bytes.fromhex(question.params[0][2:]), b"") if self._packs else None
+        if question.method != "eth_call":
+            return None
+        data = bytes.fromhex(question.params[0]["data"][2:])
+        if self._packs and not is_packable(data):
+            return None
+        return Ask(bytes.fromhex(question.params[0]["to"][2:]), data[:4], data[4:])
+
+    def _bundled(self, asks: dict[int, Ask], answers: list[Any]) -> None:
+        """Fill in the answers of what succeeds inside bundles."""
+        left = list(asks)
+        while left:
+            groups, bundles = self._bundles(left, asks)
+            left = []
+            for group, answer in zip(groups, self._nodes.ask(bundles), strict=True):
+                parts = None if isinstance(answer, Refusal) else self._parts(bytes.fromhex(answer[2:]), len(group))
+                if not parts:
+                    self._size.down(len(group))
+                    left += group if len(group) > 1 else []
+                    continue
+                if len(parts) < len(group):
+                    self._size.down(2 * len(parts))
+                    left += group[len(parts) :]
+                else:
+                    self._size.up()
+                for place, found in zip(group, parts, strict=False):
+                    if found is not None:
+                        is_code = not asks[place].selector
+                        answers[place] = "0x" + (found[-CODE_START_BYTES:] if is_code else found).hex()
+
+    def _bundles(self, places: Sequence[int], asks: dict[int, Ask]) -> tuple[list[Sequence[int]], list[Question]]:
+        """The questions at these places, group by group, and the bundle that each group becomes."""
+        groups, bundles, start, room = [], [], 0, MOST_INITCODE - len(deployless_code()) - 96
+        while start < len(places):
+            group = places[start : start + self._size.now]
+            some = [asks[place] for place in group]
+            if self._packs:
+                runs, count = packed(some, room)
+                group, bundle = group[:count], deployless(runs)
+            else:
+                pairs = [("0x" + ask.address.hex(), ask.selector + ask.arguments) for ask in some]
+                call: Call = bundled(self._multicall3, pairs)
+                bundle = Question("eth_call", ({"to": call.address, "data": "0x" + call.data.hex()},), "pinned")
+            groups.append(group)
+            bundles.append(bundle)
+            start += len(group)
+        return groups, bundles
+
+    def _parts(self, answer: bytes, count: int) -> list[bytes | None] | None:
+        """What the calls of a bundle answered, the first of them if not all; None inside for what failed, None if this is no answer."""
+        if self._packs:
+            return unpacked(answer, count)
+        parts = decoded_bundle(answer, count)
+        return None if parts is None else [data if succeeded else None for succeeded, data in parts]
+
+
+def _alone(question: Question) -> Question:
+    if question.method != CODE_START:
+        return question
+    return Question("eth_getCode", question.params, question.at, question.is_again)

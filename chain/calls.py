@@ -4,9 +4,10 @@ A function is written as people read it, `balanceOf(address)->(uint256)`, and th
 calls travel as one through Multicall3's aggregate3 (github.com/mds1/multicall, Multicall3.sol).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -17,6 +18,9 @@ from eth_utils.crypto import keccak
 _AGGREGATE = "aggregate3((address,bool,bytes)[])->((bool,bytes)[])"
 _ERROR_TEXT = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_RANGES = {f"uint{bits}": (0, 2**bits) for bits in range(8, 257, 8)}
+_RANGES |= {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in range(8, 257, 8)}
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,11 @@ class Call:
         """Name of the function."""
         return function(self.text).name
 
-    @property
+    @cached_property
     def data(self) -> bytes:
         """Call data."""
         shape = function(self.text)
-        return shape.selector + encode(shape.inputs, self.arguments)
+        return shape.selector + encoded(shape.inputs, self.arguments)
 
     def decoded(self, answer: bytes) -> Any:
         """The answer: the value itself where the function returns one, else a tuple; ValueError if it does not fit the types."""
@@ -87,10 +91,45 @@ class Call:
         if len(answer) % 32:
             raise ValueError(f"{len(answer)} bytes do not hold ({','.join(shape.outputs)}): they are no whole words")
         try:
-            values = decode(shape.outputs, answer)
+            values = _plain_values(shape.outputs, answer) or decode(shape.outputs, answer)
         except (DecodingError, OverflowError, UnicodeDecodeError) as error:
             raise ValueError(f"{len(answer)} bytes do not hold ({','.join(shape.outputs)})") from error
         return values[0] if len(values) == 1 else values
+
+
+def encoded(types: Sequence[str], values: Sequence[Any]) -> bytes:
+    """Values as the ABI writes them. Numbers and addresses, which most are, take a short way; all else takes eth_abi's."""
+    words = [_plain_word(kind, value) for kind, value in zip(types, values, strict=True)]
+    known = [word for word in words if word is not None]
+    return b"".join(known) if len(known) == len(words) else encode(types, values)
+
+
+def _plain_word(kind: str, value: Any) -> bytes | None:
+    """A number in range or an address as text; None for anything else."""
+    if kind == "address" and isinstance(value, str) and _ADDRESS.fullmatch(value):
+        return bytes(12) + bytes.fromhex(value[2:])
+    low, high = _RANGES.get(kind, (0, 0))
+    if type(value) is int and low <= value < high:
+        return value.to_bytes(32, "big", signed=low < 0)
+    return None
+
+
+def _plain_values(types: Sequence[str], data: bytes) -> tuple[Any, ...] | None:
+    """Numbers in range and addresses, as eth_abi reads them; None if there is anything else."""
+    if not types or len(data) < 32 * len(types):
+        return None
+    values: list[Any] = []
+    for place, kind in enumerate(types):
+        word = data[32 * place : 32 * place + 32]
+        if kind == "address" and not any(word[:12]):
+            values.append("0x" + word[12:].hex())
+            continue
+        low, high = _RANGES.get(kind, (0, 0))
+        value = int.from_bytes(word, "big", signed=low < 0)
+        if not low <= value < high:
+            return None
+        values.append(value)
+    return tuple(values)
 
 
 @dataclass(frozen=True)
@@ -109,11 +148,6 @@ class Log:
 def bundled(multicall3: str, calls: Sequence[tuple[str, bytes]]) -> Call:
     """The one call that makes all of these, given as contract and data; each may fail by itself."""
     return Call(multicall3, _AGGREGATE, ([(address, True, data) for address, data in calls],))
-
-
-def deployless(creation_code: bytes, calls: Sequence[tuple[str, bytes]]) -> bytes:
-    """The same as data of a call without recipient: code that makes the calls while it is created (`deployless.sol`)."""
-    return creation_code + encode(["(address,bytes)[]"], [list(calls)])
 
 
 def decoded_bundle(answer: bytes, count: int) -> list[tuple[bool, bytes]] | None:

@@ -11,7 +11,7 @@ from os import environ
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from chain.bundles import Bundles
+from chain.bundles import CODE_START, Bundles
 from chain.cache import LOCAL_NODE, Cached
 from chain.calls import Call, Log, refusal_text
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
@@ -45,6 +45,7 @@ class Client:
         self._source = source
         self._anchor: Anchor | None = None
         self.events = Events(self.get_logs, self.block_hash)
+        self._hashes: dict[int, str] = {}
 
     @classmethod
     def connect(
@@ -134,17 +135,18 @@ class Client:
             raise BlockError(f"{self._who} does not have block {wanted}; its head is block {head}")
         anchor = Anchor(self.chain, int(header["number"], 16), header["hash"].lower(), int(header["timestamp"], 16))
         self._source.pin(anchor, head)
-        self.header, self._anchor = header, anchor
+        self.header, self._anchor, self._hashes = header, anchor, {anchor.number: anchor.hash}
         return anchor
 
     def confirm(self) -> None:
         """Ask again for chain and block; WrongChainError or BlockError if the node now serves another one."""
-        served = f"eip155:{int(self._one('eth_chainId'), 16)}"
+        asked = [Question("eth_chainId"), Question("eth_getBlockByNumber", (hex(self.anchor.number), False))]
+        chain_id, header = self._answered(asked)
+        served = f"eip155:{int(chain_id, 16)}"
         if served != self.chain:
             raise WrongChainError(
                 f"{self._who} served {self.chain} at first and now {served}; give a node of one chain"
             )
-        header = self._one("eth_getBlockByNumber", hex(self.anchor.number), False)
         if not header or header["hash"].lower() != self.anchor.hash:
             raise BlockError(
                 f"Block {self.anchor.number} was reorganised while it was read; run again with a block further behind the head"
@@ -191,8 +193,8 @@ class Client:
         return dict(zip(calls, self.call_many(list(calls.values())), strict=True))
 
     def codes(self, addresses: Sequence[str]) -> list[str]:
-        """Code at each address, `0x` where there is none."""
-        return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
+        """How the code at each address begins, its first three bytes; `0x` where there is none."""
+        return [str(code) for code in self._many(CODE_START, [(address,) for address in addresses], "pinned")]
 
     def slots(self, addresses: Sequence[str], slot: str) -> list[str | None]:
         """The 32 bytes in a storage slot of each address; None where the node refuses to say."""
@@ -240,9 +242,17 @@ class Client:
         return headers
 
     def block_hash(self, number: int) -> str | None:
-        """Hash of the block at a height; None if the node does not have it."""
-        [header] = self._many("eth_getBlockByNumber", [(hex(number), False)], self._beside)
-        return header["hash"].lower() if header else None
+        """Hash of the block at a height; None if the node does not have it.
+
+        Up to the pinned block a hash is asked once: as long as that block stands, so do all before it, and every answer that names blocks
+        by number is refused once it does not.
+        """
+        if number not in self._hashes:
+            [header] = self._many("eth_getBlockByNumber", [(hex(number), False)], self._beside)
+            if self._anchor is None or number > self._anchor.number or not header:
+                return header["hash"].lower() if header else None
+            self._hashes[number] = header["hash"].lower()
+        return self._hashes[number]
 
     @property
     def _beside(self) -> At:
@@ -257,10 +267,14 @@ class Client:
 
     def _many(self, method: str, questions: Sequence[tuple[Any, ...]], at: At) -> list[Any]:
         """Answers in order; NodeError if the node refuses any."""
-        answers = self._source.ask([Question(method, params, at) for params in questions])
-        for answer in answers:
+        return self._answered([Question(method, params, at) for params in questions])
+
+    def _answered(self, questions: Sequence[Question]) -> list[Any]:
+        """Answers in order; NodeError if the node refuses any."""
+        answers = self._source.ask(questions)
+        for question, answer in zip(questions, answers, strict=True):
             if isinstance(answer, Refusal):
-                raise NodeError(f"{self._who} refuses {method}: {answer.message}")
+                raise NodeError(f"{self._who} refuses {question.method}: {answer.message}")
         return answers
 
     def _read(self, call: Call, answer: str | Refusal) -> tuple[Any, str]:

@@ -22,7 +22,7 @@ class Manners:
     tries : how often a request is made before a node is given up.
     timeout_seconds : how long a node may be silent.
     batch : JSON-RPC requests in one HTTP request, at most.
-    bundle : contract calls in one JSON-RPC request, at most.
+    bundle : contract calls in one JSON-RPC request, at most; how many fit is found out.
     seed : decides the jitter of waiting times.
     cache : folder for immutable answers; None to keep none.
     keeps_recent : whether answers of the local node and of blocks inside the finality lag are kept too.
@@ -32,7 +32,7 @@ class Manners:
     tries: int = 4
     timeout_seconds: float = 30.0
     batch: int = 20
-    bundle: int = 200
+    bundle: int = 2_000
     seed: int = 0
     cache: Path | None = None
     keeps_recent: bool = False

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from eth_abi.abi import encode
-
-from chain.calls import Call, Log, function
+from chain.calls import Call, Log, encoded, function
 from chain.client import Client
 from chain.rpc import Refusal
 from chain.unfinished import Unfinished
 
-QUESTIONS_A_PIECE = 4_000
+QUESTIONS_A_PIECE = 40_000
 """After so many questions the answers are kept; whoever kills a run loses at most these."""
 
 Question = TypeVar("Question")
@@ -104,7 +102,7 @@ def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
 def _written(call: Call, answer: Any) -> str | None:
     """The answer as the contract's ABI writes it; None for a refusal."""
     types = function(call.text).outputs
-    return None if answer is None else encode(types, [answer] if len(types) == 1 else answer).hex()
+    return None if answer is None else encoded(types, [answer] if len(types) == 1 else answer).hex()
 
 
 def _read(call: Call, text: str | None) -> Any:

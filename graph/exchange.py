@@ -147,9 +147,7 @@ def read(path: Path) -> tuple[Tables, Tables]:
             found = networkx.read_gexf(path)
         else:
             data = json.loads(path.read_text(encoding="utf-8"))
-            found = (
-                networkx.node_link_graph(data, edges="edges") if form == ".json" else networkx.cytoscape_graph(data)
-            )
+            found = networkx.node_link_graph(data, edges="edges") if form == ".json" else networkx.cytoscape_graph(data)
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, networkx.NetworkXException) as error:
         raise InputError(f"{path} holds no graph in the form {form} ({type(error).__name__}: {error})") from error
     return from_networkx(networkx.MultiDiGraph(found))

@@ -61,11 +61,16 @@ def read(client: Client, market: Market, found: Findings) -> None:
         if side != "fixed_debt"
     }
     held = {place: (amount, indices[place[0]]) for place, amount in stored.items() if amount} | fixed
-    balances = client.ask({(token, who): Call(token, BALANCE, (who,)) for token, who in held})
     accounts = sorted({who for _, who in held})
-    flags = client.ask({who: Call(market.pool, CONFIGURATION, (who,)) for who in accounts})
-    categories = client.ask({who: Call(market.pool, CATEGORY, (who,)) for who in accounts})
-    totals = client.ask({who: Call(market.pool, ACCOUNT_DATA, (who,), optional=True) for who in accounts})
+    of_account = {"flags": CONFIGURATION, "category": CATEGORY, "totals": ACCOUNT_DATA}
+    answers = client.ask(  # in one go: how many travel together is the client's business
+        {(token, who): Call(token, BALANCE, (who,)) for token, who in held}
+        | {
+            (name, who): Call(market.pool, text, (who,), optional=name == "totals")
+            for name, text in of_account.items()
+            for who in accounts
+        }
+    )
 
     # Decode and rows: a user's bitmap has two bits a reserve, the upper one says that the supply is collateral
     for (token, who), (amount, index) in held.items():
@@ -84,17 +89,18 @@ def read(client: Client, market: Market, found: Findings) -> None:
             index_raw=index,
             index_unit_raw=RAY,
             amount_raw=rounded(amount, index, market.revision),
-            collateral_enabled=side == "supply" and bool(flags[who] >> 2 * market.reserve_index[asset] + 1 & 1),
-            category=categories[who],
+            collateral_enabled=side == "supply"
+            and bool(answers["flags", who] >> 2 * market.reserve_index[asset] + 1 & 1),
+            category=answers["category", who],
         )
-        found.witness("balance", (market.key, who, key, side), balances[token, who])
+        found.witness("balance", (market.key, who, key, side), answers[token, who])
     for who in accounts:
-        if totals[who] is None:
+        if answers["totals", who] is None:
             found.gaps.append(
                 f"{market.key}: the pool refuses getUserAccountData of {who}, so its health factor was not checked"
             )
         else:
-            found.witness("account", (market.key, who), totals[who])
+            found.witness("account", (market.key, who), answers["totals", who])
 
 
 def _fixed_debts(

@@ -84,17 +84,19 @@ class CategoryAnswer:
 def reserves(client: Client, pool: str, oracle: str, revision: int, assets: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Answers by asset and name: `data`, indices, cash, rates, supplies, treasury, price and its source; ContractError if one refuses."""
     newer = revision >= 8
+    strategy = {("", "rates"): Call(pool, "RESERVE_INTEREST_RATE_STRATEGY()->(address)")} if newer else {}
     asked = client.ask(
         {
             (asset, name): Call(pool, text, (asset,))
             for asset in assets
             for name, text in (OF_EVERY_REVISION | (SINCE_3_4 if newer else {})).items()
         }
+        | strategy
     )
+    shared = asked.pop(("", "rates"), ZERO_ADDRESS)
     answers: dict[str, dict[str, Any]] = {
         asset: {name: answer for (of, name), answer in asked.items() if of == asset} for asset in assets
     }
-    shared = client.call(Call(pool, "RESERVE_INTEREST_RATE_STRATEGY()->(address)")) if newer else ZERO_ADDRESS
     calls: dict[tuple[str, str], Call] = {}
     for asset in assets:
         receipt, fixed, debt, rates = answers[asset]["data"][8:12]
@@ -128,14 +130,8 @@ def categories(
 
 
 def _bitmap_categories(client: Client, pool: str) -> dict[int, CategoryAnswer]:
-    every = client.ask(
-        {
-            number: Call(pool, "getEModeCategoryCollateralConfig(uint8)->(uint16,uint16,uint16)", (number,))
-            for number in range(1, 256)
-        }
-    )
-    terms = {number: answer for number, answer in every.items() if answer[1]}
     asks = {
+        "terms": "getEModeCategoryCollateralConfig(uint8)->(uint16,uint16,uint16)",
         "label": "getEModeCategoryLabel(uint8)->(string)",
         "collateral": "getEModeCategoryCollateralBitmap(uint8)->(uint128)",
         "borrowable": "getEModeCategoryBorrowableBitmap(uint8)->(uint128)",
@@ -144,10 +140,11 @@ def _bitmap_categories(client: Client, pool: str) -> dict[int, CategoryAnswer]:
     answers = client.ask(
         {
             (number, name): Call(pool, text, (number,), optional=name == "ltvzero")  # new in 3.6
-            for number in terms
+            for number in range(1, 256)
             for name, text in asks.items()
         }
     )
+    terms = {number: answers[number, "terms"] for number in range(1, 256) if answers[number, "terms"][1]}
     return {
         number: CategoryAnswer(
             ltv,

@@ -44,7 +44,8 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     # Ask
     progress("uniswap_v3", 1, 3, f"{len(pools)} pools")
     asked = client.ask({(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()})
-    answers = {pool: {name: answer for (of, name), answer in asked.items() if of == pool} for pool in pools}
+    answers = {pool: {name: asked[pool, name] for name in POOL_ASKS} for pool in pools if asked[pool, "slot0"][0]}
+    pools = list(answers)  # the others have no price yet
     held = client.ask(
         {(pool, slot): Call(answers[pool][f"token{slot}"], BALANCE, (pool,)) for pool in pools for slot in (0, 1)}
     )
@@ -95,7 +96,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
 
 def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
-    """Pools with a price, between the known assets, at every fee level of the factory."""
+    """Pools between the known assets, at every fee level of the factory."""
     events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number, is_twice=True)
     fees = sorted({int(log.topics[1], 16) for log in events})
     if not fees:
@@ -110,9 +111,7 @@ def _pools(client: Client, factory: str, first_block: int, found: Findings) -> l
             for fee in fees
         ]
     )
-    pools = sorted(set(asked) - {ZERO_ADDRESS})
-    slots = client.call_many([Call(pool, POOL_ASKS["slot0"]) for pool in pools])
-    return [pool for pool, slot0 in zip(pools, slots, strict=True) if slot0[0]]
+    return sorted(set(asked) - {ZERO_ADDRESS})
 
 
 def _ticks(client: Client, spacings: dict[str, int]) -> dict[str, dict[int, tuple[int, int]]]:

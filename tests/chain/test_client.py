@@ -1,6 +1,7 @@
 """The client: what it refuses, what it gets through a picky node, and that it agrees with the same questions asked one by one."""
 
 import socket
+from typing import Any
 
 import pytest
 from web3.exceptions import Web3Exception
@@ -9,7 +10,7 @@ from chain.calls import Call, bundled, event_topic
 from chain.client import Client
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
 from chain.reading import take
-from tests.chain.picky_node import Whims, picky
+from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.world import World
 
 LOCAL = "eip155:31337"
@@ -141,6 +142,12 @@ def test_the_reason_of_a_refusal_is_passed_on(devnet_world: World, client: Clien
         client.call(Call(pair, "initialize(address,address)->()", (pair, pair)))
 
 
+def answers_bundles_with_a_word(question: Any) -> Any:
+    if question["method"] == "eth_call" and "to" not in question["params"][0]:
+        return {"result": "0x" + "0" * 64}
+    return question
+
+
 WHIMS = {
     "patient": Whims(),
     "no batches": Whims(batch=1),
@@ -151,7 +158,9 @@ WHIMS = {
     "seven blocks": Whims(blocks=7),
     "busy": Whims(busy=2, broken=1),
     "busy inside a batch": Whims(busy_inside=2),
-    "no Multicall3": Whims(replace={"eth_getCode": "0x"}),
+    "no calls without a recipient": Whims(rewrite=without_creation),
+    "nor Multicall3": Whims(rewrite=without_creation, replace={"eth_getCode": "0x"}),
+    "another answer to every bundle": Whims(rewrite=answers_bundles_with_a_word),
 }
 
 

@@ -10,7 +10,7 @@ from chain.calls import Call, Log, event_topic
 from chain.client import Client
 from chain.errors import ContractError, InputError, NodeError
 from chain.pacing import Manners
-from tests.chain.picky_node import Whims, picky
+from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.world import World
 
 LOCAL = "eip155:31337"
@@ -36,10 +36,9 @@ def test_a_recording_answers_as_the_node_did(devnet_world: World, tmp_path: Path
     with Client.connect(devnet_world.url, LOCAL, record_to=file) as client:
         client.pin(devnet_world.block_number)
         told = story(client, devnet_world)
-    whims = Whims(batch=3, busy=2, replace={"eth_getCode": "0x"})
+    whims = Whims(batch=3, busy=2, rewrite=without_creation)
     with picky(devnet_world.url, whims) as url, Client.connect(url, LOCAL, Manners(0), record_to=other) as client:
         client.pin(devnet_world.block_number)
-        whims.replace.clear()
         assert story(client, devnet_world) == told
     header, *lines = file.read_text().splitlines()
     assert other.read_text().splitlines()[1:] == lines == sorted(lines)
