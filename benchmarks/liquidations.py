@@ -1,6 +1,6 @@
 """Liquidations per second: our rule in integers, its float twin and the protocol's own contract on a local node, in one run.
 
-    PYTHONPATH=. python benchmarks/liquidations.py --states 200
+    python -m benchmarks.liquidations --states 200
 
 Every family of `FAMILIES` draws random accounts as its parity test does. The contract's time is one transaction from sending to receipt, on a
 node that mines at once; writing the state and reading it back are not in it. Rule and twin are timed on the same cases, pure Python, one core,

@@ -163,4 +163,4 @@ class Bundles:
 def _alone(question: Question) -> Question:
     if question.method != CODE_START:
         return question
-    return Question("eth_getCode", question.params, question.at, question.is_again)
+    return Question("eth_getCode", question.params, question.at, question.again)

@@ -11,7 +11,7 @@ from tests.graph.random_networks import random_network, with_equity
 
 def written_out(network: Network, source: str, loss: float) -> float:
     """Bardoscia et al. 2015, eq. 8, over plain dicts: what others lose, as a share of all equity."""
-    equity = dict(zip(network.names, network.face_equity.tolist(), strict=True))
+    equity: dict[str, float] = dict(zip(network.names, network.face_equity.tolist(), strict=True))
     claims = network.claims.toarray()
     held = {
         (holder, debtor): claims[i, j] / equity[holder]

@@ -121,7 +121,8 @@ def test_another_instance_is_another_market() -> None:
 
 
 def supplied(graph: ProtocolGraph) -> dict[str, float]:
-    return graph.nodes["market"].set_index("node")["supplied_usd"].to_dict()
+    table = graph.nodes["market"]
+    return dict(zip(table["node"].tolist(), table["supplied_usd"].tolist(), strict=True))
 
 
 def test_a_series_follows_a_market_that_moved() -> None:

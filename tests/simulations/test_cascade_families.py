@@ -6,7 +6,8 @@ import pytest
 
 from chain.snapshot import from_rows
 from graph.build import build
-from simulations.book import Book, from_graph
+from simulations.book import Book
+from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.health import health_factors
 from simulations.rules import compound_v2, morpho_blue

@@ -35,7 +35,7 @@ def test_health_factors_are_those_of_the_accounts(revision: int) -> None:
     snapshot = without_own_threshold(aftershock.load(), revision)
     rows: dict[str, list[dict[str, Any]]] = {
         name: snapshot[name].to_dict("records") for name in ("markets", "reserves", "prices", "assets", "categories")
-    }  # type: ignore[assignment]
+    }
     held: dict[str, list[dict[str, Any]]] = {}
     for row in snapshot["positions"].to_dict("records"):
         held.setdefault(str(row["position_id"]), []).append({str(name): value for name, value in row.items()})

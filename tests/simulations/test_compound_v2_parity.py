@@ -15,7 +15,6 @@ from chain.accounting import compound_v2 as accounting
 from chain.units import BPS_TO_WAD
 from simulations.rules import compound_v2, compound_v2_float
 from simulations.rules.rule import Leg, Liquidation, Refusal
-from tests.devnet import compound_v2 as devnet
 from tests.devnet.availability import require_devnet
 from tests.devnet.compound_v2 import TOKENS
 from tests.devnet.node import Node

@@ -17,7 +17,8 @@ import pytest
 from chain.files import read_book
 from chain.units import Rounding
 from graph.build import build
-from simulations.book import Book, Reserve, from_graph
+from simulations.book import Book, Reserve
+from simulations.book_of_graph import from_graph
 from simulations.rules import generic, generic_float
 from simulations.rules.aave_v3_float import FloatLeg, FloatOutcome
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal

@@ -9,7 +9,8 @@ import pytest
 from chain.files import read_book
 from chain.units import RAY, WAD
 from graph.build import build
-from simulations.book import Book, from_graph
+from simulations.book import Book
+from simulations.book_of_graph import from_graph
 from simulations.channels.liquidation import keepers, liquidatable
 from simulations.health import at_risk, health_factors
 from simulations.rules import FAMILIES

@@ -15,7 +15,6 @@ from chain.accounting import morpho_blue as accounting
 from chain.units import WAD, Rounding, mul_div
 from simulations.rules import morpho_blue, morpho_blue_float
 from simulations.rules.rule import Liquidation, Refusal
-from tests.devnet import morpho_blue as devnet
 from tests.devnet.availability import require_devnet
 from tests.devnet.node import Node
 from tests.simulations.liquidation_bench_morpho import Bench, Case, position_of
