@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import InputError
-from graph.lookthrough import paths, roots, steps
+from graph.lookthrough import look_through, roots
 from graph.market_exposure import collateral_feeds, figures_of, market_tables, share_of
 from graph.protocol_graph import ProtocolGraph
 
@@ -179,10 +179,10 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
 
 def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
-    known, listed = steps(graph), graph.relations["lists"]
+    known, listed = look_through(graph).until(asset), graph.relations["lists"]
     rows = []
     for posted in sorted(set(listed["target"])):
-        for path in paths(known, posted, until=asset):
+        for path in known.paths(posted):
             if path.assets[-1] == asset and path.share is not None:
                 for row in listed[listed["target"] == posted].itertuples(index=False):
                     rows.append(
