@@ -1,0 +1,179 @@
+"""The strongest ways through a network in which each step passes on a share of what reaches it, and never more than its own amount.
+
+A way's worth is w_1 = amount_1, w_i = min(w_(i-1) x share_i, amount_i). It never grows along a way, and more at the start is never less at
+the end, so the best way to every node is found once. The k best ways that pass no node twice are found by partition: J. Y. Yen, "Finding
+the K shortest loopless paths in a network", Management Science 17 (1971) 712-716, with each deviation kept in one part only (E. L. Lawler,
+"A procedure for computing the K best solutions to discrete optimization problems", Management Science 18 (1972) 401-405). Searches are
+led by the best product of shares from each node to the end, an upper bound (P. E. Hart, N. J. Nilsson and B. Raphael, "A formal basis for
+the heuristic determination of minimum cost paths", IEEE Transactions on Systems Science and Cybernetics 4 (1968) 100-107).
+"""
+
+import heapq
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Way:
+    """Edges in order, and what each passes on; the last is the way's worth."""
+
+    edges: tuple[int, ...]
+    worth: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Directed edges between nodes 0 to n-1, sorted by source; no edge twice.
+
+    Attributes
+    ----------
+    nodes : how many.
+    source, target : ends of the edges, shape (edges,).
+    share : what a step passes on of what reaches it, 0 to 1, shape (edges,).
+    amount : the most that it passes on, shape (edges,); inf where nothing limits it.
+    """
+
+    nodes: int
+    source: Ints
+    target: Ints
+    share: Floats
+    amount: Floats
+
+    @cached_property
+    def first(self) -> Ints:
+        """Where each node's edges begin, shape (n + 1,)."""
+        return np.searchsorted(self.source, np.arange(self.nodes + 1)).astype(np.int64)
+
+    @cached_property
+    def _into(self) -> tuple[Ints, Ints]:
+        """Edges sorted by target, and where those of each node begin."""
+        order = np.argsort(self.target, kind="stable").astype(np.int64)
+        return order, np.searchsorted(self.target[order], np.arange(self.nodes + 1)).astype(np.int64)
+
+    def strongest(self, starts: Collection[int], ends: Collection[int], most: int) -> list[Way]:
+        """The `most` strongest ways from any of `starts` to any of `ends`, strongest first.
+
+        No way passes a node twice, comes back to a start or goes on behind an end. Ways of equal worth: fewer steps first, then by edges.
+        An edge out of a start whose amount is not finite is not taken, nor is a way that is worth nothing.
+        """
+        bound = self._bounds(set(starts), set(ends))
+        search = _Search(self, bound, frozenset(starts), frozenset(ends))
+        waiting: list[tuple[float, int, tuple[int, ...], int, frozenset[int], Way]] = []
+
+        def offer(prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> None:
+            way = search.best(prefix, worth, banned)
+            if way is not None:
+                heapq.heappush(waiting, (-way.worth[-1], len(way.edges), way.edges, len(prefix), banned, way))
+
+        offer((), (), frozenset())
+        found: list[Way] = []
+        while waiting and len(found) < most:
+            *_, kept, banned, way = heapq.heappop(waiting)
+            found.append(way)
+            for place in range(kept, len(way.edges)):
+                also = banned if place == kept else frozenset()
+                offer(way.edges[:place], way.worth[:place], also | {way.edges[place]})
+        return found
+
+    def _bounds(self, starts: set[int], ends: set[int]) -> Floats:
+        """Best product of shares from each node to an end, without coming back to a start; 0 where no way leads there."""
+        bound = np.zeros(self.nodes)
+        bound[list(ends)] = 1.0
+        is_end, is_start = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=bool)
+        is_end[list(ends)], is_start[list(starts)] = True, True
+        ahead = self._reached(starts, is_end)
+        order, first = self._into
+        changed = np.flatnonzero(is_end & ahead)
+        while len(changed):
+            edges = order[_ranges(first, changed)]
+            source = self.source[edges]
+            edges = edges[ahead[source] & ~is_end[source] & ~is_start[self.target[edges]]]
+            source, offered = self.source[edges], self.share[edges] * bound[self.target[edges]]
+            better = offered > bound[source]
+            source, offered = source[better], offered[better]
+            np.maximum.at(bound, source, offered)
+            changed = np.unique(source)
+        return bound
+
+    def _reached(self, starts: set[int], is_end: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Nodes to which some way leads from a start, not going on behind an end."""
+        seen = np.zeros(self.nodes, dtype=bool)
+        fresh = np.array(sorted(starts), dtype=np.int64)
+        while len(fresh):
+            seen[fresh] = True
+            onward = fresh[~is_end[fresh]]
+            below = np.unique(self.target[_ranges(self.first, onward)])
+            fresh = below[~seen[below]]
+        return seen
+
+
+class _Search:
+    """Finds the best rest of a way."""
+
+    def __init__(self, network: Network, bound: Floats, starts: frozenset[int], ends: frozenset[int]) -> None:
+        self.network, self.bound, self.starts, self.ends = network, bound, starts, ends
+
+    def best(self, prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> Way | None:
+        """The strongest way that begins with `prefix` and does not go on with a banned edge; None if there is none."""
+        closed = set(self.starts) | {int(self.network.target[edge]) for edge in prefix}
+        known: dict[int, tuple[float, int]] = {}  # node -> what reaches it, by which edge
+        waiting: list[tuple[float, int, int, float]] = []  # bound, steps, node, what reaches it
+        for node in [int(self.network.target[prefix[-1]])] if prefix else sorted(self.starts):
+            self._step(node, worth[-1] if prefix else None, 1, banned, closed, known, waiting)
+        while waiting:
+            _, steps, node, reaching = heapq.heappop(waiting)
+            if node in closed or reaching < known[node][0]:
+                continue
+            if node in self.ends:
+                return self._way(prefix, worth, node, known)
+            closed.add(node)
+            self._step(node, reaching, steps + 1, frozenset(), closed, known, waiting)
+        return None
+
+    def _step(
+        self,
+        node: int,
+        reaching: float | None,
+        steps: int,
+        banned: frozenset[int],
+        closed: Collection[int],
+        known: dict[int, tuple[float, int]],
+        waiting: list[tuple[float, int, int, float]],
+    ) -> None:
+        """Offer every edge out of a node; `reaching` None means that a way begins here."""
+        network = self.network
+        low, high = int(network.first[node]), int(network.first[node + 1])
+        target, amount = network.target[low:high], network.amount[low:high]
+        passed = amount if reaching is None else np.minimum(reaching * network.share[low:high], amount)
+        limit = np.where(np.isfinite(passed), passed, 0.0) * self.bound[target]
+        for place in np.flatnonzero(limit > 0).tolist():
+            edge, below, usd = low + place, int(target[place]), float(passed[place])
+            if below in closed or edge in banned or usd <= known.get(below, (0.0, 0))[0]:
+                continue
+            known[below] = (usd, edge)
+            heapq.heappush(waiting, (-float(limit[place]), steps, below, usd))
+
+    def _way(
+        self, prefix: tuple[int, ...], worth: tuple[float, ...], node: int, known: dict[int, tuple[float, int]]
+    ) -> Way:
+        edges: list[int] = []
+        begin = {int(self.network.target[prefix[-1]])} if prefix else self.starts
+        while node not in begin or not edges:
+            edges.append(known[node][1])
+            node = int(self.network.source[edges[-1]])
+        edges.reverse()
+        return Way((*prefix, *edges), (*worth, *(known[int(self.network.target[edge])][0] for edge in edges)))
+
+
+def _ranges(first: Ints, nodes: Ints) -> Ints:
+    """The places first[n] to first[n + 1] of every node, one after another."""
+    counts = first[nodes + 1] - first[nodes]
+    offsets = np.repeat(first[nodes] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) if len(nodes) else nodes
+    return np.asarray(np.arange(len(offsets)) + offsets, dtype=np.int64)
