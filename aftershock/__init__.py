@@ -22,13 +22,14 @@ from aftershock.shadowing import refuse_shadowed_packages
 
 refuse_shadowed_packages()
 
-from chain import files  # noqa: E402
+from chain import exposure_file, files  # noqa: E402
 from chain import snapshot as snapshots  # noqa: E402
 from chain.errors import AftershockError, InputError  # noqa: E402
 from chain.snapshot import Snapshot  # noqa: E402
 from graph import exposure as exposures  # noqa: E402
 from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
+from graph.paths import PathIndex, Paths  # noqa: E402
 from graph.protocol_graph import ProtocolGraph  # noqa: E402
 from reports.record import Assessment  # noqa: E402
 from simulations import book, cascade, health  # noqa: E402
@@ -47,12 +48,16 @@ __all__ = [
     "Assessment",
     "CascadeResult",
     "Exposure",
+    "PathIndex",
+    "Paths",
     "ProtocolGraph",
     "Scenario",
     "Snapshot",
     "exposure",
     "graph",
     "load",
+    "path_index",
+    "paths",
     "report",
     "scenarios",
     "simulate",
@@ -66,19 +71,21 @@ FALLS = tuple(percent / 100 for percent in range(51))
 
 
 def load(source: str | Path = "sample") -> Snapshot:
-    """Read a snapshot folder, a user's book (CSV or Parquet), or the embedded sample.
+    """Read a snapshot folder, a user's book or exposures (CSV or Parquet, told apart by their columns), or the embedded sample.
 
     Raises
     ------
     SnapshotError
         If the folder is damaged or incomplete.
     InputError
-        If the file cannot be read as a book; the message names row and field.
+        If the file cannot be read as what it is; the message names row and field.
     """
     path = SAMPLE if str(source) == "sample" else Path(source)
     if not path.exists():
         raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
-    return files.read_book(path) if path.is_file() or path.suffix in BOOK_SUFFIXES else snapshots.load(path)
+    if not path.is_file() and path.suffix not in BOOK_SUFFIXES:
+        return snapshots.load(path)
+    return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else files.read_book(path)
 
 
 def snapshot(
@@ -134,6 +141,17 @@ def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:
 def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Exposure:
     """How exposed a market, protocol, asset, account, pool or feed is, and who is exposed to it; see `graph.exposure`."""
     return exposures.exposure(graph(source), name, top)
+
+
+def path_index(source: Snapshot | ProtocolGraph) -> PathIndex:
+    """A graph made ready for many questions about paths."""
+    return PathIndex(graph(source))
+
+
+def paths(source: Snapshot | ProtocolGraph | PathIndex, loser: str, cause: str, top: int = 10) -> Paths:
+    """The strongest ways by which a failure of `cause` costs `loser`; see `graph.paths`."""
+    index = source if isinstance(source, PathIndex) else path_index(source)
+    return index.paths(loser, cause, top)
 
 
 def scenarios() -> list[Scenario]:

@@ -19,6 +19,8 @@ from chain.units import UINT256_MAX, WAD
 REQUIRED = ("holder", "claim_on", "amount_usd")
 OPTIONAL = ("kind", "seniority")
 DOLLAR = "iso4217:USD"
+PRICES = f"{CHAIN}/claims"
+"""Market in which every claim is worth what the file says; no name of a claim can be equal to it, nor to an account's key."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
         ]
         + [{"asset": DOLLAR, "symbol": "USD", "decimals": 2, "kind": "fiat", "evidence": file}],
         "prices": [
-            {"market": CHAIN, "asset": _key(name), "price_raw": 1, "decimals": 0, "quote_asset": DOLLAR, "price_usd": 1.0}
+            {"market": PRICES, "asset": _key(name), "price_raw": 1, "decimals": 0, "quote_asset": DOLLAR, "price_usd": 1.0}
             | {"usd_path": "claims are stated in USD", "evidence": first[name]}
             for name in claimed
         ],
@@ -150,12 +152,12 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
 
 
 def _price_list(file: str) -> dict[str, Any]:
-    """The market in which every claim is worth what the file says; it lists nothing and nobody borrows there."""
+    """The market that prices claims: it lists nothing and nobody borrows there."""
     return {
-        "market": CHAIN,
+        "market": PRICES,
         "chain": CHAIN,
         "protocol": CHAIN,
-        "instance": CHAIN,
+        "instance": "claims",
         "address": "",
         "family": "generic",
         "base_asset": DOLLAR,
@@ -181,5 +183,5 @@ def _key(name: str) -> str:
 
 
 def _entity(name: str) -> str:
-    return f"{CHAIN}:account/{name}"
+    return f"{CHAIN}/account:{name}"
 

@@ -7,7 +7,8 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Source
+from aftershock.cli import paths
+from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Money, Page, print_json
 from reports.amounts import listing, millions, money, percent
 
@@ -22,15 +23,19 @@ def _group() -> None:
     """Ask the protocol graph."""
 
 
+app.command("paths", epilog=paths.EXAMPLE)(paths.run)
+
+
 @app.command("exposure", epilog=EXAMPLE)
 def exposure(
     name: Annotated[str, typer.Argument(help="Protocol, market, asset, account, pool or feed: a name, symbol or key.")],
     source: Source = "sample",
+    exposures: Exposures = None,
     top: Annotated[int, typer.Option(help="How many of the largest holders to list.", min=1)] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Who is exposed to what: collateral and what it is made of, feeds, debts, the largest holders."""
-    snapshot = aftershock.load(source)
+    snapshot = aftershock.load(opened(source, exposures))
     answer = aftershock.exposure(snapshot, name, top)
     if as_json:
         print_json(
