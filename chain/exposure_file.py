@@ -75,7 +75,9 @@ def _claim(file: str, row: int, cells: Mapping[str, str]) -> Claim:
         raise InputError(f"{where}: {cells['holder']!r} has a claim on itself; take the row out, it nets to nothing")
     amount = number(where, "amount_usd", cells["amount_usd"])
     if amount == 0:
-        raise InputError(f"{where}: amount_usd is {cells['amount_usd']!r}; give an amount above zero, or take the row out")
+        raise InputError(
+            f"{where}: amount_usd is {cells['amount_usd']!r}; give an amount above zero, or take the row out"
+        )
     seniority = cells.get("seniority", "")
     if seniority and not (seniority.isascii() and seniority.isdigit()):
         raise InputError(f"{where}: seniority is {seniority!r}; give a whole number, 0 is paid first")
@@ -127,7 +129,14 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
         ]
         + [{"asset": DOLLAR, "symbol": "USD", "decimals": 2, "kind": "fiat", "evidence": file}],
         "prices": [
-            {"market": PRICES, "asset": _key(name), "price_raw": 1, "decimals": 0, "quote_asset": DOLLAR, "price_usd": 1.0}
+            {
+                "market": PRICES,
+                "asset": _key(name),
+                "price_raw": 1,
+                "decimals": 0,
+                "quote_asset": DOLLAR,
+                "price_usd": 1.0,
+            }
             | {"usd_path": "claims are stated in USD", "evidence": first[name]}
             for name in claimed
         ],
@@ -135,9 +144,17 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
             {"entity": _entity(name), "kind": "account", "name": name, "evidence": evidence}
             for name, evidence in reversed(accounts.items())
         ]
-        + [{"entity": _entity(name), "kind": "contract", "name": name, "evidence": text} for name, text in backed.items()],
+        + [
+            {"entity": _entity(name), "kind": "contract", "name": name, "evidence": text}
+            for name, text in backed.items()
+        ],
         "balances": [
-            {"asset": _key(name), "holder": _entity(holder), "amount_raw": raw, "evidence": "; ".join(said[holder, name])}
+            {
+                "asset": _key(name),
+                "holder": _entity(holder),
+                "amount_raw": raw,
+                "evidence": "; ".join(said[holder, name]),
+            }
             for (holder, name), raw in held.items()
             if holder in accounts
         ],
@@ -184,4 +201,3 @@ def _key(name: str) -> str:
 
 def _entity(name: str) -> str:
     return f"{CHAIN}/account:{name}"
-

@@ -137,7 +137,8 @@ def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
 
 def _reserve(line: Line, here: Sequence[Line], index: int, decimals: int) -> dict[str, Any]:
     totals = {
-        side: sum(exact(row.where, "amount", row.amount, decimals) for row in here if row.side == side) for side in SIDES
+        side: sum(exact(row.where, "amount", row.amount, decimals) for row in here if row.side == side)
+        for side in SIDES
     }
 
     def stated(field: str) -> int | None:

@@ -38,7 +38,7 @@ def dependences(graph: ProtocolGraph) -> pd.DataFrame:
     source, target (node keys as above), relation, amount_usd (at stake; missing where unknown, which limits nothing), share (of the
     source's worth, above 0, at most 1), evidence, status.
     """
-    worth = _worth(graph)
+    worth = worth_of_all(graph)
     parts = [_holdings(graph), _pooled(graph), _behind(graph, worth), _kept(graph, worth), _issued(graph, worth)]
     parts += [_lent(graph), _secured(graph)]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -55,7 +55,7 @@ def _frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS)
 
 
-def _worth(graph: ProtocolGraph) -> dict[str, float]:
+def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
     """USD of all units of an asset: supply times price, or what is behind it if that is more or its supply was not read."""
     assets = graph.nodes["asset"]
     supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].to_dict()
@@ -125,9 +125,9 @@ def _behind(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
     receipts = relations["wraps"].dropna(subset="market")
     supplied = relations["lists"].set_index(["source", "target"])["supplied_usd"].to_dict()
     rows: list[tuple[Any, ...]] = [
-        (row.source, reserve(row.market, row.target), "wraps", supplied.get((row.market, row.target)), 1.0)
-        + (row.evidence, row.status)
+        (row.source, reserve(row.market, row.target), "wraps", amount, 1.0, row.evidence, row.status)
         for row in receipts.itertuples(index=False)
+        for amount in [supplied.get((row.market, row.target))]
     ]
     done = {row[0] for row in rows} | through_vault
     for claim, below in steps(graph).items():

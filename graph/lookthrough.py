@@ -46,7 +46,7 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
 
     The rate is, in this order: the stated one times the share; the share of the claim's price over the backing's price; the backing
     held over the claim's supply. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
-    forms and receipts (`wraps`) of the same claim.
+    forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is stated is made of what the vault has.
     """
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
@@ -55,7 +55,10 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
         row.source: [Step(row.target, row.rate, 1.0, row.evidence)]
         for row in graph.relations["wraps"].itertuples(index=False)
     }
-    for claim, rows in graph.relations["backs"].groupby("target", sort=True):
+    backs = graph.relations["backs"]
+    for claim, rows in pd.concat([backs, _vaults(graph)] if len(backs) else [_vaults(graph)]).groupby(
+        "target", sort=True
+    ):
         backings: dict[str, tuple[int, float | None, list[str]]] = {}
         for row in rows.itertuples(index=False):
             amount, rate, evidence = backings.get(row.source, (0, None, []))
@@ -75,6 +78,17 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
                 rate = whole_tokens(amount, decimals[key]) / whole_tokens(supply[claim], decimals[claim])
             found[claim].append(Step(key, rate, share, "; ".join(dict.fromkeys(evidence))))
     return found
+
+
+def _vaults(graph: ProtocolGraph) -> pd.DataFrame:
+    """Rows like those of `backs` for shares without any: the vault's own supplies and balances stand behind its share."""
+    share = graph.nodes["vault"].dropna(subset="asset").set_index("node")["asset"]
+    share = share[~share.isin(graph.relations["backs"]["target"])]
+    supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    rows = pd.concat([supplies.assign(backing=supplies["asset"]), holds.assign(backing=holds["target"])])
+    rows = rows[rows["source"].isin(share.index)]
+    rows = rows.assign(target=rows["source"].map(share), source=rows["backing"], rate=None)
+    return rows[rows["source"] != rows["target"]][["source", "target", "amount_raw", "rate", "evidence"]]
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
         "suppliers": suppliers,
         "borrowers": borrowers,
         "reserves": _reserves(graph, listed),
-        "concentration": _concentrations(
+        "concentration": concentrations(
             ("suppliers", supplied, "relation supplies"),
             ("borrowers", owed, "relation borrows"),
             ("collateral by asset", collateral.groupby("asset")["collateral_usd"].sum(), "relation lists"),
@@ -227,7 +227,8 @@ def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series
     return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
 
 
-def _concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
+def concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
+    """One row a subject (what, its amounts, where they come from): of, count, hhi, effective_number, top10_ratio, evidence."""
     rows = []
     for of, amounts, evidence in subjects:
         found = concentration(amounts.tolist())

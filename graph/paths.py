@@ -130,7 +130,9 @@ class PathIndex:
         starts = self._losing(losing)
         ends = self._failing(failing) - starts
         if losing == failing or (not ends and self._failing(failing)):
-            raise InputError(f"{loser} is the same as {cause}, or a part of it, so it fails with it; name two different things")
+            raise InputError(
+                f"{loser} is the same as {cause}, or a part of it, so it fails with it; name two different things"
+            )
         inside = [{self.place[node] for node in nodes if node in self.place} for nodes in (starts, ends)]
         found = self.network.strongest(*inside, top + 1) if all(inside) else []
         return Paths(

@@ -68,7 +68,9 @@ class Backing:
 
     def reaching(self, asset: str) -> dict[str, float]:
         """Asset -> the share of it that is this asset, directly or through others; 1 for the asset itself."""
-        cut = self.shares if asset not in self.shares else {key: row for key, row in self.shares.items() if key != asset}
+        cut = (
+            self.shares if asset not in self.shares else {key: row for key, row in self.shares.items() if key != asset}
+        )
         below = self if cut is self.shares else Backing(cut)
         found = {asset: 1.0}
         for group in reversed(below.groups):

@@ -47,5 +47,7 @@ def opened(source: str, exposures: Path | None) -> str:
     if source != "sample":
         raise InputError(f"give either --snapshot {source} or --exposures {exposures}, not both")
     if not exposures.is_file():
-        raise InputError(f"--exposures {exposures} is no file; give a CSV or Parquet file with holder, claim_on, amount_usd")
+        raise InputError(
+            f"--exposures {exposures} is no file; give a CSV or Parquet file with holder, claim_on, amount_usd"
+        )
     return str(exposures)

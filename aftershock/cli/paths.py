@@ -87,7 +87,9 @@ def _steps(page: Page, write: Money, path: LossPath) -> None:
         ]
         for hop in path.hops
     ]
-    page.table(["   step", "on", f"at stake {write.unit}", "share", f"lost {write.unit}", "evidence"], rows, right=[2, 3, 4])
+    page.table(
+        ["   step", "on", f"at stake {write.unit}", "share", f"lost {write.unit}", "evidence"], rows, right=[2, 3, 4]
+    )
 
 
 def _quoted(name: str) -> str:

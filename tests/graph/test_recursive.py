@@ -10,9 +10,13 @@ from graph.recursive import Backing, components
 def test_two_claims_half_made_of_each_other() -> None:
     backing = Backing({"A": {"B": 0.5, "P": 0.5}, "B": {"A": 0.5, "Q": 0.5}})
     assert backing.finally_of({"A": 90.0}) == pytest.approx({"P": 60, "Q": 30})
-    assert backing.finally_of({"A": 90.0, "P": 5.0, "elsewhere": 1.0}) == pytest.approx({"P": 65, "Q": 30, "elsewhere": 1})
+    assert backing.finally_of({"A": 90.0, "P": 5.0, "elsewhere": 1.0}) == pytest.approx(
+        {"P": 65, "Q": 30, "elsewhere": 1}
+    )
     assert backing.reaching("P") == pytest.approx({"P": 1, "A": 2 / 3, "B": 1 / 3})
-    assert backing.reaching("B") == pytest.approx({"B": 1, "A": 0.5})  # B ends the way: what is behind it is B's own matter
+    assert backing.reaching("B") == pytest.approx(
+        {"B": 1, "A": 0.5}
+    )  # B ends the way: what is behind it is B's own matter
     assert not backing.circular
 
 
@@ -37,7 +41,8 @@ def test_against_a_dense_inverse(seed: int) -> None:
     matrix /= matrix.sum(axis=1, keepdims=True)
     names = [f"c{number}" for number in range(claims)] + [f"r{number}" for number in range(final)]
     shares = {
-        names[row]: {names[column]: matrix[row, column] for column in np.flatnonzero(matrix[row])} for row in range(claims)
+        names[row]: {names[column]: matrix[row, column] for column in np.flatnonzero(matrix[row])}
+        for row in range(claims)
     }
     backing, expected = Backing(shares), np.linalg.inv(np.eye(claims) - matrix[:, :claims]) @ matrix[:, claims:]
     amounts = rng.random(claims)
@@ -58,7 +63,9 @@ def test_circles_are_those_that_networkx_finds(seed: int) -> None:
         below.setdefault(f"n{above}", []).append(f"n{under}")
     network = networkx.DiGraph([(f"n{above}", f"n{under}") for above, under in pairs])
     found = components(below)
-    assert {frozenset(group) for group in found} == {frozenset(g) for g in networkx.strongly_connected_components(network)}
+    assert {frozenset(group) for group in found} == {
+        frozenset(g) for g in networkx.strongly_connected_components(network)
+    }
     place = {name: number for number, group in enumerate(found) for name in group}
     assert all(place[under] <= place[above] for above, under in network.edges)
 

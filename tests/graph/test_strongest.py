@@ -31,7 +31,9 @@ def every_way(edges: list[Edge], starts: set[int], ends: set[int]) -> list[tuple
             steps = [known[pair] for pair in itertools.pairwise(nodes)]
             if inner & (starts | ends) or not steps or not math.isfinite(steps[0][1]):
                 continue
-            found.append((min(amount * math.prod(s for s, _ in steps[i + 1 :]) for i, (_, amount) in enumerate(steps)), nodes))
+            found.append(
+                (min(amount * math.prod(s for s, _ in steps[i + 1 :]) for i, (_, amount) in enumerate(steps)), nodes)
+            )
     return sorted(((worth, tuple(nodes)) for worth, nodes in found if worth > 0), reverse=True)
 
 
@@ -40,7 +42,13 @@ def random_edges(rng: np.random.Generator, nodes: int, count: int, levels: int |
     edges: list[Edge] = []
     for source, target in sorted(pairs):
         share = rng.random() if levels is None else float(rng.integers(0, levels + 1)) / levels
-        amount = math.inf if rng.random() < 0.15 else float(rng.lognormal(2, 1.5)) if levels is None else float(rng.integers(1, 4))
+        amount = (
+            math.inf
+            if rng.random() < 0.15
+            else float(rng.lognormal(2, 1.5))
+            if levels is None
+            else float(rng.integers(1, 4))
+        )
         edges.append((source, target, share, amount))
     return edges
 
