@@ -272,7 +272,7 @@ def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Fig
     if kind == "vault":
         share = graph.nodes["vault"].set_index("node").at[key, "asset"]
         inbound["holders"] = _holders(graph, [str(share)], top)
-        inbound["concentration"] = _of_holders(graph, [str(share)])
+        inbound["concentration"] = _of_holders(graph, {str(share): graph.label(str(share))})
     outbound = {"supplied": tables["supplied"], "held": held, **_finally(graph, key)}
     return figures, outbound, inbound
 
@@ -288,12 +288,11 @@ def _finally(graph: ProtocolGraph, key: str) -> Tables:
     return {"roots": final, "concentration": spread.query("count > 0")}
 
 
-def _of_holders(graph: ProtocolGraph, assets: list[str]) -> pd.DataFrame:
-    """Concentration of the holders of liquidity or vault shares, of each by itself: their units are not to be added up."""
+def _of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.DataFrame:
+    """Concentration of the holders of liquidity or vault shares, of each (asset -> name) by itself: their units do not add up."""
     rows = graph.relations["holds"]
-    found = [(asset, rows[rows["target"] == asset]["amount_raw"].astype(float)) for asset in assets]
-    named = [(f"holders of {graph.label(asset)}", amounts, "relation holds") for asset, amounts in found]
-    return concentrations(*named).query("count > 0")
+    found = [(name, rows[rows["target"] == asset]["amount_raw"].astype(float)) for asset, name in shares.items()]
+    return concentrations(*[(f"holders of {name}", held, "relation holds") for name, held in found]).query("count > 0")
 
 
 def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures, Tables, Tables]:
@@ -313,7 +312,7 @@ def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures
         {"reserves": _sorted(rows, "reserve_usd", "asset")[columns], "roots": final},
         {
             "holders": _holders(graph, shares, top).pipe(lambda held: held.assign(of=held["asset"].map(pool_of))),
-            "concentration": _of_holders(graph, shares),
+            "concentration": _of_holders(graph, pool_of),
         },
     )
 

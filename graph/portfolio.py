@@ -137,12 +137,17 @@ def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
 def dependents(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     """Everybody who has some of an asset, directly or through claims on it, largest first.
 
+    What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
+
     Returns
     -------
     holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence.
     """
     reaching = look_through(graph).backing.reaching(asset)
     supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
+    issued = assets[assets["asset"].isin(receipts)]
+    holds = holds[~holds["source"].isin(issued["chain"] + ":" + issued["address"])]
     rows = pd.concat([supplies, holds.assign(asset=holds["target"])])[["source", "asset", "amount_usd", "evidence"]]
     rows = rows[rows["asset"].isin(list(reaching)) & (rows["amount_usd"] > 0)]
     through = rows["amount_usd"] * rows["asset"].map(reaching).astype(float)
