@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aftershock.shadowing import refuse_shadowed_packages
 
@@ -26,6 +26,7 @@ from chain import exposure_file, files  # noqa: E402
 from chain import snapshot as snapshots  # noqa: E402
 from chain.errors import AftershockError, InputError  # noqa: E402
 from chain.snapshot import Snapshot  # noqa: E402
+from graph import counted, portfolio  # noqa: E402
 from graph import exposure as exposures  # noqa: E402
 from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
@@ -38,6 +39,9 @@ from simulations.result import CascadeResult, Round  # noqa: E402
 from simulations.scenarios import Assumptions, Scenario  # noqa: E402
 from simulations.shocks import PriceShock, find, parse  # noqa: E402
 from simulations.state import start  # noqa: E402
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 try:
     __version__ = version("aftershock")
@@ -60,9 +64,11 @@ __all__ = [
     "paths",
     "report",
     "scenarios",
+    "shared_roots",
     "simulate",
     "snapshot",
     "snapshot_cost",
+    "value_counted",
 ]
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
@@ -152,6 +158,16 @@ def paths(source: Snapshot | ProtocolGraph | PathIndex, loser: str, cause: str, 
     """The strongest ways by which a failure of `cause` costs `loser`; see `graph.paths`."""
     index = source if isinstance(source, PathIndex) else path_index(source)
     return index.paths(loser, cause, top)
+
+
+def shared_roots(source: Snapshot | ProtocolGraph, left: str, right: str) -> "pd.DataFrame":
+    """What two holders finally have in common, root by root; see `graph.portfolio.shared_roots`."""
+    return portfolio.shared_roots(graph(source), left, right)
+
+
+def value_counted(source: Snapshot | ProtocolGraph) -> "pd.DataFrame":
+    """Gross value by protocol, what of it is lent out or counted elsewhere, and the rest; see `graph.counted`."""
+    return counted.value_counted(graph(source))
 
 
 def scenarios() -> list[Scenario]:

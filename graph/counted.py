@@ -1,13 +1,14 @@
 """How much value a protocol reports, and how much of it is counted somewhere else too: gross and net value locked.
 
 Gross is everything that was put in: what markets were supplied with, the reserves of pools, what vaults have, what is kept behind claims.
-Three of its parts do not count twice here:
+What of it is not counted once more:
 
-- lent out: tokens that borrowers took away. They are with somebody else now, often put in again. DefiLlama leaves borrowed tokens out of
-  a lending protocol's TVL by default for this reason ("Borrowed" toggle, docs.llama.fi, methodology);
+- lent out: tokens that borrowers took away. They are with somebody else now, often put in again. DefiLlama keeps borrowed deposits apart
+  for this reason (filter "Borrows", DefiLlama/docs at 0beb0c6, list-your-project/what-to-include-as-tvl.md);
 - counted elsewhere: what is a claim on something that the graph holds too (a staking token supplied as collateral, a liquidity share in a
-  vault, a vault's supply to a market). DefiLlama's "double count" toggle marks such protocols as a whole; here it is done by deposit, as Y.
-  Luo, Y. Feng, J. Xu and P. Tasca propose with total value redeemable ("Piercing the Veil of TVL: DeFi Reappraised", arXiv 2404.11745);
+  vault, a vault's supply to a market). DefiLlama does not count twice within one protocol, and leaves liquid staking out of a chain's sum
+  (DefiLlama/docs at 3162588, README.md); here it is done by deposit and across protocols, as Y. Luo, Y. Feng, J. Xu and P. Tasca propose
+  with total value redeemable ("Piercing the Veil of TVL: DeFi Reappraised", arXiv 2404.11745);
 - net is the rest: added up over all protocols, every token once.
 
 A wrapped coin is a plain token, as its one-to-one form is nobody's deposit. A claim counts as counted elsewhere in the proportion in which

@@ -127,11 +127,11 @@ class PathIndex:
             raise InputError(f"top is {top}; ask for 1 to {MOST:,} paths")
         graph = self.graph
         losing, failing = graph.find(loser), graph.find(cause)
-        starts = self._losing(losing)
-        ends = self._failing(failing) - starts
-        if losing == failing or (not ends and self._failing(failing)):
+        starts, lost = self._losing(losing), self._failing(failing)
+        ends = lost - starts
+        if starts <= lost or (lost & starts and not any(node in self.place for node in ends)):
             raise InputError(
-                f"{loser} is the same as {cause}, or a part of it, so it fails with it; name two different things"
+                f"{loser} and {cause} are the same, or one is a part of the other; name two different things"
             )
         inside = [{self.place[node] for node in nodes if node in self.place} for nodes in (starts, ends)]
         found = self.network.strongest(*inside, top + 1) if all(inside) else []

@@ -1,4 +1,4 @@
-"""`aftershock query exposure X`: what X stands on, and who stands on X."""
+"""`aftershock query`: what X stands on and who stands on X, through which ways, and what two holders have in common."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,7 +7,7 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli import paths
+from aftershock.cli import paths, shared
 from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Money, Page, print_json
 from reports.amounts import listing, percent
@@ -24,6 +24,7 @@ def _group() -> None:
 
 
 app.command("paths", epilog=paths.EXAMPLE)(paths.run)
+app.command("shared", epilog=shared.EXAMPLE)(shared.run)
 
 
 @app.command("exposure", epilog=EXAMPLE)
