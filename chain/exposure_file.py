@@ -103,7 +103,8 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
     held: dict[tuple[str, str], int] = {}
     said: dict[tuple[str, str], list[str]] = {}
     supply, has = dict.fromkeys(claimed, 0), dict.fromkeys(claimed, Decimal(0))
-    stated, first = dict.fromkeys(claimed, Decimal(0)), {}
+    stated = dict.fromkeys(claimed, Decimal(0))
+    first: dict[str, str] = {}
     for claim in claims:
         pair = (claim.holder, claim.claim_on)
         raw = exact(f"{file} row {claim.row}", "amount_usd", claim.amount_usd, places[claim.claim_on])

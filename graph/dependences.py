@@ -68,9 +68,22 @@ def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
     return {asset: max(worth.get(asset, 0.0), behind.get(asset, 0.0)) for asset in assets["node"].tolist()}
 
 
+def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
+    """The relation `holds`; claims without a price (liquidity shares) at their part of what is behind all of them."""
+    rows, worth = graph.relations["holds"], worth_of_all(graph)
+    supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].dropna().to_dict()
+    usd = [
+        row.amount_raw / supply[row.target] * worth[row.target]
+        if pd.isna(row.amount_usd) and supply.get(row.target) and worth.get(row.target)
+        else row.amount_usd
+        for row in rows.itertuples(index=False)
+    ]
+    return rows.assign(amount_usd=pd.Series(usd, index=rows.index, dtype=float))
+
+
 def _holdings(graph: ProtocolGraph) -> pd.DataFrame:
     """What holders supplied, allocated and hold; the share is of all that together. A vault's share is what the vault has."""
-    supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    supplies, holds = graph.relations["supplies"], valued_holds(graph)
     supplied = supplies.assign(
         target=[reserve(*pair) for pair in zip(supplies["target"], supplies["asset"], strict=True)], relation="supplies"
     )

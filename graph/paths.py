@@ -133,8 +133,8 @@ class PathIndex:
             raise InputError(
                 f"{loser} and {cause} are the same, or one is a part of the other; name two different things"
             )
-        inside = [{self.place[node] for node in nodes if node in self.place} for nodes in (starts, ends)]
-        found = self.network.strongest(*inside, top + 1) if all(inside) else []
+        above, below = ({self.place[node] for node in nodes if node in self.place} for nodes in (starts, ends))
+        found = self.network.strongest(above, below, top + 1) if above and below else []
         return Paths(
             loser=losing,
             loser_label=graph.label(losing),

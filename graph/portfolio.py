@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.errors import InputError
-from graph.dependences import worth_of_all
+from graph.dependences import valued_holds, worth_of_all
 from graph.lookthrough import LookThrough, look_through
 from graph.market_exposure import share_of
 from graph.protocol_graph import ProtocolGraph
@@ -37,7 +37,7 @@ def subject(graph: ProtocolGraph, name: str) -> Subject:
     kind = graph.node_kind(key)
     relations = graph.relations
     if kind in ("account", "vault"):
-        supplies, holds = (relations[relation] for relation in ("supplies", "holds"))
+        supplies, holds = relations["supplies"], valued_holds(graph)
         supplies, holds = supplies[supplies["source"] == key], holds[holds["source"] == key].drop(columns="source")
         rows = pd.concat([supplies[HELD_COLUMNS], holds.rename(columns={"target": "asset"})[HELD_COLUMNS]])
         share = graph.nodes["vault"].set_index("node")["asset"].get(key) if kind == "vault" else None
@@ -144,7 +144,7 @@ def dependents(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence.
     """
     reaching = look_through(graph).backing.reaching(asset)
-    supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    supplies, holds = graph.relations["supplies"], valued_holds(graph)
     assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
     issued = assets[assets["asset"].isin(receipts)]
     holds = holds[~holds["source"].isin(issued["chain"] + ":" + issued["address"])]

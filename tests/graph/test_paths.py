@@ -68,11 +68,11 @@ def test_a_market_on_ether_in_order(small: PathIndex) -> None:
 def test_collateral_counts_up_to_the_debt_and_debt_up_to_the_collateral() -> None:
     """Alice owes 8,000 USDC against WETH of 1,000 and lstETH of 23,400: 1,000 hang on WETH, 8,000 on lstETH."""
     rows: Rows = small_rows()
-    positions, reserves = list(rows["positions"]), [dict(row) for row in rows["reserves"]]
+    positions, reserves = list(rows["positions"]), list(rows["reserves"])
     positions[0] = {**positions[0], "stored_raw": WAD // 2, "amount_raw": WAD // 2}
     positions.append({**positions[2], "position_id": E["alice"], "owner": E["alice"]} | {"amount_raw": 10 * WAD})
-    reserves[0] |= {"supply_index_raw": 10**27, "supplied_stored_raw": 5 * WAD // 2}
-    reserves[1] |= {"supplied_stored_raw": 15 * WAD}
+    reserves[0] = {**reserves[0], "supply_index_raw": 10**27, "supplied_stored_raw": 5 * WAD // 2}
+    reserves[1] = {**reserves[1], "supplied_stored_raw": 15 * WAD}
     index = PathIndex(build(small_world({**rows, "positions": positions, "reserves": reserves})))
     assert shown(index, E["carol"], "WETH") == pytest.approx(
         {  # 50,000 of 80,000 USDC
@@ -103,9 +103,11 @@ def test_a_liquidity_share_and_the_pool(small: PathIndex) -> None:
     assert shown(small, "aWETH", "lstETH") == pytest.approx({"aWETH → Aave V3 core: WETH → lstETH": 2_000})
 
 
-def test_who_keeps_what_is_behind_a_liquidity_share(small: PathIndex) -> None:
-    assert shown(small, E["dave"], "Uniswap V2 WETH/USDC") == {}  # dave's shares have no price: nothing to state in USD
-    assert shown(small, "UNI-V2", "USDC") == pytest.approx({"UNI-V2 → USDC": 200_000})
+def test_a_holder_of_liquidity_shares(small: PathIndex) -> None:
+    """Dave has a quarter of the shares of a pool of 400,000, half of it USDC; the pool's contract keeps it all."""
+    assert shown(small, E["dave"], "Uniswap V2 WETH/USDC") == pytest.approx({"0x3500…0000 → UNI-V2": 100_000})
+    ways = shown(small, E["dave"], "USDC")
+    assert ways == pytest.approx({"0x3500…0000 → UNI-V2 → USDC": 50_000})
 
 
 def test_the_record_is_json_and_every_hop_has_evidence(small: PathIndex) -> None:

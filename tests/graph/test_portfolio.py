@@ -73,7 +73,7 @@ def test_everybody_who_depends_on_an_asset(graph: ProtocolGraph, tmp_path: Path)
     table = dependents(graph, WETH).set_index("holder")
     assert table["direct_usd"].to_dict() == pytest.approx({E["alice"]: 20_000, E["bob"]: 0, E["dave"]: 4_000})
     assert table["looked_through_usd"].to_dict() == pytest.approx(
-        {E["alice"]: 20_000, E["bob"]: 11_700, E["dave"]: 4_000}
+        {E["alice"]: 20_000, E["bob"]: 11_700, E["dave"]: 4_000 + 50_000}
     )
     assert dependents(graph, LSTETH)["looked_through_usd"].tolist() == pytest.approx([11_700])
     found = of_file(tmp_path, "x,A,50", "y,B,50", "A,B,50", "A,P,50", "B,A,50", "B,Q,50")
