@@ -4,12 +4,12 @@ A way's worth is w_1 = amount_1, w_i = min(w_(i-1) x share_i, amount_i). It neve
 the end, so the best way to every node is found once. The k best ways that pass no node twice are found by partition: J. Y. Yen, "Finding
 the K shortest loopless paths in a network", Management Science 17 (1971) 712-716, with each deviation kept in one part only (E. L. Lawler,
 "A procedure for computing the K best solutions to discrete optimization problems", Management Science 18 (1972) 401-405). Searches are
-led by the best product of shares from each node to the end, an upper bound (P. E. Hart, N. J. Nilsson and B. Raphael, "A formal basis for
+led by two upper bounds on what arrives from a node, the product of shares and the narrowest amounts on the best way from it (P. E. Hart, N. J. Nilsson and B. Raphael, "A formal basis for
 the heuristic determination of minimum cost paths", IEEE Transactions on Systems Science and Cybernetics 4 (1968) 100-107).
 """
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,8 +63,7 @@ class Network:
         No way passes a node twice, comes back to a start or goes on behind an end. Ways of equal worth: fewer steps first, then by edges.
         An edge out of a start whose amount is not finite is not taken, nor is a way that is worth nothing.
         """
-        bound = self._bounds(set(starts), set(ends))
-        search = _Search(self, bound, frozenset(starts), frozenset(ends))
+        search = _Search(self, *self._bounds(set(starts), set(ends)), frozenset(starts), frozenset(ends))
         waiting: list[tuple[float, int, tuple[int, ...], int, frozenset[int], Way]] = []
 
         def offer(prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> None:
@@ -82,25 +81,36 @@ class Network:
                 offer(way.edges[:place], way.worth[:place], also | {way.edges[place]})
         return found
 
-    def _bounds(self, starts: set[int], ends: set[int]) -> Floats:
-        """Best product of shares from each node to an end, without coming back to a start; 0 where no way leads there."""
-        bound = np.zeros(self.nodes)
-        bound[list(ends)] = 1.0
+    def _bounds(self, starts: set[int], ends: set[int]) -> tuple[Floats, Floats]:
+        """Of each node, without coming back to a start: the best product of shares to an end, and the most that can arrive there.
+
+        The second is the best over ways of the least amount x product of shares behind it. Both are 0 where no way leads to an end.
+        """
         is_end, is_start = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=bool)
         is_end[list(ends)], is_start[list(starts)] = True, True
-        ahead = self._reached(starts, is_end)
+        ahead = self._reached(starts, is_end) & ~is_end
         order, first = self._into
-        changed = np.flatnonzero(is_end & ahead)
-        while len(changed):
-            edges = order[_ranges(first, changed)]
-            source = self.source[edges]
-            edges = edges[ahead[source] & ~is_end[source] & ~is_start[self.target[edges]]]
-            source, offered = self.source[edges], self.share[edges] * bound[self.target[edges]]
-            better = offered > bound[source]
-            source, offered = source[better], offered[better]
-            np.maximum.at(bound, source, offered)
-            changed = np.unique(source)
-        return bound
+
+        def spread(best: Floats, offer: Callable[[Ints, Floats], Floats]) -> Floats:
+            changed = np.flatnonzero(is_end)
+            while len(changed):
+                edges = order[_ranges(first, changed)]
+                edges = edges[ahead[self.source[edges]] & ~is_start[self.target[edges]]]
+                source, offered = self.source[edges], offer(edges, best[self.target[edges]])
+                better = offered > best[source]
+                source, offered = source[better], offered[better]
+                np.maximum.at(best, source, offered)
+                changed = np.unique(source)
+            return best
+
+        share = spread(is_end.astype(float), lambda edges, below: self.share[edges] * below)
+        behind = share[self.target]
+
+        def least(edges: Ints, below: Floats) -> Floats:
+            known = np.where(behind[edges] > 0, self.amount[edges], 0.0)
+            return np.minimum(known * np.where(behind[edges] > 0, behind[edges], 1.0), below)
+
+        return share, spread(np.where(is_end, np.inf, 0.0), least)
 
     def _reached(self, starts: set[int], is_end: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Nodes to which some way leads from a start, not going on behind an end."""
@@ -117,59 +127,55 @@ class Network:
 class _Search:
     """Finds the best rest of a way."""
 
-    def __init__(self, network: Network, bound: Floats, starts: frozenset[int], ends: frozenset[int]) -> None:
-        self.network, self.bound, self.starts, self.ends = network, bound, starts, ends
+    def __init__(
+        self, network: Network, share: Floats, arriving: Floats, starts: frozenset[int], ends: frozenset[int]
+    ) -> None:
+        self.network, self.share, self.arriving, self.starts, self.ends = network, share, arriving, starts, ends
 
     def best(self, prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> Way | None:
         """The strongest way that begins with `prefix` and does not go on with a banned edge; None if there is none."""
-        closed = set(self.starts) | {int(self.network.target[edge]) for edge in prefix}
-        known: dict[int, tuple[float, int]] = {}  # node -> what reaches it, by which edge
-        waiting: list[tuple[float, int, int, float]] = []  # bound, steps, node, what reaches it
-        for node in [int(self.network.target[prefix[-1]])] if prefix else sorted(self.starts):
-            self._step(node, worth[-1] if prefix else None, 1, banned, closed, known, waiting)
+        network = self.network
+        passed = set(self.starts) | {int(network.target[edge]) for edge in prefix}
+        known: dict[int, tuple[float, int]] = {}  # node -> the most that reaches it so far, by which edge
+        waiting: list[tuple[float, int, float, int]] = []  # bound, steps, what reaches the node, node
+
+        def step(node: int, reaching: float, steps: int, without: frozenset[int]) -> None:
+            low, high = int(network.first[node]), int(network.first[node + 1])
+            target, amount = network.target[low:high], network.amount[low:high]
+            usd = amount if reaching == np.inf else np.minimum(reaching * network.share[low:high], amount)
+            usd = np.where(np.isfinite(usd), usd, 0.0)
+            limit = np.minimum(usd * self.share[target], self.arriving[target])
+            for place in np.flatnonzero(limit > 0).tolist():
+                edge, below, arrives = low + place, int(target[place]), float(usd[place])
+                if below in passed or edge in without or arrives <= known.get(below, (0.0, 0))[0]:
+                    continue
+                known[below] = (arrives, edge)
+                heapq.heappush(waiting, (-float(limit[place]), steps, -arrives, below))
+
+        for node in [int(network.target[prefix[-1]])] if prefix else sorted(self.starts):
+            step(node, worth[-1] if prefix else np.inf, 1, banned)
         while waiting:
-            _, steps, node, reaching = heapq.heappop(waiting)
-            if node in closed or reaching < known[node][0]:
+            _, steps, reaching, node = heapq.heappop(waiting)
+            if -reaching < known[node][0]:
                 continue
             if node in self.ends:
                 return self._way(prefix, worth, node, known)
-            closed.add(node)
-            self._step(node, reaching, steps + 1, frozenset(), closed, known, waiting)
+            step(node, -reaching, steps + 1, frozenset())
         return None
-
-    def _step(
-        self,
-        node: int,
-        reaching: float | None,
-        steps: int,
-        banned: frozenset[int],
-        closed: Collection[int],
-        known: dict[int, tuple[float, int]],
-        waiting: list[tuple[float, int, int, float]],
-    ) -> None:
-        """Offer every edge out of a node; `reaching` None means that a way begins here."""
-        network = self.network
-        low, high = int(network.first[node]), int(network.first[node + 1])
-        target, amount = network.target[low:high], network.amount[low:high]
-        passed = amount if reaching is None else np.minimum(reaching * network.share[low:high], amount)
-        limit = np.where(np.isfinite(passed), passed, 0.0) * self.bound[target]
-        for place in np.flatnonzero(limit > 0).tolist():
-            edge, below, usd = low + place, int(target[place]), float(passed[place])
-            if below in closed or edge in banned or usd <= known.get(below, (0.0, 0))[0]:
-                continue
-            known[below] = (usd, edge)
-            heapq.heappush(waiting, (-float(limit[place]), steps, below, usd))
 
     def _way(
         self, prefix: tuple[int, ...], worth: tuple[float, ...], node: int, known: dict[int, tuple[float, int]]
     ) -> Way:
-        edges: list[int] = []
-        begin = {int(self.network.target[prefix[-1]])} if prefix else self.starts
-        while node not in begin or not edges:
+        network, edges = self.network, list[int]()
+        begin = {int(network.target[prefix[-1]])} if prefix else self.starts
+        while node not in begin:
             edges.append(known[node][1])
-            node = int(self.network.source[edges[-1]])
-        edges.reverse()
-        return Way((*prefix, *edges), (*worth, *(known[int(self.network.target[edge])][0] for edge in edges)))
+            node = int(network.source[edges[-1]])
+        passed = list(worth)
+        for edge in reversed(edges):
+            usd = passed[-1] * network.share[edge] if passed else np.inf
+            passed.append(float(min(usd, network.amount[edge])))
+        return Way((*prefix, *reversed(edges)), tuple(passed))
 
 
 def _ranges(first: Ints, nodes: Ints) -> Ints:
