@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+FEW = 400  # steps looked at backwards before a search is begun
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Network:
         return np.searchsorted(self.source, np.arange(self.nodes + 1)).astype(np.int64)
 
     @cached_property
-    def _into(self) -> tuple[Ints, Ints]:
-        """Edges sorted by target, and where those of each node begin."""
+    def into(self) -> tuple[Ints, Ints]:
+        """Edges sorted by target, and where those of each node begin, shape (n + 1,)."""
         order = np.argsort(self.target, kind="stable").astype(np.int64)
         return order, np.searchsorted(self.target[order], np.arange(self.nodes + 1)).astype(np.int64)
 
@@ -89,7 +90,7 @@ class Network:
         is_end, is_start = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=bool)
         is_end[list(ends)], is_start[list(starts)] = True, True
         ahead = self._reached(starts, is_end) & ~is_end
-        order, first = self._into
+        order, first = self.into
 
         def spread(best: Floats, offer: Callable[[Ints, Floats], Floats]) -> Floats:
             changed = np.flatnonzero(is_end)
@@ -136,6 +137,9 @@ class _Search:
         """The strongest way that begins with `prefix` and does not go on with a banned edge; None if there is none."""
         network = self.network
         passed = set(self.starts) | {int(network.target[edge]) for edge in prefix}
+        begin = {int(network.target[prefix[-1]])} if prefix else self.starts
+        if self._is_cut_off(begin, passed, banned):
+            return None
         known: dict[int, tuple[float, int]] = {}  # node -> the most that reaches it so far, by which edge
         waiting: list[tuple[float, int, float, int]] = []  # bound, steps, what reaches the node, node
 
@@ -152,22 +156,44 @@ class _Search:
                 known[below] = (arrives, edge)
                 heapq.heappush(waiting, (-float(limit[place]), steps, -arrives, below))
 
-        for node in [int(network.target[prefix[-1]])] if prefix else sorted(self.starts):
+        for node in sorted(begin):
             step(node, worth[-1] if prefix else np.inf, 1, banned)
         while waiting:
             _, steps, reaching, node = heapq.heappop(waiting)
             if -reaching < known[node][0]:
                 continue
             if node in self.ends:
-                return self._way(prefix, worth, node, known)
+                return self._way(prefix, worth, node, begin, known)
             step(node, -reaching, steps + 1, frozenset())
         return None
 
+    def _is_cut_off(self, begin: Collection[int], passed: Collection[int], banned: frozenset[int]) -> bool:
+        """Whether a few steps back from the ends show that no way is left; otherwise a search would go through everything in vain."""
+        network, (order, first) = self.network, self.network.into
+        seen, stack, looked = set(self.ends), list(self.ends), 0
+        while stack:
+            node = stack.pop()
+            looked += int(first[node + 1] - first[node])
+            if looked > FEW:
+                return False
+            for edge in order[first[node] : first[node + 1]].tolist():
+                above = int(network.source[edge])
+                if above in begin and edge not in banned:
+                    return False
+                if above not in passed and above not in seen and self.share[above] > 0:
+                    seen.add(above)
+                    stack.append(above)
+        return True
+
     def _way(
-        self, prefix: tuple[int, ...], worth: tuple[float, ...], node: int, known: dict[int, tuple[float, int]]
+        self,
+        prefix: tuple[int, ...],
+        worth: tuple[float, ...],
+        node: int,
+        begin: Collection[int],
+        known: dict[int, tuple[float, int]],
     ) -> Way:
         network, edges = self.network, list[int]()
-        begin = {int(network.target[prefix[-1]])} if prefix else self.starts
         while node not in begin:
             edges.append(known[node][1])
             node = int(network.source[edges[-1]])
