@@ -109,7 +109,8 @@ class Network:
 
         def least(edges: Ints, below: Floats) -> Floats:
             known = np.where(behind[edges] > 0, self.amount[edges], 0.0)
-            return np.minimum(known * np.where(behind[edges] > 0, behind[edges], 1.0), below)
+            limit: Floats = np.minimum(known * np.where(behind[edges] > 0, behind[edges], 1.0), below)
+            return limit
 
         return share, spread(np.where(is_end, np.inf, 0.0), least)
 

@@ -59,7 +59,8 @@ def show(page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool 
         page.sentence(f"**Nothing** that is known here: no way leads from {answer.loser_label} down to it.{other}")
     else:
         count = len(answer.paths)
-        ways = "one way" if count == 1 and answer.are_all else f"{'' if answer.are_all else 'more than '}{count} ways"
+        ways = "one way" if count == 1 else f"{count} ways"
+        ways = ways if answer.are_all else f"more than {ways}"
         page.sentence(
             f"At most **{write.words(answer.paths[0].amount_usd)}** through the strongest of {ways}. "
             "Ways overlap, so they are not added up."
