@@ -17,7 +17,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aftershock.shadowing import refuse_shadowed_packages
 
@@ -25,13 +25,15 @@ refuse_shadowed_packages()
 
 from aftershock import risks  # noqa: E402
 from aftershock.risks import Risk  # noqa: E402
-from chain import files  # noqa: E402
+from chain import exposure_file, files  # noqa: E402
 from chain import snapshot as snapshots  # noqa: E402
 from chain.errors import AftershockError, InputError  # noqa: E402
 from chain.snapshot import Snapshot  # noqa: E402
+from graph import counted, portfolio  # noqa: E402
 from graph import exposure as exposures  # noqa: E402
 from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
+from graph.paths import PathIndex, Paths  # noqa: E402
 from graph.protocol_graph import ProtocolGraph  # noqa: E402
 from reports.record import Assessment  # noqa: E402
 from simulations import cascade, health  # noqa: E402
@@ -45,6 +47,9 @@ from simulations.scenarios import Assumptions, Scenario  # noqa: E402
 from simulations.shocks import PriceShock, find, parse  # noqa: E402
 from simulations.state import start  # noqa: E402
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 try:
     __version__ = version("aftershock")
 except PackageNotFoundError:  # a bare clone, not installed
@@ -54,6 +59,8 @@ __all__ = [
     "Assessment",
     "CascadeResult",
     "Exposure",
+    "PathIndex",
+    "Paths",
     "ProtocolGraph",
     "Risk",
     "Scenario",
@@ -61,12 +68,16 @@ __all__ = [
     "exposure",
     "graph",
     "load",
+    "path_index",
+    "paths",
     "report",
     "risk",
     "scenarios",
+    "shared_roots",
     "simulate",
     "snapshot",
     "snapshot_cost",
+    "value_counted",
 ]
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
@@ -75,19 +86,21 @@ FALLS = tuple(percent / 100 for percent in range(51))
 
 
 def load(source: str | Path = "sample") -> Snapshot:
-    """Read a snapshot folder, a user's book (CSV or Parquet), or the embedded sample.
+    """Read a snapshot folder, a user's book or exposures (CSV or Parquet, told apart by their columns), or the embedded sample.
 
     Raises
     ------
     SnapshotError
         If the folder is damaged or incomplete.
     InputError
-        If the file cannot be read as a book; the message names row and field.
+        If the file cannot be read as what it is; the message names row and field.
     """
     path = SAMPLE if str(source) == "sample" else Path(source)
     if not path.exists():
         raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
-    return files.read_book(path) if path.is_file() or path.suffix in BOOK_SUFFIXES else snapshots.load(path)
+    if not path.is_file() and path.suffix not in BOOK_SUFFIXES:
+        return snapshots.load(path)
+    return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else files.read_book(path)
 
 
 def snapshot(
@@ -180,6 +193,27 @@ def risk(
     held = from_graph(asked)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
     return risks.risk_of(held, asked.label(key), keys, asset or _main_asset(held), falls, cost)
+
+
+def path_index(source: Snapshot | ProtocolGraph) -> PathIndex:
+    """A graph made ready for many questions about paths."""
+    return PathIndex(graph(source))
+
+
+def paths(source: Snapshot | ProtocolGraph | PathIndex, loser: str, cause: str, top: int = 10) -> Paths:
+    """The strongest ways by which a failure of `cause` costs `loser`; see `graph.paths`."""
+    index = source if isinstance(source, PathIndex) else path_index(source)
+    return index.paths(loser, cause, top)
+
+
+def shared_roots(source: Snapshot | ProtocolGraph, left: str, right: str) -> "pd.DataFrame":
+    """What two holders finally have in common, root by root; see `graph.portfolio.shared_roots`."""
+    return portfolio.shared_roots(graph(source), left, right)
+
+
+def value_counted(source: Snapshot | ProtocolGraph) -> "pd.DataFrame":
+    """Gross value by protocol, what of it is lent out or counted elsewhere, and the rest; see `graph.counted`."""
+    return counted.value_counted(graph(source))
 
 
 def scenarios() -> list[Scenario]:

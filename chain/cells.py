@@ -3,9 +3,13 @@
 import csv
 import io
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from chain.errors import InputError, unknown_name
+from chain.file_rows import decimal_places
+
+MOST_DIGITS = 40
 
 
 def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -17,14 +21,7 @@ def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
         If the file cannot be read, a required column is missing, a column is unknown or occurs twice, or a row is ragged.
     """
     known = [*required, *optional]
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}); give a CSV or Parquet file") from error
-    if raw[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
-        header, body = _parquet(path)
-    else:
-        header, body = _csv(path, raw, required)
+    header, body = _opened(path, required)
     missing = [name for name in required if name not in header]
     if missing and len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         raise InputError(
@@ -42,6 +39,24 @@ def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     if len(set(header)) < len(header):
         raise InputError(f"{path}: a column occurs twice in {', '.join(header)}; keep one")
     return [(number, dict(zip(header, cells, strict=True))) for number, cells in body]
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a table as they are written; none where it cannot be read, which `read_cells` then explains."""
+    try:
+        return _opened(path, ())[0]
+    except InputError:
+        return []
+
+
+def _opened(path: Path, required: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}); give a CSV or Parquet file") from error
+    if raw[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
+        return _parquet(path)
+    return _csv(path, raw, required)
 
 
 def _csv(path: Path, raw: bytes, required: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -81,3 +96,16 @@ def _parquet(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return list(table.column_names), [
         (number, list(cells)) for number, cells in enumerate(zip(*columns, strict=True), 1)
     ]
+
+
+def number(where: str, field: str, text: str) -> Decimal:
+    """A finite number that is not negative, read digit by digit; InputError names the row, the field and the value."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise InputError(f"{where}: {field} is {text!r}; write a plain number such as 12.5") from error
+    if not value.is_finite() or value < 0:
+        raise InputError(f"{where}: {field} is {text!r}; give a finite number that is not negative")
+    if value.adjusted() > MOST_DIGITS or value.adjusted() < -MOST_DIGITS or decimal_places(value) > MOST_DIGITS:
+        raise InputError(f"{where}: {field} is {text!r}; that is beyond {MOST_DIGITS} digits before or after the point")
+    return value

@@ -45,7 +45,7 @@ def decimal_places(value: Decimal) -> int:
     return places
 
 
-def _most_places(numbers: Iterable[tuple[str, Decimal]]) -> dict[str, int]:
+def most_places(numbers: Iterable[tuple[str, Decimal]]) -> dict[str, int]:
     """Decimals by name: what its longest number needs, at least 18."""
     places: dict[str, int] = {}
     for name, value in numbers:
@@ -53,11 +53,12 @@ def _most_places(numbers: Iterable[tuple[str, Decimal]]) -> dict[str, int]:
     return places
 
 
-def _raw(line: Line, field: str, value: Decimal, decimals: int) -> int:
+def exact(where: str, field: str, value: Decimal, decimals: int) -> int:
+    """The number in smallest units, without a remainder; InputError if it is more than a table can hold."""
     numerator, denominator = value.as_integer_ratio()
     raw: int = numerator * 10**decimals // denominator
     if raw > UINT256_MAX:
-        raise InputError(f"{line.where}: {field} is {value}, which is more than fits; give a smaller number")
+        raise InputError(f"{where}: {field} is {value}, which is more than fits; give a smaller number")
     return raw
 
 
@@ -75,8 +76,8 @@ def _currency_key(code: str) -> str:
 
 def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
     """Rows by table, without a status; `lines` must not contradict each other."""
-    decimals = _most_places((line.asset, line.amount) for line in lines)
-    price_decimals = _most_places((line.market, line.price) for line in lines)
+    decimals = most_places((line.asset, line.amount) for line in lines)
+    price_decimals = most_places((line.market, line.price) for line in lines)
     markets = list({line.market: line for line in lines}.values())
     pairs: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
@@ -137,7 +138,8 @@ def book_rows(lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
 
 def _reserve(here: Sequence[Line], index: int, decimals: int) -> dict[str, Any]:
     totals = {
-        side: sum(_raw(row, "amount", row.amount, decimals) for row in here if row.side == side) for side in SIDES
+        side: sum(exact(row.where, "amount", row.amount, decimals) for row in here if row.side == side)
+        for side in SIDES
     }
 
     def stated(field: str) -> int | None:
@@ -174,7 +176,7 @@ def _price(line: Line, decimals: int) -> dict[str, Any]:
     return {
         "market": line.market,
         "asset": _asset_key(line.asset),
-        "price_raw": _raw(line, "price", line.price, decimals),
+        "price_raw": exact(line.where, "price", line.price, decimals),
         "decimals": decimals,
         "quote_asset": _currency_key(line.quote),
         "price_usd": float(line.price) if in_usd else None,
@@ -183,7 +185,7 @@ def _price(line: Line, decimals: int) -> dict[str, Any]:
 
 
 def _position(line: Line, decimals: int) -> dict[str, Any]:
-    amount = _raw(line, "amount", line.amount, decimals)
+    amount = exact(line.where, "amount", line.amount, decimals)
     return {
         "market": line.market,
         "position_id": line.position_id,

@@ -5,19 +5,17 @@ is missing, rows that contradict each other are errors that name the file, the r
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from chain.cells import read_cells
+from chain.cells import number, read_cells
 from chain.errors import InputError
-from chain.file_rows import SIDES, Line, book_rows, decimal_places
+from chain.file_rows import SIDES, Line, book_rows
 from chain.snapshot import Snapshot, from_rows
 from chain.tables import Row
 
 REQUIRED = ("market", "position_id", "asset", "side", "amount", "price")
 OPTIONAL = ("quote", "threshold_bps", "bonus_bps", "close_factor_bps", "owner", "category")
-MOST_DIGITS = 40
 
 
 def read_book(path: Path) -> Snapshot:
@@ -54,7 +52,7 @@ def _line(where: str, cells: Mapping[str, str]) -> Line:
             raise InputError(f"{where}: {name} is empty")
     if cells["side"] not in SIDES:
         raise InputError(f"{where}: side is {cells['side']!r}; write collateral or debt")
-    price = _number(where, "price", cells["price"])
+    price = number(where, "price", cells["price"])
     if price == 0:
         raise InputError(f"{where}: price is {cells['price']!r}; give a price above zero")
     threshold = _bps(where, "threshold_bps", cells, most=10_000)
@@ -71,7 +69,7 @@ def _line(where: str, cells: Mapping[str, str]) -> Line:
         cells["position_id"],
         cells["asset"],
         cells["side"],
-        _number(where, "amount", cells["amount"]),
+        number(where, "amount", cells["amount"]),
         price,
         cells.get("quote") or "USD",
         threshold,
@@ -82,23 +80,11 @@ def _line(where: str, cells: Mapping[str, str]) -> Line:
     )
 
 
-def _number(where: str, field: str, text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise InputError(f"{where}: {field} is {text!r}; write a plain number such as 12.5") from error
-    if not value.is_finite() or value < 0:
-        raise InputError(f"{where}: {field} is {text!r}; give a finite number that is not negative")
-    if value.adjusted() > MOST_DIGITS or value.adjusted() < -MOST_DIGITS or decimal_places(value) > MOST_DIGITS:
-        raise InputError(f"{where}: {field} is {text!r}; that is beyond {MOST_DIGITS} digits before or after the point")
-    return value
-
-
 def _bps(where: str, field: str, cells: Mapping[str, str], most: int) -> int | None:
     text = cells.get(field, "")
     if not text:
         return None
-    value = _number(where, field, text)
+    value = number(where, field, text)
     if value != int(value) or value > most:
         hint = " (500 is a bonus of 5 %)" if field == "bonus_bps" else ""
         raise InputError(f"{where}: {field} is {text!r}; give a whole number from 0 to {most}{hint}")

@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import InputError
-from graph.lookthrough import paths, roots, steps
-from graph.market_exposure import collateral_feeds, figures_of, market_tables, share_of
+from graph.counted import value_counted
+from graph.lookthrough import look_through, roots
+from graph.market_exposure import collateral_feeds, concentrations, figures_of, market_tables, share_of
+from graph.portfolio import dependents, final_roots, subject
 from graph.protocol_graph import ProtocolGraph
 
 Tables = dict[str, pd.DataFrame]
@@ -83,9 +85,12 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     Returns
     -------
     market, protocol that lends : outbound collateral, roots, feeds, borrowed, borrowers, reserves, concentration; inbound suppliers.
-    asset : outbound made_of, feeds; inbound markets (direct and looked through), pools, claims, holders.
-    account, vault : outbound supplied, held; inbound borrowed (what it owes), and for a vault holders of its share.
-    pool, protocol that trades : outbound reserves; inbound holders of the liquidity share.
+    asset : outbound made_of, feeds, concentration; inbound markets (direct and looked through), pools, claims, holders, dependents
+        (everybody who has some of it, directly or through claims), concentration.
+    account, vault : outbound supplied, held, roots (all of it looked through), concentration; inbound borrowed (what it owes), and for
+        a vault holders of its share, concentration.
+    pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
+    protocol : besides, figures gross_usd and net_usd (`graph.counted`).
     feed : inbound assets that it prices.
     anything else : its neighbours, out and in.
 
@@ -119,8 +124,10 @@ def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figure
         pools = graph.nodes["pool"].loc[graph.nodes["pool"]["protocol"] == key, "node"].tolist()
         if markets or not pools:
             tables = market_tables(graph, markets, top)
-            return figures_of(graph, markets), tables, {"suppliers": tables.pop("suppliers")}
-        return _of_pools(graph, pools, top)
+            inbound = {"suppliers": tables.pop("suppliers")}
+            return {**figures_of(graph, markets), **_counted(graph, key, kind)}, tables, inbound
+        figures, outbound, inbound = _of_pools(graph, pools, top)
+        return {**figures, **_counted(graph, key, kind)}, outbound, inbound
     if kind == "pool":
         return _of_pools(graph, [key], top)
     if kind == "asset":
@@ -137,6 +144,14 @@ def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figure
         {"neighbours": graph.neighbours(key, direction="out")},
         {"neighbours": graph.neighbours(key, direction="in")},
     )
+
+
+def _counted(graph: ProtocolGraph, key: str, kind: str) -> Figures:
+    """What a protocol reports as its value, and what of it is counted nowhere else; nothing for a market alone."""
+    if kind != "protocol":
+        return {}
+    table = value_counted(graph).set_index("protocol")
+    return {name: float(table.at[key, name]) for name in ("gross_usd", "net_usd") if key in table.index}
 
 
 def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -165,6 +180,17 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
         ),
         "holders": _holders(graph, [asset], top),
     }
+    everybody, made_of = dependents(graph, asset), roots(graph, asset)
+    held = graph.relations["holds"]
+    inbound |= {
+        "dependents": everybody.head(top),
+        "concentration": concentrations(
+            ("holders", held[held["target"] == asset]["amount_usd"], "relation holds"),
+            ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
+            ("all who have it, looked through", everybody["looked_through_usd"], "table dependents"),
+        ).query("count > 0"),
+    }
+    finally_of = made_of.groupby("root")["share"].sum() if made_of["share"].notna().all() else pd.Series(dtype=float)
     direct = markets[markets["depth"] == 0]
     figures: Figures = {
         "price_usd": None if pd.isna(node["price_usd"]) else float(node["price_usd"]),
@@ -174,15 +200,20 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
         "collateral_looked_through_usd": _sum(markets["collateral_usd"]),
         "pool_reserves_usd": _sum(inbound["pools"]["reserve_usd"]),
     }
-    return figures, {"made_of": roots(graph, asset), "feeds": feeds.reset_index(drop=True)}, inbound
+    outbound = {
+        "made_of": made_of,
+        "feeds": feeds.reset_index(drop=True),
+        "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
+    }
+    return figures, outbound, inbound
 
 
 def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
-    known, listed = steps(graph), graph.relations["lists"]
+    known, listed = look_through(graph).until(asset), graph.relations["lists"]
     rows = []
     for posted in sorted(set(listed["target"])):
-        for path in paths(known, posted, until=asset):
+        for path in known.paths(posted):
             if path.assets[-1] == asset and path.share is not None:
                 for row in listed[listed["target"] == posted].itertuples(index=False):
                     rows.append(
@@ -241,7 +272,27 @@ def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Fig
     if kind == "vault":
         share = graph.nodes["vault"].set_index("node").at[key, "asset"]
         inbound["holders"] = _holders(graph, [str(share)], top)
-    return figures, {"supplied": tables["supplied"], "held": held}, inbound
+        inbound["concentration"] = _of_holders(graph, {str(share): graph.label(str(share))})
+    outbound = {"supplied": tables["supplied"], "held": held, **_finally(graph, key)}
+    return figures, outbound, inbound
+
+
+def _finally(graph: ProtocolGraph, key: str) -> Tables:
+    """What a holder finally has, and how concentrated that is before and after looking through."""
+    assets = subject(graph, key).held
+    final = final_roots(graph, assets)
+    spread = concentrations(
+        ("assets", assets["amount_usd"], "relations supplies, holds, trades_in"),
+        ("final roots", final["amount_usd"], "table roots"),
+    )
+    return {"roots": final, "concentration": spread.query("count > 0")}
+
+
+def _of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.DataFrame:
+    """Concentration of the holders of liquidity or vault shares, of each (asset -> name) by itself: their units do not add up."""
+    rows = graph.relations["holds"]
+    found = [(name, rows[rows["target"] == asset]["amount_raw"].astype(float)) for asset, name in shares.items()]
+    return concentrations(*[(f"holders of {name}", held, "relation holds") for name, held in found]).query("count > 0")
 
 
 def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures, Tables, Tables]:
@@ -255,10 +306,14 @@ def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures
     shares = share_of_pool.tolist()
     pool_of = {asset: graph.label(pool) for pool, asset in share_of_pool.items()}
     figures: Figures = {"value_usd": _sum(rows["reserve_usd"])}
+    final = final_roots(graph, rows.assign(amount_usd=rows["reserve_usd"])[["asset", "amount_usd", "evidence"]])
     return (
         figures,
-        {"reserves": _sorted(rows, "reserve_usd", "asset")[columns]},
-        {"holders": _holders(graph, shares, top).pipe(lambda held: held.assign(of=held["asset"].map(pool_of)))},
+        {"reserves": _sorted(rows, "reserve_usd", "asset")[columns], "roots": final},
+        {
+            "holders": _holders(graph, shares, top).pipe(lambda held: held.assign(of=held["asset"].map(pool_of))),
+            "concentration": _of_holders(graph, pool_of),
+        },
     )
 
 

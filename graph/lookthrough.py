@@ -1,18 +1,21 @@
 """What an asset is finally made of: from a claim to what stands behind it, step by step, to assets behind which nothing is known.
 
-A step says how many units of the backing one unit of the claim stands for, and what share of the claim's backing it is. A claim that
-leads back to itself is found and named, not followed again: its value is a fixed point that is not solved here, so it stands in the
-answer as a root of its own, marked `recursive`.
+A step says how many units of the backing one unit of the claim stands for, and what share of the claim's backing it is. Claims that
+stand behind each other are not followed round and round: what they are finally made of is a fixed point (`graph.recursive`), and rows
+that come from it are marked `recursive`. Where nothing outside such a circle gives it value, it is a root of its own, marked `circular`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 
 from chain.units import whole_tokens
 from graph.protocol_graph import ProtocolGraph
+from graph.recursive import Backing
 
+MOST_EVIDENCE = 8  # steps of a circle whose evidence is written out
 SMALLEST_SHARE = 1e-4  # branches below one basis point of the asset are not followed further
 ROOT_COLUMNS = ["root", "label", "rate", "share", "path", "ends", "evidence"]
 
@@ -43,7 +46,7 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
 
     The rate is, in this order: the stated one times the share; the share of the claim's price over the backing's price; the backing
     held over the claim's supply. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
-    forms and receipts (`wraps`) of the same claim.
+    forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is stated is made of what the vault has.
     """
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
@@ -52,7 +55,10 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
         row.source: [Step(row.target, row.rate, 1.0, row.evidence)]
         for row in graph.relations["wraps"].itertuples(index=False)
     }
-    for claim, rows in graph.relations["backs"].groupby("target", sort=True):
+    backs = graph.relations["backs"]
+    for claim, rows in pd.concat([backs, _vaults(graph)] if len(backs) else [_vaults(graph)]).groupby(
+        "target", sort=True
+    ):
         backings: dict[str, tuple[int, float | None, list[str]]] = {}
         for row in rows.itertuples(index=False):
             amount, rate, evidence = backings.get(row.source, (0, None, []))
@@ -74,14 +80,110 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     return found
 
 
+def _vaults(graph: ProtocolGraph) -> pd.DataFrame:
+    """Rows like those of `backs` for shares without any: the vault's own supplies and balances stand behind its share."""
+    share = graph.nodes["vault"].dropna(subset="asset").set_index("node")["asset"]
+    share = share[~share.isin(graph.relations["backs"]["target"])]
+    supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    rows = pd.concat([supplies.assign(backing=supplies["asset"]), holds.assign(backing=holds["target"])])
+    rows = rows[rows["source"].isin(share.index)]
+    rows = rows.assign(target=rows["source"].map(share), source=rows["backing"], rate=None)
+    return rows[rows["source"] != rows["target"]][["source", "target", "amount_raw", "rate", "evidence"]]
+
+
+@dataclass(frozen=True)
+class LookThrough:
+    """All steps of a graph, ready to be asked for many assets.
+
+    Attributes
+    ----------
+    steps : claim -> its steps.
+    price : asset -> USD a whole unit, where it is known.
+    """
+
+    steps: Mapping[str, list[Step]]
+    price: Mapping[str, float]
+
+    @cached_property
+    def backing(self) -> Backing:
+        """The shares alone; a claim with a share that is not known counts as a root."""
+        return Backing(
+            {
+                claim: {step.backing: step.share for step in below if step.share is not None}
+                for claim, below in self.steps.items()
+                if all(step.share is not None for step in below)
+            }
+        )
+
+    def until(self, asset: str) -> "LookThrough":
+        """As if nothing stood behind this asset: ways down end there."""
+        return replace(self, steps={claim: below for claim, below in self.steps.items() if claim != asset})
+
+    def paths(self, asset: str) -> Iterator[Path]:
+        """Every way down from an asset. Never endless: what stands behind itself is passed once, with the shares of the fixed point."""
+        stack = [Path((asset,), 1.0, 1.0, "root", ())]
+        while stack:
+            path = stack.pop()
+            last = path.assets[-1]
+            if last in path.assets[:-1]:  # only where a share is not known: all other circles are solved
+                yield replace(path, ends="recursive")
+            elif last not in self.steps:
+                yield path
+            elif path.share is not None and path.share < SMALLEST_SHARE:
+                yield replace(path, ends="small")
+            elif last in self.backing.circular:
+                yield replace(path, ends="circular", evidence=(*path.evidence, *self._circle_evidence(last)))
+            elif last in self.backing.recursive:
+                yield from self._solved(path)
+            else:
+                for step in reversed(self.steps[last]):
+                    stack.append(
+                        Path(
+                            (*path.assets, step.backing),
+                            None if path.rate is None or step.rate is None else path.rate * step.rate,
+                            None if path.share is None or step.share is None else path.share * step.share,
+                            "root",
+                            (*path.evidence, step.evidence),
+                        )
+                    )
+
+    def _solved(self, path: Path) -> Iterator[Path]:
+        """What the claim at the end of a path is finally made of, by the fixed point."""
+        claim = path.assets[-1]
+        for root, share in self.backing.finally_of({claim: 1.0}).items():
+            above, below = self.price.get(claim, 0.0), self.price.get(root, 0.0)
+            is_priced = path.rate is not None and above > 0 and below > 0
+            yield Path(
+                (*path.assets, root),
+                path.rate * share * above / below if is_priced and path.rate is not None else None,
+                None if path.share is None else path.share * share,
+                "circular" if root in self.backing.circular else "recursive",
+                (*path.evidence, *self._circle_evidence(claim)),
+            )
+
+    def _circle_evidence(self, claim: str) -> tuple[str, ...]:
+        group = self.backing.recursive[claim]
+        texts = list(dict.fromkeys(step.evidence for member in group for step in self.steps[member]))
+        more = [f"and {len(texts) - MOST_EVIDENCE} more steps of the circle"] if len(texts) > MOST_EVIDENCE else []
+        return (*texts[:MOST_EVIDENCE], *more)
+
+
+def look_through(graph: ProtocolGraph) -> LookThrough:
+    """All steps of a graph with the prices of its assets."""
+    assets = graph.nodes["asset"]
+    prices = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
+    return LookThrough(steps(graph), {asset: float(price) for asset, price in prices if not pd.isna(price)})
+
+
 def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     """What one unit of an asset is finally made of, one row a path, largest share first.
 
     Returns
     -------
     root (asset key), label, rate (whole roots per whole asset, missing where unknown), share (of the asset's backing, missing where a
-    price is), path (labels), ends, evidence. `ends` is "root" (nothing is known to stand behind it), "recursive" (the path came back
-    to this asset: its worth is a fixed point, not valued here), or "small" (under one basis point, not followed).
+    price is), path (labels), ends, evidence. `ends` is "root" (nothing is known to stand behind it), "recursive" (through claims that
+    stand behind each other: the share is that of the fixed point), "circular" (nothing but itself stands behind it: worth nothing by
+    its backing), or "small" (under one basis point, not followed).
 
     Raises
     ------
@@ -100,36 +202,10 @@ def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
             path.ends,
             "; ".join(dict.fromkeys(path.evidence)) or evidence[asset],
         )
-        for path in paths(steps(graph), asset)
+        for path in look_through(graph).paths(asset)
     ]
     frame = pd.DataFrame(rows, columns=ROOT_COLUMNS).astype({"rate": float, "share": float})
     return frame.sort_values(["share", "path"], ascending=[False, True], ignore_index=True)
-
-
-def paths(known: Mapping[str, list[Step]], asset: str, until: str | None = None) -> Iterator[Path]:
-    """Every way down from an asset; a path stops at `until` as if nothing stood behind it. Never endless: no asset is passed twice."""
-    stack = [Path((asset,), 1.0, 1.0, "root", ())]
-    while stack:
-        path = stack.pop()
-        last = path.assets[-1]
-        behind = known.get(last, []) if last != until else []
-        if last in path.assets[:-1]:
-            yield Path(path.assets, path.rate, path.share, "recursive", path.evidence)
-        elif not behind:
-            yield path
-        elif path.share is not None and path.share < SMALLEST_SHARE:
-            yield Path(path.assets, path.rate, path.share, "small", path.evidence)
-        else:
-            for step in reversed(behind):
-                stack.append(
-                    Path(
-                        (*path.assets, step.backing),
-                        None if path.rate is None or step.rate is None else path.rate * step.rate,
-                        None if path.share is None or step.share is None else path.share * step.share,
-                        "root",
-                        (*path.evidence, step.evidence),
-                    )
-                )
 
 
 def rates_through(graph: ProtocolGraph) -> dict[str, dict[str, float]]:

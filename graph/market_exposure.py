@@ -6,7 +6,7 @@ positions that count in a health factor.
 
 import pandas as pd
 
-from graph.lookthrough import paths, steps
+from graph.lookthrough import LookThrough, look_through
 from graph.measures import concentration
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined, weakest
@@ -25,7 +25,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     -------
     collateral : market, asset, symbol, collateral_usd, share_ratio, root (largest), root_label, root_ratio (its share), feeds (their
         labels, in the order in which they are asked), liquidation_threshold, evidence, status.
-    roots : root, label, ends (root, recursive or small), collateral_usd, share_ratio, posted (symbols), evidence.
+    roots : root, label, ends (root, recursive, circular or small), collateral_usd, share_ratio, posted (symbols), evidence.
     feeds : see `collateral_feeds`.
     borrowed : market, asset, symbol, borrowed_usd, share_ratio, evidence, status.
     suppliers, borrowers : holder, kind, label, amount_usd, share_ratio (of all holders), assets (symbols), evidence, status.
@@ -50,7 +50,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
         "suppliers": suppliers,
         "borrowers": borrowers,
         "reserves": _reserves(graph, listed),
-        "concentration": _concentrations(
+        "concentration": concentrations(
             ("suppliers", supplied, "relation supplies"),
             ("borrowers", owed, "relation borrows"),
             ("collateral by asset", collateral.groupby("asset")["collateral_usd"].sum(), "relation lists"),
@@ -127,14 +127,14 @@ def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
 
 
 def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
-    known = steps(graph)
+    known = look_through(graph)
     posted = listed[listed["collateral_usd"] != 0]
     posted = posted.assign(share_ratio=share_of(posted["collateral_usd"]))
     asked = graph.relations["prices"].sort_values(["step", "source"])
     rows = []
     for row in posted.itertuples(index=False):
         ends: dict[str, float] = {}
-        for path in paths(known, row.asset):
+        for path in known.paths(row.asset):
             ends[path.assets[-1]] = ends.get(path.assets[-1], 0.0) + (path.share or 0.0)
         root = max(sorted(ends), key=lambda key: ends[key])
         feeds = asked[(asked["market"] == row.market) & (asked["target"] == row.asset)]["source"]
@@ -158,12 +158,12 @@ def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
 
 def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.DataFrame:
     """What the collateral is finally made of. Where a share is not known (no price), the asset stands for itself."""
-    known = steps(graph)
+    known = look_through(graph)
     rows = []
     for row in collateral.itertuples(index=False):
-        below = list(paths(known, row.asset))
+        below = list(known.paths(row.asset))
         if any(path.share is None for path in below):
-            below = list(paths({}, row.asset))
+            below = list(LookThrough({}, {}).paths(row.asset))
         for path in below:
             usd = row.collateral_usd * (path.share or 0.0)
             rows.append((path.assets[-1], path.ends, usd, row.symbol, (row.evidence, *path.evidence)))
@@ -227,7 +227,8 @@ def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series
     return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
 
 
-def _concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
+def concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
+    """One row a subject (what, its amounts, where they come from): of, count, hhi, effective_number, top10_ratio, evidence."""
     rows = []
     for of, amounts, evidence in subjects:
         found = concentration(amounts.tolist())

@@ -1,4 +1,4 @@
-"""`aftershock query exposure X`: what X stands on, and who stands on X."""
+"""`aftershock query`: what X stands on and who stands on X, through which ways, and what two holders have in common."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,9 +7,10 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Source
+from aftershock.cli import paths, shared
+from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Money, Page, print_json
-from reports.amounts import listing, millions, money, percent
+from reports.amounts import listing, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
@@ -22,15 +23,20 @@ def _group() -> None:
     """Ask the protocol graph."""
 
 
+app.command("paths", epilog=paths.EXAMPLE)(paths.run)
+app.command("shared", epilog=shared.EXAMPLE)(shared.run)
+
+
 @app.command("exposure", epilog=EXAMPLE)
 def exposure(
     name: Annotated[str, typer.Argument(help="Protocol, market, asset, account, pool or feed: a name, symbol or key.")],
     source: Source = "sample",
+    exposures: Exposures = None,
     top: Annotated[int, typer.Option(help="How many of the largest holders to list.", min=1)] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Who is exposed to what: collateral and what it is made of, feeds, debts, the largest holders."""
-    snapshot = aftershock.load(source)
+    snapshot = aftershock.load(opened(source, exposures))
     answer = aftershock.exposure(snapshot, name, top)
     if as_json:
         print_json(
@@ -50,7 +56,10 @@ def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot)
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
-    page.next("aftershock simulate --shock ETH=-30%", "aftershock report")
+    if len(snapshot["positions"]):
+        page.next("aftershock simulate --shock ETH=-30%", "aftershock report")
+    else:
+        page.next("aftershock query paths --from X --to Y")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 
@@ -111,13 +120,13 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     _holders(page, write, "largest suppliers", answer.inbound["suppliers"])
     page.blank()
     _holders(page, write, "largest borrowers", answer.outbound["borrowers"])
-    spread = answer.outbound["concentration"].set_index("of")
     page.blank()
-    for of, row in spread[spread["count"] > 0].iterrows():
-        ten = f"; the ten largest have {percent(row['top10_ratio'])}" if row["count"] > 10 else ""
+    _spread(page, answer.outbound["concentration"])
+    if figures.get("net_usd") is not None:
         page.say(
-            (f"{of}: ", "dim"),
-            f"{row['count']:,} in all, as concentrated as {row['effective_number']:.1f} equal ones{ten}",
+            ("counted once: ", "dim"),
+            f"{write.words(float(figures['net_usd'] or 0))} of {write.words(float(figures['gross_usd'] or 0))} supplied; "
+            "the rest is lent out, or a claim on what is counted where it lies",
         )
 
 
@@ -132,41 +141,51 @@ def _holders(page: Page, write: Money, title: str, holders: pd.DataFrame) -> Non
 def _tables(page: Page, answer: aftershock.Exposure) -> None:
     figures = dict(answer.figures)
     price = figures.pop("price_usd", None)
+    amounts = {name: float(value) for name, value in figures.items() if value and name.endswith("_usd")}
+    tables = [*answer.outbound.values(), *answer.inbound.values()]
+    shown = [table[name].max() for table in tables if len(table) for name in table if name.endswith("_usd")]
+    write = Money(max([*amounts.values(), *(float(value) for value in shown if pd.notna(value))], default=0.0))
     known = [] if price is None else [f"price ${price:,.2f}"]
-    known += [
-        f"{name.removesuffix('_usd').replace('_', ' ')} {money(float(value))}"
-        for name, value in figures.items()
-        if value is not None and name.endswith("_usd")
-    ]
+    known += [f"{name.removesuffix('_usd').replace('_', ' ')} {write.words(value)}" for name, value in amounts.items()]
     if known:
         page.say(", ".join(known))
-    for way, tables in (("depends on", answer.outbound), ("depend on it", answer.inbound)):
-        for name, table in tables.items():
+    for way, found in (("depends on", answer.outbound), ("depend on it", answer.inbound)):
+        for name, table in found.items():
             if len(table):
                 page.blank()
                 page.say((f"{way}: {name.replace('_', ' ')}", "bold"))
-                _plain(page, table)
+                _spread(page, table) if name == "concentration" else _plain(page, write, table)
 
 
-def _plain(page: Page, table: pd.DataFrame) -> None:
+def _spread(page: Page, table: pd.DataFrame) -> None:
+    """Concentration in sentences."""
+    for _, row in table[table["count"] > 0].iterrows():
+        equal = f"as concentrated as {row['effective_number']:.1f} equal ones (HHI {row['hhi']:.3f})"
+        ten = f"; the ten largest have {percent(row['top10_ratio'])}" if row["count"] > 10 else ""
+        page.say((f"{row['of']}: ", "dim"), f"{row['count']:,} in all, {equal}{ten}")
+
+
+def _plain(page: Page, write: Money, table: pd.DataFrame) -> None:
     hidden = ("evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "root", "feed", "posted")
     shown = [
         name
         for name in table.columns
         if not name.endswith("_raw") and not (name in hidden and ("label" in table or "symbol" in table))
     ][:6]
-    head = [name.replace("_usd", ", $m").replace("_ratio", "").replace("_", " ") for name in shown]
-    rows = [[_cell(name, row[name]) for name in shown] for _, row in table.head(10).iterrows()]
+    head = [name.replace("_usd", f", {write.unit}").replace("_ratio", "").replace("_", " ") for name in shown]
+    rows = [[_cell(name, row[name], write) for name in shown] for _, row in table.head(10).iterrows()]
     page.table(head, rows, right=[number for number, name in enumerate(shown) if name.endswith(("_usd", "_ratio"))])
     if len(table) > len(rows):
         page.say((f"and {len(table) - len(rows)} more; --json has them all", "dim"))
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(name: str, value: object, write: Money) -> str:
     if pd.isna(value):
         return "–"
     if name.endswith("_usd"):
-        return millions(float(str(value)))
+        return write.column(float(str(value)))
     if name.endswith(("_ratio", "share")):
         return percent(float(str(value)))
+    if isinstance(value, float):
+        return f"{value:.5g}"
     return {"True": "yes", "False": "no"}.get(str(value), str(value))

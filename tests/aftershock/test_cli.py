@@ -12,7 +12,18 @@ import pytest
 import aftershock
 from aftershock.cli import app, main
 
-VERBS = ("demo", "doctor", "snapshot", "simulate", "scenarios", "replay", "report", "query exposure")
+VERBS = (
+    "demo",
+    "doctor",
+    "snapshot",
+    "simulate",
+    "scenarios",
+    "replay",
+    "report",
+    "query exposure",
+    "query paths",
+    "query shared",
+)
 
 
 class Answer:
@@ -70,6 +81,41 @@ def test_exposure_as_json_has_evidence_in_every_row(ask: Ask) -> None:
     tables = [*record["outbound"].values(), *record["inbound"].values()]
     assert record["content_id"] == aftershock.load().content_id
     assert tables and all(row["evidence"] for table in tables for row in table)
+
+
+CLAIMS = """holder,claim_on,amount_usd,kind
+alice,Fund,60,share
+bob,Fund,40,share
+Fund,Bank,70,deposit
+Fund,Issuer,30,
+"""
+
+
+def test_paths_say_what_each_step_is_and_where_it_was_read(ask: Ask) -> None:
+    said = " ".join(ask("query", "paths", "--from", "aave-v3", "--to", "lstETH", "--top", "2").out.split())
+    assert "What Aave V3 loses if lstETH fails" in said and "generated accounts, real contracts" in said
+    assert "is secured by" in said and "call getReserveData" in said and "more than 2 ways" in said
+    record = json.loads(ask("query", "paths", "--from", "aave-v3", "--to", "lstETH", "--json").out)
+    amounts = [path["amount_usd"] for path in record["paths"]]
+    assert amounts == sorted(amounts, reverse=True) and len(amounts) > 2
+    assert all(hop["evidence"] for path in record["paths"] for hop in path["hops"])
+    assert "turn --from and --to round" in " ".join(ask("query", "paths", "--from", "ETH", "--to", "core").out.split())
+
+
+def test_a_file_of_exposures_answers_without_a_node(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text(CLAIMS)
+    file = ("--exposures", "claims.csv")
+    record = json.loads(ask("query", "paths", "--from", "alice", "--to", "Bank", *file, "--json").out)
+    assert [path["amount_usd"] for path in record["paths"]] == [pytest.approx(42)]
+    assert record["paths"][0]["hops"][0]["evidence"] == "claims.csv row 2 (kind share)"
+    assert "alice → Fund → Bank" in ask("query", "paths", "--from", "alice", "--to", "Bank", *file).out
+    found = json.loads(ask("query", "exposure", "alice", *file, "--json").out)
+    assert {row["label"]: row["amount_usd"] for row in found["outbound"]["roots"]} == pytest.approx(
+        {"Bank": 42, "Issuer": 18}
+    )
+    shared = json.loads(ask("query", "shared", "alice", "bob", "--snapshot", "claims.csv", "--json").out)
+    assert shared["overlap_usd"] == pytest.approx(40) and shared["overlap_ratio"] == pytest.approx(1)
+    assert "$40" in ask("query", "shared", "alice", "bob", *file).out
 
 
 def test_a_users_book_before_and_after(ask: Ask, tmp_path: Path) -> None:
@@ -144,6 +190,11 @@ def test_doctor_and_scenarios_answer(ask: Ask) -> None:
 
 
 BAD = [
+    (("query", "paths", "--from", "core", "--to", "aave-v3"), 2, "a part of the other"),
+    (("query", "paths", "--from", "core", "--to", "nothing-like-it"), 2, "There is no"),
+    (("query", "exposure", "a", "--exposures", "missing.csv"), 2, "is no file"),
+    (("query", "exposure", "a", "--exposures", "x.csv", "--snapshot", "y"), 2, "not both"),
+    (("query", "shared", "WETH", "WETH"), 2, "two different holders"),
     (("simulate", "--shock", "ETH=-120%"), 2, "more than -100%"),
     (("simulate", "--shock", "ETH=nan%"), 2, "ETH=-20%"),
     (("simulate", "--shock", "ETH=-20"), 2, "ETH=-20%"),

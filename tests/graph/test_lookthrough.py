@@ -72,8 +72,8 @@ def test_without_prices_the_split_is_by_units_per_claim() -> None:
     assert table["share"].isna().all()
 
 
-def test_a_cycle_is_named_and_ends() -> None:
-    # X is half ether, half Y (1:1); Y is all X (2 X each)
+def test_a_circle_is_solved_and_marked() -> None:
+    # X is half ether, half Y; Y is all X (2 X each): X = 0.5 + 0.5 X, all ether in the end
     snapshot = backed(
         ("X", "ETH", 100, None),
         ("X", "Y", 50, None),
@@ -83,20 +83,37 @@ def test_a_cycle_is_named_and_ends() -> None:
         ETH=("native", None, 1),
     )
     graph = build(snapshot)
-    table = roots(graph, "file:X")
-    assert table[["label", "share", "path", "ends"]].to_numpy().tolist() == [
-        ["ETH", 0.5, "X → ETH", "root"],
-        ["X", 0.5, "X → Y → X", "recursive"],
-    ]
-    assert table["rate"].tolist() == pytest.approx([0.5, 0.5])  # half an ether; a quarter of a Y, each 2 X
+    for claim, rate in (("X", 1.0), ("Y", 2.0)):
+        table = roots(graph, f"file:{claim}")
+        assert table[["label", "share", "path", "ends"]].to_numpy().tolist() == [
+            ["ETH", pytest.approx(1.0), f"{claim} → ETH", "recursive"]
+        ]
+        assert table["rate"].tolist() == pytest.approx([rate])
+        assert table.at[0, "evidence"].count("call") == 3  # every step of the circle
     assert rates_to_roots(graph) == {f"file:{name}": {f"file:{name}": 1.0} for name in ("X", "Y", "ETH")}
 
 
-def test_what_backs_itself_is_recursive_and_claims_above_it_still_reach_it() -> None:
+def test_two_claims_half_made_of_each_other() -> None:
+    # A = B/2 + P/2, B = A/2 + Q/2: A = 2/3 P + 1/3 Q
+    links = [("A", "B", 1, None), ("A", "P", 1, None), ("B", "A", 1, None), ("B", "Q", 1, None)]
+    graph = build(backed(*links, **dict.fromkeys("ABPQ", ("token", None, 1))))
+    table = roots(graph, "file:A").set_index("label")
+    assert table["share"].to_dict() == pytest.approx({"P": 2 / 3, "Q": 1 / 3})
+    assert set(table["ends"]) == {"recursive"}
+
+
+def test_what_only_backs_itself_is_circular_and_claims_above_it_still_reach_it() -> None:
     snapshot = backed(("X", "X", 1, 1.0), ("Z", "X", 3, 3.0), X=("token", None, None), Z=("vault_share", None, None))
     graph = build(snapshot)
-    assert roots(graph, "file:Z")[["label", "rate", "ends"]].to_numpy().tolist() == [["X", 3.0, "recursive"]]
+    assert roots(graph, "file:Z")[["label", "rate", "ends"]].to_numpy().tolist() == [["X", 3.0, "circular"]]
     assert rates_to_roots(graph)["file:Z"] == {"file:X": 3.0}
+
+
+def test_a_circle_without_prices_ends_and_has_no_share() -> None:
+    links = [("X", "Y", 1, None), ("X", "P", 1, None), ("Y", "X", 1, None)]
+    table = roots(build(backed(*links, **dict.fromkeys("XYP", ("token", None, None)))), "file:X").set_index("label")
+    assert table["ends"].to_dict() == {"P": "root", "X": "recursive"}
+    assert table["share"].isna().all()
 
 
 def test_a_shock_does_not_pass_through_a_stablecoin_but_the_eye_does() -> None:
@@ -118,8 +135,16 @@ def test_dense_recursion_ends() -> None:
     links = [(claim, backing, 1, None) for claim in names for backing in names if claim != backing]
     graph = build(backed(*links, **dict.fromkeys(names, ("token", None, 1))))
     table = roots(graph, "file:T0")
-    assert set(table["ends"]) <= {"recursive", "small"}
-    assert table["share"].sum() == pytest.approx(1)
+    assert table[["label", "share", "ends"]].to_numpy().tolist() == [["T0", 1.0, "circular"]]
+
+
+def test_dense_recursion_with_a_way_out_is_all_of_the_root() -> None:
+    names = [f"T{number}" for number in range(40)]
+    links = [(claim, backing, 1, None) for claim in names for backing in names if claim != backing]
+    graph = build(backed(*links, ("T0", "ETH", 1, None), **dict.fromkeys([*names, "ETH"], ("token", None, 1))))
+    table = roots(graph, "file:T7")
+    assert table[["label", "ends"]].to_numpy().tolist() == [["ETH", "recursive"]]
+    assert table["share"].tolist() == pytest.approx([1.0])
 
 
 def test_unknown_asset() -> None:

@@ -1,0 +1,182 @@
+"""What a holder finally has, and what two holders have in common: positions and balances looked through to their roots, in USD."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from chain.errors import InputError
+from graph.dependences import valued_holds, worth_of_all
+from graph.lookthrough import LookThrough, look_through
+from graph.market_exposure import share_of
+from graph.protocol_graph import ProtocolGraph
+from graph.relations import joined
+
+HELD_COLUMNS = ["asset", "amount_usd", "evidence"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Somebody's assets: key of the holder, and rows of asset, amount_usd, evidence."""
+
+    key: str
+    held: pd.DataFrame
+
+
+def subject(graph: ProtocolGraph, name: str) -> Subject:
+    """What a holder has.
+
+    An account or vault: what it supplies and holds, debts not taken off; a vault whose positions are not known, its share. An asset:
+    all units of it. A pool: its reserves. A market: what its holders supplied.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If no node, or more than one, answers to the name, or a node of this kind has no assets.
+    """
+    key = graph.find(name)
+    kind = graph.node_kind(key)
+    relations = graph.relations
+    if kind in ("account", "vault"):
+        supplies, holds = relations["supplies"], valued_holds(graph)
+        supplies, holds = supplies[supplies["source"] == key], holds[holds["source"] == key].drop(columns="source")
+        rows = pd.concat([supplies[HELD_COLUMNS], holds.rename(columns={"target": "asset"})[HELD_COLUMNS]])
+        share = graph.nodes["vault"].set_index("node")["asset"].get(key) if kind == "vault" else None
+        if not len(rows) and isinstance(share, str):
+            rows = _all_of(graph, share)
+    elif kind == "asset":
+        rows = _all_of(graph, key)
+    elif kind == "pool":
+        rows = relations["trades_in"][relations["trades_in"]["target"] == key]
+        rows = rows.rename(columns={"source": "asset", "reserve_usd": "amount_usd"})[HELD_COLUMNS]
+    elif kind == "market":
+        rows = relations["lists"][relations["lists"]["source"] == key]
+        rows = rows.drop(columns="source").rename(columns={"target": "asset", "supplied_usd": "amount_usd"})[
+            HELD_COLUMNS
+        ]
+    else:
+        raise InputError(f"{name} is a {kind}; name an account, vault, asset, pool or market, which have assets")
+    rows = rows.groupby("asset", as_index=False).agg({"amount_usd": "sum", "evidence": joined})
+    return Subject(key, rows)
+
+
+def _all_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    evidence = graph.nodes["asset"].set_index("node").at[asset, "evidence"]
+    return pd.DataFrame([(asset, worth_of_all(graph)[asset], evidence)], columns=HELD_COLUMNS)
+
+
+def final_roots(graph: ProtocolGraph, held: pd.DataFrame, known: LookThrough | None = None) -> pd.DataFrame:
+    """What assets are finally made of, all ways together, largest first.
+
+    Circles of claims are solved (`graph.recursive`). An asset with a share that is not known stands for itself.
+
+    Returns
+    -------
+    root, label, ends (root, recursive: some of it came through claims that stand behind each other, circular: worth nothing by its
+    backing), amount_usd, share_ratio, held (symbols through which it is had), evidence.
+    """
+    known = known or look_through(graph)
+    rows = []
+    for row in held.itertuples(index=False):
+        amount = 0.0 if pd.isna(row.amount_usd) else float(row.amount_usd)
+        through = set(_below(known, row.asset))
+        evidence = (row.evidence, *(step.evidence for key in sorted(through) for step in known.steps.get(key, [])))
+        came_round = any(key in known.backing.recursive for key in through)
+        for root, usd in known.backing.finally_of({row.asset: amount}).items():
+            is_circular = root in known.backing.circular
+            rows.append((root, is_circular, came_round, usd, graph.label(row.asset), tuple(dict.fromkeys(evidence))))
+    frame = pd.DataFrame(rows, columns=["root", "is_circular", "came_round", "amount_usd", "held", "evidence"])
+    found = [
+        (
+            root,
+            graph.label(str(root)),
+            "circular" if part["is_circular"].any() else "recursive" if part["came_round"].any() else "root",
+            float(part["amount_usd"].sum()),
+            ", ".join(dict.fromkeys(part["held"])),
+            "; ".join(dict.fromkeys(text for texts in part["evidence"] for text in texts)),
+        )
+        for root, part in frame.groupby("root")
+    ]
+    table = pd.DataFrame(found, columns=["root", "label", "ends", "amount_usd", "held", "evidence"])
+    table.insert(4, "share_ratio", share_of(table["amount_usd"]))
+    return table.sort_values(["amount_usd", "root"], ascending=[False, True], ignore_index=True)
+
+
+def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
+    """What two holders finally have in common, largest overlap first.
+
+    Returns
+    -------
+    root, label, left_usd, left_ratio (of all that the left one has), right_usd, right_ratio, overlap_usd (the smaller of the two),
+    overlap_ratio (the smaller of the two shares: added up, 1 means that both are made of the same in the same proportions), evidence.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        As `subject`; InputError if both names mean one holder.
+    """
+    one, other = subject(graph, left), subject(graph, right)
+    if one.key == other.key:
+        raise InputError(f"{left} and {right} are the same; name two different holders")
+    known = look_through(graph)
+    tables = [final_roots(graph, each.held, known).set_index("root") for each in (one, other)]
+    both = [root for root in tables[0].index if root in tables[1].index]
+    sides = [table.loc[both] for table in tables]
+    frame = pd.DataFrame({"root": both, "label": sides[0]["label"].tolist()})
+    for name, side in zip(("left", "right"), sides, strict=True):
+        frame[f"{name}_usd"], frame[f"{name}_ratio"] = side["amount_usd"].tolist(), side["share_ratio"].tolist()
+    frame["overlap_usd"] = frame[["left_usd", "right_usd"]].min(axis=1)
+    frame["overlap_ratio"] = frame[["left_ratio", "right_ratio"]].min(axis=1)
+    frame["evidence"] = [
+        "; ".join(dict.fromkeys([*first.split("; "), *second.split("; ")]))
+        for first, second in zip(*(side["evidence"] for side in sides), strict=True)
+    ]
+    frame = frame[frame["overlap_usd"] > 0]
+    return frame.sort_values(["overlap_usd", "root"], ascending=[False, True], ignore_index=True)
+
+
+def dependents(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """Everybody who has some of an asset, directly or through claims on it, largest first.
+
+    What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
+
+    Returns
+    -------
+    holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence.
+    """
+    reaching = look_through(graph).backing.reaching(asset)
+    supplies, holds = graph.relations["supplies"], valued_holds(graph)
+    assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
+    issued = assets[assets["asset"].isin(receipts)]
+    holds = holds[~holds["source"].isin(issued["chain"] + ":" + issued["address"])]
+    rows = pd.concat([supplies, holds.assign(asset=holds["target"])])[["source", "asset", "amount_usd", "evidence"]]
+    rows = rows[rows["asset"].isin(list(reaching)) & (rows["amount_usd"] > 0)]
+    through = rows["amount_usd"] * rows["asset"].map(reaching).astype(float)
+    rows = rows.assign(
+        direct_usd=rows["amount_usd"].where(rows["asset"] == asset, 0.0),
+        looked_through_usd=through,
+        held=[graph.label(key) for key in rows["asset"]],
+    )
+    how = {"direct_usd": "sum", "looked_through_usd": "sum", "held": _listed, "evidence": joined}
+    table = rows.groupby("source", as_index=False).agg(how).rename(columns={"source": "holder"})
+    table = table.assign(
+        kind=[graph.node_kind(key) for key in table["holder"]],
+        label=[graph.label(key) for key in table["holder"]],
+        share_ratio=share_of(table["looked_through_usd"]),
+    )
+    columns = ["holder", "kind", "label", "direct_usd", "looked_through_usd", "share_ratio", "held", "evidence"]
+    return table.sort_values(["looked_through_usd", "holder"], ascending=[False, True], ignore_index=True)[columns]
+
+
+def _listed(symbols: "pd.Series[str]") -> str:
+    return ", ".join(dict.fromkeys(symbols.tolist()))
+
+
+def _below(known: LookThrough, asset: str) -> list[str]:
+    """The asset and everything on the way down from it."""
+    seen = {asset: None}
+    for key in (stack := [asset]):
+        for step in known.steps.get(key, []) if key in known.backing.shares else []:
+            if step.backing not in seen:
+                seen[step.backing] = None
+                stack.append(step.backing)
+    return list(seen)

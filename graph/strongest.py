@@ -1,0 +1,212 @@
+"""The strongest ways through a network in which each step passes on a share of what reaches it, and never more than its own amount.
+
+A way's worth is w_1 = amount_1, w_i = min(w_(i-1) x share_i, amount_i). It never grows along a way, and more at the start is never less at
+the end, so the best way to every node is found once. The k best ways that pass no node twice are found by partition: J. Y. Yen, "Finding
+the K shortest loopless paths in a network", Management Science 17 (1971) 712-716, with each deviation kept in one part only (E. L. Lawler,
+"A procedure for computing the K best solutions to discrete optimization problems", Management Science 18 (1972) 401-405). Searches are
+led by two upper bounds on what arrives from a node, the product of shares and the narrowest amounts on the best way from it (P. E. Hart, N. J. Nilsson and B. Raphael, "A formal basis for
+the heuristic determination of minimum cost paths", IEEE Transactions on Systems Science and Cybernetics 4 (1968) 100-107).
+"""
+
+import heapq
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+FEW = 400  # steps looked at backwards before a search is begun
+
+
+@dataclass(frozen=True)
+class Way:
+    """Edges in order, and what each passes on; the last is the way's worth."""
+
+    edges: tuple[int, ...]
+    worth: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Directed edges between nodes 0 to n-1, sorted by source; no edge twice.
+
+    Attributes
+    ----------
+    nodes : how many.
+    source, target : ends of the edges, shape (edges,).
+    share : what a step passes on of what reaches it, 0 to 1, shape (edges,).
+    amount : the most that it passes on, shape (edges,); inf where nothing limits it.
+    """
+
+    nodes: int
+    source: Ints
+    target: Ints
+    share: Floats
+    amount: Floats
+
+    @cached_property
+    def first(self) -> Ints:
+        """Where each node's edges begin, shape (n + 1,)."""
+        return np.searchsorted(self.source, np.arange(self.nodes + 1)).astype(np.int64)
+
+    @cached_property
+    def into(self) -> tuple[Ints, Ints]:
+        """Edges sorted by target, and where those of each node begin, shape (n + 1,)."""
+        order = np.argsort(self.target, kind="stable").astype(np.int64)
+        return order, np.searchsorted(self.target[order], np.arange(self.nodes + 1)).astype(np.int64)
+
+    def strongest(self, starts: Collection[int], ends: Collection[int], most: int) -> list[Way]:
+        """The `most` strongest ways from any of `starts` to any of `ends`, strongest first.
+
+        No way passes a node twice, comes back to a start or goes on behind an end. Ways of equal worth: fewer steps first, then by edges.
+        An edge out of a start whose amount is not finite is not taken, nor is a way that is worth nothing.
+        """
+        search = _Search(self, *self._bounds(set(starts), set(ends)), frozenset(starts), frozenset(ends))
+        waiting: list[tuple[float, int, tuple[int, ...], int, frozenset[int], Way]] = []
+
+        def offer(prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> None:
+            way = search.best(prefix, worth, banned)
+            if way is not None:
+                heapq.heappush(waiting, (-way.worth[-1], len(way.edges), way.edges, len(prefix), banned, way))
+
+        offer((), (), frozenset())
+        found: list[Way] = []
+        while waiting and len(found) < most:
+            *_, kept, banned, way = heapq.heappop(waiting)
+            found.append(way)
+            for place in range(kept, len(way.edges)):
+                also = banned if place == kept else frozenset()
+                offer(way.edges[:place], way.worth[:place], also | {way.edges[place]})
+        return found
+
+    def _bounds(self, starts: set[int], ends: set[int]) -> tuple[Floats, Floats]:
+        """Of each node, without coming back to a start: the best product of shares to an end, and the most that can arrive there.
+
+        The second is the best over ways of the least amount x product of shares behind it. Both are 0 where no way leads to an end.
+        """
+        is_end, is_start = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=bool)
+        is_end[list(ends)], is_start[list(starts)] = True, True
+        ahead = self._reached(starts, is_end) & ~is_end
+        order, first = self.into
+
+        def spread(best: Floats, offer: Callable[[Ints, Floats], Floats]) -> Floats:
+            changed = np.flatnonzero(is_end)
+            while len(changed):
+                edges = order[_ranges(first, changed)]
+                edges = edges[ahead[self.source[edges]] & ~is_start[self.target[edges]]]
+                source, offered = self.source[edges], offer(edges, best[self.target[edges]])
+                better = offered > best[source]
+                source, offered = source[better], offered[better]
+                np.maximum.at(best, source, offered)
+                changed = np.unique(source)
+            return best
+
+        share = spread(is_end.astype(float), lambda edges, below: self.share[edges] * below)
+        behind = share[self.target]
+
+        def least(edges: Ints, below: Floats) -> Floats:
+            known = np.where(behind[edges] > 0, self.amount[edges], 0.0)
+            limit: Floats = np.minimum(known * np.where(behind[edges] > 0, behind[edges], 1.0), below)
+            return limit
+
+        return share, spread(np.where(is_end, np.inf, 0.0), least)
+
+    def _reached(self, starts: set[int], is_end: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Nodes to which some way leads from a start, not going on behind an end."""
+        seen = np.zeros(self.nodes, dtype=bool)
+        fresh = np.array(sorted(starts), dtype=np.int64)
+        while len(fresh):
+            seen[fresh] = True
+            onward = fresh[~is_end[fresh]]
+            below = np.unique(self.target[_ranges(self.first, onward)])
+            fresh = below[~seen[below]]
+        return seen
+
+
+class _Search:
+    """Finds the best rest of a way."""
+
+    def __init__(
+        self, network: Network, share: Floats, arriving: Floats, starts: frozenset[int], ends: frozenset[int]
+    ) -> None:
+        self.network, self.share, self.arriving, self.starts, self.ends = network, share, arriving, starts, ends
+
+    def best(self, prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> Way | None:
+        """The strongest way that begins with `prefix` and does not go on with a banned edge; None if there is none."""
+        network = self.network
+        passed = set(self.starts) | {int(network.target[edge]) for edge in prefix}
+        begin = {int(network.target[prefix[-1]])} if prefix else self.starts
+        if self._is_cut_off(begin, passed, banned):
+            return None
+        known: dict[int, tuple[float, int]] = {}  # node -> the most that reaches it so far, by which edge
+        waiting: list[tuple[float, int, float, int]] = []  # bound, steps, what reaches the node, node
+
+        def step(node: int, reaching: float, steps: int, without: frozenset[int]) -> None:
+            low, high = int(network.first[node]), int(network.first[node + 1])
+            target, amount = network.target[low:high], network.amount[low:high]
+            usd = amount if reaching == np.inf else np.minimum(reaching * network.share[low:high], amount)
+            usd = np.where(np.isfinite(usd), usd, 0.0)
+            limit = np.minimum(usd * self.share[target], self.arriving[target])
+            for place in np.flatnonzero(limit > 0).tolist():
+                edge, below, arrives = low + place, int(target[place]), float(usd[place])
+                if below in passed or edge in without or arrives <= known.get(below, (0.0, 0))[0]:
+                    continue
+                known[below] = (arrives, edge)
+                heapq.heappush(waiting, (-float(limit[place]), steps, -arrives, below))
+
+        for node in sorted(begin):
+            step(node, worth[-1] if prefix else np.inf, 1, banned)
+        while waiting:
+            _, steps, reaching, node = heapq.heappop(waiting)
+            if -reaching < known[node][0]:
+                continue
+            if node in self.ends:
+                return self._way(prefix, worth, node, begin, known)
+            step(node, -reaching, steps + 1, frozenset())
+        return None
+
+    def _is_cut_off(self, begin: Collection[int], passed: Collection[int], banned: frozenset[int]) -> bool:
+        """Whether a few steps back from the ends show that no way is left; otherwise a search would go through everything in vain."""
+        network, (order, first) = self.network, self.network.into
+        seen, stack, looked = set(self.ends), list(self.ends), 0
+        while stack:
+            node = stack.pop()
+            looked += int(first[node + 1] - first[node])
+            if looked > FEW:
+                return False
+            for edge in order[first[node] : first[node + 1]].tolist():
+                above = int(network.source[edge])
+                if above in begin and edge not in banned:
+                    return False
+                if above not in passed and above not in seen and self.share[above] > 0:
+                    seen.add(above)
+                    stack.append(above)
+        return True
+
+    def _way(
+        self,
+        prefix: tuple[int, ...],
+        worth: tuple[float, ...],
+        node: int,
+        begin: Collection[int],
+        known: dict[int, tuple[float, int]],
+    ) -> Way:
+        network, edges = self.network, list[int]()
+        while node not in begin:
+            edges.append(known[node][1])
+            node = int(network.source[edges[-1]])
+        passed = list(worth)
+        for edge in reversed(edges):
+            usd = passed[-1] * network.share[edge] if passed else np.inf
+            passed.append(float(min(usd, network.amount[edge])))
+        return Way((*prefix, *reversed(edges)), tuple(passed))
+
+
+def _ranges(first: Ints, nodes: Ints) -> Ints:
+    """The places first[n] to first[n + 1] of every node, one after another."""
+    counts = first[nodes + 1] - first[nodes]
+    offsets = np.repeat(first[nodes] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) if len(nodes) else nodes
+    return np.asarray(np.arange(len(offsets)) + offsets, dtype=np.int64)

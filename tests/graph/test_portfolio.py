@@ -1,0 +1,99 @@
+"""Holders looked through, what they share, and value counted once: numbers by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from chain.errors import InputError
+from chain.exposure_file import read_exposures
+from graph.build import build
+from graph.counted import value_counted
+from graph.exposure import exposure
+from graph.portfolio import dependents, final_roots, shared_roots, subject
+from graph.protocol_graph import ProtocolGraph
+from tests.graph.small_world import LSTETH, SHARE, USDC, WETH, E, small_world
+
+
+@pytest.fixture(scope="module")
+def graph() -> ProtocolGraph:
+    return build(small_world())
+
+
+def of_file(folder: Path, *rows: str) -> ProtocolGraph:
+    path = folder / "claims.csv"
+    path.write_text("\n".join(["holder,claim_on,amount_usd", *rows]) + "\n", encoding="utf-8")
+    return build(read_exposures(path))
+
+
+def test_a_pool_and_a_holder_finally(graph: ProtocolGraph) -> None:
+    pool = final_roots(graph, subject(graph, "Uniswap V2 WETH/USDC").held).set_index("label")
+    assert pool["amount_usd"].to_dict() == pytest.approx({"ETH": 200_000, "USDC": 200_000})
+    bob = final_roots(graph, subject(graph, E["bob"]).held)
+    assert bob[["label", "amount_usd", "held", "ends"]].to_numpy().tolist() == [
+        ["ETH", pytest.approx(11_700), "lstETH", "root"]
+    ]
+    assert bob.at[0, "evidence"].count("call") == 3  # the position, the backing, the wrapped coin
+
+
+def test_a_vaults_share_is_what_the_vault_has(graph: ProtocolGraph) -> None:
+    table = exposure(graph, SHARE).outbound["made_of"]
+    assert table[["root", "share", "path"]].to_numpy().tolist() == [[USDC, 1.0, "vUSDC → USDC"]]
+
+
+def test_what_two_have_in_common(graph: ProtocolGraph) -> None:
+    table = shared_roots(graph, E["bob"], "core")  # 11,700 of ether; the market has 24,000 + 11,700 and 80,000 USDC
+    assert table[["label", "left_usd", "right_usd", "overlap_usd"]].to_numpy().tolist() == [
+        ["ETH", pytest.approx(11_700), pytest.approx(35_700), pytest.approx(11_700)]
+    ]
+    assert table.at[0, "overlap_ratio"] == pytest.approx(35_700 / 115_700)
+    assert not len(shared_roots(graph, E["bob"], E["carol"]))
+    with pytest.raises(InputError, match="two different holders"):
+        shared_roots(graph, "WETH", WETH)
+    with pytest.raises(InputError, match="is a feed"):
+        shared_roots(graph, "WETH", "USDC / USD")
+
+
+def test_two_funds_in_a_circle_share_its_roots(tmp_path: Path) -> None:
+    """A is half B, half P; B is half A, half Q: A = 2/3 P + 1/3 Q, B = 1/3 P + 2/3 Q."""
+    found = of_file(tmp_path, "x,A,50", "y,B,50", "A,B,50", "A,P,50", "B,A,50", "B,Q,50")
+    table = shared_roots(found, "x", "y").set_index("label")
+    assert table["left_usd"].to_dict() == pytest.approx({"P": 100 / 3, "Q": 50 / 3})
+    assert table["overlap_usd"].to_dict() == pytest.approx({"P": 50 / 3, "Q": 50 / 3})
+    assert table["overlap_ratio"].sum() == pytest.approx(2 / 3)
+    assert set(exposure(found, "x").outbound["roots"]["ends"]) == {"recursive"}
+
+
+def test_a_circle_without_anything_outside_is_named(tmp_path: Path) -> None:
+    found = of_file(tmp_path, "x,A,10", "A,B,10", "B,A,20")
+    table = exposure(found, "x").outbound["roots"]
+    assert table[["label", "ends", "amount_usd"]].to_numpy().tolist() == [["A", "circular", pytest.approx(10)]]
+
+
+def test_everybody_who_depends_on_an_asset(graph: ProtocolGraph, tmp_path: Path) -> None:
+    table = dependents(graph, WETH).set_index("holder")
+    assert table["direct_usd"].to_dict() == pytest.approx({E["alice"]: 20_000, E["bob"]: 0, E["dave"]: 4_000})
+    assert table["looked_through_usd"].to_dict() == pytest.approx(
+        {E["alice"]: 20_000, E["bob"]: 11_700, E["dave"]: 4_000 + 50_000}
+    )
+    assert dependents(graph, LSTETH)["looked_through_usd"].tolist() == pytest.approx([11_700])
+    found = of_file(tmp_path, "x,A,50", "y,B,50", "A,B,50", "A,P,50", "B,A,50", "B,Q,50")
+    answer = exposure(found, "P")
+    assert answer.inbound["dependents"].set_index("label")["looked_through_usd"].to_dict() == pytest.approx(
+        {"x": 100 / 3, "y": 50 / 3}
+    )
+    spread = answer.inbound["concentration"].set_index("of")
+    assert spread.at["all who have it, looked through", "hhi"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2)
+
+
+def test_value_counted_once(graph: ProtocolGraph) -> None:
+    """Aave: 115,700 supplied, 10,000 of it lent out, 11,700 are lstETH, whose 1,170 WETH lie with lstETH. The vault's is Aave's."""
+    table = value_counted(graph).set_index("label")
+    assert table["gross_usd"].to_dict() == pytest.approx(
+        {"0x2880…0000": 2_340_000, "Uniswap V2": 400_000, "Aave V3": 115_700, "Prime USDC vault": 30_000}
+    )
+    assert table.loc["Aave V3", ["lent_out_usd", "counted_elsewhere_usd", "net_usd"]].tolist() == pytest.approx(
+        [10_000, 11_700, 94_000]
+    )
+    assert table.loc["Prime USDC vault", ["counted_elsewhere_usd", "net_usd"]].tolist() == pytest.approx([30_000, 0])
+    assert table["net_usd"].sum() == pytest.approx(2_340_000 + 400_000 + 94_000)
+    assert exposure(graph, "aave-v3").figures["net_usd"] == pytest.approx(94_000)
