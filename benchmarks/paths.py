@@ -1,28 +1,28 @@
-"""How long the strongest ways take on generated networks: `python benchmarks/paths.py [edges]`. Seconds of processor time, not of the wall."""
+"""How long the strongest ways take on generated networks: `python -m benchmarks.paths [edges]`. Seconds of processor time, not of the wall."""
 
 import sys
 from time import process_time
 
 import numpy as np
 
-from graph.strongest import Network
+from graph.strongest import LossNetwork
 
 WAYS = 20
 
 
-def claims(edges: int, seed: int = 7) -> Network:
+def claims(edges: int, seed: int = 7) -> LossNetwork:
     """Everybody has claims on anybody: heavy-tailed amounts, ten an account, circles everywhere; the hardest case."""
     rng = np.random.default_rng(seed)
     nodes = edges // 10
     source = rng.integers(0, nodes, edges)
     target = (nodes * rng.random(edges) ** 3).astype(np.int64)
     pairs = np.unique(np.stack([source, target])[:, source != target], axis=1)
-    amount = rng.lognormal(10, 2, pairs.shape[1])
+    amount = np.asarray(rng.lognormal(10, 2, pairs.shape[1]))
     worth = np.maximum(np.bincount(pairs[0], amount, nodes), np.bincount(pairs[1], amount, nodes))
-    return Network(nodes, pairs[0], pairs[1], amount / worth[pairs[0]], amount)
+    return LossNetwork(nodes, pairs[0], pairs[1], amount / worth[pairs[0]], amount)
 
 
-def markets(edges: int, seed: int = 7) -> Network:
+def markets(edges: int, seed: int = 7) -> LossNetwork:
     """Like a chain: accounts supply to 200 reserves, these depend on 60 assets, those on each other in chains."""
     rng = np.random.default_rng(seed)
     reserves, assets = 200, 60
@@ -39,9 +39,9 @@ def markets(edges: int, seed: int = 7) -> Network:
     chain = accounts + reserves + np.arange(assets - 1)
     rows.append(np.stack([chain, chain + 1]))
     pairs = np.unique(np.concatenate(rows, axis=1), axis=1)
-    amount = rng.lognormal(10, 2, pairs.shape[1])
+    amount = np.asarray(rng.lognormal(10, 2, pairs.shape[1]))
     worth = np.bincount(pairs[0], amount, accounts + reserves + assets)
-    return Network(accounts + reserves + assets, pairs[0], pairs[1], amount / worth[pairs[0]], amount)
+    return LossNetwork(accounts + reserves + assets, pairs[0], pairs[1], amount / worth[pairs[0]], amount)
 
 
 def main(edges: int) -> None:

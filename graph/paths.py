@@ -15,7 +15,7 @@ import pandas as pd
 from chain.errors import InputError
 from graph.dependences import dependences, keeper, reserve
 from graph.protocol_graph import ProtocolGraph
-from graph.strongest import Network, Way
+from graph.strongest import LossNetwork, Way
 
 MOST = 1_000
 
@@ -103,11 +103,11 @@ class PathIndex:
         return {name: number for number, name in enumerate(self.names)}
 
     @cached_property
-    def network(self) -> Network:
+    def network(self) -> LossNetwork:
         """The steps as arrays; rows stand in the order of `steps`."""
         ends = [self.steps[end].map(self.place).to_numpy(np.int64) for end in ("source", "target")]
         amount = self.steps["amount_usd"].fillna(np.inf).to_numpy(float)
-        return Network(len(self.names), ends[0], ends[1], self.steps["share"].to_numpy(float), amount)
+        return LossNetwork(len(self.names), ends[0], ends[1], self.steps["share"].to_numpy(float), amount)
 
     def paths(self, loser: str, cause: str, top: int = 10) -> Paths:
         """The strongest distinct ways by which a failure of `cause` costs `loser`.

@@ -4,8 +4,9 @@ A way's worth is w_1 = amount_1, w_i = min(w_(i-1) x share_i, amount_i). It neve
 the end, so the best way to every node is found once. The k best ways that pass no node twice are found by partition: J. Y. Yen, "Finding
 the K shortest loopless paths in a network", Management Science 17 (1971) 712-716, with each deviation kept in one part only (E. L. Lawler,
 "A procedure for computing the K best solutions to discrete optimization problems", Management Science 18 (1972) 401-405). Searches are
-led by two upper bounds on what arrives from a node, the product of shares and the narrowest amounts on the best way from it (P. E. Hart, N. J. Nilsson and B. Raphael, "A formal basis for
-the heuristic determination of minimum cost paths", IEEE Transactions on Systems Science and Cybernetics 4 (1968) 100-107).
+led by two upper bounds on what arrives from a node, the product of shares and the narrowest amounts on the best way from it (P. E. Hart,
+N. J. Nilsson and B. Raphael, "A formal basis for the heuristic determination of minimum cost paths", IEEE Transactions on Systems Science
+and Cybernetics 4 (1968) 100-107).
 """
 
 import heapq
@@ -30,7 +31,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Network:
+class LossNetwork:
     """Directed edges between nodes 0 to n-1, sorted by source; no edge twice.
 
     Attributes
@@ -130,7 +131,7 @@ class _Search:
     """Finds the best rest of a way."""
 
     def __init__(
-        self, network: Network, share: Floats, arriving: Floats, starts: frozenset[int], ends: frozenset[int]
+        self, network: LossNetwork, share: Floats, arriving: Floats, starts: frozenset[int], ends: frozenset[int]
     ) -> None:
         self.network, self.share, self.arriving, self.starts, self.ends = network, share, arriving, starts, ends
 

@@ -7,15 +7,15 @@ import networkx
 import numpy as np
 import pytest
 
-from graph.strongest import Network
+from graph.strongest import LossNetwork
 
 Edge = tuple[int, int, float, float]
 
 
-def network_of(nodes: int, edges: list[Edge]) -> Network:
+def network_of(nodes: int, edges: list[Edge]) -> LossNetwork:
     rows = sorted(edges)
     source, target, share, amount = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Network(nodes, np.array(source, np.int64), np.array(target, np.int64), np.array(share), np.array(amount))
+    return LossNetwork(nodes, np.array(source, np.int64), np.array(target, np.int64), np.array(share), np.array(amount))
 
 
 def every_way(edges: list[Edge], starts: set[int], ends: set[int]) -> list[tuple[float, tuple[int, ...]]]:
