@@ -123,8 +123,8 @@ def _print_expected(estimate: Any) -> None:
         f"Estimated from {estimate.asked_calls:,} calls in {estimate.asked_requests:,} requests and the events of {seen}: what was "
         "asked about a sampled account is multiplied by the accounts that it stands for. Expect up to twice or half of it where all "
         "blocks were looked at, and worse where few were. Several hundred calls travel in one request; each event request (eth_getLogs) is "
-        "one of its own, as many as the ranges of blocks that the node takes (more, if it limits the events of one answer and the sample did "
-        "not meet that limit)."
+        "one of its own, as many as the ranges of blocks that the node takes. Where it limits the events of one answer instead, their "
+        "number is a guess that can be several times too high or too low."
     )
     page.next("aftershock snapshot ... --out FOLDER")
 
