@@ -15,7 +15,7 @@ import pandas as pd
 from simulations.book import Book, FloatArray
 from simulations.channels import arbitrage, liquidation, oracle
 from simulations.health import health_factors, values_usd
-from simulations.rules.rule import Liquidation, Position, Refusal, Rule
+from simulations.rules.rule import Liquidation, Refusal
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
 from simulations.venues import routing
@@ -135,25 +135,25 @@ def against_falls(
 
 def _answer(state: State, terms: liquidation.Keepers, number: int) -> str:
     """What becomes of a liquidatable position: pays, unprofitable, dust_held or refused."""
-    rule, view = terms.rules[int(state.book.position_market[number])], state.position(number)
+    asked = liquidation.Asked(state, terms, number)
     answers = [
         outcome
-        for collateral, taken in enumerate(view.legs)
-        for debt, owed in enumerate(view.legs)
+        for collateral, taken in enumerate(asked.view.legs)
+        for debt, owed in enumerate(asked.view.legs)
         if taken.enabled and owed.debt_stored
-        for outcome in _sizes(rule, view, collateral, debt)
+        for outcome in _sizes(asked, collateral, debt)
     ]
     if not any(isinstance(outcome, Liquidation) for outcome in answers):
         dusty = any(isinstance(outcome, Refusal) and outcome.reason in DUST_REFUSALS for outcome in answers)
         return "dust_held" if dusty else "refused"
     for sell in (routing.along_one_path, routing.best):
-        if liquidation.best_offer(state, terms, number, sell) is not None:
+        if liquidation.best_offer(state, terms, asked, sell) is not None:
             return "pays"
     return "unprofitable"
 
 
-def _sizes(rule: Rule, view: Position, collateral: int, debt: int) -> list[Liquidation | Refusal]:
+def _sizes(asked: liquidation.Asked, collateral: int, debt: int) -> list[Liquidation | Refusal]:
     """What the rule answers to the whole debt and to its halves."""
-    whole = rule.debt_raw(view, debt)
+    whole = asked.rule.debt_raw(asked.view, debt)
     halvings = range(liquidation.HALVINGS)
-    return [rule.liquidate(view, collateral, debt, whole >> halving) for halving in halvings if whole >> halving]
+    return [asked.liquidate(collateral, debt, whole >> halving) for halving in halvings if whole >> halving]

@@ -13,11 +13,12 @@ from aftershock import shadowing
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+OURS_ALONE = {"tests", "benchmarks"}  # folders of code that are not installed
+PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - OURS_ALONE
 
 
 def package_lists() -> dict[str, set[str]]:
-    """Every list of our packages that some tool reads, without `tests` and without the patterns for sub-packages."""
+    """Every list of our packages that some tool reads, without what is not installed and without the patterns for sub-packages."""
     tool = PYPROJECT["tool"]
     layers = next(layer for layer in tool["importlinter"]["contracts"] if layer["type"] == "layers")["layers"]
     found = tool["setuptools"]["packages"]["find"]["include"]
@@ -32,7 +33,7 @@ def package_lists() -> dict[str, set[str]]:
         "import-linter, layers": [name for layer in layers for name in layer.split(" | ")],
         "shadow guard": [*shadowing.PACKAGES, "aftershock"],
     }
-    return {name: set(entries) - {"tests"} for name, entries in lists.items()}
+    return {name: set(entries) - OURS_ALONE for name, entries in lists.items()}
 
 
 @pytest.mark.parametrize("name", package_lists())

@@ -17,7 +17,7 @@ from chain.units import BPS, WAD
 from simulations.book import Book
 from simulations.ledger import KEEPER, Holder
 from simulations.rules import rule_of
-from simulations.rules.rule import Leg, Liquidation, Position, Refusal, Rule
+from simulations.rules.rule import Leg, Liquidation, Refusal, Rule
 from simulations.state import State
 from simulations.venues import routing
 from simulations.venues.plan import Plan
@@ -39,6 +39,23 @@ class Offer:
     sale: Plan | None
     received_raw: int
     profit_usd: float
+
+
+class Asked:
+    """A position as it stands, and what its market's rule answers about it, each question put once."""
+
+    def __init__(self, state: State, terms: "Keepers", number: int) -> None:
+        self.number = number
+        self.view = state.position(number)
+        self.rule = terms.rules[state.book.position_market[number]]
+        self._answers: dict[tuple[int, int, int], Liquidation | Refusal] = {}
+
+    def liquidate(self, collateral: int, debt: int, cover: int) -> Liquidation | Refusal:
+        """The rule's answer to a keeper that offers to repay `cover` of one debt for one collateral."""
+        key = (collateral, debt, cover)
+        if key not in self._answers:
+            self._answers[key] = self.rule.liquidate(self.view, *key)
+        return self._answers[key]
 
 
 @dataclass(frozen=True)
@@ -67,17 +84,17 @@ def liquidatable(state: State, terms: Keepers, health: "np.ndarray[tuple[int], n
 
 def act(state: State, terms: Keepers, candidates: list[int]) -> tuple[list[Offer], list[int]]:
     """Liquidate what pays; returns what was done, in order, and the positions that wait because it did not pay."""
-    first = {
-        number: best_offer(state, terms, number, routing.along_one_path) or best_offer(state, terms, number)
-        for number in candidates
-    }
+    first = {}
+    for number in candidates:
+        asked = Asked(state, terms, number)
+        first[number] = best_offer(state, terms, asked, routing.along_one_path) or best_offer(state, terms, asked)
     order = sorted(
         (offer for offer in first.values() if offer),
         key=lambda offer: (-offer.profit_usd, _tie(state.book, offer.position)),
     )
     done, waiting = [], [number for number, offer in first.items() if offer is None]
     for planned in order:
-        offer = best_offer(state, terms, planned.position)
+        offer = best_offer(state, terms, Asked(state, terms, planned.position))
         if offer is None:
             waiting.append(planned.position)
         else:
@@ -86,37 +103,33 @@ def act(state: State, terms: Keepers, candidates: list[int]) -> tuple[list[Offer
     return done, sorted(waiting)
 
 
-def best_offer(state: State, terms: Keepers, number: int, sell: Seller = routing.best) -> Offer | None:
+def best_offer(state: State, terms: Keepers, asked: Asked, sell: Seller = routing.best) -> Offer | None:
     """The most profitable liquidation of a position now, its collateral sold by `sell`, or None if none pays."""
-    book, view = state.book, state.position(number)
-    rule = terms.rules[book.position_market[number]]
+    legs = asked.view.legs
     best: Offer | None = None
-    for collateral, taken in enumerate(view.legs):
+    for collateral, taken in enumerate(legs):
         if not taken.enabled:
             continue
-        for debt, owed in enumerate(view.legs):
+        for debt, owed in enumerate(legs):
             if owed.debt_stored and _could_pay(state, terms, taken, owed):
-                offer = _best_size(state, terms, rule, view, (number, collateral, debt), sell)
+                offer = _best_size(state, terms, asked, collateral, debt, sell)
                 if offer is not None and (best is None or offer.profit_usd > best.profit_usd):
                     best = offer
     return best
 
 
-def _best_size(
-    state: State, terms: Keepers, rule: Rule, view: Position, legs: tuple[int, int, int], sell: Seller
-) -> Offer | None:
+def _best_size(state: State, terms: Keepers, asked: Asked, collateral: int, debt: int, sell: Seller) -> Offer | None:
     """The most profitable of the most that the rule allows and its halves; profit has one peak, so the first decline ends the search."""
-    _, collateral, debt = legs
     best: Offer | None = None
-    cover = rule.debt_raw(view, debt)
+    cover = asked.rule.debt_raw(asked.view, debt)
     for _ in range(HALVINGS):
-        outcome = rule.liquidate(view, collateral, debt, cover)
+        outcome = asked.liquidate(collateral, debt, cover)
         if isinstance(outcome, Refusal) and cover:  # of this size; a smaller one can leave enough behind
             cover //= 2
             continue
         if not isinstance(outcome, Liquidation) or not outcome.repaid_raw or not outcome.seized_raw:
             break
-        offer = _priced(state, terms, legs, outcome, sell)
+        offer = _priced(state, terms, (asked.number, collateral, debt), outcome, sell)
         if best is not None and (offer is None or offer.profit_usd <= best.profit_usd):
             break
         best = offer
@@ -125,7 +138,7 @@ def _best_size(
 
 
 def _could_pay(state: State, terms: Keepers, taken: Leg, owed: Leg) -> bool:
-    """Whether even the smallest amount could pay: at the pools' present prices, before any impact, what is seized sells for what is repaid.
+    """Whether any amount could pay: at the pools' present prices, before any impact, all of the debt repaid, is the gas in what is left?
 
     An upper bound of what `_priced` finds, and cheap: most positions that wait are ruled out here.
     """
@@ -135,7 +148,9 @@ def _could_pay(state: State, terms: Keepers, taken: Leg, owed: Leg) -> bool:
     kept = taken.bonus_bps - (taken.bonus_bps - BPS) * taken.reserve.fee_bps / BPS
     value = owed.price_raw / 10**owed.reserve.price_decimals / (taken.price_raw / 10**taken.reserve.price_decimals)
     tokens = kept / BPS * value * 10 ** (taken.decimals - owed.decimals)
-    return bool(tokens * routing.spot(state, route) > 1 - MARGIN)
+    left = tokens * routing.spot(state, route) - 1 + MARGIN
+    debt = (owed.debt_stored * owed.reserve.debt_index / owed.reserve.debt_unit + 1) / 10**owed.decimals
+    return bool(left > 0 and left * debt * state.market_usd[owed.reserve.asset] >= terms.gas_usd * (1 - MARGIN))
 
 
 def _priced(

@@ -6,6 +6,7 @@ revisions that are checked), TokenMath (from 3.5). Not modelled: isolation-mode 
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 from chain.accounting.aave_v3 import (
     AccountData,
@@ -211,6 +212,7 @@ def _revision(position: Position) -> int:
     return int(position.revision or 0)
 
 
+@lru_cache(maxsize=4)  # a keeper asks about one position many times in a row
 def _account(position: Position) -> AccountData:
     return account_data([_holding(leg) for leg in position.legs], _revision(position))
 

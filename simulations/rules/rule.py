@@ -32,9 +32,10 @@ class Leg:
     fixed_debt_raw: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Position:
-    """Everything one health factor is computed from; `now` is the time in seconds."""
+    """Everything one health factor is computed from; `now` is the time in seconds. Two of them are never equal, so that what is worked
+    out about one can be kept with it."""
 
     legs: tuple[Leg, ...]
     revision: int | None

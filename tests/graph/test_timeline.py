@@ -151,11 +151,12 @@ def test_changes_on_the_node_are_found_and_nothing_else(devnet_world: World) -> 
     def configure(function: str, *arguments: object) -> None:
         world.send(function, world.market.configurator, function, *arguments, sender=world.ledger.deployer)
 
-    ether, dollar = (world.tokens[symbol] for symbol in ("WETH", "USDC"))
-    configure("setReservePause", dollar.address, True)
-    configure("setBorrowCap", ether.address, 12_345)
-    configure("setReserveFactor", ether.address, 2_222)
-    table = changes(build(before), build(take(world.url, world.deployments, "latest")), smallest_move=0.05)
+    with world.undone():
+        configure("setReservePause", world.tokens["USDC"].address, True)
+        configure("setBorrowCap", world.tokens["WETH"].address, 12_345)
+        configure("setReserveFactor", world.tokens["WETH"].address, 2_222)
+        after = take(world.url, world.deployments, "latest")
+    table = changes(build(before), build(after), smallest_move=0.05)
     assert {(row.label.split(" in ")[0], row.what, row.after) for row in table.itertuples()} == {
         ("USDC", "paused", "yes"),
         ("WETH", "borrow_cap_raw", str(12_345 * 10**18)),

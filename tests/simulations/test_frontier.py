@@ -175,6 +175,6 @@ def test_the_keeper_goes_on_to_the_size_that_works(book: Book, monkeypatch: pyte
         return exact(view, collateral, debt, cover) if cover <= 2_500 * 10**6 else Refusal("MustNotLeaveDust")
 
     monkeypatch.setattr(generic, "liquidate", no_large)
-    state = start(book)
-    offer = liquidation.best_offer(state, liquidation.keepers(book, 5.0), book.position_ids.index("heals"))
+    state, terms = start(book), liquidation.keepers(book, 5.0)
+    offer = liquidation.best_offer(state, terms, liquidation.Asked(state, terms, book.position_ids.index("heals")))
     assert offer is not None and offer.outcome.repaid_raw == 2_200 * 10**6
