@@ -305,7 +305,6 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     words = [
         "aftershock",
         "report",
-        "risk",
         protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
     ]
     for name in names:

@@ -86,11 +86,14 @@ def assess(
     coverage, dependence = _coverage(snapshot, exposure), _dependence(exposure)
     scenarios, cascade = tuple(line for line, _ in lines), _cascade(*shown, exposure.market, snapshot)
     command = redacted(command)
+    rows = shown[1].markets
+    under_water = float(rows.loc[rows["market"] == exposure.market, "before_usd"].iloc[0])
     verdict = judge(
         subject,
         coverage=coverage,
         exposure=dependence,
         at_risk=at_risk,
+        under_water_usd=under_water,
         scenarios=scenarios,
         cascade=cascade,
         markets_seen=len(snapshot["markets"]),
@@ -111,6 +114,7 @@ def assess(
         exposure=dependence,
         at_risk=at_risk,
         frontier=frontier,
+        under_water_usd=under_water,
         scenarios=scenarios,
         cascade=cascade,
         verdict=verdict,

@@ -287,12 +287,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Three sentences (ordinary day, danger and cause, what to watch), the readings they were made from, and the confidence grade.
+    """Sentences (what is lost already, if anything; ordinary day; danger and cause; what to watch), the readings they were made from, and the confidence grade.
 
     Sentences mark what is to be set bold with two asterisks and addresses with backquotes; `plain` takes the marks off.
     """
 
-    sentences: tuple[str, str, str]
+    sentences: tuple[str, ...]
     readings: tuple[Reading, ...]
     grade: str
     reason: str
@@ -311,7 +311,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that is said about one market at one block."""
+    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock."""
 
     content_id: str
     subject: Subject
@@ -319,6 +319,7 @@ class Assessment:
     exposure: Dependence
     at_risk: AtRisk
     frontier: Frontier
+    under_water_usd: float
     scenarios: tuple[ScenarioLine, ...]
     cascade: Cascade
     verdict: Verdict

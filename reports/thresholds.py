@@ -10,7 +10,16 @@ from chain.errors import InputError, unknown_name
 from reports.amounts import THIN, listing
 
 SHIPPED = Path(__file__).parent / "thresholds.toml"
-MEASURES = ("bad_debt", "ordinary_bad_debt", "at_risk", "capacity", "one_feed", "indirect", "few_positions")
+MEASURES = (
+    "bad_debt",
+    "under_water",
+    "ordinary_bad_debt",
+    "at_risk",
+    "capacity",
+    "one_feed",
+    "indirect",
+    "few_positions",
+)
 RULES = (
     "generated_data",
     "failed_check",

@@ -1,6 +1,6 @@
-"""The verdict: readings held against thresholds, three sentences chosen by the levels they are in, and a grade with its reasons.
+"""The verdict: readings held against thresholds, sentences chosen by the levels they are in, and a grade with its reasons.
 
-First the ordinary day, then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks
+First what is lost already, if anything is; then the ordinary day, then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks
 the words, the record fills in the numbers.
 """
 
@@ -11,6 +11,10 @@ from reports.thresholds import GRADES, Thresholds
 _NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
 _FEW = 3
 _SMALL_PART = 0.1  # of the pools' capacity: below it a bound on growth would be far from anything that can happen
+_NOTHING = {
+    "capacity": "no pool",
+    "under_water": "nothing is supplied",
+}  # what to say where a reading divides by nothing
 _BETTER = {"B": "A", "C": "B", "D": "C"}
 
 
@@ -20,6 +24,7 @@ def judge(
     coverage: Coverage,
     exposure: Dependence,
     at_risk: AtRisk,
+    under_water_usd: float,
     scenarios: tuple[ScenarioLine, ...],
     cascade: Cascade,
     markets_seen: int,
@@ -33,11 +38,10 @@ def judge(
     few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
     values = {
         "bad_debt": _ratio(worst.bad_debt_usd, supplied),
+        "under_water": _of(under_water_usd, supplied),
         "ordinary_bad_debt": _ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
         "at_risk": _ratio(watched, exposure.collateral_usd),
-        "capacity": watched / at_risk.capacity_usd
-        if at_risk.capacity_usd > 0
-        else (float("inf") if watched > 0 else 0.0),
+        "capacity": _of(watched, at_risk.capacity_usd),
         "one_feed": leading,
         "indirect": worst.indirect_ratio,
         "few_positions": _ratio(few, cascade.total_usd),
@@ -46,6 +50,7 @@ def judge(
     grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits)
     return Verdict(
         sentences=(
+            *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
             unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
             unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level)),
             unbroken(_bound(cascade, at_risk, exposure, few, level, limits)),
@@ -55,7 +60,7 @@ def judge(
                 name=name,
                 title=measure.title,
                 value=values[name],
-                shown=percent(values[name]) if values[name] != float("inf") else "no pool",
+                shown=percent(values[name]) if values[name] != float("inf") else _NOTHING[name],
                 limits=measure.limits,
                 level=level[name],
                 crossed=measure.crossed(values[name]),
@@ -66,6 +71,11 @@ def judge(
         reason=reason,
         rules=rules,
     )
+
+
+def _lost_already(under_water_usd: float, supplied: float) -> str:
+    share = f", {percent(under_water_usd / supplied)} of supply" if supplied > 0 else ""
+    return f"Before any shock **{money(under_water_usd)}** is owed beyond the collateral that secures it{share}; the bad debt below comes on top."
 
 
 def _ordinary(scenarios: tuple[ScenarioLine, ...], symbol: str, limits: Thresholds) -> ScenarioLine | None:
@@ -227,7 +237,11 @@ def _confidence(
     found = {
         "generated_data": (
             bool(subject.caption),
-            f"the numbers are captioned “{subject.caption}”" if subject.caption else "data of a live chain",
+            f"the numbers are captioned “{subject.caption}”"
+            if subject.caption
+            else "data of a user’s file"
+            if subject.block is None
+            else "data of a chain",
         ),
         "failed_check": (
             coverage.failures > 0,
@@ -260,6 +274,11 @@ def _confidence(
     reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
     reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
     return grade, reason, rules
+
+
+def _of(part: float, whole: float) -> float:
+    """A share that is without end where there is something and nothing to hold it against."""
+    return part / whole if whole > 0 else (float("inf") if part > 0 else 0.0)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -64,9 +64,17 @@ def from_graph(graph: ProtocolGraph) -> Book:
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,
-        notes=told,
+        notes=(*told, *_failed(graph)),
         **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
     )
+
+
+def _failed(graph: ProtocolGraph) -> tuple[str, ...]:
+    """What comparisons with the chain say about the data: nothing if all passed."""
+    failed = sum(len(check.failures) for check in graph.snapshot.checks)
+    if not failed:
+        return ()
+    return (f"{failed:,} comparisons with the chain failed when this was read, so positions may be missing: take it again",)
 
 
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from aftershock.cli import demo, doctor, query, replay, report, risk, scenarios, simulate, snapshot
+from aftershock.cli.terminal import printable
 from chain.errors import DATA_INCOMPLETE, AftershockError
 
 CLOSED_PIPE = 141
@@ -60,5 +61,5 @@ def _pipe_is_closed() -> None:
 
 
 def _end(sentence: str, code: int) -> None:
-    sys.stderr.write(f"aftershock: {sentence}\n")
+    sys.stderr.write(f"aftershock: {printable(sentence)}\n")
     sys.exit(code)

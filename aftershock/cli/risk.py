@@ -55,7 +55,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> 
     for place, (_, name) in enumerate(answer.markets):
         sums = [(fall, markets[place]) for fall, markets in answer.falls]
         write = Money(max(one.liquidatable_debt_usd for _, one in sums))
-        fall, worst = sums[-1]
+        fall, worst = max(sums, key=lambda row: (row[1].toxic_debt_usd, row[1].liquidatable_debt_usd))
         page.sentence(
             f"{name}: at {answer.asset} {change(-fall)}, **{write.words(worst.toxic_debt_usd)}** of {write.words(worst.liquidatable_debt_usd)} of liquidatable debt "
             "is toxic: each liquidation leaves the position less healthy than before."

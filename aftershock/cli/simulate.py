@@ -110,7 +110,12 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> No
 
 def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
     if not result.liquidated_usd and not result.bad_debt_usd:
-        page.sentence("Nobody is liquidated and nobody loses: every health factor stays at 1 or above.")
+        waiting = result.rounds[-1].waiting
+        page.sentence(
+            f"Nobody is liquidated: **{count(waiting, 'position')}** could be, but no keeper would profit."
+            if waiting
+            else "Nobody is liquidated and nobody loses: every health factor stays at 1 or above."
+        )
         return
     hit = int((result.positions["liquidated_usd"] > 0).sum())
     page.sentence(

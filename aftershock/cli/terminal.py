@@ -21,6 +21,12 @@ DEEP_HARM = "#f2b48b"
 STATE = "#7aa9cf"
 DIM = "dim"
 SMALL_USD = 1e6
+_CONTROLS = {code: "�" for code in (*range(32), *range(127, 160)) if code != 10}
+
+
+def printable(text: str) -> str:
+    """A text in which no name that came from a file or a chain can move the cursor or change colours."""
+    return text.translate(_CONTROLS)
 
 
 def console(stderr: bool = False) -> Console:
@@ -60,7 +66,11 @@ class Page:
 
     def say(self, *parts: str | tuple[str, str]) -> None:
         """One line of parts, each text or (text, style); long lines are wrapped between words."""
-        self.console.print(Text.assemble(*parts), soft_wrap=False)
+        self._print(Text.assemble(*parts))
+
+    def _print(self, line: Text) -> None:
+        line.plain = printable(line.plain)
+        self.console.print(line, soft_wrap=False)
 
     def blank(self) -> None:
         """An empty line."""
@@ -102,13 +112,13 @@ class Page:
             line = Text.assemble(*parts)
             line.rstrip()
             if line.cell_len <= self.width or len(cells) < 2:
-                self.console.print(line)
+                self._print(line)
                 continue
             before = Text.assemble(*parts[:-2])
             room = max(self.width - before.cell_len, 20)
             for piece_number, piece in enumerate(wrap(row[-1], room) or [""]):
                 lead = before if piece_number == 0 else Text(" " * before.cell_len)
-                self.console.print(Text.assemble(lead, (piece, styles[-1])))
+                self._print(Text.assemble(lead, (piece, styles[-1])))
 
     def bars(
         self, head: Sequence[str], rows: Iterable[tuple[Sequence[str], float]], right: Sequence[int], style: str = STATE

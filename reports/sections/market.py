@@ -207,7 +207,11 @@ def at_risk(assessment: Assessment, number: int) -> Block:
                 Cell(f"{point.fall_percent:g}"),
                 Cell(millions(point.collateral_usd)),
                 Cell(millions(point.debt_usd)),
-                Cell(fixed(100 * ratio(point.collateral_usd, curve.capacity_usd), 1)),
+                Cell(
+                    fixed(100 * ratio(point.collateral_usd, curve.capacity_usd), 1)
+                    if curve.capacity_usd > 0
+                    else "no pool"
+                ),
             )
             for point in shown
         ),

@@ -26,6 +26,7 @@ def judged(assessment: Assessment, markets_seen: int = 1, **changes: Any) -> Any
         coverage=assessment.coverage,
         exposure=assessment.exposure,
         at_risk=assessment.at_risk,
+        under_water_usd=assessment.under_water_usd,
         scenarios=assessment.scenarios,
         cascade=assessment.cascade,
         markets_seen=markets_seen,
