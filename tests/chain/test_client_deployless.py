@@ -214,7 +214,7 @@ def test_what_is_refused_for_want_of_gas_is_asked_again_and_nothing_else(devnet_
             client.pin("latest")
             assert client.call_many(calls) == [one and int.from_bytes(one) for one in alone]
             assert whims.methods.count("eth_call") == 1 + 2
-            with pytest.raises(ContractError, match="no3 of .*execution reverted"):
+            with pytest.raises(ContractError, match=r"no3 of .*execution reverted"):
                 client.call_many([*calls, Call(reverting, "no3()->(uint256)")])
     assert alone[0] == alone[1] and alone[2] == alone[3] and None not in alone[:4] and {*alone[4:]} == {None}
 
