@@ -34,6 +34,7 @@ class Question:
     def text(self) -> str:
         """The question in one canonical line: the same question, the same text."""
         mark = f" again {self.again}" if self.again > 1 else " again" * self.again
+        mark += " may refuse" * self.may_refuse
         return json.dumps(
             [self.at + mark, self.method, *self.params],
             sort_keys=True,
