@@ -3,7 +3,8 @@
 The code that is sent along comes first: its answers are packed and cost a tenth of the bytes of Multicall3's, it runs at every block,
 and it stops by itself where gas or room ends. A node may refuse calls without a recipient; then Multicall3 serves, where the chain has
 it at the pinned block. A bundle that is too much for the node is halved, one that is answered in part goes on with the rest, and larger
-ones are tried again later. What fails inside a bundle is asked again alone: the bundle may have run out of gas.
+ones are tried again later. What fails inside a bundle is asked again alone, as it may have run out of gas or the reason may matter;
+only a refusal that left most of its gas counts as the contract's own where any refusal is an answer.
 """
 
 import json
@@ -16,7 +17,7 @@ from chain.calls import Call, bundled, decoded_bundle
 from chain.networks import Network
 from chain.nodes import Nodes
 from chain.pacing import Manners, Size
-from chain.packing import CODE_START_BYTES, Ask, is_packable, packed, unpacked
+from chain.packing import CODE_START_BYTES, Ask, Missing, is_packable, packed, unpacked
 from chain.questions import Question
 from chain.rpc import Refusal
 from chain.snapshot import Anchor
@@ -28,6 +29,7 @@ MOST_INITCODE = 49_152
 MOST_MULTICALL3 = 200
 _FILE = Path(__file__).parent / "deployless.json"
 _NOT_ASKED = Refusal(0, "not asked")
+_REFUSED = Refusal(3, "the contract refuses")
 
 
 @cache
@@ -49,7 +51,7 @@ class Bundles:
         self._nodes = nodes
         self._network = network
         self._most = manners.bundle
-        self._is_known, self._packs, self._multicall3 = False, False, ""
+        self._is_known, self._packs, self._multicall3 = False, True, ""
         self._size = Size(self._most)
 
     @property
@@ -69,28 +71,26 @@ class Bundles:
     def pin(self, anchor: Anchor, head: int) -> None:
         """Fix the block."""
         self._nodes.pin(anchor, head)
-        self._is_known = False
+        self._is_known, self._packs, self._multicall3 = False, True, ""
+        self._size = Size(self._most)
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answers in order, a refusal being an answer."""
         answers: list[Any] = [_NOT_ASKED] * len(questions)
-        if sum(question.at == "pinned" and question.method in ("eth_call", CODE_START) for question in questions) > 1:
+        if not self._bundled(questions, answers):
             self._learn()
-            asks = {place: ask for place, question in enumerate(questions) if (ask := self._ask(question)) is not None}
-            if len(asks) > 1 and self._size.most > 1:
-                self._bundled(asks, answers)
+            self._bundled(questions, answers)
         rest = [place for place, answer in enumerate(answers) if answer is _NOT_ASKED]
         alone = self._nodes.ask([_alone(questions[place]) for place in rest])
         for place, answer in zip(rest, alone, strict=True):
             is_cut = questions[place].method == CODE_START and isinstance(answer, str)
             answers[place] = answer[: 2 + 2 * CODE_START_BYTES] if is_cut else answer
+            if questions[place].may_refuse and isinstance(answer, Refusal) and answer.is_execution:
+                answers[place] = _REFUSED
         return answers
 
     def _learn(self) -> None:
-        """See which way bundles can go at the pinned block; a bundle without calls tells."""
-        if self._is_known:
-            return
-        self._multicall3, self._size = "", Size(self._most)
+        """See which way bundles can go at the pinned block, where the first one failed; a bundle without calls tells."""
         [answer] = self._nodes.ask([deployless(b"")])
         self._packs = answer == "0x0000"
         if not self._packs:
@@ -112,14 +112,18 @@ class Bundles:
             return None
         return Ask(bytes.fromhex(question.params[0]["to"][2:]), data[:4], data[4:])
 
-    def _bundled(self, asks: dict[int, Ask], answers: list[Any]) -> None:
-        """Fill in the answers of what succeeds inside bundles."""
-        left = list(asks)
+    def _bundled(self, questions: Sequence[Question], answers: list[Any]) -> bool:
+        """Fill in the answers of what succeeds inside bundles; False if the first one failed and the way is not known yet."""
+        asks = {place: ask for place, question in enumerate(questions) if (ask := self._ask(question)) is not None}
+        left = list(asks) if len(asks) > 1 and self._size.most > 1 else []
         while left:
             groups, bundles = self._bundles(left, asks)
             left = []
             for group, answer in zip(groups, self._nodes.ask(bundles), strict=True):
                 parts = None if isinstance(answer, Refusal) else self._parts(bytes.fromhex(answer[2:]), len(group))
+                if not parts and not self._is_known:
+                    return False
+                self._is_known = True
                 if not parts:
                     self._size.down(len(group))
                     left += group if len(group) > 1 else []
@@ -130,9 +134,12 @@ class Bundles:
                 else:
                     self._size.up()
                 for place, found in zip(group, parts, strict=False):
-                    if found is not None:
+                    if isinstance(found, bytes):
                         is_code = not asks[place].selector
                         answers[place] = "0x" + (found[-CODE_START_BYTES:] if is_code else found).hex()
+                    elif found is Missing.REFUSED and questions[place].may_refuse:
+                        answers[place] = _REFUSED
+        return True
 
     def _bundles(self, places: Sequence[int], asks: dict[int, Ask]) -> tuple[list[Sequence[int]], list[Question]]:
         """The questions at these places, group by group, and the bundle that each group becomes."""
@@ -152,12 +159,12 @@ class Bundles:
             start += len(group)
         return groups, bundles
 
-    def _parts(self, answer: bytes, count: int) -> list[bytes | None] | None:
-        """What the calls of a bundle answered, the first of them if not all; None inside for what failed, None if this is no answer."""
+    def _parts(self, answer: bytes, count: int) -> list[bytes | Missing] | None:
+        """What the calls of a bundle answered, the first of them if not all; None if this is no answer."""
         if self._packs:
             return unpacked(answer, count)
         parts = decoded_bundle(answer, count)
-        return None if parts is None else [data if succeeded else None for succeeded, data in parts]
+        return None if parts is None else [data if succeeded else Missing.UNKNOWN for succeeded, data in parts]
 
 
 def _alone(question: Question) -> Question:

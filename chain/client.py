@@ -167,7 +167,13 @@ class Client:
             If the node, not the contract, refuses a call, or answers in two ways.
         """
         asked = [
-            Question("eth_call", ({"to": call.address, "data": "0x" + call.data.hex()},), "pinned") for call in calls
+            Question(
+                "eth_call",
+                ({"to": call.address, "data": "0x" + call.data.hex()},),
+                "pinned",
+                may_refuse=call.optional,
+            )
+            for call in calls
         ]
         answers = self._source.ask(asked)
         read = [self._read(call, answer) for call, answer in zip(calls, answers, strict=True)]

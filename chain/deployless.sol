@@ -48,11 +48,16 @@ contract Deployless {
                 end := to
             }
 
-            // Bytes of what a contract returns; 1, which is no whole word, for what is not packed.
+            // Bytes of what a contract returns; 1 for what is not packed, 2 for a refusal that cost less than half of the gas it got.
             function call_size(target, data, end, found) -> size {
+                let before := gas()
                 size := 1
-                if staticcall(mload(0), target, data, sub(end, data), 0, 0) {
-                    if lt(returndatasize(), 1985) {
+                switch staticcall(mload(0), target, data, sub(end, data), 0, 0)
+                case 0 {
+                    if lt(sub(before, gas()), div(mload(0), 2)) { size := 2 }
+                }
+                default {
+                    if and(lt(returndatasize(), 1985), iszero(mod(returndatasize(), 32))) {
                         size := returndatasize()
                         returndatacopy(found, 0, size)
                     }
@@ -72,7 +77,8 @@ contract Deployless {
                 next := at
                 if iszero(eq(size, 32)) {
                     mstore8(next, add(0x40, div(size, 32)))
-                    if mod(size, 32) { mstore8(next, 0x7f) }
+                    if eq(size, 1) { mstore8(next, 0x7f) }
+                    if eq(size, 2) { mstore8(next, 0x3f) }
                     next := add(next, 1)
                 }
                 for { let end := add(found, mul(32, div(size, 32))) } lt(found, end) { found := add(found, 32) } {

@@ -8,7 +8,6 @@ node that leaves out the same events each time, asked alone and about events wit
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from chain.calls import Log
@@ -85,8 +84,7 @@ class Events:
                 found = self._agreed(found, kept, once)
         finally:
             kept.close()
-        whole = repr([asdict(log) for log in found]).encode()
-        self.digests[tuple(addresses), topic, first, last] = hashlib.sha256(whole).hexdigest()
+        self.digests[tuple(addresses), topic, first, last] = hashlib.sha256(repr(found).encode()).hexdigest()
         return found
 
     def final(self, anchor: Anchor, lag: int) -> int:

@@ -1,8 +1,8 @@
 """Events over many blocks: ranges that fit what the node allows, none left out, none twice, and none of a chain that was reorganised.
 
 A range counts once it is whole, and it carries the hash of its last block. Before a read goes on, that hash is compared with the chain;
-ranges that are no longer part of it are taken back and read again. Blocks up to the last final one and blocks after it never share a
-range, so a reorganisation within the finality lag takes back nothing that was final.
+ranges that are no longer part of it are taken back and read again. Blocks up to the last final one and blocks after it may be asked for
+together but never share a range, so a reorganisation within the finality lag takes back nothing that was kept as final.
 """
 
 from bisect import bisect_left
@@ -129,7 +129,6 @@ def read(
     reorganised = 0
     while (start := ranges.kept[-1].last + 1 if ranges.kept else first) <= last:
         end = min(start + window.width - 1, last)
-        end = min(end, final) if start <= final else end
         before = hash_of(end) if end > final else None
         # between the two hashes the range before this one is looked at as well: so both stand on the same chain
         is_linked = end <= final or not _take_back(ranges, hash_of)
@@ -139,14 +138,18 @@ def read(
                 raise NodeError(f"The node refuses the events of block {start} alone: {answer.message}")
             window.refused(end - start + 1)
             continue
-        logs, after = _in_order(answer, start, end), hash_of(end)
-        if after is None:
-            raise NodeError(f"The node does not have block {end}, so its events up to there cannot be whole; run again")
-        is_same = end <= final or before == after
-        is_same = is_same and all(log.block_hash == after for log in logs if log.block_number == end)
+        logs = _in_order(answer, start, end)
+        bounds = [final, end] if start <= final < end else [end]
+        # the end comes last: if its hash is still that of before, the chain was one all the time
+        hashes = {bound: _known(hash_of, bound) for bound in bounds}
+        is_same = end <= final or before == hashes[end]
+        is_same = is_same and all(hashes.get(log.block_number, log.block_hash) == log.block_hash for log in logs)
         if is_linked and is_same:
-            ranges.append(Range(start, end, after, logs))
             window.answered(end - start + 1)
+            for bound, block_hash in hashes.items():
+                part = tuple(log for log in logs if start <= log.block_number <= bound)
+                ranges.append(Range(start, bound, block_hash, part))
+                start = bound + 1
             continue
         reorganised += 1
         if reorganised > MOST_REORGANISATIONS:
@@ -172,6 +175,14 @@ def of_contracts(
         return refused[0] if refused else [log for half in halves if not isinstance(half, Refusal) for log in half]
 
     return ask
+
+
+def _known(hash_of: HashOf, number: int) -> str:
+    """The hash at a height; NodeError if the node does not have the block."""
+    found = hash_of(number)
+    if found is None:
+        raise NodeError(f"The node does not have block {number}, so its events up to there cannot be whole; run again")
+    return found
 
 
 def _take_back(ranges: Ranges, hash_of: HashOf) -> bool:

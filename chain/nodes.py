@@ -48,10 +48,11 @@ class Nodes:
             endpoint.close()
 
     def pin(self, anchor: Anchor, head: int) -> None:  # noqa: ARG002 - the head matters to the cache only
-        """Bind all later answers to this block; every node has to show it before it is used again."""
+        """Bind all later answers to this block, which the first node has just shown; every other has to before it is used again."""
         self._anchor = anchor
         for endpoint in self._endpoints:
             endpoint.admitted_at = ""
+        self._bind(self._endpoints[0], anchor)
 
     def meet(self) -> None:
         """Find a node that answers and serves the chain; NodeError or WrongChainError if there is none."""
@@ -101,8 +102,14 @@ class Nodes:
         mark = self._anchor.hash if self._anchor else self.chain
         if endpoint.admitted_at != mark:
             self._examine(endpoint)
-            endpoint.takes_hashes = self._anchor is not None and self._takes_hashes(endpoint, self._anchor)
             endpoint.admitted_at = mark
+            if self._anchor is not None:
+                self._bind(endpoint, self._anchor)
+
+    def _bind(self, endpoint: Endpoint, anchor: Anchor) -> None:
+        """From now on this node answers at the pinned block."""
+        endpoint.takes_hashes = self._takes_hashes(endpoint, anchor)
+        endpoint.admitted_at = anchor.hash
 
     def _examine(self, endpoint: Endpoint) -> None:
         """Compare the node's chain and pinned block with what they must be, again while the transport fails or the node lags."""

@@ -4,10 +4,12 @@ A word of 32 bytes is *packed* as one byte and the bytes that are left of it: n 
 ff. Calls of one function of one contract are a *run*: contract (20 bytes), selector (4), words of arguments a call (1), calls (2), then
 their arguments packed. A run with 255 words asks how the code of accounts begins; contract and selector are empty, the account is its
 only argument. What comes back is how many calls were answered (2 bytes), then each answer: one word is itself, packed; any other number
-n of words is 0x40 + n and the words; 0x7f is no answer, because the call failed or answers what cannot be packed.
+n of words is 0x40 + n and the words. 0x3f is a refusal that is the contract's own: the call failed and left more than half of its gas.
+0x7f is no answer: the call may have run out of gas, or answers what cannot be packed.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import NamedTuple
 
 CODE_START_BYTES = 3
@@ -15,7 +17,14 @@ CODE_START_BYTES = 3
 MOST_WORDS = 254
 MOST_CALLS = 0xFFFF
 _HEAD_BYTES = 27
-_CODE, _WORDS, _NONE, _ONES = 0xFF, 0x40, 0x7F, 0x80
+_CODE, _REFUSED, _WORDS, _NONE, _ONES = 0xFF, 0x3F, 0x40, 0x7F, 0x80
+
+
+class Missing(Enum):
+    """Why a bundle holds no answer to a question: the contract refuses it, or this cannot be told and it is to be asked alone."""
+
+    REFUSED = _REFUSED
+    UNKNOWN = _NONE
 
 
 class Ask(NamedTuple):
@@ -52,19 +61,19 @@ def packed(asks: Sequence[Ask], room: int) -> tuple[bytes, int]:
     return b"".join(parts), count
 
 
-def unpacked(answer: bytes, count: int) -> list[bytes | None] | None:
-    """Answers of the first calls of `count`, each bytes or None for none; None if the bytes hold anything else."""
+def unpacked(answer: bytes, count: int) -> list[bytes | Missing] | None:
+    """Answers of the first calls of `count`; None if the bytes hold anything else."""
     done = int.from_bytes(answer[:2], "big")
     if len(answer) < 2 or done > count:
         return None
-    answers: list[bytes | None] = []
+    answers: list[bytes | Missing] = []
     at, size = 2, len(answer)
     for _ in range(done):
         if at >= size:
             return None
         head = answer[at]
-        if head == _NONE:
-            answers.append(None)
+        if head in (_REFUSED, _NONE):
+            answers.append(Missing(head))
             at += 1
             continue
         words = 1

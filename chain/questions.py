@@ -20,6 +20,7 @@ class Question:
     params : its parameters; without the block where the question is about the pinned one.
     at : `pinned`, the pinned block is added as the last parameter; `guarded`, the question names blocks by number, and its answer
         counts only if the node still has the pinned block in the same exchange; empty, neither.
+    may_refuse : whether it does not matter why a contract refuses, only that it does.
     again : how often the answer was in doubt before: each time another node is asked first, if there is one, and never the cache.
     """
 
@@ -27,11 +28,13 @@ class Question:
     params: tuple[Any, ...] = ()
     at: At = ""
     again: int = 0
+    may_refuse: bool = False
 
     @property
     def text(self) -> str:
         """The question in one canonical line: the same question, the same text."""
         mark = f" again {self.again}" if self.again > 1 else " again" * self.again
+        mark += " may refuse" * self.may_refuse
         return json.dumps(
             [self.at + mark, self.method, *self.params],
             sort_keys=True,

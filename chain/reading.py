@@ -157,8 +157,9 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
-    access.describe(client, found)
-    _entities(client, found)
+    codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
+    access.describe(client, found, codes)
+    _entities(client, found, codes)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
 
@@ -210,12 +211,11 @@ IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca5
 MAY_BE_PROXIES = ("market", "token", "vault", "feed", "treasury", "contract")
 
 
-def _entities(client: Client, found: Findings) -> None:
+def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
     """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
     behind = _implementations(client, found, codes)
     new = [address for address in found.entities if address not in codes]
-    codes |= dict(zip(new, client.codes(new), strict=True))
+    codes = {**codes, **dict(zip(new, client.codes(new), strict=True))}
     labels = _labels(found)
     for address, mention in found.entities.items():
         code = codes[address]

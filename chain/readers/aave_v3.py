@@ -35,6 +35,8 @@ class _Instance:
     quote: str
     unit: int
     assets: tuple[str, ...]
+    manager: str
+    provider_owner: str
 
 
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
@@ -78,7 +80,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
         {asset: words[7] for asset, words in data.items()},
     )
     aave_v3_accounts.read(client, accounts, found)
-    aave_v3_authorities.read(client, deployment, here.key, found)
+    aave_v3_authorities.read(client, deployment, here.key, here.manager, here.provider_owner, found)
     progress("aave_v3", 4, 4, "done")
 
 
@@ -90,12 +92,17 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
 
     # Ask the provider whether the addresses belong together, then each of them
     named = client.ask(
-        {"pool": Call(provider, "getPool()->(address)"), "oracle": Call(provider, "getPriceOracle()->(address)")}
+        {
+            "pool": Call(provider, "getPool()->(address)"),
+            "oracle": Call(provider, "getPriceOracle()->(address)"),
+            "manager": Call(provider, "getACLManager()->(address)"),
+            "owner": Call(provider, "owner()->(address)"),
+        }
     )
-    for role, address in named.items():
-        if address != deployment.addresses[role]:
+    for role in ("pool", "oracle"):
+        if named[role] != deployment.addresses[role]:
             raise InputError(
-                f"Deployment {deployment.protocol} {deployment.instance!r}: the addresses provider {provider} names {address} as "
+                f"Deployment {deployment.protocol} {deployment.instance!r}: the addresses provider {provider} names {named[role]} as "
                 f"{role} at block {found.anchor.number}, the file names {deployment.addresses[role]}; correct the file"
             )
     answers = client.ask(
@@ -143,7 +150,17 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
         loss_rule="deficit_then_backstop" if revision >= 7 else "zombie",
     )
     return _Instance(
-        key, label, pool, oracle, deployment.protocol, revision, quote, answers["unit"], tuple(answers["assets"])
+        key,
+        label,
+        pool,
+        oracle,
+        deployment.protocol,
+        revision,
+        quote,
+        answers["unit"],
+        tuple(answers["assets"]),
+        named["manager"],
+        named["owner"],
     )
 
 

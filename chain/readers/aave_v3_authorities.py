@@ -6,7 +6,6 @@ aave-v3-origin 3.6.0; both agree in the powers below. Who holds a role is asked 
 
 from collections.abc import Mapping
 
-from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
@@ -22,22 +21,19 @@ OWNER_POWERS = ("upgrade", "oracle")
 """The owner of the addresses provider replaces the pool's code (setPoolImpl) and the oracle (setPriceOracle)."""
 
 
-def read(client: Client, deployment: Deployment, market: str, found: Findings) -> None:
-    """Add who may change a market; ContractError if a contract refuses."""
-    # Where
-    provider = deployment.addresses["pool_addresses_provider"]
-    named = client.ask(
-        {"roles": Call(provider, "getACLManager()->(address)"), "owner": Call(provider, "owner()->(address)")}
-    )
-
+def read(
+    client: Client, deployment: Deployment, market: str, manager: str, provider_owner: str, found: Findings
+) -> None:
+    """Add who may change a market, given its ACLManager and who owns its addresses provider; ContractError if a contract refuses."""
     # Ask
-    held = access.holders(client, named["roles"], tuple(POWERS), deployment.first_block)
+    held = access.holders(client, manager, tuple(POWERS), deployment.first_block)
 
     # Rows
-    found.entity(named["roles"], "contract", f"{deployment.protocol} {deployment.instance} roles", deployment.protocol)
-    access.add_powers(found, named["roles"], market, POWERS, held)
+    found.entity(manager, "contract", f"{deployment.protocol} {deployment.instance} roles", deployment.protocol)
+    access.add_powers(found, manager, market, POWERS, held)
     known = {(row["authority"], row["power"]) for row in found.rows.get("authorities", ()) if row["target"] == market}
-    owner = found.entity(named["owner"], "account")
+    owner = found.entity(provider_owner, "account")
     for power in OWNER_POWERS:
         if (owner, power) not in known:
-            access.add_power(found, named["owner"], market, power, found.asked("owner", provider))
+            evidence = found.asked("owner", deployment.addresses["pool_addresses_provider"])
+            access.add_power(found, provider_owner, market, power, evidence)

@@ -6,12 +6,16 @@ itself the role in one transaction, and is listed with it.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chain.calls import Call, event_topic
 from chain.client import Client
 from chain.findings import Findings
+from chain.units import address_of
 
 GRANTED = event_topic("RoleGranted(bytes32,address,address)")
+HAS = "hasRole(bytes32,address)->(bool)"
+ADMIN = "getRoleAdmin(bytes32)->(bytes32)"
 
 
 def holders(client: Client, contract: str, roles: Sequence[str], first_block: int) -> dict[str, dict[str, str]]:
@@ -23,21 +27,27 @@ def holders(client: Client, contract: str, roles: Sequence[str], first_block: in
         If the contract has no such role.
     """
     # Where
-    named = client.ask({role: Call(contract, f"{role}()->(bytes32)") for role in roles})
-    admins = client.ask({role: Call(contract, "getRoleAdmin(bytes32)->(bytes32)", (named[role],)) for role in roles})
-    given: dict[bytes, set[str]] = {}
-    for log in client.logs([contract], GRANTED, first_block, client.anchor.number):
-        given.setdefault(bytes.fromhex(log.topics[1][2:]), set()).add("0x" + log.topics[2][-40:])
+    granted = {
+        (bytes.fromhex(log.topics[1][2:]), "0x" + log.topics[2][-40:])
+        for log in client.logs([contract], GRANTED, first_block, client.anchor.number)
+    }
 
-    # Ask
-    wanted = {*named.values(), *admins.values()}
-    places = [(role, who) for role in sorted(wanted) for who in sorted(given.get(role, ()))]
-    has = client.ask({place: Call(contract, "hasRole(bytes32,address)->(bool)", place) for place in places})
-    now = {role: [who for of, who in places if of == role and has[of, who]] for role in wanted}
+    # Ask, of every role that was ever granted
+    calls: dict[tuple[Any, str], Call] = {(role, "name"): Call(contract, f"{role}()->(bytes32)") for role in roles}
+    calls |= {place: Call(contract, HAS, place) for place in sorted(granted)}
+    calls |= {(role, "admin"): Call(contract, ADMIN, (role,)) for role in sorted({role for role, _ in granted})}
+    answers = client.ask(calls)
+    named = {role: answers[role, "name"] for role in roles}
+    never = sorted(set(named.values()) - {role for role, _ in granted})
+    answers |= client.ask({(role, "admin"): Call(contract, ADMIN, (role,)) for role in never})
+
+    def now(role: bytes) -> list[str]:
+        return [who for of, who in sorted(granted) if of == role and answers[of, who]]
+
     return {
-        role: dict.fromkeys(now[admins[role]], f"hasRole admin of {role}")
-        | dict.fromkeys(now[named[role]], f"hasRole {role}")
-        for role in roles
+        role: dict.fromkeys(now(answers[key, "admin"]), f"hasRole admin of {role}")
+        | dict.fromkeys(now(key), f"hasRole {role}")
+        for role, key in named.items()
     }
 
 
@@ -65,25 +75,27 @@ def add_power(found: Findings, who: str, target: str, power: str, evidence: str)
     )
 
 
-def describe(client: Client, found: Findings) -> None:
-    """Say of every authority what it is: a timelock (with its delay), another contract, or an account.
+def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
+    """Say of every authority what it is: a timelock (with its delay), another contract, or an account; `codes` say how each begins.
 
     A timelock is what answers getMinDelay and has proposers (TimelockController); a multisig shows as `contract`.
     """
     # Where
     rows = found.rows.get("authorities", [])
-    who = sorted({row["authority"].rpartition(":")[2] for row in rows})
+    who = sorted({address_of(row["authority"]) for row in rows})
+    who = [at for at in who if codes[at] != "0x"]
 
     # Ask
-    codes = dict(zip(who, client.codes(who), strict=True))
     asks = {"delay": "getMinDelay()->(uint256)", "role": "PROPOSER_ROLE()->(bytes32)"}
     answers = client.ask({(at, name): Call(at, text, optional=True) for at in who for name, text in asks.items()})
 
     # Rows
     for row in rows:
-        at = row["authority"].rpartition(":")[2]
+        at = address_of(row["authority"])
+        if codes[at] == "0x":
+            continue
         if answers[at, "delay"] is not None and answers[at, "role"] is not None:
             row["kind"] = "timelock"
             row.setdefault("delay_seconds", answers[at, "delay"])
-        elif codes[at] != "0x" and not codes[at].lower().startswith("0xef0100"):
+        elif not codes[at].lower().startswith("0xef0100"):
             row["kind"] = "contract"

@@ -5,7 +5,9 @@ none is missed. The reserve of a pool is what its liquidity stands for at the pr
 not collected yet. Who owns the positions is not read.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, amounts
 from chain.calls import Call, event_topic
@@ -46,11 +48,13 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     asked = client.ask({(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()})
     answers = {pool: {name: asked[pool, name] for name in POOL_ASKS} for pool in pools if asked[pool, "slot0"][0]}
     pools = list(answers)  # the others have no price yet
+    spacings = {pool: answers[pool]["spacing"] for pool in pools}
+    tokens = [(pool, token) for pool in pools for token in ("token0", "token1")]
     held = client.ask(
-        {(pool, slot): Call(answers[pool][f"token{slot}"], BALANCE, (pool,)) for pool in pools for slot in (0, 1)}
+        {(pool, token): Call(answers[pool][token], BALANCE, (pool,)) for pool, token in tokens} | _bitmap(spacings)
     )
     progress("uniswap_v3", 2, 3, "ticks")
-    ticks = _ticks(client, {pool: answers[pool]["spacing"] for pool in pools})
+    ticks = _ticks(client, spacings, held)
 
     # Rows
     for pool in pools:
@@ -79,7 +83,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
                 asset=found.token(answer[f"token{slot}"]),
                 slot=slot,
                 reserve_raw=max(needed, 0),  # below 0 only if ticks are missing, which a check then finds
-                balance_raw=held[pool, slot],
+                balance_raw=held[pool, f"token{slot}"],
             )
             asset = found.token(answer[f"token{slot}"])
             found.witness("owed", (key, asset), answer["owed"][slot])
@@ -114,19 +118,23 @@ def _pools(client: Client, factory: str, first_block: int, found: Findings) -> l
     return sorted(set(asked) - {ZERO_ADDRESS})
 
 
-def _ticks(client: Client, spacings: dict[str, int]) -> dict[str, dict[int, tuple[int, int]]]:
-    """(liquidityGross, liquidityNet) of every initialised tick, by pool and tick: 256 ticks a word of the pool's bitmap."""
-    words = client.ask(
-        {
-            (pool, word): Call(pool, "tickBitmap(int16)->(uint256)", (word,))
-            for pool, spacing in spacings.items()
-            for word in range((MIN_TICK // spacing) >> 8, (MAX_TICK // spacing >> 8) + 1)
-        }
-    )
+def _bitmap(spacings: Mapping[str, int]) -> dict[tuple[str, Any], Call]:
+    """The questions for all words of the pools' bitmaps, by pool and word: 256 ticks each."""
+    return {
+        (pool, word): Call(pool, "tickBitmap(int16)->(uint256)", (word,))
+        for pool, spacing in spacings.items()
+        for word in range((MIN_TICK // spacing) >> 8, (MAX_TICK // spacing >> 8) + 1)
+    }
+
+
+def _ticks(
+    client: Client, spacings: Mapping[str, int], words: Mapping[tuple[str, Any], int]
+) -> dict[str, dict[int, tuple[int, int]]]:
+    """(liquidityGross, liquidityNet) of every initialised tick, by pool and tick, given the words of the bitmaps."""
     places = [
         (pool, (256 * word + bit) * spacings[pool])
-        for (pool, word), bits in words.items()
-        if bits
+        for pool, word in _bitmap(spacings)
+        if (bits := words[pool, word])
         for bit in range(256)
         if bits >> bit & 1
     ]

@@ -16,8 +16,9 @@ from chain import bundles
 from chain.bundles import deployless
 from chain.calls import Call
 from chain.client import Client
+from chain.errors import ContractError
 from chain.pacing import Manners
-from chain.packing import Ask, packed, unpacked
+from chain.packing import Ask, Missing, packed, unpacked
 from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.availability import FOLDER, NODE_MODULES, SOLC_PACKAGE
 from tests.devnet.contracts import compiled
@@ -56,7 +57,7 @@ def asked(address: str, data: bytes) -> Ask:
     return Ask(bytes.fromhex(address[2:]), data[:4], data[4:])
 
 
-def through_the_program(world: World, asks: Sequence[Ask], gas: int = 0) -> list[bytes | None]:
+def through_the_program(world: World, asks: Sequence[Ask], gas: int = 0) -> list[bytes | Missing]:
     """What the program answers at the head, straight from the node."""
     runs, count = packed(asks, 40_000)
     assert count == len(asks)
@@ -79,7 +80,7 @@ def strange(devnet_world: World) -> Iterator[dict[str, str]]:
     """Contracts that echo, revert, or answer nothing, loose bytes, and megabytes."""
     with devnet_world.undone():
         deploy, hostile = devnet_world.ledger.deploy, compiled("hostile/Hostile.sol")
-        lengths = (0, 5, 32, 1984, 2016, 30_000, 1_000_000)
+        lengths = (0, 1, 2, 5, 32, 33, 1984, 2016, 30_000, 1_000_000)
         built = {f"{length} bytes": deploy(hostile["Answering"], length) for length in lengths}
         built |= {name: deploy(hostile[name]) for name in ("Reverting", "LongName")}
         built["Echo"] = deploy(compiled("hostile/Echo.sol")["Echo"])
@@ -108,10 +109,12 @@ def many_calls(world: World, strange: dict[str, str]) -> list[tuple[str, bytes]]
 
 @pytest.mark.devnet
 def test_any_calls_are_answered_as_one_by_one(devnet_world: World, strange: dict[str, str]) -> None:
-    """In any order and company; no answer only to what is refused, writes, or is not up to 62 whole words."""
+    """In any order and company; a refusal where the contract refuses, no answer to what is not up to 62 whole words or takes all gas."""
     calls = many_calls(devnet_world, strange)
     truth = {call: one_by_one(devnet_world, *call) for call in calls}
     truth[calls[-1]] = None  # it writes
+    invalid = Call(strange["Reverting"], "symbol()->()")  # an invalid opcode eats what it is given, and so does a write
+    takes_all_gas = {(invalid.address, invalid.data), calls[-1]}
     assert {None, b""} < set(truth.values())
     rng = random.Random(3)
     for _ in range(4):
@@ -121,7 +124,8 @@ def test_any_calls_are_answered_as_one_by_one(devnet_world: World, strange: dict
         for call, answer in zip(some, found, strict=False):
             expected = truth[call]
             is_packed = expected is not None and len(expected) % 32 == 0 and len(expected) <= 62 * 32
-            assert answer == (expected if is_packed else None), (call[0], call[1].hex())
+            missing = Missing.UNKNOWN if expected is not None or call in takes_all_gas else Missing.REFUSED
+            assert answer == (expected if is_packed else missing), (call[0], call[1].hex())
 
 
 @pytest.mark.devnet
@@ -134,7 +138,7 @@ def test_words_come_through_both_ways(devnet_world: World, strange: dict[str, st
         for start in range(0, len(data), 8):  # 8 x 62 whole words are nearly all that code may hold
             some = data[start : start + 8]
             assert through_the_program(devnet_world, [asked(strange["Echo"], b"echo" + one) for one in some]) == some
-    assert through_the_program(devnet_world, [asked(strange["Echo"], b"echo" + bytes(63 * 32))]) == [None]
+    assert through_the_program(devnet_world, [asked(strange["Echo"], b"echo" + bytes(63 * 32))]) == [Missing.UNKNOWN]
 
 
 @pytest.mark.devnet
@@ -189,6 +193,30 @@ def test_both_ways_of_bundling_and_none_agree(devnet_world: World, strange: dict
     assert answers[0] == answers[1] == answers[2]
     assert None in answers[0] and len({*map(type, answers[0])}) >= 3
     assert max(requests[:2]) < requests[2]
+
+
+@pytest.mark.devnet
+def test_what_is_refused_for_want_of_gas_is_asked_again_and_nothing_else(devnet_world: World) -> None:
+    """Calls that need more than their share of a bundle's gas are answered as alone; what the contract refuses is asked once."""
+    with devnet_world.undone():
+        hostile = compiled("hostile/Hostile.sol")
+        counting = {
+            rounds: str(devnet_world.ledger.deploy(hostile["Counting"], rounds).address).lower()
+            for rounds in (1, 20_000)
+        }
+        reverting = str(devnet_world.ledger.deploy(hostile["Reverting"]).address).lower()
+        texts = ("direct()->(uint256)", "caught()->(uint256)")
+        calls = [Call(at, text, optional=True) for at in counting.values() for text in texts]
+        calls += [Call(reverting, f"no{number}()->(uint256)", optional=True) for number in range(30)]
+        alone = [one_by_one(devnet_world, call.address, call.data) for call in calls]
+        whims = Whims(gas=20_000_000)
+        with picky(devnet_world.url, whims) as url, Client.connect(url, LOCAL, Manners(0)) as client:
+            client.pin("latest")
+            assert client.call_many(calls) == [one and int.from_bytes(one) for one in alone]
+            assert whims.methods.count("eth_call") == 1 + 2
+            with pytest.raises(ContractError, match=r"no3 of .*execution reverted"):
+                client.call_many([*calls, Call(reverting, "no3()->(uint256)")])
+    assert alone[0] == alone[1] and alone[2] == alone[3] and None not in alone[:4] and {*alone[4:]} == {None}
 
 
 @pytest.mark.devnet

@@ -161,10 +161,15 @@ def test_a_reorganisation_of_what_was_taken_as_final_is_taken_back_between_runs(
 
 
 def test_what_is_final_is_not_read_again(chain: EventChain) -> None:
-    """However wide the ranges may be, none holds both final blocks and others: a reorganisation after the final one costs no old event."""
+    """One question may be about final blocks and others, no range holds both: a reorganisation after the final one costs no old event."""
     chain.young_again(7)
-    ranges, again = Ranges(), Moody(chain)
-    read(Moody(chain), chain.hash_of, 0, chain.head, chain.final, ranges)
+    ranges, once, again = Ranges(), Moody(chain), Moody(chain)
+    read(once, chain.hash_of, 0, chain.head, chain.final, ranges)
+    assert once.asked == [(0, chain.head, True)]
+    assert [(one.first, one.last, one.last_hash) for one in ranges.kept] == [
+        (0, chain.final, chain.hash_of(chain.final)),
+        (chain.final + 1, chain.head, chain.hash_of(chain.head)),
+    ]
     chain.young_again(8)
     assert read(again, chain.hash_of, 0, chain.head, chain.final, ranges) == chain.logs(0, chain.head)
     assert [first for first, _, _ in again.asked] == [chain.final + 1]

@@ -114,6 +114,29 @@ contract Answering {
     }
 }
 
+/// Answers after so many rounds of counting, itself or through a call that it does not see fail: with little gas it refuses.
+contract Counting {
+    uint256 private immutable _rounds;
+
+    constructor(uint256 rounds) {
+        _rounds = rounds;
+    }
+
+    function direct() public view returns (uint256 sum) {
+        for (uint256 round = 0; round < _rounds; round++) {
+            sum = uint256(keccak256(abi.encode(sum, round)));
+        }
+    }
+
+    function caught() external view returns (uint256) {
+        try this.direct() returns (uint256 sum) {
+            return sum;
+        } catch {
+            revert("caught");
+        }
+    }
+}
+
 /// A price feed with the round that it is given.
 contract AnyRound {
     uint8 public constant decimals = 8;
