@@ -41,7 +41,6 @@ class Roundings:
 
 ROUNDINGS: dict[int, Roundings] = {
     1: Roundings("3.0.2", "half_up", "half_up", "floor", True, True, checked=True),
-    2: Roundings("SparkLend 1, a copy of 3.0.2", "half_up", "half_up", "floor", True, True),
     4: Roundings("3.1", "half_up", "half_up", "floor", True, True),
     5: Roundings("3.2", "half_up", "half_up", "floor", True, True),
     6: Roundings("3.2.1", "half_up", "half_up", "floor", True, True),

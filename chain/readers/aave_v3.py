@@ -1,4 +1,4 @@
-"""Aave V3: markets, reserves, e-mode categories, oracle prices; 3.0.2 (POOL_REVISION 1; SparkLend: 2) and 3.4 to 3.6 (8 to 10).
+"""Aave V3: markets, reserves, e-mode categories, oracle prices; 3.0.2 (POOL_REVISION 1) and 3.4 to 3.6 (8 to 10).
 
 What is asked stands in `aave_v3_questions`. Indices are the normalised income and the normalised variable debt *at the block*, so that
 stored amount x index is what the tokens' balanceOf answers there. Rows of reserves and prices are added by `aave_rows`, which V2 shares;
@@ -75,12 +75,20 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> Instance
     )
 
     # Decode
-    revision = answers["revision"]
+    revision = answers["revision"] if deployment.like_revision is None else deployment.like_revision
+    said = f"reports POOL_REVISION {answers['revision']}"
+    if deployment.like_revision is not None:
+        said += f" and is read as a copy of Aave's {revision}"
     if revision not in READABLE:
         raise ContractError(
-            f"The pool {pool} reports POOL_REVISION {revision}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.0.2, SparkLend, and 3.4 to 3.6)"
+            f"The pool {pool} {said}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.0.2 and 3.4 to 3.6); of a fork that counts "
+            "on its own, state the one that it is a copy of as like_revision in the deployments file"
         )
-    if not ROUNDINGS[revision].checked:
+    if deployment.like_revision is not None:
+        found.gaps.append(
+            f"{label}: the pool {said}, which is taken from the deployments file; its own contracts were never compared with it"
+        )
+    elif not ROUNDINGS[revision].checked:
         found.gaps.append(
             f"{label}: the rounding rules of revision {revision} were never compared with a running contract"
         )

@@ -1,7 +1,7 @@
 """Aave V3: what a pool, its oracle and its tokens are asked about reserves and categories, by revision, answered in one form.
 
 Revision 1 is @aave/core-v3 1.19.3 (3.0.2): one e-mode category an asset, a price that a category may override, debts at a fixed rate, a
-rate contract for each reserve; SparkLend's copy of it reports 2 (sparkdotfi/sparklend-v1-core at 077cc8c2, Pool.sol). Revisions 8 to 10 are aave-v3-origin 3.4 to 3.6: categories as bitmaps, one rate contract, deficits,
+rate contract for each reserve. Revisions 8 to 10 are aave-v3-origin 3.4 to 3.6: categories as bitmaps, one rate contract, deficits,
 liquidation grace. Both answer getReserveData with the same fifteen words (DataTypes.ReserveData, DataTypes.ReserveDataLegacy).
 """
 
@@ -14,8 +14,8 @@ from chain.client import Client
 from chain.readers.holders import BALANCE
 from chain.units import ZERO_ADDRESS
 
-READABLE = (1, 2, 8, 9, 10)
-"""Revisions whose pool answers the questions below: 3.0.2, SparkLend's copy of it, and 3.4 to 3.6."""
+READABLE = (1, 8, 9, 10)
+"""Revisions whose pool answers the questions below: 3.0.2, and 3.4 to 3.6."""
 
 SCALED_SUPPLY = "scaledTotalSupply()->(uint256)"
 FIXED_SUPPLY = "totalSupply()->(uint256)"

@@ -1,6 +1,6 @@
 """A fork of Aave V3 by configuration alone: a second V3 market, called spark in the address book, read beside the first.
 
-The second market is 3.0.2, of which SparkLend is a copy. SparkLend's own contracts (POOL_REVISION 2) were not at hand.
+The second market is 3.0.2, of which SparkLend 1.0.0 is a copy; its own contracts were not at hand.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from web3 import Web3
 from web3.contract import Contract
 
 import aftershock
-from chain.errors import ContractError
+from chain.errors import ContractError, InputError
 from chain.reading import IMPLEMENTATION_SLOT, take
 from chain.snapshot import Snapshot
 from tests.devnet.aave_v302 import Aave302, deploy_aave_v302
@@ -25,6 +25,8 @@ from tests.devnet.world import World
 
 pytestmark = pytest.mark.devnet
 PEOPLE = 12
+SEED = 1_000
+"""Tells the entry of the fork from those of the world."""
 VARIABLE_RATE = 2
 
 
@@ -60,7 +62,10 @@ def two(devnet_world: World, book: Path) -> Iterator[Two]:
             "pool_data_provider": spark.data_provider,
             "oracle": spark.oracle,
         }
-        entry = [*entry_lines(0, "spark", "main", "aave_v3"), *address_lines({k: v.address for k, v in roles.items()})]
+        entry = [
+            *entry_lines(SEED, "spark", "main", "aave_v3"),
+            *address_lines({k: v.address for k, v in roles.items()}),
+        ]
         book.write_text("\n".join([world.deployments.read_text(), *entry]))
         yield Two(world, spark, people, take(world.url, book, "latest", "two"))
 
@@ -126,23 +131,39 @@ def test_an_account_is_seen_in_both(two: Two) -> None:
     assert answer.figures["supplied_usd"] == pytest.approx(supplied, rel=1e-9)
 
 
-def test_a_pool_that_reports_revision_2_is_read_as_3_0_2_and_said_to_be_unchecked(two: Two, book: Path) -> None:
+def test_a_fork_that_counts_on_its_own_is_read_as_what_the_book_says(two: Two, book: Path, tmp_path: Path) -> None:
+    """SparkLend's pool was upgraded three times since it reported 1; Aave's own 4 is another version (3.1)."""
+    entry = f'source = "tests/devnet world, seed {SEED}"\n'
+    stated = tmp_path / "book.toml"
+    stated.write_text(book.read_text().replace(entry, entry + "like_revision = 1\n"))
     with two.world.undone():
-        _report(two.world, two.spark.pool, 2)
-        taken = take(two.world.url, book, "latest")
-    assert all(check.passed for check in taken.checks)
-    assert {row.protocol: row.revision for row in _rows(taken, "markets")} == {"aave-v3": 10, "spark": 2}
-    assert len(taken["categories"]) == len(two.snapshot["categories"]) > 2
-    [gap] = [gap for gap in taken.gaps if "never compared" in gap]
-    assert gap.startswith("spark main: the rounding rules of revision 2")
-
-
-@pytest.mark.parametrize("revision", [3, 11])
-def test_other_revisions_are_refused_with_their_number(two: Two, book: Path, revision: int) -> None:
-    with two.world.undone():
-        _report(two.world, two.spark.pool, revision)
-        with pytest.raises(ContractError, match=rf"POOL_REVISION {revision}; this reader knows 1, 2, 8, 9, 10"):
+        _report(two.world, two.spark.pool, 4)
+        with pytest.raises(ContractError, match=r"POOL_REVISION 4; this reader knows 1, 8, 9, 10 .* like_revision"):
             take(two.world.url, book, "latest")
+        taken = take(two.world.url, stated, "latest")
+    assert all(check.passed for check in taken.checks)
+    assert {row.protocol: row.revision for row in _rows(taken, "markets")} == {"aave-v3": 10, "spark": 1}
+    assert len(taken["categories"]) == len(two.snapshot["categories"]) > 2
+    [gap] = [gap for gap in taken.gaps if "copy of Aave" in gap]
+    assert gap.startswith("spark main: the pool reports POOL_REVISION 4 and is read as a copy of Aave's 1")
+    assert len(taken["positions"]) == len(two.snapshot["positions"])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("like_revision = 4", "POOL_REVISION 1 and is read as a copy of Aave's 4; this reader knows"),
+        ('like_revision = "one"', "like_revision is 'one'; give a whole number"),
+    ],
+)
+def test_a_stated_revision_must_be_one_that_is_known(
+    two: Two, book: Path, tmp_path: Path, line: str, words: str
+) -> None:
+    entry = f'source = "tests/devnet world, seed {SEED}"\n'
+    stated = tmp_path / "book.toml"
+    stated.write_text(book.read_text().replace(entry, f"{entry}{line}\n"))
+    with pytest.raises((ContractError, InputError), match=words):
+        take(two.world.url, stated, "latest")
 
 
 def _report(world: World, pool: Contract, revision: int) -> None:

@@ -173,4 +173,5 @@ def _plan() -> dict[str, tuple[dict[str, int], dict[str, int]]]:
 
 
 def _raw(symbol: str, whole: float) -> int:
-    return round(whole * 10 ** RESERVES[symbol].decimals)
+    unit: int = 10 ** RESERVES[symbol].decimals
+    return round(whole * unit)
