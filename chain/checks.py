@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
 from chain.pool_checks import active_liquidity, pool_balances, whole_ticks
@@ -150,7 +151,7 @@ def accounts(rows: Rows, answers: Mapping[Subject, Sequence[int]]) -> Comparison
 def aave_account(rows: Rows, held: Sequence[Row]) -> AccountData:
     """The account data that the rows of one account imply. `held` must not be empty."""
     market = held[0]["market"]
-    [revision] = [row["revision"] for row in rows["markets"] if row["market"] == market]
+    [revision] = [_revision(row) for row in rows["markets"] if row["market"] == market]
     reserves = {row["asset"]: row for row in rows["reserves"] if row["market"] == market}
     price = {row["asset"]: row["price_raw"] for row in rows["prices"] if row["market"] == market}
     decimals = {row["asset"]: row["decimals"] for row in rows["assets"]}
@@ -194,6 +195,11 @@ def aave_account(rows: Rows, held: Sequence[Row]) -> AccountData:
             )
         )
     return account_data(holdings, revision)
+
+
+def _revision(market: Row) -> int:
+    """The POOL_REVISION of Aave V3 that computes accounts as this market does."""
+    return ACCOUNTS_LIKE_V3_REVISION if market["family"] == "aave_v2" else market["revision"]
 
 
 def _price_inside(row: Row, reserve: Row, prices: Mapping[str, int], overridden: Mapping[int, tuple[int, int]]) -> int:

@@ -8,6 +8,7 @@ instance = "core"             # label for people
 reader = "aave_v3"            # file in chain/readers that knows how to read it
 first_block = 16291127        # block of the first deployment: events are read from here on
 source = "where the addresses come from"
+like_revision = 1             # only for a fork of Aave V3 whose POOL_REVISION counts on its own: the revision it is a copy of
 [deployments.addresses]       # roles that the reader needs
 pool = "0x..."
 ```
@@ -29,6 +30,7 @@ from chain.units import to_address
 TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
+    "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
     "uniswap_v2": ("factory",),
     "uniswap_v3": ("factory",),
     "chainlink": (),
@@ -59,7 +61,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One instance of one protocol on one chain; addresses are lower case."""
+    """One instance of one protocol on one chain; addresses are lower case. `like_revision`: see the example above."""
 
     chain: str
     protocol: str
@@ -70,6 +72,7 @@ class Deployment:
     addresses: Mapping[str, str]
     feeds: tuple[Feed, ...] = ()
     tokens: tuple[Token, ...] = ()
+    like_revision: int | None = None
 
 
 class _Entry:
@@ -156,7 +159,8 @@ def read_deployments(path: Path) -> tuple[Deployment, ...]:
 
 
 def _deployment(entry: _Entry) -> Deployment:
-    entry.only(["chain", "protocol", "instance", "reader", "first_block", "source", "addresses", "feeds", "tokens"])
+    optional = ["addresses", "feeds", "tokens", "like_revision"]
+    entry.only(["chain", "protocol", "instance", "reader", "first_block", "source", *optional])
     chain = entry.one_of("chain", "chain", networks())
     reader = entry.one_of("reader", "reader", ROLES)
     roles = _Entry(f"{entry.where}, addresses", entry.table.get("addresses", {}))
@@ -176,6 +180,9 @@ def _deployment(entry: _Entry) -> Deployment:
         twice = _first_repeat(item.address for item in items)
         if twice:
             raise InputError(f"{entry.where}, {field}: address {twice} is listed twice")
+    like_revision = entry.whole("like_revision") if "like_revision" in entry.table else None
+    if like_revision is not None and reader != "aave_v3":
+        raise InputError(f"{entry.where}: reader {reader!r} has no use for like_revision")
     return Deployment(
         chain,
         entry.text("protocol"),
@@ -186,6 +193,7 @@ def _deployment(entry: _Entry) -> Deployment:
         {role: roles.address(role) for role in ROLES[reader]},
         feeds,
         tokens,
+        like_revision,
     )
 
 

@@ -29,6 +29,12 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("pool", "POOL_REVISION()->(uint256)", (), ""),
         ("oracle", "BASE_CURRENCY_UNIT()->(uint256)", (), ""),
     ),
+    "aave_v2": (
+        ("pool_addresses_provider", "getLendingPool()->(address)", (), "pool"),
+        ("pool_addresses_provider", "getPriceOracle()->(address)", (), "oracle"),
+        ("pool", "LENDINGPOOL_REVISION()->(uint256)", (), ""),
+        ("oracle", "getFallbackOracle()->(address)", (), ""),
+    ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
     "timelock": (

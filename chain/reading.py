@@ -11,7 +11,7 @@ from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
-from chain.readers import aave_v3, access, chainlink, erc20, timelock, uniswap_v2, uniswap_v3
+from chain.readers import aave_v2, aave_v3, access, chainlink, erc20, quotes, timelock, uniswap_v2, uniswap_v3
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
@@ -22,6 +22,7 @@ Read = Callable[[Client, Deployment, Findings, Progress], None]
 
 READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v3": (aave_v3.read, aave_v3.VERSION),
+    "aave_v2": (aave_v2.read, aave_v2.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -31,6 +32,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
     "aave_v3": "lending",
+    "aave_v2": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "chainlink": "oracle",
@@ -156,6 +158,7 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     chainlink.describe(client, found)
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
+    quotes.in_usd(found, client.network.native_symbol)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
     codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
     access.describe(client, found, codes)

@@ -14,6 +14,8 @@ from graph.identity import Identities
 from graph.valuation import Prices
 
 _WEAKEST_LAST = {"verified": 0, "derived": 1, "unverified": 2, "file": 3}
+DEBT_SIDES = ("debt", "fixed_debt")
+"""Values of positions.side that are owed, at whatever rate."""
 _FASTEST_FIRST = {"instant": 0, "psm": 1, "queue": 2, "none": 3}
 
 
@@ -71,7 +73,7 @@ def wraps(snapshot: Snapshot) -> pd.DataFrame:
 def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
     """What each market accepts. Supplied is the protocol's own total, collateral that is not lent out included."""
     reserves, positions = snapshot["reserves"], snapshot["positions"]
-    enabled = positions[(positions["side"] != "debt") & positions["collateral_enabled"].astype(bool)]
+    enabled = positions[~positions["side"].isin(DEBT_SIDES) & positions["collateral_enabled"].astype(bool)]
     collateral = enabled.groupby(["market", "asset"])["amount_raw"].agg(total).to_dict() if len(enabled) else {}
     frame = pd.DataFrame({"source": reserves["market"], "target": reserves["asset"]}, dtype=object)
     amounts = {
@@ -94,8 +96,9 @@ def supplied_raw(reserve: Any) -> int:
 
 
 def borrowed_raw(reserve: Any) -> int:
-    """What all holders owe in a reserve, in smallest units, rounded down."""
-    return int(reserve.borrowed_stored_raw * reserve.borrow_index_raw // reserve.borrow_index_unit_raw)
+    """What all holders owe in a reserve, in smallest units, rounded down, debts at fixed rates included as the market adds them up."""
+    owed = int(reserve.borrowed_stored_raw * reserve.borrow_index_raw // reserve.borrow_index_unit_raw)
+    return owed + (0 if pd.isna(reserve.fixed_debt_raw) else int(reserve.fixed_debt_raw))
 
 
 def _threshold(reserve: Any) -> float | None:
@@ -116,7 +119,7 @@ def borrows(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.Da
 
 def _claims(snapshot: Snapshot, identities: Identities, prices: Prices, *, debt: bool) -> pd.DataFrame:
     positions = snapshot["positions"]
-    rows = positions[(positions["side"] == "debt") == debt]
+    rows = positions[positions["side"].isin(DEBT_SIDES) == debt]
     frame = pd.DataFrame(
         {
             "source": pd.Series(identities.nodes(rows["owner"]), index=rows.index, dtype=object),

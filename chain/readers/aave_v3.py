@@ -1,42 +1,24 @@
 """Aave V3: markets, reserves, e-mode categories, oracle prices; 3.0.2 (POOL_REVISION 1) and 3.4 to 3.6 (8 to 10).
 
-What is asked stands in `aave_v3_questions`. Indices are the normalised income and the normalised variable debt *at the block*, so that stored amount x index is what the tokens'
-balanceOf answers there. The accounts are read by `aave_v3_accounts`, who may change the market by `aave_v3_authorities`.
+What is asked stands in `aave_v3_questions`. Indices are the normalised income and the normalised variable debt *at the block*, so that
+stored amount x index is what the tokens' balanceOf answers there. Rows of reserves and prices are added by `aave_rows`, which V2 shares;
+the accounts are read by `aave_v3_accounts`, who may change the market by `aave_v3_authorities`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from chain.accounting.aave_v3 import ROUNDINGS
 from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
-from chain.errors import ContractError, InputError
+from chain.errors import ContractError
 from chain.findings import Findings, Progress
 from chain.readers import aave_v3_accounts, aave_v3_authorities, aave_v3_questions
+from chain.readers.aave_rows import Instance, add_price, add_reserve, base_currency, market_of, require_named
 from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
-from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, entity_id, market_id, token_id
+from chain.units import BPS_TO_WAD, entity_id, market_id
 
 VERSION = 3
-USD = "iso4217:USD"
-
-
-@dataclass(frozen=True)
-class _Instance:
-    """The market and what its rows have in common; `unit` is one unit of the base currency in the oracle's fixed point."""
-
-    key: str
-    label: str
-    pool: str
-    oracle: str
-    protocol: str
-    revision: int
-    quote: str
-    unit: int
-    assets: tuple[str, ...]
-    manager: str
-    provider_owner: str
 
 
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
@@ -51,7 +33,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     """
     # Where
     progress("aave_v3", 0, 4, f"{deployment.instance}: market")
-    here = _market(client, deployment, found)
+    here, manager, owner = _market(client, deployment, found)
     assets, pool, oracle = here.assets, here.pool, here.oracle
 
     # Ask
@@ -63,28 +45,18 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
     # Rows
     for asset in assets:
-        _reserve(found, here, asset, answers[asset])
-        _price(found, here, asset, answers[asset]["price"], answers[asset]["source"])
+        add_reserve(found, here, asset, answers[asset])
+        add_price(found, here, asset, answers[asset])
     _categories(found, here, categories)
     progress("aave_v3", 3, 4, "accounts")
-    data = {asset: answer["data"] for asset, answer in answers.items()}
-    accounts = aave_v3_accounts.Market(
-        here.key,
-        pool,
-        here.revision,
-        deployment.first_block,
-        {asset: words[8] for asset, words in data.items()},
-        {asset: words[10] for asset, words in data.items()},
-        {asset: words[9] for asset, words in data.items() if "fixed" in answers[asset]},
-        {asset: (answer["supply_index"], answer["borrow_index"]) for asset, answer in answers.items()},
-        {asset: words[7] for asset, words in data.items()},
-    )
+    accounts = market_of(here, deployment.first_block, answers)
     aave_v3_accounts.read(client, accounts, found)
-    aave_v3_authorities.read(client, deployment, here.key, here.manager, here.provider_owner, found)
+    aave_v3_authorities.read(client, deployment, here.key, manager, owner, found)
     progress("aave_v3", 4, 4, "done")
 
 
-def _market(client: Client, deployment: Deployment, found: Findings) -> _Instance:
+def _market(client: Client, deployment: Deployment, found: Findings) -> tuple[Instance, str, str]:
+    """The market, its access control manager and the owner of its addresses provider."""
     # Where
     pool, oracle = deployment.addresses["pool"], deployment.addresses["oracle"]
     provider = deployment.addresses["pool_addresses_provider"]
@@ -99,12 +71,7 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
             "owner": Call(provider, "owner()->(address)"),
         }
     )
-    for role in ("pool", "oracle"):
-        if named[role] != deployment.addresses[role]:
-            raise InputError(
-                f"Deployment {deployment.protocol} {deployment.instance!r}: the addresses provider {provider} names {named[role]} as "
-                f"{role} at block {found.anchor.number}, the file names {deployment.addresses[role]}; correct the file"
-            )
+    require_named(deployment, {role: named[role] for role in ("pool", "oracle")}, found)
     answers = client.ask(
         {
             "assets": Call(pool, "getReservesList()->(address[])"),
@@ -115,20 +82,25 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
     )
 
     # Decode
-    revision = answers["revision"]
+    revision = answers["revision"] if deployment.like_revision is None else deployment.like_revision
+    said = f"reports POOL_REVISION {answers['revision']}"
+    if deployment.like_revision is not None:
+        said += f" and is read as a copy of Aave's {revision}"
     if revision not in READABLE:
         raise ContractError(
-            f"The pool {pool} reports POOL_REVISION {revision}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.0.2 and 3.4 to 3.6)"
+            f"The pool {pool} {said}; this reader knows {', '.join(map(str, READABLE))} (Aave 3.0.2 and 3.4 to 3.6); of a fork that counts "
+            "on its own, state the one that it is a copy of as like_revision in the deployments file"
         )
-    if not ROUNDINGS[revision].checked:
+    if deployment.like_revision is not None:
+        found.gaps.append(
+            f"{label}: the pool {said}, which is taken from the deployments file; its own contracts were never compared with it"
+        )
+    elif not ROUNDINGS[revision].checked:
         found.gaps.append(
             f"{label}: the rounding rules of revision {revision} were never compared with a running contract"
         )
     found.gaps.append(f"{label}: backstops and incentives are not read, nor which of its authorities are multisigs")
-    if answers["currency"] == ZERO_ADDRESS:
-        quote = found.known_asset(USD, "ISO 4217", symbol="USD", name="US dollar", decimals=2, kind="fiat")
-    else:
-        quote = found.token(answers["currency"])
+    quote = base_currency(found, answers["currency"])
 
     # Rows
     key = market_id(found.anchor.chain, deployment.protocol, pool)
@@ -149,104 +121,14 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> _Instanc
         oracle=found.entity(oracle, "contract", f"{label} oracle", deployment.protocol),
         loss_rule="deficit_then_backstop" if revision >= 7 else "zombie",
     )
-    return _Instance(
-        key,
-        label,
-        pool,
-        oracle,
-        deployment.protocol,
-        revision,
-        quote,
-        answers["unit"],
-        tuple(answers["assets"]),
-        named["manager"],
-        named["owner"],
+    here = Instance(
+        key, label, pool, oracle, deployment.protocol, revision, quote, answers["unit"], tuple(answers["assets"])
     )
+    return here, named["manager"], named["owner"]
 
 
-def _reserve(found: Findings, here: _Instance, asset: str, answer: dict[str, Any]) -> None:
-    # Decode
-    data, rates = answer["data"], answer["rates"]
-    config = Configuration(data[0])
-    whole = 10 ** config.bits(48, 8)
-    issuer = found.entity(here.pool, "market")
-    if data[13] and here.revision == 1:
-        found.gaps.append(f"{here.label}: {data[13]} of {asset} are unbacked (bridged) and stand in no column")
-    found.entity(answer["treasury"], "treasury", f"{here.label} treasury", here.protocol)
-
-    # Rows
-    found.add(
-        "reserves",
-        found.asked("getReserveData", here.pool),
-        market=here.key,
-        asset=found.token(asset),
-        reserve_index=data[7],
-        receipt_asset=found.token(data[8], "receipt", issuer, here.protocol),
-        debt_asset=found.token(data[10], "debt", issuer, here.protocol),
-        fixed_debt_asset=found.token(data[9], "debt", issuer, here.protocol) if "fixed" in answer else None,
-        supply_index_raw=answer["supply_index"],
-        supply_index_unit_raw=RAY,
-        borrow_index_raw=answer["borrow_index"],
-        borrow_index_unit_raw=RAY,
-        supplied_stored_raw=answer["supplied"],
-        borrowed_stored_raw=answer["borrowed"],
-        fixed_debt_raw=answer.get("fixed"),
-        treasury_stored_raw=data[12],
-        cash_raw=answer["cash"],
-        balance_raw=answer["balance"],
-        supply_cap_raw=config.bits(116, 36) * whole or None,
-        borrow_cap_raw=config.bits(80, 36) * whole or None,
-        debt_ceiling_raw=config.bits(212, 40) * here.unit // 100 or None,
-        isolated_debt_raw=data[14] * here.unit // 100 if config.bits(212, 40) else None,
-        active=config.flag(56),
-        frozen=config.flag(57),
-        paused=config.flag(60),
-        borrowable=config.flag(58),
-        borrowable_in_isolation=config.flag(61),
-        siloed=config.flag(62),
-        grace_until=answer.get("grace") or None,
-        ltv_wad=config.ltv * BPS_TO_WAD,
-        liquidation_threshold_wad=config.bits(16, 16) * BPS_TO_WAD,
-        liquidation_bonus_wad=config.bits(32, 16) * BPS_TO_WAD,
-        liquidation_fee_wad=config.bits(152, 16) * BPS_TO_WAD,
-        liquidation_fee_base="bonus",
-        reserve_factor_wad=config.bits(64, 16) * BPS_TO_WAD,
-        rate_model="kinked",
-        rate_optimal_ray=rates[0],
-        rate_base_ray=rates[1],
-        rate_slope1_ray=rates[2],
-        rate_slope2_ray=rates[3],
-        supply_rate_ray=data[2],
-        borrow_rate_ray=data[4],
-        fixed_rate_ray=data[5] if "fixed" in answer and config.flag(59) else None,
-        accrual_unit="second",
-        last_accrual=data[6],
-        deficit_raw=answer.get("deficit"),
-        price_source=found.source(answer["source"]) if answer["source"] != ZERO_ADDRESS else None,
-    )
-
-
-def _price(found: Findings, here: _Instance, asset: str, price: int | None, source: str) -> None:
-    if price is None:
-        found.gaps.append(f"{here.key}: the oracle has no price for {token_id(found.anchor.chain, asset)}")
-        return
-    in_usd = here.quote == USD
-    found.add(
-        "prices",
-        found.asked("getAssetPrice", here.oracle),
-        market=here.key,
-        asset=found.token(asset),
-        price_raw=price,
-        decimals=len(str(here.unit)) - 1,
-        quote_asset=here.quote,
-        source=found.source(source) if source != ZERO_ADDRESS else None,
-        price_usd=price / here.unit if in_usd else None,
-        usd_path=f"oracle {here.oracle}, which counts in USD" if in_usd else None,
-    )
-
-
-def _categories(found: Findings, here: _Instance, categories: Mapping[int, CategoryAnswer]) -> None:
-    function = "getEModeCategoryData" if here.revision == 1 else "getEModeCategoryCollateralConfig"
+def _categories(found: Findings, here: Instance, categories: Mapping[int, CategoryAnswer]) -> None:
+    function = "getEModeCategoryData" if here.revision < 8 else "getEModeCategoryCollateralConfig"
     for number, category in categories.items():
         source = category.price_source
         found.add(

@@ -1,10 +1,11 @@
-"""Aave V3 accounts: everyone who ever held a receipt or debt token of a market, contracts and the treasury included.
+"""Aave accounts, V3 and V2: everyone who ever held a receipt or debt token of a market, contracts and the treasury included.
 
 Holders come from the tokens' Transfer events since the deployment; what they hold comes from calls at the block. The tokens' own
-balanceOf and the pool's getUserAccountData are kept as witnesses, for the checks to compare with the rows. A debt at a fixed rate (3.0.2)
+balanceOf and the pool's getUserAccountData are kept as witnesses, for the checks to compare with the rows. A debt at a fixed rate (V2, 3.0.2)
 grows from its own last change at its own rate: the stored amount is the principal, the index the growth since.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chain.accounting.aave_v3 import compounded, debt_balance, supply_balance
@@ -28,7 +29,8 @@ ACCOUNT_DATA = "getUserAccountData(address)->(uint256,uint256,uint256,uint256,ui
 @dataclass(frozen=True)
 class Market:
     """Where a market's accounts are: tokens (`fixed_tokens`: debts at a fixed rate, 3.0.2), indices (supply, debt; 1e-27) and reserve
-    index by underlying address."""
+    index by underlying address. `revision` is the one whose roundings hold; `growth` is how a debt grows at a fixed rate over some
+    seconds, 1e-27; V2 has no categories."""
 
     key: str
     pool: str
@@ -39,6 +41,8 @@ class Market:
     fixed_tokens: dict[str, str]
     indices: dict[str, tuple[int, int]]
     reserve_index: dict[str, int]
+    growth: Callable[[int, int], int] = compounded
+    has_categories: bool = True
 
 
 def read(client: Client, market: Market, found: Findings) -> None:
@@ -54,7 +58,7 @@ def read(client: Client, market: Market, found: Findings) -> None:
         (token, who) for token, (_, side) in places.items() if side != "fixed_debt" for who in sorted(held_by[token])
     ]
     stored = client.ask({(token, who): Call(token, SCALED_BALANCE, (who,)) for token, who in ever})
-    fixed = _fixed_debts(client, {token: held_by[token] for token in market.fixed_tokens.values()}, found)
+    fixed = _fixed_debts(client, {token: held_by[token] for token in market.fixed_tokens.values()}, market, found)
     indices = {
         token: market.indices[asset][0 if side == "supply" else 1]
         for token, (asset, side) in places.items()
@@ -62,7 +66,9 @@ def read(client: Client, market: Market, found: Findings) -> None:
     }
     held = {place: (amount, indices[place[0]]) for place, amount in stored.items() if amount} | fixed
     accounts = sorted({who for _, who in held})
-    of_account = {"flags": CONFIGURATION, "category": CATEGORY, "totals": ACCOUNT_DATA}
+    of_account = {"flags": CONFIGURATION, "totals": ACCOUNT_DATA}
+    if market.has_categories:
+        of_account["category"] = CATEGORY
     answers = client.ask(  # in one go: how many travel together is the client's business
         {(token, who): Call(token, BALANCE, (who,)) for token, who in held}
         | {
@@ -91,7 +97,7 @@ def read(client: Client, market: Market, found: Findings) -> None:
             amount_raw=rounded(amount, index, market.revision),
             collateral_enabled=side == "supply"
             and bool(answers["flags", who] >> 2 * market.reserve_index[asset] + 1 & 1),
-            category=answers["category", who],
+            category=answers.get(("category", who), 0),
         )
         found.witness("balance", (market.key, who, key, side), answers[token, who])
     for who in accounts:
@@ -104,7 +110,7 @@ def read(client: Client, market: Market, found: Findings) -> None:
 
 
 def _fixed_debts(
-    client: Client, held_by: dict[str, set[str]], found: Findings
+    client: Client, held_by: dict[str, set[str]], market: Market, found: Findings
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """(token, account) -> principal and its growth since the account's last change, 1e-27 (StableDebtToken.balanceOf)."""
     places = [(token, who) for token in held_by for who in sorted(held_by[token])]
@@ -115,5 +121,5 @@ def _fixed_debts(
     for token, who in places:
         principal, rate, since = (answers[token, who, name] for name in FIXED_DEBT)
         if principal:
-            debts[token, who] = (principal, compounded(rate, found.anchor.timestamp - since))
+            debts[token, who] = (principal, market.growth(rate, found.anchor.timestamp - since))
     return debts

@@ -18,6 +18,7 @@ READABLE = (1, 8, 9, 10)
 """Revisions whose pool answers the questions below: 3.0.2, and 3.4 to 3.6."""
 
 SCALED_SUPPLY = "scaledTotalSupply()->(uint256)"
+FIXED_SUPPLY = "totalSupply()->(uint256)"
 RESERVE_DATA = (
     "getReserveData(address)->(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,"
     "address,address,address,address,uint128,uint128,uint128)"
@@ -100,17 +101,12 @@ def reserves(client: Client, pool: str, oracle: str, revision: int, assets: Sequ
     calls: dict[tuple[str, str], Call] = {}
     for asset in assets:
         receipt, fixed, debt, rates = answers[asset]["data"][8:12]
-        calls[asset, "supplied"] = Call(receipt, SCALED_SUPPLY)
-        calls[asset, "borrowed"] = Call(debt, SCALED_SUPPLY)
-        calls[asset, "balance"] = Call(asset, BALANCE, (receipt,))
-        calls[asset, "treasury"] = Call(receipt, "RESERVE_TREASURY_ADDRESS()->(address)")
-        calls[asset, "source"] = Call(oracle, "getSourceOfAsset(address)->(address)", (asset,))
-        calls[asset, "price"] = Call(oracle, "getAssetPrice(address)->(uint256)", (asset,), optional=True)
+        calls |= {(asset, name): call for name, call in of_tokens(asset, receipt, debt, oracle).items()}
         if newer:
             calls[asset, "rates"] = Call(shared, RATES, (asset,))
             continue
         calls |= {(asset, f"rates {place}"): Call(rates, text) for place, text in enumerate(RATES_3_0)}
-        calls[asset, "fixed"] = Call(fixed, "totalSupply()->(uint256)")
+        calls[asset, "fixed"] = Call(fixed, FIXED_SUPPLY)
     for (asset, name), answer in client.ask(calls).items():
         answers[asset][name] = answer
     if not newer:
@@ -118,6 +114,18 @@ def reserves(client: Client, pool: str, oracle: str, revision: int, assets: Sequ
             answer["rates"] = tuple(answer[f"rates {place}"] for place in range(len(RATES_3_0)))
             answer["cash"] = answer["balance"]
     return answers
+
+
+def of_tokens(asset: str, receipt: str, debt: str, oracle: str) -> dict[str, Call]:
+    """What the tokens of a reserve and the oracle are asked about it, in V2 as in V3."""
+    return {
+        "supplied": Call(receipt, SCALED_SUPPLY),
+        "borrowed": Call(debt, SCALED_SUPPLY),
+        "balance": Call(asset, BALANCE, (receipt,)),
+        "treasury": Call(receipt, "RESERVE_TREASURY_ADDRESS()->(address)"),
+        "source": Call(oracle, "getSourceOfAsset(address)->(address)", (asset,)),
+        "price": Call(oracle, "getAssetPrice(address)->(uint256)", (asset,), optional=True),
+    }
 
 
 def categories(

@@ -84,6 +84,10 @@ MISTAKES = {
         AAVE + FEEDS.partition("[[deployments.feeds]]")[1] + FEEDS.partition("feeds]]")[2],
         "no use",
     ),
+    "a revision for a reader without forks": (
+        FEEDS.replace("first_block", "like_revision = 1\nfirst_block", 1),
+        "reader 'chainlink' has no use for like_revision",
+    ),
     "unknown token role": (TOKENS.replace("wrapped_native", "wraped"), "did you mean wrapped_native"),
 }
 

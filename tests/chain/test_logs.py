@@ -86,7 +86,7 @@ def test_stops_and_reorganisations_leave_what_the_chain_holds(
     _survives(chain, tmp_path, seed, blocks, plan)
 
 
-@pytest.mark.soak
+@pytest.mark.verify
 @settings(CALM, max_examples=150)
 @given(seed=st.integers(0, 10**6), blocks=st.integers(1, 12), plan=moods())
 def test_many_stops_and_reorganisations(
