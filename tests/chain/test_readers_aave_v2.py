@@ -165,6 +165,21 @@ def test_prices_are_the_oracles_in_ether_and_dollars(v2: V2Market, snapshot: Sna
     assert check.compared == len(RESERVES) - 1
 
 
+@pytest.mark.parametrize("beside", ["aave_v3", "nothing"])
+def test_dollars_come_from_another_market_where_no_feed_is_listed(v2: V2Market, tmp_path: Path, beside: str) -> None:
+    taken = take(v2.world.url, v2.book(tmp_path, [beside]), "latest")
+    found = [row for row in rows(taken, "prices") if row["quote_asset"] != "iso4217:USD"]
+    assert failed(taken) == {} and len(found) == len(RESERVES)
+    gaps = [gap for gap in taken.gaps if "price in USD is not known: list the feed ETH / USD" in gap]
+    if beside == "nothing":
+        assert len(gaps) == 1 and {row["price_usd"] for row in found} == {None}
+        return
+    ether_usd = v2.world.oracle.functions.getAssetPrice(v2.world.tokens["WETH"].address).call() / 1e8
+    assert gaps == [] and all("aave-v3" in row["usd_path"] for row in found)
+    wanted = {row["asset"]: row["price_raw"] / 1e18 * ether_usd for row in found}
+    assert {row["asset"]: row["price_usd"] for row in found} == pytest.approx(wanted, rel=1e-12)
+
+
 def test_every_account_has_every_balance(v2: V2Market, snapshot: Snapshot) -> None:
     amounts = {
         (row["position_id"], row["asset"], row["side"]): row["amount_raw"] for row in rows(snapshot, "positions")

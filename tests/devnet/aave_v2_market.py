@@ -5,7 +5,7 @@ allowed and used, people leave, give everything away and repay, and a reserve is
 are chosen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +54,13 @@ class V2Market:
         }
         return "\n".join([*entry_lines(0, "aave-v2", "main", "aave_v2"), *address_lines(addresses)])
 
-    def book(self, folder: Path, with_v3: bool = False) -> Path:
-        """An address book with this market, pairs, feeds and tokens, and the V3 market (the world's first entry) if wanted."""
+    def book(self, folder: Path, beside: Sequence[str] = ("uniswap_v2", "chainlink", "erc20")) -> Path:
+        """An address book with this market, and those entries of the world's whose readers are named."""
         mark = "[[deployments]]\n"
-        entries = self.world.deployments.read_text().split(mark)[1 if with_v3 else 2 :]
-        file = folder / f"book{'_with_v3' * with_v3}.toml"
-        file.write_text(self.entry() + "\n" + "".join(mark + entry for entry in entries))
+        entries = self.world.deployments.read_text().split(mark)[1:]
+        chosen = [mark + entry for entry in entries if any(f'reader = "{name}"' in entry for name in beside)]
+        file = folder / "book.toml"
+        file.write_text("\n".join([self.entry(), *chosen]))
         return file
 
 
