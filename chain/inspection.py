@@ -29,6 +29,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("pool", "POOL_REVISION()->(uint256)", (), ""),
         ("oracle", "BASE_CURRENCY_UNIT()->(uint256)", (), ""),
     ),
+    "compound_v2": (
+        ("comptroller", "getAllMarkets()->(address[])", (), ""),
+        ("comptroller", "closeFactorMantissa()->(uint256)", (), ""),
+    ),
+    "morpho_blue": (
+        ("morpho", "DOMAIN_SEPARATOR()->(bytes32)", (), ""),
+        ("morpho", "feeRecipient()->(address)", (), ""),
+    ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
     "timelock": (
