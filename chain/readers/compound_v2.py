@@ -47,6 +47,7 @@ OF_CTOKEN = {
 }
 IF_ANSWERED = {
     "underlying": "underlying()->(address)",  # the market of the native coin has none
+    "pot": "potAddress()->(address)",  # CDaiDelegate keeps its cash in Maker's savings
     "seize_share": "protocolSeizeShareMantissa()->(uint256)",  # none before the revision that takes a share
 }
 LISTED = "markets(address)->(bool,uint256)"
@@ -201,6 +202,10 @@ def _reserve(
         )
     if answer["is_mint_paused"] and not answer["is_borrow_paused"]:
         found.gaps.append(f"{here.label}: new supply to {ctoken} is switched off, borrowing is not; no column says so")
+    if answer["pot"] is not None:
+        found.gaps.append(
+            f"{here.label}: {ctoken} keeps its cash in {answer['pot']}; what that has earned since it was last touched is not counted"
+        )
     reserve = Reserve(ctoken, asset, stored, now, answer["stored_rate"])
 
     # Rows
@@ -219,7 +224,7 @@ def _reserve(
         supplied_stored_raw=now.ctokens,
         borrowed_stored_raw=now.borrows_raw,
         cash_raw=now.cash_raw,
-        balance_raw=answer["balance"],
+        balance_raw=answer["balance"] if answer["pot"] is None else None,
         borrow_cap_raw=answer["borrow_cap"] or None,
         active=is_listed,
         frozen=answer["is_mint_paused"] and answer["is_borrow_paused"],

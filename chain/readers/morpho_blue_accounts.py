@@ -57,6 +57,11 @@ def read(
     recipients = {"0x" + log.topics[1][-40:] for log in client.logs([morpho], FEE_RECIPIENT, first_block, last)}
     owners |= set(posted) | {(key, who) for key in markets for who in recipients - {ZERO_ADDRESS}}
 
+    strange = sorted({"0x" + key.hex() for key, _ in owners if key not in markets})
+    if strange:
+        found.gaps.append(f"{morpho}: events name markets that no CreateMarket does: {', '.join(strange)}")
+    owners = {(key, who) for key, who in owners if key in markets}
+
     # Ask
     positions = client.ask({(key, who): Call(morpho, POSITION, (key, who)) for key, who in sorted(owners)})
 
@@ -93,5 +98,6 @@ def read(
             found.witness("posted", subject, posted.get((key, who), 0))
     sums = dict.fromkeys(markets, 0)
     for (key, _), amount in posted.items():
-        sums[key] += amount
+        if key in sums:
+            sums[key] += amount
     return sums

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from chain.expected import expect
 from chain.reading import take
 from chain.snapshot import Check, Snapshot
 from chain.units import WAD
@@ -133,3 +134,9 @@ def test_a_second_market_of_one_token_is_kept_apart(lived: LivedIn, snapshot: Sn
     assert row["asset"] == f"{first['asset']}/{lived.twin.address.lower()}"
     [backing] = [one for one in rows(snapshot, "backings") if one["claim"] == row["asset"]]
     assert (backing["backing"], backing["rate_wad"], backing["amount_raw"]) == (first["asset"], WAD, row["cash_raw"])
+
+
+def test_what_it_would_cost_is_told_beforehand(place: tuple[LivedIn, Path], snapshot: Snapshot) -> None:
+    """On so small a chain the sample is all of it, so that rows are not guessed."""
+    told = expect(place[0].node.url, place[1], "latest").total
+    assert told.rows == pytest.approx(sum(len(table) for table in snapshot.tables.values()), rel=0.05)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 
+from chain.expected import expect
 from chain.reading import take
 from chain.snapshot import Check, Snapshot
 from chain.units import WAD
@@ -163,3 +164,9 @@ def test_health_by_the_rows_is_the_contracts_word(lived: LivedIn, snapshot: Snap
         assert 5 < healthy < len(debts) - 5
     finally:
         lived.node.request("evm_revert", before)
+
+
+def test_what_it_would_cost_is_told_beforehand(place: tuple[LivedIn, Path], snapshot: Snapshot) -> None:
+    """On so small a chain the sample is all of it, so that rows are not guessed."""
+    told = expect(place[0].node.url, place[1], "latest").total
+    assert told.rows == pytest.approx(sum(len(table) for table in snapshot.tables.values()), rel=0.05)
