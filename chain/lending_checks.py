@@ -178,7 +178,8 @@ def held_by_all(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
         if held < counted[key]
     )
     beyond = ", ".join(f"{key[1]} {held - counted[key]:+d}" for key, held in answers.items() if held > counted[key])
-    agreed, differed = set(), set()
+    agreed: set[Subject] = set()
+    differed: set[Subject] = set()
     for row in rows.get("reserves", ()):
         key = (contract[row["market"]], row["asset"])
         if key in answers:

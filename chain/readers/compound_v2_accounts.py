@@ -18,8 +18,11 @@ from chain.findings import Findings
 from chain.readers.holders import ever_held
 from chain.units import WAD
 
-BORROW = event_topic("Borrow(address,uint256,uint256,uint256)")  # who, amount, principal, all debts
-REPAY = event_topic("RepayBorrow(address,address,uint256,uint256,uint256)")  # payer, who, amount, principal, all debts
+WRITTEN = {
+    event_topic("Borrow(address,uint256,uint256,uint256)"): 0,  # who, amount, principal, all debts
+    event_topic("RepayBorrow(address,address,uint256,uint256,uint256)"): 1,  # payer, who, amount, principal, all debts
+}
+"""Event that writes a debt down -> which of its words is who owes; the principal is two further, the sum of all debts three."""
 ACCRUED = {
     event_topic("AccrueInterest(uint256,uint256,uint256,uint256)"): 2,
     event_topic("AccrueInterest(uint256,uint256,uint256)"): 1,
@@ -69,7 +72,7 @@ def read(
     # Where
     by_ctoken = {reserve.ctoken: reserve for reserve in reserves}
     held_by = ever_held(client, list(by_ctoken), first_block)
-    debts = {ctoken: debts_of(client, ctoken, first_block) for ctoken in by_ctoken}
+    debts = debts_of(client, list(by_ctoken), first_block)
 
     # Ask
     places = [(at, who) for at in by_ctoken for who in sorted(held_by[at] | set(debts[at].written))]
@@ -120,26 +123,32 @@ def read(
             found.witness("liquidity", (market, who), answer[1:])
 
 
-def debts_of(client: Client, ctoken: str, first_block: int) -> Debts:
-    """Principal and index of everybody who ever borrowed from a cToken."""
-    last, told = client.anchor.number, Debts()
-    indices: list[tuple[tuple[int, int], int]] = [((-1, 0), FIRST_INDEX)]
+def debts_of(client: Client, ctokens: Sequence[str], first_block: int) -> dict[str, Debts]:
+    """By cToken: principal and index of everybody who ever borrowed there."""
+    # Where
+    last, told = client.anchor.number, {ctoken: Debts() for ctoken in ctokens}
+    indices: dict[str, list[tuple[tuple[int, int], int]]] = {ctoken: [((-1, 0), FIRST_INDEX)] for ctoken in ctokens}
+    changes: dict[tuple[str, str], list[tuple[tuple[int, int], int]]] = defaultdict(list)
+
+    # Ask
     for topic, place in ACCRUED.items():
-        for log in client.logs([ctoken], topic, first_block, last):
-            words = _words(log)
-            indices.append((_when(log), words[place]))
-            told.most = max(told.most, words[place + 1])
-    indices.sort()
-    changes: dict[str, list[tuple[tuple[int, int], int]]] = defaultdict(list)
-    for topic, place in {BORROW: 0, REPAY: 1}.items():
-        for log in client.logs([ctoken], topic, first_block, last):
-            words = _words(log)
-            changes[f"0x{words[place]:040x}"].append((_when(log), words[place + 2]))
-            told.most = max(told.most, words[place + 3])
-    told.accruals, told.writings = len(indices) - 1, sum(map(len, changes.values()))
-    for who, written in changes.items():
+        for log in client.logs(ctokens, topic, first_block, last):
+            words, debts = _words(log), told[log.address]
+            indices[log.address].append((_when(log), words[place]))
+            debts.accruals, debts.most = debts.accruals + 1, max(debts.most, words[place + 1])
+    for topic, place in WRITTEN.items():
+        for log in client.logs(ctokens, topic, first_block, last):
+            words, debts = _words(log), told[log.address]
+            changes[log.address, f"0x{words[place]:040x}"].append((_when(log), words[place + 2]))
+            debts.writings, debts.most = debts.writings + 1, max(debts.most, words[place + 3])
+
+    # Decode
+    for ctoken in ctokens:
+        indices[ctoken].sort()
+    for (ctoken, who), written in changes.items():
         when, principal = max(written)
-        told.written[who] = (principal, indices[bisect_left(indices, (when, 0)) - 1][1])
+        then = indices[ctoken][bisect_left(indices[ctoken], (when, 0)) - 1][1]
+        told[ctoken].written[who] = (principal, then)
     return told
 
 
