@@ -2,7 +2,8 @@
 
 Written against Comptroller, CToken, JumpRateModelV2 and WhitePaperInterestRateModel as in npm @thenextblock/hardhat-compound 0.0.14
 (dist/contracts). A cToken writes interest down only when somebody touches it; the rows are as of the block: what it stored, accrued by
-`chain.accounting.compound_v2` at the rate that the cToken answers, which is the one that it would use. The accounts are read by `compound_v2_accounts`.
+`chain.accounting.compound_v2` at the rate that the cToken answers, which is the one that it would use. What is asked stands in
+`compound_v2_questions`; the accounts are read by `compound_v2_accounts`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,8 @@ from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
-from chain.readers import access, compound_v2_accounts
+from chain.readers import access, compound_v2_accounts, compound_v2_questions
 from chain.readers.compound_v2_accounts import Reserve
-from chain.readers.holders import BALANCE
 from chain.units import RAY, WAD, ZERO_ADDRESS, market_id, native_id, token_id
 
 VERSION = 1
@@ -31,36 +31,6 @@ OF_COMPTROLLER = {
     "close_factor": "closeFactorMantissa()->(uint256)",
     "incentive": "liquidationIncentiveMantissa()->(uint256)",
     "is_seize_paused": "seizeGuardianPaused()->(bool)",
-}
-OF_CTOKEN = {
-    "cash": "getCash()->(uint256)",
-    "borrows": "totalBorrows()->(uint256)",
-    "reserves": "totalReserves()->(uint256)",
-    "ctokens": "totalSupply()->(uint256)",
-    "index": "borrowIndex()->(uint256)",
-    "reserve_factor": "reserveFactorMantissa()->(uint256)",
-    "accrued_at": "accrualBlockNumber()->(uint256)",
-    "stored_rate": "exchangeRateStored()->(uint256)",
-    "borrow_rate": "borrowRatePerBlock()->(uint256)",
-    "supply_rate": "supplyRatePerBlock()->(uint256)",
-    "model": "interestRateModel()->(address)",
-}
-IF_ANSWERED = {
-    "underlying": "underlying()->(address)",  # the market of the native coin has none
-    "pot": "potAddress()->(address)",  # CDaiDelegate keeps its cash in Maker's savings
-    "seize_share": "protocolSeizeShareMantissa()->(uint256)",  # none before the revision that takes a share
-}
-LISTED = "markets(address)->(bool,uint256)"
-SWITCHES = {
-    "is_mint_paused": "mintGuardianPaused(address)->(bool)",
-    "is_borrow_paused": "borrowGuardianPaused(address)->(bool)",
-}
-RATE_PARAMETERS = {
-    "base": "baseRatePerBlock()->(uint256)",
-    "multiplier": "multiplierPerBlock()->(uint256)",
-    "jump": "jumpMultiplierPerBlock()->(uint256)",
-    "kink": "kink()->(uint256)",
-    "blocks": "blocksPerYear()->(uint256)",
 }
 POWERS = {
     "admin": ("upgrade", "parameters", "list", "oracle"),
@@ -90,7 +60,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
     # Ask
     progress("compound_v2", 1, 3, f"{len(here.ctokens)} markets")
-    answers = _markets(client, here)
+    answers = compound_v2_questions.markets(client, here.comptroller, here.oracle, here.ctokens)
 
     # Rows
     reserves: list[Reserve] = []
@@ -133,34 +103,6 @@ def _instance(client: Client, deployment: Deployment, found: Findings) -> _Insta
         loss_rule="zombie",
     )
     return _Instance(key, label, deployment.protocol, comptroller, terms["oracle"], terms, tuple(terms["markets"]))
-
-
-def _markets(client: Client, here: _Instance) -> dict[str, dict[str, Any]]:
-    """Everything that the cTokens, the comptroller, the oracle and the rate models answer, by cToken and name."""
-    calls: dict[tuple[str, str], Call] = {}
-    for at in here.ctokens:
-        calls |= {(at, name): Call(at, text) for name, text in OF_CTOKEN.items()}
-        calls |= {(at, name): Call(at, text, optional=True) for name, text in IF_ANSWERED.items()}
-        calls |= {(at, name): Call(here.comptroller, text, (at,)) for name, text in SWITCHES.items()}
-        calls[at, "listed"] = Call(here.comptroller, LISTED, (at,))
-        calls[at, "borrow_cap"] = Call(here.comptroller, "borrowCaps(address)->(uint256)", (at,), optional=True)
-        calls[at, "price"] = Call(here.oracle, "getUnderlyingPrice(address)->(uint256)", (at,), optional=True)
-    asked = client.ask(calls)
-    answers: dict[str, dict[str, Any]] = {at: {} for at in here.ctokens}
-    for (at, name), answer in asked.items():
-        answers[at][name] = answer
-    later: dict[tuple[str, str], Call] = {}
-    for at, answer in answers.items():
-        later |= {(at, name): Call(answer["model"], text, optional=True) for name, text in RATE_PARAMETERS.items()}
-        if answer["underlying"] is not None:
-            later[at, "balance"] = Call(answer["underlying"], BALANCE, (at,))
-            later[at, "decimals"] = Call(answer["underlying"], "decimals()->(uint8)", optional=True)
-    for (at, name), answer in client.ask(later).items():
-        answers[at][name] = answer
-    coins = [at for at in here.ctokens if answers[at]["underlying"] is None]
-    for at, balance in zip(coins, client.native_balances(coins), strict=True):
-        answers[at] |= {"balance": balance, "decimals": 18}
-    return answers
 
 
 def _asset(
