@@ -1,7 +1,7 @@
 """Morpho Blue accounts: everybody whom an event gave shares or collateral, and whoever ever received fees, asked with position() at the block.
 
-Events (EventsLib, @morpho-org/morpho-blue 1.0.0): an owner first appears in Supply, Borrow or SupplyCollateral. Interest gives shares to the
-fee recipient without such an event (EventsLib says so). What was posted is counted from the events too, since the contract keeps no sum of it.
+Events (EventsLib, @morpho-org/morpho-blue 1.0.0): an owner first appears in Supply or SupplyCollateral, since nobody may borrow against
+nothing (Morpho.borrow). Interest gives shares to the fee recipient without such an event (EventsLib says so). What was posted is counted from the events too, since the contract keeps no sum of it.
 """
 
 from collections import defaultdict
@@ -16,11 +16,7 @@ from chain.units import ZERO_ADDRESS
 
 POSITION = "position(bytes32,address)->(uint256,uint128,uint128)"
 FEE_RECIPIENT = event_topic("SetFeeRecipient(address)")
-SHARES_GIVEN = {
-    event_topic("Supply(bytes32,address,address,uint256,uint256)"): 3,
-    event_topic("Borrow(bytes32,address,address,address,uint256,uint256)"): 2,
-}
-"""Event -> which of its topics is the owner."""
+SUPPLIED = event_topic("Supply(bytes32,address,address,uint256,uint256)")
 COLLATERAL_MOVED = {
     event_topic("SupplyCollateral(bytes32,address,address,uint256)"): (3, 0, 1),
     event_topic("WithdrawCollateral(bytes32,address,address,address,uint256)"): (2, 1, -1),
@@ -47,9 +43,8 @@ def read(
     last = client.anchor.number
     owners: set[tuple[bytes, str]] = set()
     posted: dict[tuple[bytes, str], int] = defaultdict(int)
-    for topic, place in SHARES_GIVEN.items():
-        for log in client.logs([morpho], topic, first_block, last):
-            owners.add((bytes.fromhex(log.topics[1][2:]), "0x" + log.topics[place][-40:]))
+    for log in client.logs([morpho], SUPPLIED, first_block, last):
+        owners.add((bytes.fromhex(log.topics[1][2:]), "0x" + log.topics[3][-40:]))
     for topic, (place, word, sign) in COLLATERAL_MOVED.items():
         for log in client.logs([morpho], topic, first_block, last):
             amount = int(log.data[2 + 64 * word : 66 + 64 * word], 16)

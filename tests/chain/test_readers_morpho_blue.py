@@ -12,7 +12,7 @@ from chain.reading import take
 from chain.snapshot import Check, Snapshot
 from chain.units import WAD
 from tests.devnet.availability import require_devnet
-from tests.devnet.morpho_blue_market import LLTVS, PEOPLE, PRICE, LivedIn, lived_in
+from tests.devnet.morpho_blue_market import GUEST, LLTVS, PEOPLE, PRICE, LivedIn, lived_in
 from tests.devnet.node import BLOCK_SECONDS, NodeError
 
 pytestmark = pytest.mark.devnet
@@ -120,7 +120,7 @@ def test_every_account_has_what_the_contract_says(lived: LivedIn, snapshot: Snap
     found = {(row["market"], row["position_id"], row["side"]): row["stored_raw"] for row in rows(snapshot, "positions")}
     seen = 0
     for name, key in lived.ids.items():
-        for who in (*lived.people, lived.former, lived.recipient):
+        for who in (*lived.people, lived.former, lived.recipient, GUEST):
             held = lived.morpho.functions.position(key, who).call()
             for side, amount in zip(("supply", "debt", "collateral"), held, strict=True):
                 assert found.get((market_of(lived, name), who.lower(), side), 0) == amount
@@ -128,8 +128,26 @@ def test_every_account_has_what_the_contract_says(lived: LivedIn, snapshot: Snap
     assert seen == len(found) > PEOPLE
     for who in (lived.former, lived.recipient):
         assert (market_of(lived, "main"), who.lower(), "supply") in found, "no event ever gave it shares"
+    assert (market_of(lived, "idle"), GUEST.lower(), "supply") in found, "supplied for by somebody else"
     left = {who.lower() for who in lived.people} - {who for _, who, _ in found}
     assert left, "somebody left for good"
+
+
+def test_amounts_are_what_the_contract_would_take_and_give(lived: LivedIn, snapshot: Snapshot) -> None:
+    """All shares of a debt repaid and all shares of a supply withdrawn, as calls at the block: interest and rounding are the contract's."""
+    main, ask, payer = market_of(lived, "main"), lived.morpho.functions, lived.people[0]
+    compared = {"debt": 0, "supply": 0}
+    for row in rows(snapshot, "positions"):
+        if row["market"] != main or row["side"] not in compared:
+            continue
+        who, shares = lived.node.w3.to_checksum_address(row["position_id"]), row["stored_raw"]
+        if row["side"] == "debt":
+            given = ask.repay(lived.params["main"], 0, shares, who, b"").call({"from": payer})
+        else:
+            given = ask.withdraw(lived.params["main"], 0, shares, who, who).call({"from": who})
+        assert given == [row["amount_raw"], shares]
+        compared[row["side"]] += 1
+    assert min(compared.values()) > 10
 
 
 def test_health_by_the_rows_is_the_contracts_word(lived: LivedIn, snapshot: Snapshot) -> None:
