@@ -43,7 +43,7 @@ class LivedIn:
 def amount(symbol: str, usd: int) -> int:
     """Smallest units that are worth so many dollars at the opening price, and not a round number of them."""
     decimals, price = TOKENS[symbol]
-    return usd * 10**decimals // price + 7
+    return int(usd * 10**decimals // price + 7)
 
 
 def live(node: Node) -> LivedIn:
