@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chain import lending_checks
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
@@ -26,7 +27,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
         of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
-        whether a price adapter says that its cap binds.
+        whether a price adapter says that its cap binds; those of `lending_checks`.
     """
     comparisons = [
         stored_sums(rows, "supply", "supplied_stored_raw"),
@@ -42,6 +43,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         wrapped_native(rows),
         prices(rows),
         caps(rows, witnesses.get("capped", {})),
+        *lending_checks.run(rows, witnesses),
     ]
     return [comparison for comparison in comparisons if comparison.check.compared]
 
@@ -59,8 +61,13 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
+PRINCIPALS = ("compound_v2",)
+"""Families whose stored debts are principals, each with an index of its own: no sum of them exists (`lending_checks.debt_sums`)."""
+
+
 def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
-    """The stored supplies (debts) of all positions in a reserve add up to the token's scaledTotalSupply."""
+    """The stored supplies (debts) of all positions in a reserve add up to the token's scaledTotalSupply, or the market's own total."""
+    family = {row["market"]: row["family"] for row in rows.get("markets", ())}
     sums: dict[Subject, int] = defaultdict(int)
     for row in rows.get("positions", ()):
         if row["side"] == side:
@@ -68,6 +75,7 @@ def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
     pairs = {
         (row["market"], row["asset"]): (sums[row["market"], row["asset"]], row[column])
         for row in rows.get("reserves", ())
+        if side != "debt" or family.get(row["market"]) not in PRINCIPALS
     }
     return compare("reserves", f"stored {side} adds up to scaledTotalSupply", pairs)
 

@@ -31,6 +31,8 @@ TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
     "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
+    "compound_v2": ("comptroller",),
+    "morpho_blue": ("morpho",),
     "uniswap_v2": ("factory",),
     "uniswap_v3": ("factory",),
     "chainlink": (),

@@ -35,6 +35,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("pool", "LENDINGPOOL_REVISION()->(uint256)", (), ""),
         ("oracle", "getFallbackOracle()->(address)", (), ""),
     ),
+    "compound_v2": (
+        ("comptroller", "getAllMarkets()->(address[])", (), ""),
+        ("comptroller", "closeFactorMantissa()->(uint256)", (), ""),
+    ),
+    "morpho_blue": (
+        ("morpho", "DOMAIN_SEPARATOR()->(bytes32)", (), ""),
+        ("morpho", "feeRecipient()->(address)", (), ""),
+    ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
     "timelock": (

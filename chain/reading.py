@@ -11,7 +11,19 @@ from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
-from chain.readers import aave_v2, aave_v3, access, chainlink, erc20, quotes, timelock, uniswap_v2, uniswap_v3
+from chain.readers import (
+    aave_v2,
+    aave_v3,
+    access,
+    chainlink,
+    compound_v2,
+    erc20,
+    morpho_blue,
+    quotes,
+    timelock,
+    uniswap_v2,
+    uniswap_v3,
+)
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
@@ -23,6 +35,8 @@ Read = Callable[[Client, Deployment, Findings, Progress], None]
 READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v3": (aave_v3.read, aave_v3.VERSION),
     "aave_v2": (aave_v2.read, aave_v2.VERSION),
+    "compound_v2": (compound_v2.read, compound_v2.VERSION),
+    "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -33,6 +47,8 @@ READERS: Mapping[str, tuple[Read, int]] = {
 PROTOCOL_KINDS = {
     "aave_v3": "lending",
     "aave_v2": "lending",
+    "compound_v2": "lending",
+    "morpho_blue": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "chainlink": "oracle",

@@ -11,11 +11,12 @@ from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
 from graph.protocol_graph import ProtocolGraph
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
-from simulations.rules import needs_own_threshold
+from simulations.rules import is_isolated, needs_own_threshold, works_out_bonus
 from simulations.venues.from_tables import venue_of
 
 DEFAULT_BONUS_BPS = 10_000
 NO_SLOT = 255  # no bit of a category bitmap: the asset stands outside the market's list
+PER_MARKET = ("markets", "reserves", "positions", "prices", "categories")
 Driver = tuple[str | None, bool, int]
 
 
@@ -27,32 +28,23 @@ def from_graph(graph: ProtocolGraph) -> Book:
     InputError
         If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
     """
-    tables = graph.snapshot.tables
+    markets = _markets(graph.snapshot.tables)
+    tables, left_out = _priced(graph.snapshot.tables, markets)
+    markets = _markets(tables)
     asset_keys = sorted(set(tables["assets"]["asset"]))
     asset_index = {key: number for number, key in enumerate(asset_keys)}
     market_index = {key: number for number, key in enumerate(tables["markets"]["market"])}
     assets = _assets(tables["assets"], tables["prices"], asset_keys, _backing_rows(graph))
-    reserves = _reserves(tables, asset_index, market_index)
+    reserves = _reserves(tables, markets, asset_index, market_index)
     category_prices, told = _category_prices(tables, reserves, assets, asset_index, market_index)
     backings = tuple(
         (asset_index[claim], asset_index[backing], rate)
         for claim, backing, rate in _backing_rows(graph)
         if claim in asset_index and backing in asset_index
     )
-    names = dict(zip(tables["protocols"]["protocol"], tables["protocols"]["name"], strict=True))
     symbols: dict[str, list[int]] = {}
     for number, asset in enumerate(assets):
         symbols.setdefault(asset.symbol.lower(), []).append(number)
-    markets = tuple(
-        Market(
-            row.market,
-            ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
-            row.family,
-            _maybe_int(row.revision),
-            row.loss_rule,
-        )
-        for row in rows(tables["markets"])
-    )
     return Book(
         assets=assets,
         markets=markets,
@@ -64,7 +56,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,
-        notes=(*told, *_failed(graph)),
+        notes=(*left_out, *told, *_failed(graph)),
         **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
     )
 
@@ -74,7 +66,40 @@ def _failed(graph: ProtocolGraph) -> tuple[str, ...]:
     failed = sum(len(check.failures) for check in graph.snapshot.checks)
     if not failed:
         return ()
-    return (f"{failed:,} comparisons with the chain failed when this was read, so positions may be missing: take it again",)
+    return (
+        f"{failed:,} comparisons with the chain failed when this was read, so positions may be missing: take it again",
+    )
+
+
+def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
+    names = dict(zip(tables["protocols"]["protocol"], tables["protocols"]["name"], strict=True))
+    return tuple(
+        Market(
+            row.market,
+            ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
+            row.family,
+            _maybe_int(row.revision),
+            row.loss_rule,
+        )
+        for row in rows(tables["markets"])
+    )
+
+
+def _priced(
+    tables: Mapping[str, pd.DataFrame], markets: Sequence[Market]
+) -> tuple[Mapping[str, pd.DataFrame], tuple[str, ...]]:
+    """The tables without the isolated markets in which something has no price, and what was left out."""
+    priced = set(zip(tables["prices"]["market"], tables["prices"]["asset"], strict=True))
+    silent = {
+        row.market: row.asset for row in rows(tables["reserves"]) if (row.market, row.asset) not in priced
+    }  # fmt: skip
+    out = {market.key: silent[market.key] for market in markets if market.key in silent and is_isolated(market)}
+    if not out:
+        return tables, ()
+    kept = {
+        name: table[~table["market"].isin(set(out))] if name in PER_MARKET else table for name, table in tables.items()
+    }
+    return kept, tuple(f"{market} is left out: {asset} has no price in it" for market, asset in out.items())
 
 
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
@@ -101,7 +126,10 @@ def _assets(
 
 
 def _reserves(
-    tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], market_index: Mapping[str, int]
+    tables: Mapping[str, pd.DataFrame],
+    markets: Sequence[Market],
+    asset_index: Mapping[str, int],
+    market_index: Mapping[str, int],
 ) -> tuple[Reserve, ...]:
     prices = {(row.market, row.asset): row for row in rows(tables["prices"])}
     drivers = _drivers(tables)
@@ -125,11 +153,11 @@ def _reserves(
                 held_raw=row.cash_raw + (row.collateral_raw or 0),
                 treasury_stored=row.treasury_stored_raw or 0,
                 threshold_bps=_bps(row.liquidation_threshold_wad),
-                bonus_bps=_bps(row.liquidation_bonus_wad) or DEFAULT_BONUS_BPS,
+                bonus_bps=_bonus_bps(row.liquidation_bonus_wad, markets[market_index[row.market]]),
                 fee_bps=_bps(row.liquidation_fee_wad),
                 close_factor_bps=_bps(row.close_factor_wad) if row.close_factor_wad is not None else None,
                 active=bool(row.active),
-                paused=bool(row.paused),
+                paused=bool(row.paused) or (pd.notna(row.liquidatable) and not row.liquidatable),
                 grace_until=_maybe_int(row.grace_until) or 0,
                 price_raw=price.price_raw,
                 price_decimals=int(price.decimals),
@@ -247,7 +275,7 @@ def _positions(
         if row.side == "fixed_debt":
             raise InputError(f"{row.position_id} owes {row.asset} at a fixed rate; no rule here counts such debts yet")
         if row.side == "debt":
-            leg[1] += row.stored_raw
+            leg[1] += _stored_debt(row, reserves[slots[(position[0], asset_index[row.asset])]])
         else:
             leg[0] += row.stored_raw
             leg[2] = leg[2] or bool(row.collateral_enabled)
@@ -290,6 +318,25 @@ def _positions(
         "leg_bonus_bps": np.array(bonus, dtype=np.int64),
         "leg_quote": np.array(quote, dtype=np.int64),
     }
+
+
+def _stored_debt(row: Any, reserve: Reserve) -> int:
+    """A debt in the reserve's stored units. One with an index of its own (Compound V2) counts as if it were written down at the block."""
+    if row.index_raw * reserve.debt_unit == row.index_unit_raw * reserve.debt_index:
+        return int(row.stored_raw)
+    if reserve.debt_index != reserve.debt_unit:
+        raise InputError(
+            f"{row.position_id} owes {row.asset} at an index of {row.index_raw} / {row.index_unit_raw}, its market's is {reserve.debt_index} / "
+            f"{reserve.debt_unit}; debts with indices of their own need a market whose index is 1"
+        )
+    return int(row.amount_raw)
+
+
+def _bonus_bps(wad: int | None, market: Market) -> int:
+    """Liquidation bonus in basis points, rounded up where the rule works it out by itself."""
+    if wad is not None and works_out_bonus(market):
+        return -(-wad // BPS_TO_WAD)
+    return _bps(wad) or DEFAULT_BONUS_BPS
 
 
 def _bps(wad: int | None) -> int:

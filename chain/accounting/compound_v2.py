@@ -1,7 +1,7 @@
 """How a Compound V2 market earns interest: by the block, at its jump rate, and what its cTokens are worth. Exact integers.
 
-Source: CToken.accrueInterest, exchangeRateStoredInternal, borrowBalanceStoredInternal, seizeInternal, repayBorrowFresh and
-BaseJumpRateModelV2.getBorrowRateInternal (compound-protocol as in npm @thenextblock/hardhat-compound 0.0.14, dist/contracts).
+Source: CToken.accrueInterest, exchangeRateStoredInternal, borrowBalanceStoredInternal, seizeInternal, repayBorrowFresh,
+Comptroller.getHypotheticalAccountLiquidityInternal and BaseJumpRateModelV2.getBorrowRateInternal (compound-protocol as in npm @thenextblock/hardhat-compound 0.0.14, dist/contracts).
 A liquidation accrues the two markets that it touches and no other.
 """
 
@@ -55,6 +55,11 @@ def exchange_rate(supplied_raw: int, ctokens: int) -> int:
 def borrow_balance(principal: int, index_then: int, index_now: int) -> int:
     """What an account owes, smallest units: its principal and the market's index when that was written, and the index now."""
     return principal * index_now // index_then if principal else 0
+
+
+def weighted_value(ctokens: int, factor_wad: int, rate: int, price: int) -> int:
+    """Value of cTokens times their collateral factor, in the oracle's currency x 1e18; the product of the three is truncated in the contract's order."""
+    return factor_wad * rate // WAD * price // WAD * ctokens // WAD
 
 
 def borrow_rate(market: Market, model: RateModel) -> int:

@@ -10,6 +10,7 @@ from chain.errors import InputError
 from chain.units import WAD, Rounding, mul_div
 
 VIRTUAL_SHARES, VIRTUAL_ASSETS = 10**6, 1
+CURSOR, MOST_INCENTIVE = 3 * WAD // 10, 115 * WAD // 100
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Totals:
     borrow_shares: int
     fee_wad: int = 0
     touched_at: int = 0
+
+
+def incentive_wad(lltv_wad: int) -> int:
+    """What a liquidator gets per unit repaid, x 1e18: 1 / (1 - 0.3 (1 - LLTV)), at most 1.15 (Morpho.liquidate)."""
+    return min(MOST_INCENTIVE, WAD * WAD // (WAD - CURSOR * (WAD - lltv_wad) // WAD))
 
 
 def growth(rate_wad: int, seconds: int) -> int:

@@ -36,6 +36,16 @@ def needs_own_threshold(market: Market) -> bool:
     return _says(market, "needs_own_threshold")
 
 
+def works_out_bonus(market: Market) -> bool:
+    """Whether the rule works the liquidation bonus out by itself, so that the one in a book only screens which positions could pay."""
+    return _says(market, "works_out_bonus")
+
+
+def is_isolated(market: Market) -> bool:
+    """Whether anybody can make markets like this one, so that a book leaves out those that cannot be priced instead of being refused."""
+    return _says(market, "is_isolated")
+
+
 def _says(market: Market, question: str) -> bool:
     """A yes or no that only some families have an answer to; no for the others."""
     answer = getattr(FAMILIES.get(market.family), question, None)

@@ -38,8 +38,8 @@ def liquidity(position: Position) -> tuple[int, int]:
     collateral = debt = 0
     for leg in position.legs:
         if leg.enabled:
-            factor = leg.threshold_bps * BPS_TO_WAD * _exchange_rate(leg) // WAD * leg.price_raw // WAD
-            collateral += factor * leg.supply_stored // WAD
+            factor = leg.threshold_bps * BPS_TO_WAD
+            collateral += accounting.weighted_value(leg.supply_stored, factor, _exchange_rate(leg), leg.price_raw)
         debt += leg.price_raw * _borrowed(leg) // WAD
     return collateral, debt
 

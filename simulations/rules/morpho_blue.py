@@ -12,13 +12,13 @@ the totals as `chain.accounting.morpho_blue.accrue` leaves them. A borrower may 
 
 from dataclasses import replace
 
+from chain.accounting import morpho_blue as accounting
 from chain.accounting.morpho_blue import VIRTUAL_ASSETS, VIRTUAL_SHARES, to_assets, to_shares
 from chain.errors import InputError
 from chain.units import BPS_TO_WAD, WAD, mul_div
 from simulations.rules.rule import NO_DEBT, Leg, Liquidation, Position, Refusal
 
 ORACLE_SCALE = 10**36
-CURSOR, MOST_INCENTIVE = 3 * WAD // 10, 115 * WAD // 100
 MOST_UINT128 = 2**128 - 1
 REVISIONS = (None, 1)
 UNDERFLOW, DIVISION_BY_ZERO = Refusal("Panic(0x11)"), Refusal("Panic(0x12)")
@@ -30,6 +30,18 @@ def require_revision(revision: int | None) -> None:
         raise InputError(f"Morpho Blue has no revision {revision}; leave it empty or write 1")
 
 
+def works_out_bonus(revision: int | None) -> bool:
+    """The incentive follows from the LLTV; a book rounds it up to whole basis points."""
+    del revision
+    return True
+
+
+def is_isolated(revision: int | None) -> bool:
+    """Anybody creates markets, with any token and oracle."""
+    del revision
+    return True
+
+
 def debt_raw(position: Position, number: int) -> int:
     """Assets owed on a leg, rounded up."""
     leg = position.legs[number]
@@ -38,7 +50,7 @@ def debt_raw(position: Position, number: int) -> int:
 
 def incentive_wad(threshold_bps: int) -> int:
     """What a liquidator gets per unit repaid, x 1e18: 1 / (1 - 0.3 (1 - LLTV)), at most 1.15."""
-    return min(MOST_INCENTIVE, WAD * WAD // (WAD - CURSOR * (WAD - threshold_bps * BPS_TO_WAD) // WAD))
+    return accounting.incentive_wad(threshold_bps * BPS_TO_WAD)
 
 
 def health_factor_wad(position: Position) -> int:
