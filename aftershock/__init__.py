@@ -31,10 +31,13 @@ from chain.errors import AftershockError, InputError  # noqa: E402
 from chain.snapshot import Snapshot  # noqa: E402
 from graph import counted, portfolio  # noqa: E402
 from graph import exposure as exposures  # noqa: E402
+from graph import what_if as what_ifs  # noqa: E402
 from graph.build import build  # noqa: E402
 from graph.exposure import Exposure  # noqa: E402
 from graph.paths import PathIndex, Paths  # noqa: E402
 from graph.protocol_graph import ProtocolGraph  # noqa: E402
+from graph.what_if import Edit  # noqa: E402
+from graph.what_if_file import read_what_if  # noqa: E402
 from reports.record import Assessment  # noqa: E402
 from simulations import cascade, health  # noqa: E402
 from simulations import scenarios as scenario_files  # noqa: E402
@@ -78,6 +81,7 @@ __all__ = [
     "snapshot",
     "snapshot_cost",
     "value_counted",
+    "what_if",
 ]
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
@@ -193,6 +197,17 @@ def risk(
     held = from_graph(asked)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
     return risks.risk_of(held, asked.label(key), keys, asset or _main_asset(held), falls, cost)
+
+
+def what_if(source: Snapshot | ProtocolGraph, edits: str | Path | Sequence[Edit]) -> Snapshot:
+    """The snapshot as it would be after the changes of a TOML file, or of edits (`graph.what_if`); the source stays as it is.
+
+    Raises
+    ------
+    InputError
+        If the file or an entry cannot be used; it names file, entry, field and value.
+    """
+    return what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
 
 
 def path_index(source: Snapshot | ProtocolGraph) -> PathIndex:
