@@ -7,8 +7,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Gas, Source
 from aftershock.cli.progress import step
-from aftershock.cli.query import when
-from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.cli.terminal import Money, Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
 from reports.amounts import change, count, fixed, millions
 from simulations.gas import UNITS
