@@ -13,7 +13,8 @@ from graph.timeline import aligned, changes, in_words
 from simulations.result import CascadeResult
 
 FIGURES = ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd", "utilisation_ratio", "suppliers", "borrowers")
-LOSSES = ("bad_debt_usd", "liquidated_usd")
+LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd")
+"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Comparison:
     ----------
     changes, words : as `graph.timeline.changes` and `in_words` give them.
     figures : market, label, figure (of FIGURES), before, after, difference; only what differs, a market that is new or gone has one side.
-    cascade : market, label, figure (bad_debt_usd, liquidated_usd, rounds), before, after, difference; empty without a scenario. Rounds are
+    cascade : market, label, figure (of LOSSES, and rounds), before, after, difference; empty without a scenario. Rounds are
         those in which somebody in that market was liquidated.
     """
 
@@ -32,6 +33,11 @@ class Comparison:
     words: tuple[str, ...]
     figures: pd.DataFrame
     cascade: pd.DataFrame
+
+    def bad_debt_usd(self, side: str) -> float:
+        """All debt that no collateral covers at the end of the run, `before` or `after` the change."""
+        known = self.cascade["figure"].isin(["before_usd", "bad_debt_usd"])
+        return float(self.cascade.loc[known, side].sum())
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; missing values are None."""

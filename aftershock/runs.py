@@ -25,6 +25,7 @@ from simulations.scenarios import Assumptions, Scenario
 from simulations.shocks import PriceShock, find, parse
 from simulations.state import start
 
+LARGEST_FALL = "largest_fall"
 FALLS = tuple(percent / 100 for percent in range(51))
 
 
@@ -36,14 +37,18 @@ def risk(
     gas_usd: float | None = None,
     gas_gwei: float | None = None,
     gas_units: int = UNITS,
+    scenario: str | Scenario | None = None,
+    progress: Callable[[Round], None] = lambda _: None,
 ) -> Risk:
-    """What a fall makes liquidatable in a market, or in all markets of a protocol, and what of it liquidation cannot mend.
+    """The risk of a market, or of all markets of a protocol: exposure, what a fall makes liquidatable and what of it liquidation cannot mend.
 
     Parameters
     ----------
     asset : what falls; by default ETH where the book knows it, otherwise the largest collateral.
     falls : ratios from 0 (as it stands at the block) to below 1.
     gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
+    scenario : what a cascade is run for, too; `largest_fall` for the largest shipped fall that this book knows. None for no cascade.
+    progress : called with each round of it.
 
     Raises
     ------
@@ -62,7 +67,25 @@ def risk(
             raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
     held = from_graph(asked)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
-    return risks.risk_of(held, asked.label(key), keys, asset or _main_asset(held), falls, cost)
+    falling = asset or _main_asset(held)
+    found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost)
+    chosen: Scenario | None = None if isinstance(scenario, str) else scenario
+    if isinstance(scenario, str):
+        chosen = _largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
+    result = None if chosen is None else cascade.run(held, chosen, progress)
+    return risks.joined(found, asked, name, result)
+
+
+def _largest_fall(held: Book, asset: str) -> Scenario:
+    """Of the shipped scenarios that shock one asset alone: the largest fall of this one; a fall of 30 % where none is shipped."""
+    alone = [
+        one for one in scenarios() if len(one.shocks) == 1 and find(held, asset) == _known(held, one.shocks[0].asset)
+    ]
+    return min(alone, key=lambda one: one.shocks[0].change, default=scenario_files.of_shocks([PriceShock(asset, -0.3)]))
+
+
+def _known(held: Book, asset: str) -> tuple[int, ...]:
+    return find(held, asset) if _is_known(held, asset) else ()
 
 
 def scenarios() -> list[Scenario]:
@@ -154,7 +177,6 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     words = [
         "aftershock",
         "report",
-        "risk",
         protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
     ]
     for name in names:

@@ -60,7 +60,7 @@ def _show(
 ) -> None:
     page.header("What if", when(snapshot))
     for gap in changed.gaps[len(snapshot.gaps) :]:
-        page.say(gap.removeprefix("What-if: ")[:1].upper() + gap.removeprefix("What-if: ")[1:])
+        page.say(gap.removeprefix("What-if: "))
     show_changes(page, answer, "Nothing else moves by 1 % or more.")
     show_figures(page, answer)
     if chosen is not None:
@@ -76,14 +76,17 @@ def _show(
 
 def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None:
     table = answer.cascade
-    total = table[table["figure"] == "bad_debt_usd"].sum(numeric_only=True)
     amounts = table[table["figure"] != "rounds"]
     write = Money(float(amounts[["before", "after"]].fillna(0.0).to_numpy().max()))
-    page.sentence(
-        f"{chosen.title}: bad debt of **{write.words(float(total['after']))}** instead of {write.words(float(total['before']))}."
-    )
+    was, now = (write.words(answer.bad_debt_usd(side)) for side in ("before", "after"))
+    page.sentence(f"{chosen.title}: in the end no collateral covers **{now}** of debt, instead of {was}.")
     page.blank()
-    names = {"bad_debt_usd": "bad debt", "liquidated_usd": "liquidated", "rounds": "rounds"}
+    names = {
+        "before_usd": "bad debt before the shock",
+        "bad_debt_usd": "bad debt added",
+        "liquidated_usd": "liquidated",
+        "rounds": "rounds",
+    }
     rows = []
     for row in table.to_dict("records"):
         is_money = row["figure"] != "rounds"
