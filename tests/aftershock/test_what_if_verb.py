@@ -60,6 +60,7 @@ def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str) -
         assert row["difference"] == pytest.approx(row["after"] - row["before"])
 
 
+@pytest.mark.verify
 def test_the_page_tells_debt_that_the_change_left_under_water_from_what_the_shock_adds(edits: str) -> None:
     code, said = asked("what-if", edits, "--shock", "ETH=-10%")
     assert code == 0 and "lstETH (asset) is removed" in said and "nobody reacts to the change" in said
