@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,13 +13,13 @@ from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph import counted, portfolio
 from graph import exposure as exposures
-from graph import what_if as what_ifs
 from graph.build import build
 from graph.exposure import Exposure
 from graph.paths import PathIndex, Paths
 from graph.protocol_graph import ProtocolGraph
-from graph.what_if import Edit
-from graph.what_if_file import read_what_if
+
+if TYPE_CHECKING:
+    from graph.what_if import Edit
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
 BOOK_SUFFIXES = (".csv", ".parquet")
@@ -98,7 +98,7 @@ def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Expo
     return exposures.exposure(graph(source), name, top)
 
 
-def what_if(source: Snapshot | ProtocolGraph, edits: str | Path | Sequence[Edit]) -> Snapshot:
+def what_if(source: Snapshot | ProtocolGraph, edits: "str | Path | Sequence[Edit]") -> Snapshot:
     """The snapshot as it would be after the changes of a TOML file, or of edits (`graph.what_if`); the source stays as it is.
 
     Raises
@@ -106,6 +106,9 @@ def what_if(source: Snapshot | ProtocolGraph, edits: str | Path | Sequence[Edit]
     InputError
         If the file or an entry cannot be used; it names file, entry, field and value.
     """
+    from graph import what_if as what_ifs
+    from graph.what_if_file import read_what_if
+
     return what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
 
 
