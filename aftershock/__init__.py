@@ -8,52 +8,61 @@
     aftershock.simulate(sample, shocks=["ETH=-30%"]).bad_debt_usd
     aftershock.report(sample).verdict.plain
 
-Everything but `snapshot` works offline. Nothing here imports torch.
+Everything but `snapshot` works offline. Nothing here imports torch, and a
+name brings its libraries when it is first used, so that a question does not wait for a simulation.
 """
 
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
-from os import environ
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aftershock.shadowing import refuse_shadowed_packages
+from aftershock.version import __version__ as __version__
 
 refuse_shadowed_packages()
 
-from aftershock import risks  # noqa: E402
-from aftershock.risks import Risk  # noqa: E402
-from chain import exposure_file, files  # noqa: E402
-from chain import snapshot as snapshots  # noqa: E402
-from chain.errors import AftershockError, InputError  # noqa: E402
-from chain.snapshot import Snapshot  # noqa: E402
-from graph import counted, portfolio  # noqa: E402
-from graph import exposure as exposures  # noqa: E402
-from graph.build import build  # noqa: E402
-from graph.exposure import Exposure  # noqa: E402
-from graph.paths import PathIndex, Paths  # noqa: E402
-from graph.protocol_graph import ProtocolGraph  # noqa: E402
-from reports.record import Assessment  # noqa: E402
-from simulations import cascade, health  # noqa: E402
-from simulations import scenarios as scenario_files  # noqa: E402
-from simulations.book import Book  # noqa: E402
-from simulations.book_of_graph import from_graph  # noqa: E402
-from simulations.frontier import against_falls  # noqa: E402
-from simulations.gas import UNITS, gas  # noqa: E402
-from simulations.result import CascadeResult, Round  # noqa: E402
-from simulations.scenarios import Assumptions, Scenario  # noqa: E402
-from simulations.shocks import PriceShock, find, parse  # noqa: E402
-from simulations.state import start  # noqa: E402
-
 if TYPE_CHECKING:
-    import pandas as pd
+    from aftershock.questions import SAMPLE as SAMPLE
+    from aftershock.questions import (
+        exposure,
+        graph,
+        load,
+        path_index,
+        paths,
+        shared_roots,
+        snapshot,
+        snapshot_cost,
+        value_counted,
+        what_if,
+    )
+    from aftershock.risks import Risk
+    from aftershock.runs import chosen_scenario as chosen_scenario
+    from aftershock.runs import report, risk, scenarios, simulate
+    from chain.errors import AftershockError
+    from chain.snapshot import Snapshot
+    from graph.exposure import Exposure
+    from graph.paths import PathIndex, Paths
+    from graph.protocol_graph import ProtocolGraph
+    from reports.record import Assessment
+    from simulations.result import CascadeResult
+    from simulations.scenarios import Scenario
 
-try:
-    __version__ = version("aftershock")
-except PackageNotFoundError:  # a bare clone, not installed
-    __version__ = "not installed"
+_HOMES = {
+    "aftershock.questions": (
+        *("SAMPLE", "exposure", "graph", "load", "path_index", "paths", "shared_roots", "snapshot", "snapshot_cost"),
+        *("value_counted", "what_if"),
+    ),
+    "aftershock.risks": ("Risk",),
+    "aftershock.runs": ("chosen_scenario", "report", "risk", "scenarios", "simulate"),
+    "chain.errors": ("AftershockError",),
+    "chain.snapshot": ("Snapshot",),
+    "graph.exposure": ("Exposure",),
+    "graph.paths": ("PathIndex", "Paths"),
+    "graph.protocol_graph": ("ProtocolGraph",),
+    "reports.record": ("Assessment",),
+    "simulations.result": ("CascadeResult",),
+    "simulations.scenarios": ("Scenario",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AftershockError",
     "Assessment",
@@ -78,291 +87,17 @@ __all__ = [
     "snapshot",
     "snapshot_cost",
     "value_counted",
+    "what_if",
 ]
 
-SAMPLE = Path(__file__).parent / "sample" / "snapshot"
-BOOK_SUFFIXES = (".csv", ".parquet")
-FALLS = tuple(percent / 100 for percent in range(51))
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from where it lives; AttributeError for any other."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'aftershock' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_HOME[name]), name)
+    return value
 
 
-def load(source: str | Path = "sample") -> Snapshot:
-    """Read a snapshot folder, a user's book or exposures (CSV or Parquet, told apart by their columns), or the embedded sample.
-
-    Raises
-    ------
-    SnapshotError
-        If the folder is damaged or incomplete.
-    InputError
-        If the file cannot be read as what it is; the message names row and field.
-    """
-    path = SAMPLE if str(source) == "sample" else Path(source)
-    if not path.exists():
-        raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
-    if not path.is_file() and path.suffix not in BOOK_SUFFIXES:
-        return snapshots.load(path)
-    return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else files.read_book(path)
-
-
-def snapshot(
-    deployments: str | Path,
-    rpc: str = "",
-    block: int | str | None = None,
-    out: str | Path | None = None,
-    progress: Callable[[str, int, int, str], None] = lambda *_: None,
-) -> Snapshot:
-    """Read every protocol that a deployments file names at one block of a live node; saved to `out` if given.
-
-    With `out`, a read that was broken off stays in `incomplete_<out>`, and the same call goes on with it.
-
-    Parameters
-    ----------
-    rpc : address of the node, or several in lines, the first is preferred; without it the chain's variables are asked
-        (AFTERSHOCK_RPC_<CHAINID>).
-    block : number, latest, latest-<n>, safe, finalized; None for the head less the chain's finality lag.
-    """
-    from chain.deployments import read_deployments
-    from chain.networks import node_url
-    from chain.reading import take, unfinished_read
-
-    target = Path(out) if out is not None else None
-    if target is not None:
-        snapshots.refuse_foreign_folder(target)
-    path = Path(deployments)
-    url = node_url(read_deployments(path)[0].chain, environ, rpc)
-    if target is None:
-        return take(url, path, block, progress=progress)
-    with unfinished_read(target, path, block) as unfinished:
-        taken = take(url, path, block, target.name, progress, unfinished=unfinished)
-        snapshots.save(taken, target)
-        unfinished.remove()
-    return taken
-
-
-def snapshot_cost(deployments: str | Path, rpc: str = "", block: int | str | None = None) -> Any:
-    """What `snapshot` would ask and give, from a sample (`chain.expected.Estimate`); arguments as there."""
-    from chain.deployments import read_deployments
-    from chain.expected import expect
-    from chain.networks import node_url
-
-    path = Path(deployments)
-    return expect(node_url(read_deployments(path)[0].chain, environ, rpc), path, block)
-
-
-def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:
-    """The protocol graph of a snapshot; a graph is returned as it is, so whoever asks often builds it once."""
-    return source if isinstance(source, ProtocolGraph) else build(source)
-
-
-def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Exposure:
-    """How exposed a market, protocol, asset, account, pool or feed is, and who is exposed to it; see `graph.exposure`."""
-    return exposures.exposure(graph(source), name, top)
-
-
-def risk(
-    source: Snapshot | ProtocolGraph,
-    name: str,
-    asset: str | None = None,
-    falls: Sequence[float] = risks.FALLS,
-    gas_usd: float | None = None,
-    gas_gwei: float | None = None,
-    gas_units: int = UNITS,
-) -> Risk:
-    """What a fall makes liquidatable in a market, or in all markets of a protocol, and what of it liquidation cannot mend.
-
-    Parameters
-    ----------
-    asset : what falls; by default ETH where the book knows it, otherwise the largest collateral.
-    falls : ratios from 0 (as it stands at the block) to below 1.
-    gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
-
-    Raises
-    ------
-    InputError
-        If the name is no market or protocol, a fall is not a ratio from 0 to below 1, or the cost of gas is given twice.
-    """
-    asked = graph(source)
-    table, key = asked.nodes["market"], asked.find(name)
-    keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
-    if not keys:
-        raise InputError(
-            f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
-        )
-    for fall in falls:
-        if not 0 <= fall < 1:
-            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
-    held = from_graph(asked)
-    cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
-    return risks.risk_of(held, asked.label(key), keys, asset or _main_asset(held), falls, cost)
-
-
-def path_index(source: Snapshot | ProtocolGraph) -> PathIndex:
-    """A graph made ready for many questions about paths."""
-    return PathIndex(graph(source))
-
-
-def paths(source: Snapshot | ProtocolGraph | PathIndex, loser: str, cause: str, top: int = 10) -> Paths:
-    """The strongest ways by which a failure of `cause` costs `loser`; see `graph.paths`."""
-    index = source if isinstance(source, PathIndex) else path_index(source)
-    return index.paths(loser, cause, top)
-
-
-def shared_roots(source: Snapshot | ProtocolGraph, left: str, right: str) -> "pd.DataFrame":
-    """What two holders finally have in common, root by root; see `graph.portfolio.shared_roots`."""
-    return portfolio.shared_roots(graph(source), left, right)
-
-
-def value_counted(source: Snapshot | ProtocolGraph) -> "pd.DataFrame":
-    """Gross value by protocol, what of it is lent out or counted elsewhere, and the rest; see `graph.counted`."""
-    return counted.value_counted(graph(source))
-
-
-def scenarios() -> list[Scenario]:
-    """The shipped scenarios, by name."""
-    return [scenario_files.get(name) for name in scenario_files.names()]
-
-
-def simulate(
-    source: Snapshot | ProtocolGraph,
-    scenario: str | Scenario | None = None,
-    shocks: Sequence[str] = (),
-    progress: Callable[[Round], None] = lambda _: None,
-    **assumptions: Any,
-) -> CascadeResult:
-    """Run one scenario to calm.
-
-    Parameters
-    ----------
-    scenario : name of a shipped scenario, path of a TOML file, or a Scenario; or give `shocks` as written on the command line.
-    assumptions : replace those of the scenario: pass_through, keeper, gas_usd, max_rounds.
-
-    Raises
-    ------
-    InputError
-        If both or neither of scenario and shocks are given, or one of them cannot be applied.
-    """
-    return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
-
-
-def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
-    """The scenario that arguments mean; exactly one of name and shocks must be given."""
-    if (scenario is None) == (not shocks):
-        raise InputError("give either a scenario or at least one shock, for example ETH=-20%")
-    if scenario is None:
-        return scenario_files.of_shocks([parse(shock) for shock in shocks], Assumptions(**assumptions))
-    known = scenario_files.get(scenario) if isinstance(scenario, str) else scenario
-    return replace(known, assumptions=replace(known.assumptions, **assumptions))
-
-
-def report(
-    source: Snapshot | ProtocolGraph,
-    market: str | None = None,
-    scenario_names: Sequence[str] = (),
-    asset: str | None = None,
-    progress: Callable[[str, str], None] = lambda *_: None,
-    known: Sequence[CascadeResult] = (),
-) -> Assessment:
-    """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
-
-    Parameters
-    ----------
-    market : any name of it; may be left out where there is one market.
-    scenario_names : names or files; by default all shipped scenarios that apply to this book, or falls of its main asset if none does.
-    asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
-    progress : called with a stage and what it found.
-    known : cascades of this very source that were run already; they are not run again.
-    """
-    from reports.assessment import assess, at_risk_of
-    from reports.frontier import frontier_of
-    from reports.market_rows import of_market
-
-    asked = graph(source)
-    key = _market(asked, market)
-    held = from_graph(asked)
-    falling = asset or _main_asset(held)
-    curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
-    cost = gas(held, usd=Assumptions().gas_usd)
-    names = sorted(set(scenario_names))
-    results, by_scenario = [], {result.scenario: result for result in known}
-    for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
-        results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
-        progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
-    return assess(
-        asked.snapshot,
-        of_market(asked, key),
-        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
-        results,
-        frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd), key, fallen.symbol, cost.text),
-        command=_report_command(asked, key, names, asset),
-        tool=f"aftershock {__version__}",
-        chain_name=_chain_name(key),
-    )
-
-
-def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None) -> str:
-    """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
-    table = asked.nodes["market"]
-    protocol = str(table.set_index("node").at[market, "protocol"])
-    words = [
-        "aftershock",
-        "report",
-        protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
-    ]
-    for name in names:
-        words += ["--scenario", Path(name).name]
-    if asset is not None:
-        words += ["--asset", asset]
-    if asked.snapshot.name != "sample":
-        words += ["--snapshot", asked.snapshot.name]
-    return shlex.join(words)
-
-
-def _main_asset(held: Book) -> str:
-    """ETH where the book knows it, otherwise the symbol of the largest collateral."""
-    if _is_known(held, "ETH"):
-        return "ETH"
-    state = start(held)
-    value: dict[int, float] = {}
-    for leg, slot in enumerate(held.leg_reserve.tolist()):
-        if held.leg_enabled[leg]:
-            number = held.reserves[slot].asset
-            value[number] = value.get(number, 0.0) + float(state.supply_tokens[leg] * held.assets[number].price_usd)
-    if not value:
-        raise InputError("nobody in this book has collateral; there is nothing that could fall")
-    return held.assets[max(value, key=lambda number: value[number])].symbol
-
-
-def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round], None]:
-    return lambda step: progress(title, f"round {step.number}")
-
-
-def _market(asked: ProtocolGraph, name: str | None) -> str:
-    markets = asked.nodes["market"]["node"].tolist()
-    if name is None and len(markets) == 1:
-        return str(markets[0])
-    if name is None:
-        raise InputError(f"there are {len(markets)} markets; name one of {', '.join(markets)}")
-    key = asked.find(name)
-    inside = asked.nodes["market"].loc[asked.nodes["market"]["protocol"] == key, "node"].tolist()
-    if key in markets or len(inside) == 1:
-        return key if key in markets else str(inside[0])
-    raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
-
-
-def _applicable(held: Book, asset: str) -> list[Scenario]:
-    """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
-    known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
-    return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
-
-
-def _is_known(held: Book, asset: str) -> bool:
-    try:
-        return bool(find(held, asset))
-    except InputError:
-        return False
-
-
-def _chain_name(market: str) -> str:
-    from chain.networks import networks
-
-    chain = ":".join(market.split(":")[:2])
-    return networks()[chain].name if chain in networks() else chain
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,16 +1,23 @@
-"""Risk of liquidation itself: for a protocol's markets, what a fall of one asset makes liquidatable and what of it liquidation cannot mend."""
+"""Risk of a protocol's markets in one record: what they hold and who holds them, their place in the graph, what a fall makes liquidatable
+and what of it liquidation cannot mend, and what a cascade costs.
+"""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from graph.counted import value_counted
+from graph.exposure import exposure, records
+from graph.protocol_graph import ProtocolGraph
 from simulations.book import Book
 from simulations.frontier import MarketFrontier, against_falls, by_position
 from simulations.gas import Gas
 from simulations.health import health_factors
+from simulations.result import CascadeResult
 from simulations.rules import notes
 from simulations.shocks import find
 from simulations.state import start
@@ -32,7 +39,13 @@ class Risk:
     falls : (fall as a ratio, sums of each market after it).
     positions : at the block, one row a position that owes something; columns as `simulations.frontier.by_position`.
     edges : the frontier of each collateral that secures a debt: market, symbol, category, threshold_bps, bonus_bps, frontier, collateral_usd.
-    gas : what one liquidation costs.   notes : what must be told about the rules and the book.
+    gas : what one liquidation costs.
+    as_of : chain, block number, hash and time (UTC) of each block; empty for a user's file.
+    figures : as `graph.exposure` has them, in USD, ratios and counts.
+    concentration : of suppliers, borrowers and collateral; columns as `graph.market_exposure.concentrations`.
+    place : what it weighs among all protocols of the graph; see `place_of`.
+    cascade : what a scenario does to these markets; see `losses_of`. None if none was asked.
+    notes : what must be told about the rules and the book.
     """
 
     label: str
@@ -43,12 +56,22 @@ class Risk:
     edges: pd.DataFrame
     gas: Gas
     notes: tuple[str, ...]
+    as_of: tuple[dict[str, Any], ...] = ()
+    figures: Mapping[str, float | int | None] = field(default_factory=dict)
+    concentration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    place: Mapping[str, float | int | None] = field(default_factory=dict)
+    cascade: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; a frontier that does not exist is None."""
         positions = self.positions.astype(object).where(self.positions.notna(), None)
         return {
             "name": self.label,
+            "as_of": list(self.as_of),
+            "figures": dict(self.figures),
+            "concentration": records(self.concentration),
+            "place": dict(self.place),
+            "cascade": self.cascade,
             "asset": self.asset,
             "gas": asdict(self.gas),
             "assumed": ASSUMED,
@@ -80,6 +103,63 @@ def risk_of(book: Book, label: str, keys: Sequence[str], asset: str, falls: Sequ
         gas,
         (*notes(markets), *book.notes),
     )
+
+
+def joined(risk: Risk, graph: ProtocolGraph, name: str, result: CascadeResult | None) -> Risk:
+    """The risk with what the graph knows of it, and with what a run did to its markets."""
+    known = exposure(graph, name)
+    return replace(
+        risk,
+        as_of=tuple(
+            {**one, "time": f"{datetime.fromtimestamp(one['timestamp'], UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            for one in known.anchors
+        ),
+        figures=known.figures,
+        concentration=known.outbound["concentration"],
+        place=place_of(graph, known.subject),
+        cascade=None if result is None else losses_of(result, [key for key, _ in risk.markets]),
+    )
+
+
+def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | None]:
+    """What a protocol (or the protocol of a market) weighs among all that the graph values.
+
+    Returns
+    -------
+    gross_usd and net_usd (`graph.counted`), net_ratio (of all net value), rank (by net value, 1 is the largest) of protocols; None where the
+    graph values nothing of it.
+    """
+    markets = graph.nodes["market"].set_index("node")["protocol"].to_dict()
+    table = value_counted(graph)
+    mine = table[table["protocol"] == markets.get(key, key)]
+    if not len(mine) or not table["net_usd"].sum() > 0:
+        return dict.fromkeys(("gross_usd", "net_usd", "net_ratio", "rank", "protocols"))
+    net = float(mine["net_usd"].iloc[0])
+    return {
+        "gross_usd": float(mine["gross_usd"].iloc[0]),
+        "net_usd": net,
+        "net_ratio": net / float(table["net_usd"].sum()),
+        "rank": int((table["net_usd"] > net).sum()) + 1,
+        "protocols": len(table),
+    }
+
+
+def losses_of(result: CascadeResult, keys: Sequence[str]) -> dict[str, Any]:
+    """What a run did to some markets: scenario, liquidated positions and USD, bad debt (direct and indirect, in all), rounds, by market too.
+
+    Other markets take part in the run, so their forced sales are in it; rounds are those of the whole run.
+    """
+    table = result.markets[result.markets["market"].isin(list(keys))]
+    hit = result.positions[result.positions["market"].isin(list(keys)) & (result.positions["liquidated_usd"] > 0)]
+    names = ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "waiting_debt_usd", "before_usd")
+    return {
+        "scenario": result.scenario.to_dict(),
+        "content_id": result.content_id,
+        **{name: float(table[name].sum()) for name in names},
+        "liquidated_positions": len(hit),
+        "rounds": result.calm_after,
+        "markets": records(table),
+    }
 
 
 def _edges(book: Book) -> pd.DataFrame:

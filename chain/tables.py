@@ -132,7 +132,7 @@ def make(schema: TableSchema, rows: Iterable[Row]) -> pd.DataFrame:
         column.name: _series(schema, column, [record.get(column.name) for record in records])
         for column in schema.columns
     }
-    return check(schema, pd.DataFrame(data, columns=schema.names))
+    return _in_order(schema, pd.DataFrame(data, columns=schema.names))
 
 
 def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -143,6 +143,11 @@ def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(
         {column.name: _series(schema, column, frame[column.name].tolist()) for column in schema.columns}
     )
+    return _in_order(schema, frame)
+
+
+def _in_order(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a typed table sorted by key; SchemaError if a key occurs twice."""
     if schema.keys and len(frame):
         frame = frame.sort_values(schema.keys, kind="stable", ignore_index=True)
         twice = frame.duplicated(schema.keys)

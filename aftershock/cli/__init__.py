@@ -5,8 +5,7 @@ import sys
 
 import typer
 
-from aftershock.cli import demo, doctor, query, replay, report, risk, scenarios, simulate, snapshot
-from aftershock.cli.terminal import printable
+from aftershock.cli.verbs import verbs
 from chain.errors import DATA_INCOMPLETE, AftershockError
 
 CLOSED_PIPE = 141
@@ -15,20 +14,24 @@ app = typer.Typer(
     name="aftershock",
     help="DeFi systemic risk: who is exposed to what, what a shock sets off, and a report a DAO can act on. Works offline on the embedded sample.",
     epilog="Start with: aftershock demo",
+    cls=verbs("demo", "doctor", "snapshot", "simulate", "scenarios", "replay", "report", "what-if", "diff"),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo", epilog=demo.EXAMPLE)(demo.run)
-app.command("doctor", epilog=doctor.EXAMPLE)(doctor.run)
-app.command("snapshot", epilog=snapshot.EXAMPLE)(snapshot.run)
-app.command("simulate", epilog=simulate.EXAMPLE)(simulate.run)
-app.command("scenarios", epilog=scenarios.EXAMPLE)(scenarios.run)
-app.command("replay", epilog=replay.EXAMPLE)(replay.run)
-app.command("report", epilog=report.EXAMPLE)(report.run)
-query.app.command("risk", epilog=risk.EXAMPLE)(risk.run)
-app.add_typer(query.app, name="query", help="Ask the protocol graph.")
+query = typer.Typer(cls=verbs("exposure", "paths", "shared", "risk"), no_args_is_help=True)
+app.add_typer(query, name="query", help="Ask the protocol graph.")
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@query.callback()
+def _questions() -> None:
+    pass
 
 
 def main() -> None:
@@ -61,5 +64,7 @@ def _pipe_is_closed() -> None:
 
 
 def _end(sentence: str, code: int) -> None:
+    from aftershock.cli.terminal import printable
+
     sys.stderr.write(f"aftershock: {printable(sentence)}\n")
     sys.exit(code)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import aftershock
-from aftershock.cli import query, report, simulate
+from aftershock.cli import exposure, report, simulate
 from aftershock.cli.options import AsJson, Folder
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
@@ -24,7 +24,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
     answer = aftershock.exposure(graph, PROTOCOL)
     if page:
         page.blank()
-        query.show(page, answer, sample)
+        exposure.show(page, answer, sample)
         page.blank()
     result = simulate.with_progress(graph, aftershock.chosen_scenario(SCENARIO, [], {}))
     if page:

@@ -6,7 +6,7 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.cli.terminal import Money, Page, print_json, when
 from graph.paths import LossPath, Paths
 from reports.amounts import percent
 
@@ -50,8 +50,6 @@ def run(
 
 def show(page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool = False) -> None:
     """Print the ways, then the steps of each; `turned` says that there are ways in the other direction."""
-    from aftershock.cli.query import when
-
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
     write = Money(max((path.amount_usd for path in answer.paths), default=0.0))
     if not answer.paths:

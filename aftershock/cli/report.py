@@ -13,8 +13,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Folder, Source
 from aftershock.cli.progress import step
-from aftershock.cli.query import when
-from aftershock.cli.terminal import HARM, Page, print_json
+from aftershock.cli.terminal import HARM, Page, print_json, when
 from chain.errors import InputError
 from reports.amounts import count
 

@@ -1,20 +1,21 @@
 """`aftershock query risk X`: what a fall makes liquidatable in X, and what of it liquidation cannot mend."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Gas, Source
 from aftershock.cli.progress import step
-from aftershock.cli.query import when
-from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.cli.terminal import Money, Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
-from reports.amounts import change, count, fixed, millions
+from aftershock.runs import LARGEST_FALL
+from reports.amounts import change, count, fixed, millions, percent
 from simulations.gas import UNITS
 
 EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
-ROWS = 6
+ROWS = 5
 TERMS = (
     "toxic: health factor below threshold × (1 + bonus) of every collateral; partly: of some. unprofitable: no size "
     "that the rule allows pays gas and selling. dust: the rule refuses every size for what it would leave."
@@ -34,13 +35,18 @@ def run(
     gas: Gas = None,
     gas_gwei: Annotated[float | None, typer.Option(help="Price of gas, instead of --gas-usd.", metavar="GWEI")] = None,
     gas_units: Annotated[int, typer.Option(help="Gas of one liquidation and its sale.", metavar="UNITS")] = UNITS,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Cascade to run; the largest shipped fall by default, none for none.", metavar="NAME|FILE"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What liquidation cannot mend: debt beyond the toxic frontier, not worth a keeper's while, or held by dust rules."""
+    """Exposure, liquidation and a cascade in one answer; above all the debt that no liquidation mends."""
     snapshot = aftershock.load(source)
     falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
     with step("risk") as running:
-        answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units)
+        chosen = None if scenario == "none" else scenario or LARGEST_FALL
+        answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units, chosen)
         running.note(f"{count(len(answer.positions), 'position')} with debts, {count(len(falls), 'fall')}")
     if as_json:
         print_json(
@@ -51,7 +57,11 @@ def run(
 
 
 def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> None:
-    page.header(f"Liquidation risk, {answer.label}", when(snapshot))
+    page.header(f"Risk, {answer.label}", when(snapshot))
+    _exposure(page, answer)
+    if answer.cascade is not None:
+        _cascade(page, answer.cascade, float(answer.figures["supplied_usd"] or 0))
+    page.blank()
     for place, (_, name) in enumerate(answer.markets):
         sums = [(fall, markets[place]) for fall, markets in answer.falls]
         write = Money(max(one.liquidatable_debt_usd for _, one in sums))
@@ -120,3 +130,36 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> 
         page.say((f"Note: {note}.", "dim"))
     page.next(f"aftershock simulate --shock {answer.asset}=-30%", "aftershock report")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+
+
+def _exposure(page: Page, answer: aftershock.Risk) -> None:
+    """What it holds, how few hold it, and what it weighs in the graph: three lines."""
+    figures, place = answer.figures, answer.place
+    write = Money(float(figures["supplied_usd"] or 0))
+    named = {
+        "supplied": "supplied_usd",
+        "counts as collateral": "collateral_usd",
+        "borrowed": "borrowed_usd",
+        "can leave now": "cash_usd",
+    }
+    page.say(", ".join(f"{word} {write.words(float(figures[key] or 0))}" for word, key in named.items()))
+    spread = [
+        f"{row['of']} {row['count']:,}, as {row['effective_number']:.1f} equal ones (HHI {row['hhi']:.3f})"
+        for row in answer.concentration.to_dict("records")
+        if row["count"] > 0
+    ]
+    page.say(("; ".join(spread), "dim"))
+    if place["rank"] is not None:
+        share, rank = percent(float(place["net_ratio"] or 0)), int(place["rank"])
+        weighs = f"counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
+        page.say((f"{weighs}: number {rank} of {count(int(place['protocols'] or 0), 'protocol')}", "dim"))
+
+
+def _cascade(page: Page, found: Mapping[str, Any], supplied_usd: float) -> None:
+    write, lost = Money(supplied_usd), float(found["bad_debt_usd"])
+    share = f", {percent(lost / supplied_usd)} of supply" if supplied_usd > 0 and lost > 0 else ""
+    page.sentence(
+        f"{found['scenario']['title']}, run to calm in {count(found['rounds'], 'round')}: {count(found['liquidated_positions'], 'position')} "
+        f"lose {write.words(found['liquidated_usd'])} of collateral; bad debt **{write.words(lost)}**{share}, "
+        f"{write.words(found['indirect_usd'])} of it after the first round."
+    )

@@ -6,7 +6,7 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.cli.terminal import Money, Page, print_json, when
 from graph.exposure import records
 from reports.amounts import percent
 
@@ -41,8 +41,6 @@ def run(
             }
         )
         return
-    from aftershock.cli.query import when
-
     page = Page()
     page.header(f"What {names[0]} and {names[1]} have in common", when(snapshot))
     if not len(shared):

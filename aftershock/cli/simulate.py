@@ -9,8 +9,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, FailAbove, Gas, PassThrough, ScenarioName, Shocks, Source
 from aftershock.cli.progress import step
-from aftershock.cli.query import when
-from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json
+from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json, when
 from chain.errors import InputError
 from reports.amounts import count, fixed, health_factor, money, short
 from simulations.result import CascadeResult, Round

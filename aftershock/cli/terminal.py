@@ -7,12 +7,14 @@ standard error, so that `--json` can be piped.
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from chain.snapshot import Snapshot
 from reports.amounts import fixed, millions, money
 
 WIDTH = 100
@@ -150,6 +152,14 @@ class Page:
     def footer(self, *parts: str) -> None:
         """Content id, version, caption."""
         self.say(("   ".join(part for part in parts if part), DIM))
+
+
+def when(snapshot: Snapshot) -> str:
+    """Block and time of a snapshot, or that it is a file."""
+    if not snapshot.anchors:
+        return "from a file, no block"
+    anchor = snapshot.anchors[0]
+    return f"block {anchor.number}   {datetime.fromtimestamp(anchor.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def bar(length: float) -> str:

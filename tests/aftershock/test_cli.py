@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 import aftershock
 from aftershock.cli import app, main
 
+ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
     "demo",
     "doctor",
@@ -20,9 +22,12 @@ VERBS = (
     "scenarios",
     "replay",
     "report",
+    "what-if",
+    "diff",
     "query exposure",
     "query paths",
     "query shared",
+    "query risk",
 )
 
 
@@ -66,7 +71,30 @@ def test_every_verb_explains_itself_with_an_example(ask: Ask, verb: str) -> None
 
 
 def test_the_verbs_are_those_that_are_tested() -> None:
-    assert {command.name for command in app.registered_commands} == {verb for verb in VERBS if " " not in verb}
+    group = typer.main.get_command(app)
+    listed = {*group.list_commands(None), *(f"query {name}" for name in group.commands["query"].list_commands(None))}  # type: ignore[attr-defined]
+    assert listed - {"query"} == set(VERBS)
+
+
+def test_a_verb_imports_only_what_it_asks() -> None:
+    """The question about exposures needs neither the simulation nor the report."""
+    code = (
+        "import sys; from aftershock.cli import main\n"
+        "try: main()\n"
+        "finally: sys.stderr.write(' '.join(sorted(name for name in sys.modules if name in ('simulations.cascade', 'reports.assessment', 'scipy.sparse', 'pandas'))))"
+    )
+    for words, brought in (
+        (("query", "exposure", "aave-v3"), "pandas"),
+        (("query", "paths", "--from", "aave-v3", "--to", "ETH"), "pandas"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert (done.returncode, done.stderr) == (0, brought)
+
+
+def test_a_verb_that_is_none_brings_the_nearest(ask: Ask) -> None:
+    assert "Did you mean 'simulate'" in ask("simulat").err and "Did you mean 'risk'" in ask("query", "risc").err
 
 
 def test_exposure_says_what_the_collateral_is_made_of_and_carries_the_caption(ask: Ask) -> None:

@@ -18,7 +18,8 @@ RUNNER = CliRunner()
 
 def asked(*words: str) -> tuple[int, str]:
     """Exit code and what is printed, with every run of spaces as one."""
-    result = RUNNER.invoke(app, ["query", "risk", *words])
+    quick = () if "--scenario" in words else ("--scenario", "none")
+    result = RUNNER.invoke(app, ["query", "risk", *words, *quick])
     return result.exit_code, re.sub(r"\s+", " ", result.stdout)
 
 
@@ -72,6 +73,32 @@ def test_what_cannot_be_asked_says_so(arguments: dict[str, object], message: str
         aftershock.risk(aftershock.load(), **arguments)  # type: ignore[arg-type]
 
 
+def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
+    """Every part is what its own question says, and the positions add up to the cascade's sums."""
+    sample = aftershock.load()
+    record = json.loads(asked("aave-v3", "--fall", "30", "--scenario", "largest_fall", "--json")[1])
+    exposed, run = aftershock.exposure(sample, "aave-v3"), aftershock.simulate(sample, "eth-30")
+    assert record["figures"] == dict(exposed.figures)
+    assert [row["of"] for row in record["concentration"]] == ["suppliers", "borrowers", "collateral by asset"]
+    owed = sample["positions"].loc[sample["positions"]["side"] == "debt", "owner"]
+    assert record["concentration"][1]["count"] == owed.nunique()
+    assert record["as_of"] == [{"chain": "eip155:31337", "number": 89, "hash": sample.anchors[0].hash, "timestamp": 1702603784, "time": "2023-12-15T01:29:44Z"}]  # fmt: skip
+    counted = aftershock.value_counted(sample).set_index("protocol")["net_usd"]
+    assert record["place"]["net_ratio"] == pytest.approx(counted["aave-v3"] / counted.sum())
+    assert record["place"]["rank"] == sorted(counted, reverse=True).index(counted["aave-v3"]) + 1
+    found = record["cascade"]
+    assert found["content_id"] == run.content_id and found["scenario"]["name"] == "eth-30"
+    assert found["bad_debt_usd"] == pytest.approx(run.positions["loss_usd"].sum())
+    assert found["liquidated_usd"] == pytest.approx(run.positions["liquidated_usd"].sum())
+    assert found["liquidated_positions"] == (run.positions["liquidated_usd"] > 0).sum()
+
+
+def test_the_page_fits_one_screen() -> None:
+    result = RUNNER.invoke(app, ["query", "risk", "aave-v3", "--scenario", "eth-10"])
+    assert "run to calm in" in result.stdout and "position" in result.stdout
+    assert "counted once $1.33bn" in result.stdout and len(result.stdout.splitlines()) <= 40
+
+
 def test_simulate_says_before_and_after() -> None:
     result = RUNNER.invoke(app, ["simulate", "--shock", "ETH=-30%", "--json"])
     record = json.loads(result.stdout)["frontier"]
@@ -92,7 +119,7 @@ def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "words",
-    [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "aave-v3", "--fall", "10")],
+    [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "aave-v3", "--fall", "10", "--scenario", "none")],
     ids=["simulate", "risk"],
 )
 @pytest.mark.parametrize("as_json", [False, True], ids=["terminal", "json"])

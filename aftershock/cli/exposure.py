@@ -1,34 +1,20 @@
-"""`aftershock query`: what X stands on and who stands on X, through which ways, and what two holders have in common."""
+"""`aftershock query exposure X`: what X stands on and who stands on X."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli import paths, shared
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Money, Page, print_json
+from aftershock.cli.terminal import Money, Page, print_json, when
 from reports.amounts import listing, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
 
-app = typer.Typer(no_args_is_help=True)
 
-
-@app.callback()
-def _group() -> None:
-    """Ask the protocol graph."""
-
-
-app.command("paths", epilog=paths.EXAMPLE)(paths.run)
-app.command("shared", epilog=shared.EXAMPLE)(shared.run)
-
-
-@app.command("exposure", epilog=EXAMPLE)
-def exposure(
+def run(
     name: Annotated[str, typer.Argument(help="Protocol, market, asset, account, pool or feed: a name, symbol or key.")],
     source: Source = "sample",
     exposures: Exposures = None,
@@ -61,14 +47,6 @@ def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot)
     else:
         page.next("aftershock query paths --from X --to Y")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
-
-
-def when(snapshot: aftershock.Snapshot) -> str:
-    """Block and time of a snapshot, or that it is a file."""
-    if not snapshot.anchors:
-        return "from a file, no block"
-    anchor = snapshot.anchors[0]
-    return f"block {anchor.number}   {datetime.fromtimestamp(anchor.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _market(page: Page, answer: aftershock.Exposure) -> None:

@@ -1,0 +1,114 @@
+"""`aftershock diff BEFORE AFTER`: what changed between two snapshots, in words and as a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import aftershock
+from aftershock.cli.options import AsJson
+from aftershock.cli.progress import step
+from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.comparisons import Comparison, compared
+from reports.amounts import percent
+
+EXAMPLE = "Example: aftershock diff monday tuesday --json"
+SHOWN = 20
+NAMES = {
+    "supplied_usd": "supplied",
+    "collateral_usd": "counts as collateral",
+    "borrowed_usd": "borrowed",
+    "cash_usd": "can leave now",
+    "utilisation_ratio": "utilisation",
+    "suppliers": "suppliers",
+    "borrowers": "borrowers",
+}
+
+
+def run(
+    before: Annotated[
+        Path, typer.Argument(help="Snapshot folder, the earlier one; or the word sample.", metavar="BEFORE")
+    ],
+    after: Annotated[Path, typer.Argument(help="Snapshot folder, the later one.", metavar="AFTER")],
+    least: Annotated[
+        float,
+        typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two snapshots of the same chains: switches, terms, upgrades, markets, amounts, prices."""
+    with step("load") as loading:
+        snapshots = [aftershock.load(str(path)) for path in (before, after)]
+        graphs = [aftershock.graph(snapshot) for snapshot in snapshots]
+        loading.note("two snapshots")
+    answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
+    if as_json:
+        record = answer.to_dict()
+        del record["cascade"]
+        sides = {
+            name: {
+                "name": one.name,
+                "anchors": [vars(anchor) for anchor in one.anchors],
+                "caption": one.caption,
+                "content_id": one.content_id,
+            }
+            for name, one in zip(("before", "after"), snapshots, strict=True)
+        }
+        print_json({**record, **sides, "tool": f"aftershock {aftershock.__version__}"})
+        return
+    page = Page()
+    page.header(f"From {snapshots[0].name} to {snapshots[1].name}", when(snapshots[1]))
+    page.say(("before  ", "dim"), when(snapshots[0]))
+    show_changes(page, answer, f"Nothing changed by {least:g} % or more.")
+    show_figures(page, answer)
+    page.blank()
+    page.next("aftershock diff BEFORE AFTER --json", f"aftershock query risk NAME --snapshot {after}")
+    for one in snapshots:
+        page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
+
+
+def show_changes(page: Page, answer: Comparison, nothing: str) -> None:
+    """The sentences, at most `SHOWN` of them."""
+    page.blank()
+    for sentence in answer.words[:SHOWN] or (nothing,):
+        page.say(sentence)
+    if len(answer.words) > SHOWN:
+        page.say((f"and {len(answer.words) - SHOWN} more changes; --json has them all", "dim"))
+
+
+def show_figures(page: Page, answer: Comparison) -> None:
+    """Markets before and after, where something differs."""
+    table = answer.figures
+    if not len(table):
+        return
+    money = table[table["figure"].str.endswith("_usd")]
+    write = Money(float(money[["before", "after"]].fillna(0.0).to_numpy().max()) if len(money) else 0.0)
+    rows = []
+    for row in table.head(SHOWN).to_dict("records"):
+        name = str(row["figure"])
+        is_money, is_share = name.endswith("_usd"), name.endswith("_ratio")
+        cells = [
+            "–"
+            if value != value
+            else write.column(value)
+            if is_money
+            else percent(value)
+            if is_share
+            else f"{value:,.0f}"
+            for value in (row["before"], row["after"])
+        ]
+        change = signed(
+            100 * row["difference"] if is_share else row["difference"], write if is_money else None, is_share
+        )
+        rows.append([row["label"], NAMES[name], write.unit if is_money else "", *cells, change])
+    page.blank()
+    page.table(["market", "", "", "before", "after", "difference"], rows, right=[3, 4, 5], strong=[4])
+    if len(table) > SHOWN:
+        page.say((f"and {len(table) - SHOWN} more figures; --json has them all", "dim"))
+
+
+def signed(value: float, write: Money | None, is_share: bool = False) -> str:
+    """A difference with its sign; shares in percentage points."""
+    size = abs(value)
+    text = write.column(size) if write is not None else f"{size:.1f} pp" if is_share else f"{size:,.0f}"
+    return text if value == 0 else ("+" if value > 0 else "−") + text

@@ -1,0 +1,101 @@
+"""`aftershock what-if FILE`: what would be different, and with a shock what would be lost instead."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import aftershock
+from aftershock.cli.diff import show_changes, show_figures, signed
+from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source
+from aftershock.cli.progress import step
+from aftershock.cli.simulate import with_progress
+from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.comparisons import Comparison, compared
+
+EXAMPLE = "Example: aftershock what-if edits.toml --scenario eth-30 --json"
+
+
+def run(
+    file: Annotated[
+        Path, typer.Argument(help="TOML file: remove, freeze, back, market, vault, position.", metavar="FILE")
+    ],
+    source: Source = "sample",
+    scenario: ScenarioName = None,
+    shock: Shocks = [],  # noqa: B006  typer reads the default, nobody writes to it
+    as_json: AsJson = False,
+) -> None:
+    """Change a snapshot without touching it: what would be different, and what a shock would do then."""
+    chosen = aftershock.chosen_scenario(scenario, shock, {}) if scenario or shock else None
+    with step("load") as loading:
+        snapshot = aftershock.load(source)
+        before = aftershock.graph(snapshot)
+        changed = aftershock.what_if(before, file)
+        after = aftershock.graph(changed)
+        loading.note(f"{len(changed.gaps) - len(snapshot.gaps)} sentences say what was changed")
+    results = [] if chosen is None else [with_progress(before, chosen), with_progress(after, chosen)]
+    answer = compared(before, after, results)
+    if as_json:
+        print_json(
+            {
+                **answer.to_dict(),
+                "scenario": None if chosen is None else chosen.to_dict(),
+                "caption": changed.caption,
+                "gaps": [*changed.gaps, *after.gaps],
+                "content_id": changed.content_id,
+                "content_id_before": snapshot.content_id,
+                "tool": f"aftershock {aftershock.__version__}",
+            }
+        )
+    else:
+        _show(Page(), answer, changed, snapshot, chosen)
+
+
+def _show(
+    page: Page,
+    answer: Comparison,
+    changed: aftershock.Snapshot,
+    snapshot: aftershock.Snapshot,
+    chosen: aftershock.Scenario | None,
+) -> None:
+    page.header("What if", when(snapshot))
+    for gap in changed.gaps[len(snapshot.gaps) :]:
+        page.say(gap.removeprefix("What-if: "))
+    show_changes(page, answer, "Nothing else moves by 1 % or more.")
+    show_figures(page, answer)
+    if chosen is not None:
+        page.blank()
+        _losses(page, answer, chosen)
+    page.blank()
+    for gap in snapshot.gaps:
+        page.say(("not looked at  ", "dim"), gap)
+    page.say(("assumed  ", "dim"), "prices stay what the markets say, and nobody reacts to the change")
+    page.next("aftershock query exposure NAME", "aftershock simulate --shock ETH=-30%")
+    page.footer(f"content id {changed.content_id}", f"aftershock {aftershock.__version__}", changed.caption)
+
+
+def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None:
+    table = answer.cascade
+    amounts = table[table["figure"] != "rounds"]
+    write = Money(float(amounts[["before", "after"]].fillna(0.0).to_numpy().max()))
+    was, now = (write.words(answer.bad_debt_usd(side)) for side in ("before", "after"))
+    page.sentence(f"{chosen.title}: in the end no collateral covers **{now}** of debt, instead of {was}.")
+    page.blank()
+    names = {
+        "before_usd": "bad debt before the shock",
+        "bad_debt_usd": "bad debt added",
+        "liquidated_usd": "liquidated",
+        "rounds": "rounds",
+    }
+    rows = []
+    for row in table.to_dict("records"):
+        is_money = row["figure"] != "rounds"
+        unit = write.unit if is_money else ""
+        cells = [
+            "–" if value != value else write.column(value) if is_money else f"{value:.0f}"
+            for value in (row["before"], row["after"])
+        ]
+        rows.append(
+            [row["label"], names[row["figure"]], unit, *cells, signed(row["difference"], write if is_money else None)]
+        )
+    page.table(["market", "", "", "before", "after", "difference"], rows, right=[3, 4, 5], strong=[4])

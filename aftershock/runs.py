@@ -1,0 +1,240 @@
+"""What runs a simulation: risk of liquidation, cascades, reports. The public names are those of `aftershock`."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aftershock import risks
+from aftershock.questions import graph
+from aftershock.risks import Risk
+from aftershock.version import __version__
+from chain.errors import InputError
+from chain.snapshot import Snapshot
+from graph.protocol_graph import ProtocolGraph
+from reports.record import Assessment
+from simulations import cascade, health
+from simulations import scenarios as scenario_files
+from simulations.book import Book
+from simulations.book_of_graph import from_graph
+from simulations.frontier import against_falls
+from simulations.gas import UNITS, gas
+from simulations.result import CascadeResult, Round
+from simulations.scenarios import Assumptions, Scenario
+from simulations.shocks import PriceShock, find, parse
+from simulations.state import start
+
+LARGEST_FALL = "largest_fall"
+FALLS = tuple(percent / 100 for percent in range(51))
+
+
+def risk(
+    source: Snapshot | ProtocolGraph,
+    name: str,
+    asset: str | None = None,
+    falls: Sequence[float] = risks.FALLS,
+    gas_usd: float | None = None,
+    gas_gwei: float | None = None,
+    gas_units: int = UNITS,
+    scenario: str | Scenario | None = None,
+    progress: Callable[[Round], None] = lambda _: None,
+) -> Risk:
+    """The risk of a market, or of all markets of a protocol: exposure, what a fall makes liquidatable and what of it liquidation cannot mend.
+
+    Parameters
+    ----------
+    asset : what falls; by default ETH where the book knows it, otherwise the largest collateral.
+    falls : ratios from 0 (as it stands at the block) to below 1.
+    gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
+    scenario : what a cascade is run for, too; `largest_fall` for the largest shipped fall that this book knows. None for no cascade.
+    progress : called with each round of it.
+
+    Raises
+    ------
+    InputError
+        If the name is no market or protocol, a fall is not a ratio from 0 to below 1, or the cost of gas is given twice.
+    """
+    asked = graph(source)
+    table, key = asked.nodes["market"], asked.find(name)
+    keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
+    if not keys:
+        raise InputError(
+            f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
+        )
+    for fall in falls:
+        if not 0 <= fall < 1:
+            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
+    held = from_graph(asked)
+    cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
+    falling = asset or _main_asset(held)
+    found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost)
+    chosen: Scenario | None = None if isinstance(scenario, str) else scenario
+    if isinstance(scenario, str):
+        chosen = _largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
+    result = None if chosen is None else cascade.run(held, chosen, progress)
+    return risks.joined(found, asked, name, result)
+
+
+def _largest_fall(held: Book, asset: str) -> Scenario:
+    """Of the shipped scenarios that shock one asset alone: the largest fall of this one; a fall of 30 % where none is shipped."""
+    alone = [
+        one for one in scenarios() if len(one.shocks) == 1 and find(held, asset) == _known(held, one.shocks[0].asset)
+    ]
+    return min(alone, key=lambda one: one.shocks[0].change, default=scenario_files.of_shocks([PriceShock(asset, -0.3)]))
+
+
+def _known(held: Book, asset: str) -> tuple[int, ...]:
+    return find(held, asset) if _is_known(held, asset) else ()
+
+
+def scenarios() -> list[Scenario]:
+    """The shipped scenarios, by name."""
+    return [scenario_files.get(name) for name in scenario_files.names()]
+
+
+def simulate(
+    source: Snapshot | ProtocolGraph,
+    scenario: str | Scenario | None = None,
+    shocks: Sequence[str] = (),
+    progress: Callable[[Round], None] = lambda _: None,
+    **assumptions: Any,
+) -> CascadeResult:
+    """Run one scenario to calm.
+
+    Parameters
+    ----------
+    scenario : name of a shipped scenario, path of a TOML file, or a Scenario; or give `shocks` as written on the command line.
+    assumptions : replace those of the scenario: pass_through, keeper, gas_usd, max_rounds.
+
+    Raises
+    ------
+    InputError
+        If both or neither of scenario and shocks are given, or one of them cannot be applied.
+    """
+    return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
+
+
+def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
+    """The scenario that arguments mean; exactly one of name and shocks must be given."""
+    if (scenario is None) == (not shocks):
+        raise InputError("give either a scenario or at least one shock, for example ETH=-20%")
+    if scenario is None:
+        return scenario_files.of_shocks([parse(shock) for shock in shocks], Assumptions(**assumptions))
+    known = scenario_files.get(scenario) if isinstance(scenario, str) else scenario
+    return replace(known, assumptions=replace(known.assumptions, **assumptions))
+
+
+def report(
+    source: Snapshot | ProtocolGraph,
+    market: str | None = None,
+    scenario_names: Sequence[str] = (),
+    asset: str | None = None,
+    progress: Callable[[str, str], None] = lambda *_: None,
+    known: Sequence[CascadeResult] = (),
+) -> Assessment:
+    """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
+
+    Parameters
+    ----------
+    market : any name of it; may be left out where there is one market.
+    scenario_names : names or files; by default all shipped scenarios that apply to this book, or falls of its main asset if none does.
+    asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
+    progress : called with a stage and what it found.
+    known : cascades of this very source that were run already; they are not run again.
+    """
+    from reports.assessment import assess, at_risk_of
+    from reports.frontier import frontier_of
+    from reports.market_rows import of_market
+
+    asked = graph(source)
+    key = _market(asked, market)
+    held = from_graph(asked)
+    falling = asset or _main_asset(held)
+    curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
+    cost = gas(held, usd=Assumptions().gas_usd)
+    names = sorted(set(scenario_names))
+    results, by_scenario = [], {result.scenario: result for result in known}
+    for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
+        results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
+        progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
+    return assess(
+        asked.snapshot,
+        of_market(asked, key),
+        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
+        results,
+        frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd), key, fallen.symbol, cost.text),
+        command=_report_command(asked, key, names, asset),
+        tool=f"aftershock {__version__}",
+        chain_name=_chain_name(key),
+    )
+
+
+def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None) -> str:
+    """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
+    table = asked.nodes["market"]
+    protocol = str(table.set_index("node").at[market, "protocol"])
+    words = [
+        "aftershock",
+        "report",
+        protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
+    ]
+    for name in names:
+        words += ["--scenario", Path(name).name]
+    if asset is not None:
+        words += ["--asset", asset]
+    if asked.snapshot.name != "sample":
+        words += ["--snapshot", asked.snapshot.name]
+    return shlex.join(words)
+
+
+def _main_asset(held: Book) -> str:
+    """ETH where the book knows it, otherwise the symbol of the largest collateral."""
+    if _is_known(held, "ETH"):
+        return "ETH"
+    state = start(held)
+    value: dict[int, float] = {}
+    for leg, slot in enumerate(held.leg_reserve.tolist()):
+        if held.leg_enabled[leg]:
+            number = held.reserves[slot].asset
+            value[number] = value.get(number, 0.0) + float(state.supply_tokens[leg] * held.assets[number].price_usd)
+    if not value:
+        raise InputError("nobody in this book has collateral; there is nothing that could fall")
+    return held.assets[max(value, key=lambda number: value[number])].symbol
+
+
+def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round], None]:
+    return lambda step: progress(title, f"round {step.number}")
+
+
+def _market(asked: ProtocolGraph, name: str | None) -> str:
+    markets = asked.nodes["market"]["node"].tolist()
+    if name is None and len(markets) == 1:
+        return str(markets[0])
+    if name is None:
+        raise InputError(f"there are {len(markets)} markets; name one of {', '.join(markets)}")
+    key = asked.find(name)
+    inside = asked.nodes["market"].loc[asked.nodes["market"]["protocol"] == key, "node"].tolist()
+    if key in markets or len(inside) == 1:
+        return key if key in markets else str(inside[0])
+    raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
+
+
+def _applicable(held: Book, asset: str) -> list[Scenario]:
+    """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
+    known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
+    return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
+
+
+def _is_known(held: Book, asset: str) -> bool:
+    try:
+        return bool(find(held, asset))
+    except InputError:
+        return False
+
+
+def _chain_name(market: str) -> str:
+    from chain.networks import networks
+
+    chain = ":".join(market.split(":")[:2])
+    return networks()[chain].name if chain in networks() else chain

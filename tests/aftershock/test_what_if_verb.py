@@ -1,0 +1,98 @@
+"""`aftershock what-if` and `aftershock diff` as people type them: words, figures, a cascade before and after, JSON."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import aftershock
+from aftershock.cli import app
+from chain.snapshot import save
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = CliRunner()
+EDITS = """
+[[remove]]
+node = "lstETH"
+[[freeze]]
+market = "core"
+asset = "WETH"
+state = "paused"
+"""
+
+
+def asked(*words: str) -> tuple[int, str]:
+    """Exit code and what is printed, every run of spaces as one."""
+    result = RUNNER.invoke(app, [*words])
+    return result.exit_code, re.sub(r"\s+", " ", result.stdout)
+
+
+@pytest.fixture
+def edits(tmp_path: Path) -> str:
+    path = tmp_path / "edits.toml"
+    path.write_text(EDITS)
+    return str(path)
+
+
+def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str) -> None:
+    code, printed = asked("what-if", edits, "--shock", "ETH=-10%", "--json")
+    record, sample = json.loads(printed), aftershock.load()
+    assert code == 0 and record["content_id_before"] == sample.content_id != record["content_id"]
+    assert record["words"] == ["lstETH in Aave V3 core was removed.", "WETH in Aave V3 core was paused."]
+    left = aftershock.what_if(sample, edits)
+    for side, snapshot in (("before", sample), ("after", left)):
+        run = aftershock.simulate(snapshot, shocks=["ETH=-10%"])
+        (market,) = run.markets.to_dict("records")
+        found = {row["figure"]: row[side] for row in record["cascade"]}
+        hit = sum(len(step.liquidations) > 0 for step in run.rounds)
+        assert found == {
+            "rounds": hit,
+            **{name: market[name] for name in ("before_usd", "bad_debt_usd", "liquidated_usd")},
+        }
+        figures = aftershock.exposure(snapshot, "core").figures
+        stated = {row["figure"]: row[side] for row in record["figures"]}
+        assert set(stated) >= {"supplied_usd", "cash_usd"}
+        assert stated == {name: figures[name] for name in stated}
+    for row in (*record["cascade"], *record["figures"]):
+        assert row["difference"] == pytest.approx(row["after"] - row["before"])
+
+
+@pytest.mark.verify
+def test_the_page_tells_debt_that_the_change_left_under_water_from_what_the_shock_adds(edits: str) -> None:
+    code, said = asked("what-if", edits, "--shock", "ETH=-10%")
+    assert code == 0 and "lstETH (asset) is removed" in said and "nobody reacts to the change" in said
+    assert "what-if with 2 changes, not as it was read" in said
+    assert "in the end no collateral covers" in said and "bad debt before the shock" in said
+
+
+def test_the_entries_of_the_documentation_can_be_used(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8").split("## A what-if")[1]
+    block = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
+    (tmp_path / "edits.toml").write_text(block, encoding="utf-8")
+    graph = aftershock.graph(aftershock.what_if(aftershock.load(), tmp_path / "edits.toml"))
+    assert aftershock.exposure(graph, "second").figures["suppliers"] == 2
+
+
+def test_a_difference_of_two_folders_in_words_and_as_a_table(edits: str, tmp_path: Path) -> None:
+    sample = aftershock.load()
+    reserves = sample["reserves"].assign(frozen=True)
+    later = replace(sample, name="later", tables={**sample.tables, "reserves": reserves})
+    folder = str(save(later, tmp_path / "later"))
+    code, said = asked("diff", "sample", folder)
+    assert code == 0 and "From sample to later" in said and said.count("was frozen.") == 6
+    record = json.loads(asked("diff", "sample", folder, "--json")[1])
+    assert [row["what"] for row in record["changes"]] == ["frozen"] * 6 and record["figures"] == []
+    assert record["before"]["content_id"] == sample.content_id and record["after"]["content_id"] == later.content_id
+    gone = str(save(replace(aftershock.what_if(sample, edits), name="gone"), tmp_path / "gone"))
+    assert "Aave V3 core supplied $m 2,185 1,943 −242" in asked("diff", "sample", gone)[1]
+
+
+def test_snapshots_of_other_chains_are_not_compared(tmp_path: Path) -> None:
+    sample = aftershock.load()
+    other = replace(sample, name="other", anchors=(replace(sample.anchors[0], chain="eip155:1"),))
+    folder = save(other, tmp_path / "other")
+    result = RUNNER.invoke(app, ["diff", "sample", str(folder)])
+    assert "compare two of the same chains" in str(result.exception)
