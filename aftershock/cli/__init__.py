@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,8 +25,20 @@ query = typer.Typer(cls=verbs("exposure", "paths", "shared", "risk"), no_args_is
 app.add_typer(query, name="query", help="Ask the protocol graph.")
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from aftershock.version import __version__
+
+        typer.echo(f"aftershock {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     pass
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened
+from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
 from aftershock.cli.terminal import Money, Page, print_json, when
 from reports.amounts import listing, percent
 
@@ -29,10 +29,10 @@ def run(
             {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
         )
     else:
-        show(Page(), answer, snapshot)
+        show(Page(), answer, snapshot, source)
 
 
-def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot) -> None:
+def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot, source: str = "sample") -> None:
     """Print an answer; markets have a page of their own, everything else its tables."""
     page.header(answer.label, when(snapshot))
     if "collateral" in answer.outbound:
@@ -43,7 +43,8 @@ def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot)
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
     if len(snapshot["positions"]):
-        page.next("aftershock simulate --shock ETH=-30%", "aftershock report")
+        commands = ("aftershock simulate --shock ETH=-30%", "aftershock report")
+        page.next(*(with_source(command, source) for command in commands))
     else:
         page.next("aftershock query paths --from X --to Y")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)

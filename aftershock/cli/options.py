@@ -1,11 +1,15 @@
 """Options that several verbs share, each written once."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chain.errors import InputError
+from chain.errors import DATA_INCOMPLETE, InputError
+
+if TYPE_CHECKING:
+    from chain.snapshot import Snapshot
 
 Source = Annotated[
     str, typer.Option("--snapshot", help="Snapshot folder; the embedded sample by default.", metavar="FOLDER")
@@ -38,6 +42,19 @@ PassThrough = Annotated[
 Gas = Annotated[float | None, typer.Option("--gas-usd", help="Cost of one liquidation.", metavar="USD")]
 FailAbove = Annotated[float | None, typer.Option(help="Exit with 1 if bad debt is above this.", metavar="USD")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; made if it does not exist.", metavar="FOLDER")]
+
+
+def exit_if_incomplete(snapshot: "Snapshot") -> None:
+    """Exit with 3, after the answer was given, where comparisons with the chain failed when the snapshot was taken."""
+    failed = sum(len(check.failures) for check in snapshot.checks)
+    if failed:
+        typer.echo(f"exit 3: {failed:,} comparisons with the chain failed when {snapshot.name} was taken", err=True)
+        raise typer.Exit(DATA_INCOMPLETE)
+
+
+def with_source(command: str, source: str) -> str:
+    """A command to run next, on the same data."""
+    return command if source == "sample" else f"{command} --snapshot {shlex.quote(source)}"
 
 
 def opened(source: str, exposures: Path | None) -> str:

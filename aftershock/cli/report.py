@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Folder, Source
+from aftershock.cli.options import AsJson, Folder, Source, exit_if_incomplete
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, when
 from chain.errors import InputError
@@ -51,6 +51,7 @@ def run(
         print_json(assessment.to_dict())
     else:
         show(Page(), assessment, snapshot, files)
+    exit_if_incomplete(snapshot)
     if assessment.verdict.crossed:
         typer.echo(
             f"exit 1: {count(len(assessment.verdict.crossed), 'threshold is', 'thresholds are')} crossed", err=True

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Gas, Source
+from aftershock.cli.options import AsJson, Gas, Source, exit_if_incomplete, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Money, Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
@@ -53,10 +53,11 @@ def run(
             {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
         )
     else:
-        show(Page(), answer, snapshot)
+        show(Page(), answer, snapshot, source)
+    exit_if_incomplete(snapshot)
 
 
-def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> None:
+def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, source: str = "sample") -> None:
     page.header(f"Risk, {answer.label}", when(snapshot))
     _exposure(page, answer)
     if answer.cascade is not None:
@@ -128,7 +129,8 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot) -> 
     page.say(("assumed  ", "dim"), f"gas of one liquidation {answer.gas.text}; {ASSUMED}")
     for note in answer.notes:
         page.say((f"Note: {note}.", "dim"))
-    page.next(f"aftershock simulate --shock {answer.asset}=-30%", "aftershock report")
+    commands = (f"aftershock simulate --shock {answer.asset}=-30%", "aftershock report")
+    page.next(*(with_source(command, source) for command in commands))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

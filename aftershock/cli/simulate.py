@@ -1,5 +1,6 @@
 """`aftershock simulate`: one shock or scenario, run to calm on a snapshot or on a user's own book."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +8,16 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, FailAbove, Gas, PassThrough, ScenarioName, Shocks, Source
+from aftershock.cli.options import (
+    AsJson,
+    FailAbove,
+    Gas,
+    PassThrough,
+    ScenarioName,
+    Shocks,
+    Source,
+    exit_if_incomplete,
+)
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json, when
 from chain.errors import InputError
@@ -33,6 +43,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Shock prices, let oracles, keepers and pools act in rounds until nothing moves, and say who loses what."""
+    if fail_above is not None and not math.isfinite(fail_above):
+        raise InputError(f"--fail-above is {fail_above}; give an amount in USD")
     assumptions = {
         name: value for name, value in (("pass_through", pass_through), ("gas_usd", gas)) if value is not None
     }
@@ -50,6 +62,7 @@ def run(
         print_json({**result.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
     else:
         show(Page(), result, snapshot)
+    exit_if_incomplete(snapshot)
     if fail_above is not None and result.bad_debt_usd > fail_above:
         typer.echo(
             f"exit 1: bad debt {money(result.bad_debt_usd)} is above your threshold of {money(fail_above)}", err=True

@@ -30,6 +30,8 @@ def failed(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("verb", [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "aave-v3", "--fall", "10")])
 def test_a_snapshot_that_failed_its_checks_says_so(ask: Ask, failed: Path, verb: tuple[str, ...]) -> None:
     answer = ask(*verb, "--snapshot", str(failed), "--json")
+    assert answer.code == 3
+    assert ask(*verb, "--json").code == 0
     assert any("2 comparisons with the chain failed" in note for note in json.loads(answer.out)["notes"])
     assert "comparisons with the chain failed" in " ".join(ask(*verb, "--snapshot", str(failed)).out.split())
     assert not any("comparisons" in note for note in json.loads(ask(*verb, "--json").out)["notes"])
@@ -76,3 +78,17 @@ def test_no_name_reaches_the_terminal_as_a_command(ask: Ask, tmp_path: Path) -> 
     assert wrong.code == 2
     for text in (shown.out, shown.err, wrong.out, wrong.err):
         assert "\x1b[31m" not in text and "\x1b[2J" not in text
+
+
+def test_a_threshold_that_is_no_amount_is_refused_and_the_version_is_told(ask: Ask) -> None:
+    wrong = ask("simulate", "--shock", "ETH=-10%", "--fail-above", "nan")
+    assert (wrong.code, "--fail-above is nan" in wrong.err) == (2, True)
+    assert ask("--version").out == f"aftershock {aftershock.__version__}\n"
+
+
+def test_what_to_run_next_is_about_the_same_data(ask: Ask, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"
+    book.write_text(UNDER_WATER)
+    for verb in (("query", "exposure", "m"), ("query", "risk", "m", "--scenario", "none")):
+        lines = [line for line in ask(*verb, "--snapshot", str(book)).out.splitlines() if line.startswith("next")]
+        assert f"--snapshot {book}" in lines[0]
