@@ -14,7 +14,9 @@ from chain.errors import ConvergenceError, InputError
 from graph.balance_sheets import Floats, Network
 
 BLOCK = 64
-MOST_MOVING = 0.75  # sources at rest leave the block when no more than this part still moves: leaving costs a copy of the block
+MOST_MOVING = (
+    0.75  # sources at rest leave the block when no more than this part still moves: leaving costs a copy of the block
+)
 TOLERANCE = 1e-9
 MOST_ROUNDS = 5_000
 
