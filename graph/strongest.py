@@ -66,7 +66,7 @@ class LossNetwork:
         No way passes a node twice, comes back to a start or goes on behind an end. Ways of equal worth: fewer steps first, then by edges.
         An edge out of a start whose amount is not finite is not taken, nor is a way that is worth nothing.
         """
-        search = _Search(self, *self._bounds(frozenset(ends)), frozenset(starts), frozenset(ends))
+        search = _Search(self, *self._bounds(starts, frozenset(ends)), frozenset(starts), frozenset(ends))
         waiting: list[tuple[float, int, tuple[int, ...], int, frozenset[int], Way]] = []
 
         def offer(prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> None:
@@ -84,35 +84,66 @@ class LossNetwork:
                 offer(way.edges[:place], way.worth[:place], also | {way.edges[place]})
         return found
 
-    def _bounds(self, ends: frozenset[int]) -> tuple[Floats, Floats]:
-        """Of each node: the best product of shares to an end, and the most that can arrive there; kept for the last ends asked for.
+    def _bounds(self, starts: Collection[int], ends: frozenset[int]) -> tuple[Floats, Floats]:
+        """Of each node: the best product of shares to an end, and the most that can arrive there; 0 where no way leads to an end.
 
-        The second is the best over ways of the least amount x product of shares behind it. Both are 0 where no way leads to an end.
+        Where little can be reached from the starts, of what can be reached only; else of all nodes, kept for the last ends asked for.
         """
+        edges = self._ahead(starts, ends)
+        if edges is not None:
+            return self._bounds_over(edges, ends)
         if ends not in self._last_bounds:
-            at_end = np.array(sorted(ends), dtype=np.int64)
-            share = self._spread(at_end, 1.0, self.share, None)
-            behind = share[self.target]
-            limit = np.where(behind > 0, self.amount, 0.0) * behind
             self._last_bounds.clear()
-            self._last_bounds[ends] = share, self._spread(at_end, np.inf, None, limit)
+            self._last_bounds[ends] = self._bounds_over(None, ends)
         return self._last_bounds[ends]
 
     @cached_property
     def _last_bounds(self) -> dict[frozenset[int], tuple[Floats, Floats]]:
         return {}
 
-    def _spread(self, ends: Ints, at_end: float, factor: Floats | None, limit: Floats | None) -> Floats:
+    def _bounds_over(self, edges: Ints | None, ends: frozenset[int]) -> tuple[Floats, Floats]:
+        """The second is the best over ways of the least amount x product of shares behind it."""
+        at_end = np.array(sorted(ends), dtype=np.int64)
+        share = self._spread(edges, at_end, 1.0, self.share, None)
+        behind = share[self.target]
+        limit = np.where(behind > 0, self.amount, 0.0) * behind
+        return share, self._spread(edges, at_end, np.inf, None, limit)
+
+    def _ahead(self, starts: Collection[int], ends: frozenset[int]) -> Ints | None:
+        """The edges that ways from a start can take, not going on behind an end, in order; None if they are many."""
+        seen, mark = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=np.int64)
+        fresh, behind = np.array(sorted(starts), dtype=np.int64), np.array(sorted(ends), dtype=np.int64)
+        seen[behind] = True
+        seen[fresh] = True
+        taken = 0
+        while len(fresh):
+            edges = _ranges(self.first, fresh)
+            taken += len(edges)
+            if MANY * taken >= len(self.source):
+                return None
+            below = self.target[edges]
+            below = below[~seen[below]]
+            mark[below] = np.arange(len(below))
+            fresh = below[mark[below] == np.arange(len(below))]  # each once
+            seen[fresh] = True
+        seen[behind] = False
+        return _ranges(self.first, np.flatnonzero(seen))
+
+    def _spread(
+        self, edges: Ints | None, ends: Ints, at_end: float, factor: Floats | None, limit: Floats | None
+    ) -> Floats:
         """The best over ways to an end of what the steps leave of `at_end`, each multiplying by its factor or cutting to its limit.
 
-        Rounds of relaxation (R. Bellman, "On a routing problem", Quarterly of Applied Mathematics 16 (1958) 87-90): over the edges into
-        what changed while these are few, else over all.
+        Rounds of relaxation (R. Bellman, "On a routing problem", Quarterly of Applied Mathematics 16 (1958) 87-90) over `edges`; over
+        all, if that is None, or over those into what changed while these are few.
         """
         best = np.zeros(self.nodes)
         best[ends] = at_end
         order, first = self.into
-        having = np.flatnonzero(np.diff(self.first))
-        changed = ends
+        every = slice(None) if edges is None else edges
+        source = self.source[every]
+        begins = np.flatnonzero(np.diff(source, prepend=-1))
+        having, changed = source[begins], ends if len(source) else ends[:0]
 
         def left(edges: Ints | slice) -> Floats:
             below = best[self.target[edges]]
@@ -121,13 +152,15 @@ class LossNetwork:
             return below if limit is None else np.minimum(below, limit[edges], out=below)
 
         while len(changed):
-            before = best.copy()
-            if MANY * int((first[changed + 1] - first[changed]).sum()) < len(order):
-                edges = order[_ranges(first, changed)]
-                np.maximum.at(best, self.source[edges], left(edges))
+            if edges is None and MANY * int((first[changed + 1] - first[changed]).sum()) < len(order):
+                few, before = order[_ranges(first, changed)], best.copy()
+                np.maximum.at(best, self.source[few], left(few))
+                changed = np.flatnonzero(best > before)
             else:
-                best[having] = np.maximum(best[having], np.maximum.reduceat(left(slice(None)), self.first[having]))
-            changed = np.flatnonzero(best > before)
+                found = np.maximum.reduceat(left(every), begins)
+                better = found > best[having]
+                changed = having[better]
+                best[changed] = found[better]
         return best
 
 

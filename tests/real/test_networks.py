@@ -102,7 +102,7 @@ def test_our_reader_of_exposures_refuses_the_raw_day_and_takes_it_added_up(
     table = day.rename(columns={"Source": "holder", "Target": "claim_on", "Volume": "amount_usd"})
     file = tmp_path / "day.csv"
     table[["holder", "claim_on", "amount_usd"]].to_csv(file, index=False)
-    with pytest.raises(InputError, match="amount_usd is '0.0'"):
+    with pytest.raises(InputError, match=r"amount_usd is '0\.0'"):
         read_exposures(file)
     table[table["amount_usd"] > 0][["holder", "claim_on", "amount_usd"]].to_csv(file, index=False)
     with pytest.raises(InputError, match="is already in row"):
