@@ -123,8 +123,8 @@ class Twins:
         while new:
             came: dict[int, float] = {}
             for debtor, loss in new.items():
-                for holder, _, share in self.graph.in_edges(debtor, data="weight"):
-                    came[holder] = came.get(holder, 0.0) + share * loss
+                for holder, _, data in self.graph.in_edges(debtor, data=True):
+                    came[holder] = came.get(holder, 0.0) + data["weight"] * loss
             new = {}
             for holder, loss in came.items():
                 before = lost.get(holder, 0.0)
@@ -145,6 +145,10 @@ class Twins:
         return float(self.value @ lost - self.value[source] * lost[source])
 
 
+def _each(twin: Callable[[int], float], sources: list[int]) -> list[float]:
+    return [twin(source) for source in sources]
+
+
 def measure_debtrank(report: Report, edges: int, sources: int, sample: int) -> None:
     """Ours on the largest sources (all, if there are no more), the twins on a few of them spread over the order."""
     network = sheets(edges)
@@ -158,7 +162,7 @@ def measure_debtrank(report: Report, edges: int, sources: int, sample: int) -> N
         f"DebtRank, {size}: {len(names):,} sources, ours", f"{ours:.1f} s, {1e3 * ours / len(names):.1f} ms a source"
     )
     for name, twin in (("NetworkX loop", twins.in_python), ("one SciPy product a source and round", twins.compiled)):
-        taken, theirs = seconds(lambda twin=twin: [twin(int(order[place])) for place in asked])
+        taken, theirs = seconds(partial(_each, twin, [int(order[place]) for place in asked]))
         off = float(np.max(np.abs(np.array(theirs) - found[asked])))
         if off > 1e-6:
             raise SystemExit(f"{name} and ours differ by {off:.1e}")
@@ -186,7 +190,7 @@ def measure_paths(report: Report, edges: int) -> None:
     for make in (markets, everybody):
         network = make(edges)
         arrays = [network.source, network.target, network.share, network.amount, network.first, *network.into]
-        rng, times, again = np.random.default_rng(1), [], []
+        rng, times, again = np.random.default_rng(1), list[float](), list[float]()
         for _ in range(QUESTIONS):
             pair = (int(rng.integers(0, network.nodes)), int(network.nodes - 1 - rng.integers(0, 50)))
             for kept in (times, again):

@@ -136,6 +136,7 @@ def test_without_claims_of_tokens_a_token_s_debtrank_is_its_part_of_the_usd(pool
     tokens = [name for name in network.names if not name.startswith("pool ")]
     table = pd.read_parquet(DATA / POOLS)
     table = table[pd.to_datetime(table["timestamp"]) == pd.Timestamp(day)]
+    assert len(network.names) - len(tokens) == len(table)  # a pool each, whatever its address
     part = dict.fromkeys(tokens, 0.0)
     for row in table.itertuples():
         for symbol in row.symbol.split("-", 1):
