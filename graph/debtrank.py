@@ -2,7 +2,7 @@
 
 M. Bardoscia, S. Battiston, F. Caccioli, G. Caldarelli, "DebtRank: a microscopic foundation for shock propagation", PLoS ONE 10 (2015)
 e0130406, eqs. 8 and 12. The same dynamics as `clearing.linear_debtrank`, for thousands of shocks side by side: what changed in a round is
-one block of columns, and a source that has come to rest leaves the block.
+one block of columns, and sources that have come to rest leave it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,10 @@ from scipy.sparse import csr_array, diags_array
 from chain.errors import ConvergenceError, InputError
 from graph.balance_sheets import Floats, Network
 
-BLOCK = 128
+BLOCK = 64
+MOST_MOVING = (
+    0.75  # sources at rest leave the block when no more than this part still moves: leaving costs a copy of the block
+)
 TOLERANCE = 1e-9
 MOST_ROUNDS = 5_000
 
@@ -75,19 +78,24 @@ def debtrank(
 
 def _lost_elsewhere(matrix: "csr_array", sources: "np.ndarray", loss_ratio: float, value: Floats) -> Floats:
     """For a few sources: the dynamics to their end."""
-    lost = np.zeros((matrix.shape[0], len(sources)))
+    lost, found = np.zeros((matrix.shape[0], len(sources))), np.zeros(len(sources))
     lost[sources, np.arange(len(sources))] = loss_ratio
     new, running = lost.copy(), np.arange(len(sources))
     for _ in range(MOST_ROUNDS):
-        before = lost[:, running]
-        after = np.minimum(before + matrix @ new, 1.0)
-        new = after - before
-        lost[:, running] = after
+        after = matrix @ new
+        after += lost
+        np.minimum(after, 1.0, out=after)
+        np.subtract(after, lost, out=new)
+        lost = after
         moving = new.max(axis=0) > TOLERANCE
-        if not moving.all():
-            running, new = running[moving], np.ascontiguousarray(new[:, moving])
+        if moving.sum() > MOST_MOVING * len(running):
+            continue
+        done, at_rest = running[~moving], lost[:, ~moving]
+        found[done] = value @ at_rest - value[sources[done]] * at_rest[sources[done], np.arange(len(done))]
+        running = running[moving]
         if not len(running):
-            return np.asarray(value @ lost - value[sources] * lost[sources, np.arange(len(sources))])
+            return found
+        lost, new = np.ascontiguousarray(lost[:, moving]), np.ascontiguousarray(new[:, moving])
     raise ConvergenceError(
         f"Losses of {len(running)} sources still grow after {MOST_ROUNDS} rounds; claims in a circle that are almost as large as the "
         "equity behind them do this"

@@ -19,6 +19,7 @@ from graph.protocol_graph import ProtocolGraph
 
 Tables = dict[str, pd.DataFrame]
 Figures = dict[str, float | int | None]
+KEPT = 16  # answers that a graph keeps; the oldest goes first
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,22 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
         raise InputError(f"top is {top}; ask for at least 1 of the largest")
     key = graph.find(name)
     kind = graph.node_kind(key)
-    figures, outbound, inbound = _answer(graph, key, kind, top)
+    question = ("exposure", key, top)
+    if question not in graph.answers:
+        while len(graph.answers) >= KEPT:
+            graph.answers.pop(next(iter(graph.answers)))
+        graph.answers[question] = _answer(graph, key, kind, top)
+    figures, outbound, inbound = graph.answers[question]
     return Exposure(
         subject=key,
         kind=kind,
         label=graph.label(key),
         anchors=tuple(asdict(anchor) for anchor in graph.snapshot.anchors),
         caption=graph.snapshot.caption,
-        figures=figures,
-        outbound=outbound,
-        inbound=inbound,
+        figures=dict(figures),
+        # shallow copies are copied when written to (pandas 3), so that nobody changes the answer that is kept
+        outbound={name: table.copy(deep=False) for name, table in outbound.items()},
+        inbound={name: table.copy(deep=False) for name, table in inbound.items()},
         gaps=(*graph.snapshot.gaps, *graph.gaps),
     )
 

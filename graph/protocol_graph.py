@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -45,6 +45,11 @@ class ProtocolGraph:
     relations: Mapping[str, pd.DataFrame]
     gaps: tuple[str, ...] = ()
     is_part: bool = False
+
+    @cached_property
+    def answers(self) -> dict[tuple[Any, ...], Any]:
+        """Answers already worked out, by question; right as long as nobody writes into the graph's tables."""
+        return {}
 
     @cached_property
     def kinds(self) -> dict[str, str]:

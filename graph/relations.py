@@ -275,10 +275,9 @@ def bridges(snapshot: Snapshot, identities: Identities) -> pd.DataFrame:
 
 def _only_asset(table: pd.DataFrame, by: list[str], column: str) -> dict[tuple[str, ...], str]:
     """Key -> the value of `column`, for keys where it is one and the same."""
-    found: dict[tuple[str, ...], set[str]] = {}
-    for row in table[[*by, column]].itertuples(index=False):
-        found.setdefault(tuple(row[:-1]), set()).add(row[-1])
-    return {key: values.pop() for key, values in found.items() if len(values) == 1}
+    pairs = table[[*by, column]].drop_duplicates()
+    rows = pairs[~pairs.duplicated(by, keep=False)].itertuples(index=False, name=None)
+    return {row[:-1]: row[-1] for row in rows}
 
 
 def _most(values: "pd.Series[Any]") -> Any:

@@ -10,7 +10,7 @@ and Cybernetics 4 (1968) 100-107).
 """
 
 import heapq
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 FEW = 400  # steps looked at backwards before a search is begun
+MANY = 8  # a round over an eighth of all edges in any order takes as long as one over all in their order
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class LossNetwork:
         No way passes a node twice, comes back to a start or goes on behind an end. Ways of equal worth: fewer steps first, then by edges.
         An edge out of a start whose amount is not finite is not taken, nor is a way that is worth nothing.
         """
-        search = _Search(self, *self._bounds(set(starts), set(ends)), frozenset(starts), frozenset(ends))
+        search = _Search(self, *self._bounds(starts, frozenset(ends)), frozenset(starts), frozenset(ends))
         waiting: list[tuple[float, int, tuple[int, ...], int, frozenset[int], Way]] = []
 
         def offer(prefix: tuple[int, ...], worth: tuple[float, ...], banned: frozenset[int]) -> None:
@@ -83,48 +84,84 @@ class LossNetwork:
                 offer(way.edges[:place], way.worth[:place], also | {way.edges[place]})
         return found
 
-    def _bounds(self, starts: set[int], ends: set[int]) -> tuple[Floats, Floats]:
-        """Of each node, without coming back to a start: the best product of shares to an end, and the most that can arrive there.
+    def _bounds(self, starts: Collection[int], ends: frozenset[int]) -> tuple[Floats, Floats]:
+        """Of each node: the best product of shares to an end, and the most that can arrive there; 0 where no way leads to an end.
 
-        The second is the best over ways of the least amount x product of shares behind it. Both are 0 where no way leads to an end.
+        Where little can be reached from the starts, of what can be reached only; else of all nodes, kept for the last ends asked for.
         """
-        is_end, is_start = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=bool)
-        is_end[list(ends)], is_start[list(starts)] = True, True
-        ahead = self._reached(starts, is_end) & ~is_end
-        order, first = self.into
+        edges = self._ahead(starts, ends)
+        if edges is not None:
+            return self._bounds_over(edges, ends)
+        if ends not in self._last_bounds:
+            self._last_bounds.clear()
+            self._last_bounds[ends] = self._bounds_over(None, ends)
+        return self._last_bounds[ends]
 
-        def spread(best: Floats, offer: Callable[[Ints, Floats], Floats]) -> Floats:
-            changed = np.flatnonzero(is_end)
-            while len(changed):
-                edges = order[_ranges(first, changed)]
-                edges = edges[ahead[self.source[edges]] & ~is_start[self.target[edges]]]
-                source, offered = self.source[edges], offer(edges, best[self.target[edges]])
-                better = offered > best[source]
-                source, offered = source[better], offered[better]
-                np.maximum.at(best, source, offered)
-                changed = np.unique(source)
-            return best
+    @cached_property
+    def _last_bounds(self) -> dict[frozenset[int], tuple[Floats, Floats]]:
+        return {}
 
-        share = spread(is_end.astype(float), lambda edges, below: self.share[edges] * below)
+    def _bounds_over(self, edges: Ints | None, ends: frozenset[int]) -> tuple[Floats, Floats]:
+        """The second is the best over ways of the least amount x product of shares behind it."""
+        at_end = np.array(sorted(ends), dtype=np.int64)
+        share = self._spread(edges, at_end, 1.0, self.share, None)
         behind = share[self.target]
+        limit = np.where(behind > 0, self.amount, 0.0) * behind
+        return share, self._spread(edges, at_end, np.inf, None, limit)
 
-        def least(edges: Ints, below: Floats) -> Floats:
-            known = np.where(behind[edges] > 0, self.amount[edges], 0.0)
-            limit: Floats = np.minimum(known * np.where(behind[edges] > 0, behind[edges], 1.0), below)
-            return limit
-
-        return share, spread(np.where(is_end, np.inf, 0.0), least)
-
-    def _reached(self, starts: set[int], is_end: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Nodes to which some way leads from a start, not going on behind an end."""
-        seen = np.zeros(self.nodes, dtype=bool)
-        fresh = np.array(sorted(starts), dtype=np.int64)
+    def _ahead(self, starts: Collection[int], ends: frozenset[int]) -> Ints | None:
+        """The edges that ways from a start can take, not going on behind an end, in order; None if they are many."""
+        seen, mark = np.zeros(self.nodes, dtype=bool), np.zeros(self.nodes, dtype=np.int64)
+        fresh, behind = np.array(sorted(starts), dtype=np.int64), np.array(sorted(ends), dtype=np.int64)
+        seen[behind] = True
+        seen[fresh] = True
+        taken = 0
         while len(fresh):
+            edges = _ranges(self.first, fresh)
+            taken += len(edges)
+            if MANY * taken >= len(self.source):
+                return None
+            below = self.target[edges]
+            below = below[~seen[below]]
+            mark[below] = np.arange(len(below))
+            fresh = below[mark[below] == np.arange(len(below))]  # each once
             seen[fresh] = True
-            onward = fresh[~is_end[fresh]]
-            below = np.unique(self.target[_ranges(self.first, onward)])
-            fresh = below[~seen[below]]
-        return seen
+        seen[behind] = False
+        return _ranges(self.first, np.flatnonzero(seen))
+
+    def _spread(
+        self, edges: Ints | None, ends: Ints, at_end: float, factor: Floats | None, limit: Floats | None
+    ) -> Floats:
+        """The best over ways to an end of what the steps leave of `at_end`, each multiplying by its factor or cutting to its limit.
+
+        Rounds of relaxation (R. Bellman, "On a routing problem", Quarterly of Applied Mathematics 16 (1958) 87-90) over `edges`; over
+        all, if that is None, or over those into what changed while these are few.
+        """
+        best = np.zeros(self.nodes)
+        best[ends] = at_end
+        order, first = self.into
+        every = slice(None) if edges is None else edges
+        source = self.source[every]
+        begins = np.flatnonzero(np.diff(source, prepend=-1))
+        having, changed = source[begins], ends if len(source) else ends[:0]
+
+        def left(edges: Ints | slice) -> Floats:
+            below = best[self.target[edges]]
+            if factor is not None:
+                below *= factor[edges]
+            return below if limit is None else np.minimum(below, limit[edges], out=below)
+
+        while len(changed):
+            if edges is None and MANY * int((first[changed + 1] - first[changed]).sum()) < len(order):
+                few, before = order[_ranges(first, changed)], best.copy()
+                np.maximum.at(best, self.source[few], left(few))
+                changed = np.flatnonzero(best > before)
+            else:
+                found = np.maximum.reduceat(left(every), begins)
+                better = found > best[having]
+                changed = having[better]
+                best[changed] = found[better]
+        return best
 
 
 class _Search:
@@ -178,8 +215,8 @@ class _Search:
             looked += int(first[node + 1] - first[node])
             if looked > FEW:
                 return False
-            for edge in order[first[node] : first[node + 1]].tolist():
-                above = int(network.source[edge])
+            edges = order[first[node] : first[node + 1]]
+            for edge, above in zip(edges.tolist(), network.source[edges].tolist(), strict=True):
                 if above in begin and edge not in banned:
                     return False
                 if above not in passed and above not in seen and self.share[above] > 0:

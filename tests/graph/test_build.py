@@ -3,10 +3,12 @@
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from chain.files import read_book
 from chain.tables import TableSchema
+from graph import relations
 from graph.build import build
 from graph.exposure import exposure
 from graph.protocol_graph import ProtocolGraph
@@ -189,3 +191,9 @@ def test_1500_accounts_in_time() -> None:
         best = min(best, time.perf_counter() - start)
     assert len(graph.relations["supplies"]) == 3000
     assert best < 1.5
+
+
+def test_an_owner_of_two_assets_has_no_only_asset() -> None:
+    rows = [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("c", "z")]
+    found = relations._only_asset(pd.DataFrame(rows, columns=["owner", "asset"]), ["owner"], "asset")
+    assert found == {("a",): "x", ("c",): "z"}

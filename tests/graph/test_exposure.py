@@ -120,3 +120,17 @@ def test_concentration_by_closed_form() -> None:
     assert concentration([]).hhi is None
     with pytest.raises(ValueError, match="negative"):
         concentration([1.0, -1.0])
+
+
+def test_an_answer_asked_again_is_the_same_and_nobody_can_change_it() -> None:
+    graph = build(small_world())
+    first = exposure(graph, "Aave V3 core")
+    said = first.to_dict()
+    table = first.inbound["suppliers"]
+    table.loc[:, "amount_usd"] = -1.0
+    first.figures["supplied_usd"] = -1.0  # type: ignore[index]
+    assert exposure(graph, "Aave V3 core").to_dict() == said
+    assert len(exposure(graph, "Aave V3 core", top=1).inbound["suppliers"]) < len(table)
+    for top in range(2, 40):
+        exposure(graph, "USDC", top=top)
+    assert len(graph.answers) <= 16 and exposure(graph, "Aave V3 core").to_dict() == said
