@@ -215,7 +215,7 @@ class Client:
     def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool = False) -> list[Log]:
         """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included, at most the pinned one.
 
-        How wide the ranges are is decided in `logs`. With `is_twice` they are asked for until two readings in a row agree: for events
+        How wide the ranges are is decided in `logs`. With `is_twice` they are asked for until two readings agree: for events
         that no sum on the chain vouches for; see `events`.
 
         Raises

@@ -2,8 +2,8 @@
 
 A node whose index is behind leaves events out and says nothing, and no answer proves that it is whole. Two things find it out. Sums on
 the chain, where there are any: when they disagree with what was read, `doubt` drops all ranges and the read is made again, each time of
-another node first (`reading.take`). Where no sum vouches for the events, they are asked for until two readings in a row are equal. A
-node that leaves out the same events each time, asked alone and about events without a sum, is not found out.
+another node first (`reading.take`). Where no sum vouches for the events, they are asked for until one reading was had twice and
+holds all that any other gave. A node that leaves out the same events each time, asked alone and about events without a sum, is not found out.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from chain.snapshot import Anchor
 UNSETTLED_BLOCKS = 32
 """So many blocks before the pinned one are never taken as final for their events, also where the chain's finality lag is shorter."""
 MOST_READINGS = 4
-"""Readings of the same events, each unlike the one before, until the node is given up."""
+"""Readings of the same events that do not agree, until the node is given up."""
 
 
 class Keeper(Protocol):
@@ -100,12 +100,16 @@ class Events:
             self.keeper.forget_events()
 
     def _agreed(self, found: list[Log], kept: Ranges, once: Callable[[Ranges, int], list[Log]]) -> list[Log]:
-        """Events that two readings in a row gave; what was kept goes unless it is these."""
+        """The events of a reading that was had twice and holds all that any other gave; what was kept goes unless it is this one."""
+        readings = [found]
         for number in range(1, MOST_READINGS):
-            before, found = found, once(Ranges(), self.again + number)
-            if found == before:
-                return found
-            kept.cut(0)
+            readings.append(once(Ranges(), self.again + number))
+            whole = max(readings, key=len)
+            if readings.count(whole) > 1 and all(set(each) <= set(whole) for each in readings):
+                if whole != found:
+                    kept.cut(0)
+                return whole
+        kept.cut(0)
         raise NodeError(differ())
 
 

@@ -37,6 +37,7 @@ def edits(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.verify
 def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str) -> None:
     code, printed = asked("what-if", edits, "--shock", "ETH=-10%", "--json")
     record, sample = json.loads(printed), aftershock.load()
@@ -76,6 +77,7 @@ def test_the_entries_of_the_documentation_can_be_used(tmp_path: Path) -> None:
     assert aftershock.exposure(graph, "second").figures["suppliers"] == 2
 
 
+@pytest.mark.verify
 def test_a_difference_of_two_folders_in_words_and_as_a_table(edits: str, tmp_path: Path) -> None:
     sample = aftershock.load()
     reserves = sample["reserves"].assign(frozen=True)

@@ -22,6 +22,7 @@ DRAWS = st.lists(
 CALM = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.verify
 @CALM
 @given(DRAWS, st.randoms(use_true_random=False))
 def test_order_of_rows_changes_nothing(draws: list[Draw], chance: Any) -> None:

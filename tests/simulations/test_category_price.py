@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 
 from chain.errors import InputError
@@ -55,8 +56,10 @@ def fixed_debts(snapshot: Snapshot) -> set[str]:
 
 def without_fixed_debts(snapshot: Snapshot) -> Snapshot:
     """The snapshot without debts at a fixed rate."""
-    table = snapshot["positions"]
-    return replace(snapshot, tables={**snapshot.tables, "positions": table[table["side"] != "fixed_debt"]})
+    table, reserves = snapshot["positions"], snapshot["reserves"].copy()
+    reserves["fixed_debt_raw"] = pd.Series([0] * len(reserves), index=reserves.index, dtype=object)
+    kept = table[table["side"] != "fixed_debt"]
+    return replace(snapshot, tables={**snapshot.tables, "positions": kept, "reserves": reserves})
 
 
 @pytest.fixture(scope="module")
