@@ -1,25 +1,12 @@
 """The command line as a function: words in, exit code and texts out."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from aftershock.cli import main
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a run of the command left: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-Ask = Callable[..., Answer]
+from tests.aftershock.command import Answer, Ask
 
 
 @pytest.fixture

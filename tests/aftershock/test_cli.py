@@ -4,14 +4,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
 import aftershock
-from aftershock.cli import app, main
+from aftershock.cli import app
+from tests.aftershock.command import Ask
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
@@ -29,31 +29,6 @@ VERBS = (
     "query shared",
     "query risk",
 )
-
-
-class Answer:
-    """What a run printed and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-Ask = Callable[..., Answer]
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
-    """Run the command in an empty folder and collect what it said."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["aftershock", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 BOOK = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps

@@ -1,22 +1,20 @@
 """What an answer must not hide: data that failed its checks, losses before any shock, debts that wait, names that are not names."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import aftershock
 from chain.snapshot import Check, save
+from tests.aftershock.command import Ask
 
 HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
 UNDER_WATER = (
     HEADER + "m,whale,BTC,collateral,100,50000,8000,500,\nm,whale,USDC,debt,9000000,1,,,\n"
     "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,1000,1,,,\n"
 )
-Ask = Callable[..., Any]
 
 
 @pytest.fixture

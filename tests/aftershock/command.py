@@ -1,0 +1,16 @@
+"""What a run of the command line leaves, as a value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ask = Callable[..., Answer]
