@@ -212,10 +212,10 @@ class Client:
         answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")
         return [int(text, 16) for text in answers]
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool = False) -> list[Log]:
+    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool = False) -> list[Log]:
         """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included, at most the pinned one.
 
-        How wide the ranges are is decided in `logs`. With `is_twice` they are asked for until two readings agree: for events
+        How wide the ranges are is decided in `logs`. With `has_no_sum` they are asked for until three readings agree: for events
         that no sum on the chain vouches for; see `events`.
 
         Raises
@@ -224,7 +224,7 @@ class Client:
             If the node refuses a single block or gives other events each time; if it reorganises the pinned block.
         """
         lag = self.network.finality_lag_blocks
-        return self.events.read(addresses, topic, first, last, self.anchor, lag, is_twice)
+        return self.events.read(addresses, topic, first, last, self.anchor, lag, has_no_sum)
 
     def get_logs(
         self,

@@ -2,8 +2,8 @@
 
 A node whose index is behind leaves events out and says nothing, and no answer proves that it is whole. Two things find it out. Sums on
 the chain, where there are any: when they disagree with what was read, `doubt` drops all ranges and the read is made again, each time of
-another node first (`reading.take`). Where no sum vouches for the events, they are asked for until one reading was had twice and
-holds all that any other gave. A node that leaves out the same events each time, asked alone and about events without a sum, is not found out.
+another node first (`reading.take`). Where no sum vouches for the events, they are asked for until one reading was had three times
+and holds all that any other gave. A node that leaves out the same events each time, asked alone and about events without a sum, is not found out.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ UNSETTLED_BLOCKS = 32
 """So many blocks before the pinned one are never taken as final for their events, also where the chain's finality lag is shorter."""
 MOST_READINGS = 4
 """Readings of the same events that do not agree, until the node is given up."""
+EQUAL_WITHOUT_SUM, MOST_WITHOUT_SUM = 3, 6
+"""Where no sum vouches for events: equal readings that are enough, and readings until the node is given up."""
 
 
 class Keeper(Protocol):
@@ -50,7 +52,7 @@ class Events:
         self.again = 0
 
     def read(
-        self, addresses: Sequence[str], topic: str, first: int, last: int, anchor: Anchor, lag: int, is_twice: bool
+        self, addresses: Sequence[str], topic: str, first: int, last: int, anchor: Anchor, lag: int, has_no_sum: bool
     ) -> list[Log]:
         """Events as `Client.logs` gives them; `lag` is the chain's finality lag in blocks.
 
@@ -80,7 +82,7 @@ class Events:
 
         try:
             found = once(kept, self.again)
-            if is_twice:
+            if has_no_sum:
                 found = self._agreed(found, kept, once)
         finally:
             kept.close()
@@ -100,19 +102,19 @@ class Events:
             self.keeper.forget_events()
 
     def _agreed(self, found: list[Log], kept: Ranges, once: Callable[[Ranges, int], list[Log]]) -> list[Log]:
-        """The events of a reading that was had twice and holds all that any other gave; what was kept goes unless it is this one."""
+        """The events of a reading that was had often enough and holds all that any other gave; what was kept goes unless it is this one."""
         readings = [found]
-        for number in range(1, MOST_READINGS):
+        for number in range(1, MOST_WITHOUT_SUM):
             readings.append(once(Ranges(), self.again + number))
             whole = max(readings, key=len)
-            if readings.count(whole) > 1 and all(set(each) <= set(whole) for each in readings):
+            if readings.count(whole) >= EQUAL_WITHOUT_SUM and all(set(each) <= set(whole) for each in readings):
                 if whole != found:
                     kept.cut(0)
                 return whole
         kept.cut(0)
-        raise NodeError(differ())
+        raise NodeError(differ(MOST_WITHOUT_SUM))
 
 
-def differ() -> str:
+def differ(readings: int = MOST_READINGS) -> str:
     """The sentence for a node that cannot make up its mind."""
-    return f"The node gave other events in each of {MOST_READINGS} readings; what was kept of them is dropped; use another node"
+    return f"The node gave other events in {readings} readings; what was kept of them is dropped; use another node"

@@ -18,6 +18,7 @@ from typing import Any
 
 from chain.calls import Call, Log
 from chain.deployments import read_deployments
+from chain.events import EQUAL_WITHOUT_SUM
 from chain.findings import Findings
 from chain.logs import Window
 from chain.range_costs import Allowed, Seen, simulated_questions, widest_range
@@ -123,9 +124,9 @@ class _SamplingClient(ResumableClient):
         self._accounts_for_one: dict[str, float] = {}  # by sampled account
         self._holders_for_one: dict[str, float] = {}  # by token
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool = False) -> list[Log]:
+    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool = False) -> list[Log]:
         """A sample of the events, with few enough accounts in it."""
-        logs, share = self._some_ranges(addresses, topic, first, last, is_twice)
+        logs, share = self._some_ranges(addresses, topic, first, last, has_no_sum)
         self.share = min(self.share, share)
         self.cost.events += len(logs) / share
         self.cost.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in logs) / share
@@ -168,13 +169,13 @@ class _SamplingClient(ResumableClient):
         return self._holders_for_one.get(token, max(for_one)) if for_one else 1.0
 
     def _some_ranges(
-        self, addresses: Sequence[str], topic: str, first: int, last: int, is_twice: bool
+        self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool
     ) -> tuple[list[Log], float]:
         """Events of ranges spread evenly, the first and the last block among them, and the share of the blocks that they cover."""
         blocks = last - first + 1
         if blocks <= self.sample.ranges * self.sample.blocks:
             before = self.tally.ranges
-            logs = super().logs(addresses, topic, first, last, is_twice)
+            logs = super().logs(addresses, topic, first, last, has_no_sum)
             self.cost.log_requests += self.tally.ranges - before
             return logs, 1.0
         if self._allowed is None:
@@ -195,7 +196,7 @@ class _SamplingClient(ResumableClient):
                 allowed.learn(len(answer), refused / width)
         final = self.events.final(self.anchor, self.network.finality_lag_blocks)
         questions = simulated_questions(allowed, seen, first, last, final, self._model)
-        self.cost.log_requests += questions * (2 if is_twice else 1)
+        self.cost.log_requests += questions * (EQUAL_WITHOUT_SUM if has_no_sum else 1)
         return logs, max(sum(each.blocks for each in seen), 1) / blocks
 
 

@@ -29,7 +29,7 @@ def holders(client: Client, contract: str, roles: Sequence[str], first_block: in
     # Where
     granted = {
         (bytes.fromhex(log.topics[1][2:]), "0x" + log.topics[2][-40:])
-        for log in client.logs([contract], GRANTED, first_block, client.anchor.number, is_twice=True)
+        for log in client.logs([contract], GRANTED, first_block, client.anchor.number, has_no_sum=True)
     }
 
     # Ask, of every role that was ever granted

@@ -72,7 +72,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     label = f"{deployment.protocol} {deployment.instance}"
     found.entity(morpho, "contract", label, deployment.protocol)
     progress("morpho_blue", 0, 3, f"{deployment.instance}: markets")
-    created = client.logs([morpho], CREATED, deployment.first_block, client.anchor.number, is_twice=True)
+    created = client.logs([morpho], CREATED, deployment.first_block, client.anchor.number, has_no_sum=True)
     params = {bytes.fromhex(log.topics[1][2:]): decode([_PARAMS], bytes.fromhex(log.data[2:]))[0] for log in created}
 
     # Ask

@@ -29,7 +29,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     delay = client.call(Call(controller, "getMinDelay()->(uint256)"))
     held = access.holders(client, controller, tuple(POWERS), deployment.first_block)
     progress("timelock", 1, 2, "scheduled operations")
-    events = client.logs([controller], SCHEDULED, deployment.first_block, client.anchor.number, is_twice=True)
+    events = client.logs([controller], SCHEDULED, deployment.first_block, client.anchor.number, has_no_sum=True)
     operations = sorted({log.topics[1] for log in events})
     times = client.call_many(
         [Call(controller, "getTimestamp(bytes32)->(uint256)", (bytes.fromhex(key[2:]),)) for key in operations]

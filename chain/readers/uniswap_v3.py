@@ -101,7 +101,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
 def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
     """Pools between the known assets, at every fee level of the factory."""
-    events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number, is_twice=True)
+    events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number, has_no_sum=True)
     fees = sorted({int(log.topics[1], 16) for log in events})
     if not fees:
         raise ContractError(
