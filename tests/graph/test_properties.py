@@ -36,6 +36,7 @@ def test_order_of_rows_changes_nothing(draws: list[Draw], chance: Any) -> None:
     assert exposure(one, "core").to_dict() == exposure(other, "core").to_dict()
 
 
+@pytest.mark.verify
 @CALM
 @given(DRAWS)
 def test_totals_are_those_of_the_tables(draws: list[Draw]) -> None:
