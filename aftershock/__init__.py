@@ -21,6 +21,7 @@ from aftershock.version import __version__ as __version__
 refuse_shadowed_packages()
 
 if TYPE_CHECKING:
+    from aftershock.coverage import Coverage, coverage
     from aftershock.questions import SAMPLE as SAMPLE
     from aftershock.questions import (
         exposure,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from simulations.scenarios import Scenario
 
 _HOMES = {
+    "aftershock.coverage": ("Coverage", "coverage"),
     "aftershock.questions": (
         *("SAMPLE", "exposure", "graph", "load", "path_index", "paths", "shared_roots", "snapshot", "snapshot_cost"),
         *("value_counted", "what_if"),
@@ -67,6 +69,7 @@ __all__ = [
     "AftershockError",
     "Assessment",
     "CascadeResult",
+    "Coverage",
     "Exposure",
     "PathIndex",
     "Paths",
@@ -74,6 +77,7 @@ __all__ = [
     "Risk",
     "Scenario",
     "Snapshot",
+    "coverage",
     "exposure",
     "graph",
     "load",

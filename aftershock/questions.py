@@ -1,6 +1,6 @@
 """What needs no simulation: reading a source, the graph, and the questions it answers. The public names are those of `aftershock`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,48 +44,74 @@ def load(source: str | Path = "sample") -> Snapshot:
 
 
 def snapshot(
-    deployments: str | Path,
-    rpc: str = "",
+    deployments: str | Path | Sequence[str | Path] = (),
+    rpc: str | Mapping[str, str] = "",
     block: int | str | None = None,
     out: str | Path | None = None,
     progress: Callable[[str, int, int, str], None] = lambda *_: None,
+    chains: Sequence[str] = (),
+    protocols: Sequence[str] = (),
 ) -> Snapshot:
-    """Read every protocol that a deployments file names at one block of a live node; saved to `out` if given.
+    """Read protocols at one block of a live node, or of several chains at one instant; saved to `out` if given.
 
     With `out`, a read that was broken off stays in `incomplete_<out>`, and the same call goes on with it.
 
     Parameters
     ----------
-    rpc : address of the node, or several in lines, the first is preferred; without it the chain's variables are asked
-        (AFTERSHOCK_RPC_<CHAINID>).
-    block : number, latest, latest-<n>, safe, finalized; None for the head less the chain's finality lag.
+    deployments : address books, each of one chain; the shipped ones of `chains` if there are none.
+    rpc : address of the node, or several in lines, the first is preferred; for several chains by chain (`{"eip155:1": ...}`). Without it the
+        chain's variables are asked (AFTERSHOCK_RPC_<CHAINID>).
+    block : number, latest, latest-<n>, safe, finalized, or a time in UTC for the last block at or before it; None for the head less the
+        chain's finality lag. Several chains need a time; None is the newest that is final on all of them.
+    chains, protocols : what to read of the address books (`8453`, `aave-v3`); everything by default.
     """
-    from chain.deployments import read_deployments
+    from chain.address_books import chosen
+    from chain.as_of import time_of
     from chain.networks import node_url
     from chain.reading import take, unfinished_read
+    from chain.several import take_several
 
     target = Path(out) if out is not None else None
     if target is not None:
         snapshots.refuse_foreign_folder(target)
-    path = Path(deployments)
-    url = node_url(read_deployments(path)[0].chain, environ, rpc)
+    books = chosen(_files(deployments), chains, protocols)
+    urls = {chain: node_url(chain, environ, rpc if isinstance(rpc, str) else rpc.get(chain, "")) for chain in books}
+    if len(books) > 1:
+        if target is None or (isinstance(rpc, str) and rpc) or (block is not None and time_of(str(block)) is None):
+            raise InputError(
+                f"{len(books)} chains ({', '.join(books)}) need a folder to be saved in, a node for each (--rpc CHAINID=URL) and, if any, a time "
+                "(--as-of) in the place of a block; or name one with --chain"
+            )
+        return take_several(urls, books, None if block is None else str(block), target, progress)
+    [(chain, entries)] = books.items()
     if target is None:
-        return take(url, path, block, progress=progress)
-    with unfinished_read(target, path, block) as unfinished:
-        taken = take(url, path, block, target.name, progress, unfinished=unfinished)
+        return take(urls[chain], entries, block, progress=progress)
+    with unfinished_read(target, entries, block) as unfinished:
+        taken = take(urls[chain], entries, block, target.name, progress, unfinished=unfinished)
         snapshots.save(taken, target)
         unfinished.remove()
     return taken
 
 
-def snapshot_cost(deployments: str | Path, rpc: str = "", block: int | str | None = None) -> Any:
-    """What `snapshot` would ask and give, from a sample (`chain.expected.Estimate`); arguments as there."""
-    from chain.deployments import read_deployments
+def snapshot_cost(
+    deployments: str | Path | Sequence[str | Path] = (),
+    rpc: str | Mapping[str, str] = "",
+    block: int | str | None = None,
+    chains: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+) -> Any:
+    """What `snapshot` would ask and give, by chain, from a sample (`chain.expected.Estimate`); arguments as there."""
+    from chain.address_books import chosen
     from chain.expected import expect
     from chain.networks import node_url
 
-    path = Path(deployments)
-    return expect(node_url(read_deployments(path)[0].chain, environ, rpc), path, block)
+    books = chosen(_files(deployments), chains, protocols)
+    urls = {chain: node_url(chain, environ, rpc if isinstance(rpc, str) else rpc.get(chain, "")) for chain in books}
+    return [expect(urls[chain], entries, block) for chain, entries in books.items()]
+
+
+def _files(deployments: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(file) for file in ([deployments] if isinstance(deployments, str | Path) else deployments)]
 
 
 def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:

@@ -11,6 +11,7 @@ from os import environ
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from chain.as_of import block_at, time_of
 from chain.bundles import CODE_START, Bundles
 from chain.cache import LOCAL_NODE, Cached
 from chain.calls import Call, Log, refusal_text
@@ -119,7 +120,8 @@ class Client:
 
         Parameters
         ----------
-        block : a number, `latest`, `latest-12`, `safe`, `finalized`, or None for the head less the chain's finality lag.
+        block : a number, `latest`, `latest-12`, `safe`, `finalized`, a time in UTC (`2026-11-20T12:00Z`) for the last block at or before it,
+            or None for the head less the chain's finality lag.
 
         Raises
         ------
@@ -127,6 +129,9 @@ class Client:
             If the words cannot be read; if the block lies ahead of the head or the node does not have it.
         """
         head = int(self._one("eth_blockNumber"), 16)
+        time_s = time_of(str(block))
+        if time_s is not None:
+            block = block_at(time_s, head, lambda number: int(self.headers([number])[0]["timestamp"], 16))
         wanted = _wanted_block(block, head, self.network.finality_lag_blocks)
         if isinstance(wanted, int) and wanted > head:
             raise BlockError(f"Block {wanted} lies ahead of the head, which is block {head}; give a block up to {head}")
@@ -312,7 +317,9 @@ def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int 
     elif text.isdecimal():
         number = int(text)
     else:
-        raise InputError(f"Block {block!r} cannot be read; give a number, latest, latest-12, safe or finalized")
+        raise InputError(
+            f"Block {block!r} cannot be read; give a number, latest, latest-12, safe, finalized, or a time such as 2026-11-20T12:00Z"
+        )
     if number < 0:
         raise InputError(f"Block {block!r} lies before block 0; the head is block {head}")
     return number

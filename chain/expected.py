@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from chain.calls import Call, Log
-from chain.deployments import read_deployments
+from chain.deployments import Deployment
 from chain.events import EQUAL_WITHOUT_SUM
 from chain.findings import Findings
 from chain.logs import Window
 from chain.range_costs import Allowed, Seen, simulated_questions, widest_range
-from chain.reading import describe, in_order, read_one
+from chain.reading import describe, entries, in_order, read_one
 from chain.resumable import ResumableClient
 from chain.rpc import Refusal
 from chain.snapshot import Anchor
@@ -72,7 +72,9 @@ class Estimate:
         return Expected("in all", *(sum(getattr(part, name) for part in self.parts) for name in names))
 
 
-def expect(url: str, deployments_path: Path, block: int | str | None = None, sample: Sample | None = None) -> Estimate:
+def expect(
+    url: str, book: Path | Sequence[Deployment], block: int | str | None = None, sample: Sample | None = None
+) -> Estimate:
     """Estimate what `reading.take` with the same arguments would ask and give.
 
     Raises
@@ -80,7 +82,7 @@ def expect(url: str, deployments_path: Path, block: int | str | None = None, sam
     InputError, NodeError, WrongChainError, BlockError, ContractError
         As `reading.take`.
     """
-    deployments = in_order(read_deployments(deployments_path))
+    deployments = in_order(entries(book))
     with _SamplingClient.connect(url, deployments[0].chain) as client:
         assert isinstance(client, _SamplingClient)
         client.sample = sample or Sample()

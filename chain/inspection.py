@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chain.address_books import SHIPPED
 from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError
 from chain.pacing import Manners
 
-SHIPPED = Path(__file__).parent / "deployments"
-"""The address books that come with the program, one file a chain."""
 DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)
 """How many blocks behind the head state is asked for, deepest first; None is block 1."""
 LOG_WIDTHS = (1_000_000, 100_000, 10_000, 1_000, 100, 10)

@@ -1,7 +1,9 @@
 """How politely a node is asked: requests a second, how much at once, how long to wait after a refusal."""
 
 import random
+import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,18 +64,29 @@ def manners_from(environment: Mapping[str, str]) -> Manners:
 
 
 class Pace:
-    """Holds requests apart so that no second sees more than the limit."""
+    """Holds requests apart so that no second sees more than the limit, from however many threads."""
 
     def __init__(self, requests_per_second: float) -> None:
         self._apart = 1 / requests_per_second if requests_per_second else 0.0
         self._next = 0.0
+        self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Return when the next request may go out."""
-        now = time.monotonic()
-        if self._next > now:
-            time.sleep(self._next - now)
-        self._next = max(self._next, now) + self._apart
+        with self._lock:
+            now = time.monotonic()
+            turn = max(self._next, now)
+            self._next = turn + self._apart
+        if turn > now:
+            time.sleep(turn - now)
+
+
+_PACES: "weakref.WeakValueDictionary[tuple[str, float], Pace]" = weakref.WeakValueDictionary()
+
+
+def pace_of(host: str, requests_per_second: float) -> Pace:
+    """The pace of a host, one for all who ask it: chains whose nodes are one provider's share its limit."""
+    return _PACES.setdefault((host, requests_per_second), Pace(requests_per_second))
 
 
 class Size:

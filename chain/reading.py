@@ -59,7 +59,7 @@ PROTOCOL_KINDS = {
 
 def take(
     url: str,
-    deployments_path: Path,
+    book: Path | Sequence[Deployment],
     block: int | str | None = None,
     name: str = "snapshot",
     progress: Progress = lambda *_: None,
@@ -71,8 +71,8 @@ def take(
     Parameters
     ----------
     url : address of the node (http or https).
-    deployments_path : the address book.
-    block : number, `latest`, `latest-12`, `safe`, `finalized`; None for the head less the chain's finality lag.
+    book : the address book, or its entries; all of one chain.
+    block : as `Client.pin` takes it: a number, a word, a time; None for the head less the chain's finality lag.
     name, caption : the snapshot's label, and what its numbers must be captioned with.
     progress : called with protocol and instance, steps done, steps in all, note.
     unfinished : where answers are kept until the read is whole (`unfinished_read`); None to keep none.
@@ -87,7 +87,7 @@ def take(
     InputError, NodeError, WrongChainError, BlockError, ContractError
         Each names what is wrong and what to do; nothing is written.
     """
-    deployments = in_order(read_deployments(deployments_path))
+    deployments = in_order(entries(book))
     with ResumableClient.connect(url, deployments[0].chain) as client:
         assert isinstance(client, ResumableClient)
         _pin(client, block, unfinished)
@@ -136,19 +136,30 @@ def _settled(
     raise NodeError(differ())
 
 
-def unfinished_read(folder: Path, deployments_path: Path, block: int | str | None) -> Unfinished:
+def unfinished_read(
+    folder: Path, book: Path | Sequence[Deployment], block: int | str | None, within: str = ""
+) -> Unfinished:
     """The place where a read for the snapshot `folder` keeps its answers, with what an earlier run for it left.
+
+    Parameters
+    ----------
+    within : folder inside that place, for one of several reads for one snapshot.
 
     Raises
     ------
     InputError, SnapshotError
         If that run read another chain, or what it left cannot be read.
     """
-    deployments = read_deployments(deployments_path)
+    deployments = entries(book)
     readers = {entry.reader: READERS[entry.reader][1] for entry in deployments}
     asked = "" if block is None else str(block).strip().lower()
-    purpose = Purpose(deployments[0].chain, fingerprint(deployments_path), dict(sorted(readers.items())), asked)
-    return Unfinished(folder.with_name(f"incomplete_{folder.name}"), purpose)
+    purpose = Purpose(deployments[0].chain, fingerprint(deployments), dict(sorted(readers.items())), asked)
+    return Unfinished(folder.with_name(f"incomplete_{folder.name}") / within, purpose)
+
+
+def entries(book: Path | Sequence[Deployment]) -> Sequence[Deployment]:
+    """The entries of an address book, read if it is a file."""
+    return read_deployments(book) if isinstance(book, Path) else book
 
 
 def in_order(deployments: Sequence[Deployment]) -> list[Deployment]:

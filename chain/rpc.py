@@ -21,7 +21,7 @@ from web3.types import RPCEndpoint
 from chain.answers import is_too_deep, misfit
 from chain.errors import NodeError
 from chain.networks import checked_url, redact
-from chain.pacing import Manners, Pace, Size
+from chain.pacing import Manners, Size, pace_of
 
 _EXECUTION = (
     "revert",
@@ -155,7 +155,7 @@ class Endpoint:
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self._scrubber)
         self._timeout = manners.timeout_seconds
-        self._pace = Pace(manners.requests_per_second)
+        self._pace = pace_of(self.host, manners.requests_per_second)
         self._session = requests.Session()
         self._provider = HTTPProvider(url, session=self._session, exception_retry_configuration=None)
 

@@ -145,6 +145,7 @@ def manifest(snapshot: Snapshot) -> dict[str, Any]:
         "name": snapshot.name,
         "caption": snapshot.caption,
         "anchors": [asdict(anchor) for anchor in snapshot.anchors],
+        "skew_seconds": skew_seconds(snapshot),
         "readers": dict(snapshot.readers),
         "tables": {
             name: {"rows": len(table), "sha256": hashes[name]} for name, table in snapshot.tables.items() if len(table)
@@ -152,6 +153,12 @@ def manifest(snapshot: Snapshot) -> dict[str, Any]:
         "checks": [asdict(check) for check in snapshot.checks],
         "gaps": list(snapshot.gaps),
     }
+
+
+def skew_seconds(snapshot: Snapshot) -> int:
+    """How far the times of the chains' blocks lie apart."""
+    times = [anchor.timestamp for anchor in snapshot.anchors]
+    return max(times) - min(times) if times else 0
 
 
 def load(folder: Path) -> Snapshot:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from chain.calls import Log
+from chain.deployments import Deployment
 from chain.errors import InputError, SnapshotError
 from chain.logs import Range, Ranges
 from chain.record_file import RecordFile
@@ -37,7 +38,7 @@ class Purpose:
     Attributes
     ----------
     chain : CAIP-2 id.
-    deployments : SHA-256 of the address book.
+    deployments : SHA-256 of the entries of the address book.
     readers : reader -> version.
     asked : the block in the user's words; empty for none.
     """
@@ -205,9 +206,15 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def asked_before(folder: Path) -> str:
+    """The block that the read left in this folder was asked for, in the user's words; empty if there is none."""
+    seen = _stored(folder / _RUN)
+    return seen[0].asked if seen else ""
+
+
+def fingerprint(deployments: Sequence[Deployment]) -> str:
+    """SHA-256 of what an address book says; where it stands and its comments do not matter."""
+    return hashlib.sha256(json.dumps([asdict(entry) for entry in deployments], default=dict).encode()).hexdigest()
 
 
 def _stored(path: Path) -> tuple[Purpose, Anchor] | None:

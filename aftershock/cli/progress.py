@@ -38,7 +38,7 @@ class Step:
 
     def _write(self, mark: str, style: str, seconds: str, end: str) -> None:
         width = self._console.width - 1
-        line = printable(f" {self.label.ljust(LABEL)}{self.text}")[: width - len(seconds) - 2]
+        line = printable(f" {self.label:<{LABEL - 2}}  {self.text}")[: width - len(seconds) - 2]
         self._console.print(
             Text.assemble((mark, style), line.ljust(width - 1 - len(seconds)), (seconds, "dim")),
             end=end,

@@ -155,11 +155,15 @@ class Page:
 
 
 def when(snapshot: Snapshot) -> str:
-    """Block and time of a snapshot, or that it is a file."""
+    """Block and time of a snapshot, of each chain where it has several, or that it is a file."""
     if not snapshot.anchors:
         return "from a file, no block"
-    anchor = snapshot.anchors[0]
-    return f"block {anchor.number}   {datetime.fromtimestamp(anchor.timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    blocks = [
+        f"block {anchor.number}" + (f" of {anchor.chain}" if len(snapshot.anchors) > 1 else "")
+        for anchor in snapshot.anchors
+    ]
+    oldest = min(anchor.timestamp for anchor in snapshot.anchors)
+    return f"{', '.join(blocks)}   {datetime.fromtimestamp(oldest, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def bar(length: float) -> str:

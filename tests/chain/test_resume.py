@@ -90,7 +90,7 @@ def test_a_block_that_was_reorganised_starts_over(devnet_world: World, book: Pat
 @pytest.mark.devnet
 def test_another_address_book_starts_over(devnet_world: World, book: Path, tmp_path: Path) -> None:
     break_off(devnet_world, book, tmp_path / "core", None, BREAK)
-    book.write_text(book.read_text() + "\n# a remark\n")
+    book.write_text(book.read_text().replace("first_block = 1", "first_block = 2", 1))
     taken, said, _ = finish(devnet_world, book, tmp_path / "core", None)
     assert "started over: the deployments file is another" in said
     assert taken.content_id == aftershock.snapshot(book, devnet_world.url).content_id
