@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         shared_roots,
         snapshot,
         snapshot_cost,
+        systemic,
         value_counted,
         what_if,
     )
@@ -51,7 +52,7 @@ _HOMES = {
     "aftershock.coverage": ("Coverage", "coverage"),
     "aftershock.questions": (
         *("SAMPLE", "exposure", "graph", "load", "path_index", "paths", "shared_roots", "snapshot", "snapshot_cost"),
-        *("value_counted", "what_if"),
+        *("systemic", "value_counted", "what_if"),
     ),
     "aftershock.risks": ("Risk",),
     "aftershock.runs": ("chosen_scenario", "report", "risk", "scenarios", "simulate"),
@@ -90,6 +91,7 @@ __all__ = [
     "simulate",
     "snapshot",
     "snapshot_cost",
+    "systemic",
     "value_counted",
     "what_if",
 ]

@@ -19,6 +19,7 @@ from graph.paths import PathIndex, Paths
 from graph.protocol_graph import ProtocolGraph
 
 if TYPE_CHECKING:
+    from graph.systemic import Uncertainty
     from graph.what_if import Edit
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
@@ -147,6 +148,17 @@ def paths(source: Snapshot | ProtocolGraph | PathIndex, loser: str, cause: str, 
     """The strongest ways by which a failure of `cause` costs `loser`; see `graph.paths`."""
     index = source if isinstance(source, PathIndex) else path_index(source)
     return index.paths(loser, cause, top)
+
+
+def systemic(
+    source: Snapshot | ProtocolGraph,
+    uncertainty: "Uncertainty | None" = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> pd.DataFrame:
+    """Every node on which somebody depends, by what holders lose in all if it fails, with the range of its rank; see `graph.systemic`."""
+    from graph.systemic import systemic as ranked
+
+    return ranked(graph(source), uncertainty, progress)
 
 
 def shared_roots(source: Snapshot | ProtocolGraph, left: str, right: str) -> pd.DataFrame:

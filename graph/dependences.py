@@ -30,6 +30,16 @@ def keeper(key: str) -> str:
     return f"@{key}"
 
 
+def node_label(graph: ProtocolGraph, node: str) -> str:
+    """The name of a node of the steps for people."""
+    if node.startswith("@"):
+        return graph.label(node[1:])
+    market, mark, asset = node.partition("#")
+    if mark and market in graph.kinds:
+        return f"{graph.label(market)}: {graph.label(asset)}"
+    return graph.label(node)
+
+
 def dependences(graph: ProtocolGraph) -> pd.DataFrame:
     """Every step, one row for each source and target; of several between the same two, that with the largest share.
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError
-from graph.dependences import dependences, keeper, reserve
+from graph.dependences import dependences, keeper, node_label, reserve
 from graph.protocol_graph import ProtocolGraph
 from graph.strongest import LossNetwork, Way
 
@@ -182,12 +182,7 @@ class PathIndex:
 
     def label(self, node: str) -> str:
         """The name of a node of the steps for people."""
-        if node.startswith("@"):
-            return self.graph.label(node[1:])
-        market, mark, asset = node.partition("#")
-        if mark and market in self.graph.kinds:
-            return f"{self.graph.label(market)}: {self.graph.label(asset)}"
-        return self.graph.label(node)
+        return node_label(self.graph, node)
 
     def _path(self, way: Way) -> LossPath:
         hops = []

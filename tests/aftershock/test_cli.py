@@ -27,6 +27,7 @@ VERBS = (
     "query exposure",
     "query paths",
     "query shared",
+    "query systemic",
     "query risk",
 )
 
@@ -281,3 +282,15 @@ def _environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
+def test_systemic_ranks_with_a_range(ask: Ask) -> None:
+    """The order in JSON is that of the terminal, and a rank lies in its own range."""
+    answer = ask("query", "systemic", "--top", "5", "--draws", "10", "--json")
+    rows = json.loads(answer.out)["systemic"]
+    assert answer.code == 0 and len(rows) == 5
+    assert [row["loss_usd"] for row in rows] == sorted((row["loss_usd"] for row in rows), reverse=True)
+    shown = ask("query", "systemic", "--top", "5", "--draws", "10").out
+    places = [shown.index(row["label"]) for row in rows if row["label"] != "WETH"]
+    assert places == sorted(places)
+    assert ask("query", "systemic", "--sigma", "9").code == 2

@@ -1,0 +1,74 @@
+"""What is lost if a node fails: against a plain round-by-round sum over the steps, closed forms, and claims that hold for any draw."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aftershock
+from graph.dependences import dependences
+from graph.protocol_graph import ProtocolGraph
+from graph.systemic import Uncertainty, systemic
+
+CERTAIN = Uncertainty(amount_sigma=0.0, unverified_kept=1.0, draws=3)
+
+
+def lost_by_rounds(graph: ProtocolGraph, cause: str) -> float:
+    """USD that those on whom nobody depends lose if `cause` fails: each round passes on what was newly lost, nobody loses more than all."""
+    steps = dependences(graph)
+    lost: dict[str, float] = {cause: 1.0}
+    new = dict(lost)
+    while new:
+        hit: dict[str, float] = {}
+        for row in steps.itertuples(index=False):
+            if row.target in new:
+                hit[row.source] = hit.get(row.source, 0.0) + row.share * new[row.target]
+        new = {}
+        for name, more in hit.items():
+            gain = min(1.0, lost.get(name, 0.0) + more) - lost.get(name, 0.0)
+            if gain > 1e-9:
+                new[name] = gain
+                lost[name] = lost.get(name, 0.0) + gain
+    holders = steps[~steps["source"].isin(steps["target"])]
+    worth = (holders["amount_usd"] / holders["share"]).groupby(holders["source"]).max()
+    return float(sum(usd * lost.get(name, 0.0) for name, usd in worth.dropna().items()))
+
+
+def file_of(tmp_path: Path, *rows: str) -> aftershock.ProtocolGraph:
+    path = tmp_path / "claims.csv"
+    path.write_text("holder,claim_on,amount_usd\n" + "\n".join(rows) + "\n")
+    return aftershock.graph(aftershock.load(path))
+
+
+def test_a_chain_passes_on_what_is_held(tmp_path: Path) -> None:
+    """alice has 60 of a fund that has 70 in a bank and 30 in gold: the bank costs her 42, gold 18, the fund all."""
+    found = systemic(file_of(tmp_path, "alice,Fund,60", "Fund,Bank,70", "Fund,Gold,30"), CERTAIN)
+    loss = found.set_index("label")["loss_usd"]
+    assert loss["Fund"] == pytest.approx(60) and loss["Bank"] == pytest.approx(42) and loss["Gold"] == pytest.approx(18)
+    assert found["rank"].tolist() == [1, 2, 3] == found["rank_low"].tolist() == found["rank_high"].tolist()
+
+
+def test_a_circle_comes_back(tmp_path: Path) -> None:
+    """A is 2/5 B and 3/5 gold, B half A and half silver: a = 3/5 + 2/5 b, b = 1/2 a if gold fails, so alice loses 3/4 of what she has."""
+    graph = file_of(tmp_path, "alice,A,100", "B,A,25", "A,B,50", "A,Gold,75", "B,Silver,25")
+    found = systemic(graph, CERTAIN).set_index("label")["loss_usd"]
+    assert found["Gold"] == pytest.approx(75, rel=1e-6)
+    assert found["Silver"] == pytest.approx(25, rel=1e-6)
+
+
+def test_the_sample_agrees_with_rounds_over_the_steps() -> None:
+    graph = aftershock.graph(aftershock.load())
+    found = systemic(graph, CERTAIN)
+    for row in [*found.head(6).itertuples(), *found.tail(6).itertuples()]:
+        assert row.loss_usd == pytest.approx(lost_by_rounds(graph, row.node), rel=1e-6, abs=1.0)
+
+
+def test_ranges_hold_the_point_and_grow_with_what_is_not_known() -> None:
+    graph = aftershock.graph(aftershock.load())
+    little, much = (systemic(graph, Uncertainty(sigma, 1.0, 40, seed=3)) for sigma in (0.02, 0.2))
+    wide = [np.mean(found["rank_high"] - found["rank_low"]) for found in (little, much)]
+    assert 0 < wide[0] < wide[1]
+    inside = (much["loss_low_usd"] <= much["loss_usd"] * 1.2) & (much["loss_usd"] * 0.8 <= much["loss_high_usd"])
+    assert inside.all()
+    pd.testing.assert_frame_equal(much, systemic(graph, Uncertainty(0.2, 1.0, 40, seed=3)))
