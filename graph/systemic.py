@@ -61,7 +61,7 @@ def systemic(
 
     def lost(of: Network) -> Floats:
         found = dict(zip(causes, debtrank(of, causes, weights=worth), strict=True))
-        return np.array([found.get(name, 0.0) for name in of.names]) * worth.sum()
+        return np.asarray([found.get(name, 0.0) for name in of.names], dtype=float) * float(worth.sum())
 
     sigma = np.full(network.claims.nnz, drawn.amount_sigma)
     kept = np.where(status == "unverified", drawn.unverified_kept, 1.0)
