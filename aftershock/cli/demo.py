@@ -9,7 +9,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 
 EXAMPLE = "Example: aftershock demo --out demo-report"
-PROTOCOL = "aave-v3"
+MARKET = "core"
 SCENARIO = "eth-30"
 
 
@@ -21,7 +21,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
         graph = aftershock.graph(sample)
         loading.note(f"the embedded sample: {sample.caption}")
     page = None if as_json else Page()
-    answer = aftershock.exposure(graph, PROTOCOL)
+    answer = aftershock.exposure(graph, MARKET)
     if page:
         page.blank()
         exposure.show(page, answer, sample)
@@ -31,7 +31,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
         page.blank()
         simulate.show(page, result, sample)
         page.blank()
-    assessment, files = report.write(graph, out, PROTOCOL, [], None, [result])
+    assessment, files = report.write(graph, out, MARKET, [], None, [result])
     if page:
         page.blank()
         report.show(page, assessment, sample, files)

@@ -45,8 +45,8 @@ def sources(name: str) -> str:
     return (NODE_MODULES / PACKAGE / "dist" / "contracts" / "compound" / f"{name}.sol").read_text()
 
 
-def deploy(ledger: Ledger) -> CompoundMarket:
-    """Deploy everything, with one rate model for all markets."""
+def deploy(ledger: Ledger, underlying: Mapping[str, Contract] | None = None) -> CompoundMarket:
+    """Deploy everything, with one rate model for all markets; on tokens of its own where no `underlying` is given."""
     unitroller, logic = ledger.deploy(published("Unitroller")), ledger.deploy(published("Comptroller"))
     ledger.call("pending logic", unitroller, "_setPendingImplementation", logic.address)
     ledger.call("become", logic, "_become", unitroller.address)
@@ -58,7 +58,8 @@ def deploy(ledger: Ledger) -> CompoundMarket:
     rates = ledger.deploy(published("JumpRateModelV2"), *RATES, ledger.deployer)
     delegate, tokens, markets = ledger.deploy(published("CErc20Delegate")), {}, {}
     for symbol, (decimals, price) in TOKENS.items():
-        tokens[symbol] = ledger.deploy(artifact("TestnetERC20"), symbol, symbol, decimals, ledger.deployer)
+        own = (symbol, symbol, decimals, ledger.deployer)
+        tokens[symbol] = underlying[symbol] if underlying else ledger.deploy(artifact("TestnetERC20"), *own)
         proxy = ledger.deploy(
             published("CErc20Delegator"), tokens[symbol].address, comptroller.address, rates.address, 2 * 10 ** (decimals + 8),
             f"Compound {symbol}", f"c{symbol}", 8, ledger.deployer, delegate.address, b"",

@@ -3,7 +3,7 @@
 All figures are chosen. One pool is created and never given a price.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
@@ -36,8 +36,10 @@ class Exchange:
     deployments: Path
 
 
-def deploy_exchange(world: World, ranges: int = FIRST_RANGES) -> Exchange:
-    """Deploy on a world, give every pool `ranges` positions, swap through them both ways; the address book adds the factory."""
+def deploy_exchange(
+    world: World, ranges: int = FIRST_RANGES, wanted: Sequence[tuple[str, str, int]] = POOLS
+) -> Exchange:
+    """Deploy on a world, give every pool of `wanted` `ranges` positions, swap through them both ways; the address book adds the factory."""
     ledger, tokens = world.ledger, world.tokens
     contracts = deploy_contracts(ledger, tokens["WETH"])
     factory, manager, router, lens = contracts.factory, contracts.positions, contracts.router, contracts.lens
@@ -49,7 +51,7 @@ def deploy_exchange(world: World, ranges: int = FIRST_RANGES) -> Exchange:
             ledger.call(f"approve {symbol}", tokens[symbol], "approve", spender.address, 2**256 - 1)
     ledger.mine()
     pools = {}
-    for first, second, fee in POOLS:
+    for first, second, fee in wanted:
         pair = sorted((first, second), key=lambda symbol: int(tokens[symbol].address, 16))
         addresses = [str(tokens[symbol].address) for symbol in pair]
         units = [round(10 ** RESERVES[symbol].decimals / closing_price_usd(symbol) * 10**9) for symbol in pair]
