@@ -38,6 +38,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "chainlink": (),
     "erc20": (),
     "timelock": ("controller",),
+    "metamorpho": ("factory",),
+    "metamorpho_vault": ("vault",),
 }
 """Addresses that each reader's entry names."""
 

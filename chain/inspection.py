@@ -11,6 +11,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError
 from chain.pacing import Manners
+from chain.units import ZERO_ADDRESS
 
 SHIPPED = Path(__file__).parent / "deployments"
 """The address books that come with the program, one file a chain."""
@@ -48,6 +49,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
     "timelock": (
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
+    ),
+    "metamorpho": (
+        ("factory", "MORPHO()->(address)", (), ""),
+        ("factory", "isMetaMorpho(address)->(bool)", (ZERO_ADDRESS,), ""),
+    ),
+    "metamorpho_vault": (
+        ("vault", "MORPHO()->(address)", (), ""),
+        ("vault", "withdrawQueueLength()->(uint256)", (), ""),
     ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
