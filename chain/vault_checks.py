@@ -43,7 +43,7 @@ def allocations(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
 
 def share_worth(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
     """What is behind all shares, the supply, the fee and the gains last counted give convertToAssets."""
-    supply = {row["asset"]: row["total_supply_raw"] for row in rows.get("assets", ())}
+    supply = {row["asset"]: row.get("total_supply_raw") for row in rows.get("assets", ())}
     pairs = {}
     for row in rows.get("backings", ()):
         _, lost_before, unit, rate = vaults.get((row["claim"],), (0, None, 0, None))

@@ -86,23 +86,31 @@ def read(client: Client, address: str, deployment: Deployment, found: Findings) 
 
 
 def rates(client: Client, vaults: Mapping[str, tuple[str, int]], may_be_silent: bool = False) -> dict[str, Rate]:
-    """What shares are worth, by vault -> (asset, decimals of the share): of 10**18 shares, for the digits; of one, where that many are refused.
+    """What shares are worth, by vault -> (asset, decimals of the share): of 10**18 whole shares, for the digits, or of one.
 
     Raises
     ------
     ContractError
         If an asset answers no decimals; if a vault answers for one share neither (left out where it `may_be_silent`).
     """
-    many = {at: 10**decimals * WAD for at, (_, decimals) in vaults.items() if 10**decimals * WAD <= UINT256_MAX}
+    ones = {at: 10**decimals for at, (_, decimals) in vaults.items()}
+    many = {at: shares * WAD for at, shares in ones.items() if shares * WAD <= UINT256_MAX}
+    calls: dict[tuple[str, int], Call] = {}
+    for at, shares in (*ones.items(), *many.items()):
+        calls[at, shares] = Call(at, WORTH, (shares,), optional=may_be_silent or shares != ones[at])
     units = {asset: Call(asset, "decimals()->(uint8)") for asset, _ in vaults.values()}
-    answers = client.ask(units | {(at, WORTH): Call(at, WORTH, (many[at],), optional=True) for at in many})
-    sampled = {at: (many[at], answers[at, WORTH]) for at in many if answers[at, WORTH] is not None}
-    ones = {at: 10**decimals for at, (_, decimals) in vaults.items() if at not in sampled}
-    one = client.ask({at: Call(at, WORTH, (shares,), optional=may_be_silent) for at, shares in ones.items()})
-    sampled |= {at: (shares, one[at]) for at, shares in ones.items() if one[at] is not None}
+    answers, decimals = client.ask(calls), client.ask(units)
+
+    def answered(at: str) -> tuple[int, int]:
+        """Shares and their worth: of many if that agrees with the worth of one, rounded down."""
+        one, more = answers[at, ones[at]], answers.get((at, many.get(at, 0)))
+        return (many[at], more) if more is not None and more // WAD == one else (ones[at], one)
+
     return {
-        at: Rate(shares, assets, assets * WAD * 10 ** vaults[at][1] // (shares * 10 ** answers[vaults[at][0]]))
-        for at, (shares, assets) in sampled.items()
+        at: Rate(shares, assets, assets * WAD * ones[at] // (shares * 10 ** decimals[vaults[at][0]]))
+        for at in vaults
+        for shares, assets in [answered(at)]
+        if assets is not None
     }
 
 
