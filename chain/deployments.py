@@ -27,7 +27,7 @@ from chain.errors import InputError, unknown_name
 from chain.networks import networks
 from chain.units import to_address
 
-TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token")
+TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token", "wsteth", "reth")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
     "aave_v2": ("pool_addresses_provider", "pool", "oracle"),

@@ -7,6 +7,7 @@ from chain.accounting.metamorpho import lost, worth
 from chain.comparison import Comparison, Rows, Subject, compare
 from chain.snapshot import Check
 from chain.tables import Row
+from chain.units import WAD
 
 
 def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comparison]:
@@ -15,10 +16,16 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     Parameters
     ----------
     witnesses : `vault` by (share,): totalAssets, lostAssets (None before v1.1), virtual shares and convertToAssets (`erc4626.Rate` or None)
-        of a MetaMorpho vault; `vault assets` by (share, asset): totalAssets of any other vault and how much of it was found nowhere.
+        of a MetaMorpho vault; `vault assets` by (share, asset): totalAssets of any other vault and how much of it was found nowhere;
+        `worth of many` by (claim, backing, holder): what 10**36 units of a claim with a rate of its own are worth.
     """
     vaults = witnesses.get("vault", {})
-    return [allocations(rows, vaults), share_worth(rows, vaults), found_assets(rows, witnesses.get("vault assets", {}))]
+    return [
+        allocations(rows, vaults),
+        share_worth(rows, vaults),
+        found_assets(rows, witnesses.get("vault assets", {})),
+        rates(rows, witnesses.get("worth of many", {})),
+    ]
 
 
 def allocations(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
@@ -66,3 +73,10 @@ def found_assets(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
     note = f"found nowhere: {elsewhere}" if elsewhere else ""
     check = Check("backings", "a vault's own balance and positions give totalAssets", len(vaults), (), note)
     return Comparison(check, frozenset(agreed), frozenset())
+
+
+def rates(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
+    """The rate of a claim is what very many of them are worth, each."""
+    keys = {(row["claim"], row["backing"], row["holder"]): row["rate_wad"] for row in rows.get("backings", ())}
+    pairs = {key: (keys[key], answer // WAD) for key, answer in answers.items() if key in keys}
+    return compare("backings", "the rate is what many are worth", pairs)
