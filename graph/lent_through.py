@@ -13,7 +13,6 @@ import pandas as pd
 
 from graph.dependences import idle, valued_holds
 from graph.lookthrough import SMALLEST_SHARE, Step, steps
-from graph.market_exposure import share_of
 from graph.protocol_graph import ProtocolGraph
 
 COLUMNS = ["market", "label", "asset", "symbol", "against", "amount_usd", "share_ratio", "path", "evidence", "status"]
@@ -37,13 +36,14 @@ def lent_through(graph: ProtocolGraph, holder: str) -> pd.DataFrame:
     Returns
     -------
     market, label, asset, symbol (what is supplied there), against (symbols of the market's collateral, the largest first), amount_usd,
-    share_ratio (of all rows), path (labels, from what the holder has to the market), evidence, status.
+    share_ratio (of all that the holder has), path (labels, from what the holder has to the market), evidence, status. Rows overlap where a
+    claim is posted in one market and has lent in others.
     """
-    known = _Claims(graph)
+    known, everything = _Claims(graph), 0.0
     rows = []
     for row, is_supply in known.of(holder):
         asset, usd = (row.asset, row.amount_usd) if is_supply else (row.target, row.amount_usd)
-        label = graph.label(asset)
+        label, everything = graph.label(asset), everything + usd
         if is_supply:
             rows.append((row.target, asset, usd, (label,), (row.evidence,), row.status))
         rows += [
@@ -59,7 +59,7 @@ def lent_through(graph: ProtocolGraph, holder: str) -> pd.DataFrame:
             " → ".join((*way, graph.label(market))) for way, market in zip(table["way"], table["market"], strict=True)
         ],
         evidence=["; ".join(dict.fromkeys(read)) for read in table["read"]],
-        share_ratio=share_of(table["amount_usd"]),
+        share_ratio=table["amount_usd"].astype(float) / everything if everything else None,
     )
     order = ["amount_usd", "market", "path"]
     return table.sort_values(order, ascending=[False, True, True], ignore_index=True)[COLUMNS]
