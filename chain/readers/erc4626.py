@@ -21,6 +21,7 @@ ASKS = {
     "decimals": "decimals()->(uint8)",
 }
 WORTH = "convertToAssets(uint256)->(uint256)"
+NO_RATE = "what a share redeems for is not answered in whole units of its asset, or fits no uint256; it is left out"
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ def read(client: Client, address: str, deployment: Deployment, found: Findings) 
             f"The vault {address} answers {vault['decimals']} decimals, so that a whole share fits no uint256; "
             "check this address in the deployments file"
         )
-    rate = rates(client, {address: (asset, vault["decimals"])})[address]
+    rate = rates(client, {address: (asset, vault["decimals"])}).get(address)
     idle = min(client.call(Call(asset, BALANCE, (address,))), total)
 
     # Decode
     lent = _lent(found, address, asset)
     unseen = total - idle - sum(lent.values())
-    if rate.wad > UINT256_MAX:
-        found.gaps.append(f"{share}: what a share redeems for fits no uint256; it is left out")
+    if rate is None:
+        found.gaps.append(f"{share}: {NO_RATE}")
     if unseen > 0:
         found.gaps.append(
             f"{share} counts {total} of {token_id(client.chain, asset)}: {idle} lie in the vault, {sum(lent.values())} in markets "
@@ -77,7 +78,7 @@ def read(client: Client, address: str, deployment: Deployment, found: Findings) 
                 backing=backing,
                 holder=place,
                 amount_raw=amount,
-                rate_wad=rate.wad if rate.wad <= UINT256_MAX else None,
+                rate_wad=rate.wad if rate else None,
                 redemption="instant",
                 delay_seconds=0,
                 capacity_raw=total if idle >= total else None,
@@ -88,30 +89,31 @@ def read(client: Client, address: str, deployment: Deployment, found: Findings) 
 def rates(client: Client, vaults: Mapping[str, tuple[str, int]], may_be_silent: bool = False) -> dict[str, Rate]:
     """What shares are worth, by vault -> (asset, decimals of the share): of 10**18 whole shares, for the digits, or of one.
 
+    A vault is left out whose whole share or rate fits no uint256, whose asset answers no decimals, or which answers no worth where it `may_be_silent`.
+
     Raises
     ------
     ContractError
-        If an asset answers no decimals; if a vault answers for one share neither (left out where it `may_be_silent`).
+        If a vault that may not be silent answers no worth of one share.
     """
-    ones = {at: 10**decimals for at, (_, decimals) in vaults.items()}
+    ones = {at: 10**decimals for at, (_, decimals) in vaults.items() if 10**decimals <= UINT256_MAX}
     many = {at: shares * WAD for at, shares in ones.items() if shares * WAD <= UINT256_MAX}
     calls: dict[tuple[str, int], Call] = {}
     for at, shares in (*ones.items(), *many.items()):
         calls[at, shares] = Call(at, WORTH, (shares,), optional=may_be_silent or shares != ones[at])
-    units = {asset: Call(asset, "decimals()->(uint8)") for asset, _ in vaults.values()}
+    units = {asset: Call(asset, "decimals()->(uint8)", optional=True) for asset, _ in vaults.values()}
     answers, decimals = client.ask(calls), client.ask(units)
-
-    def answered(at: str) -> tuple[int, int]:
-        """Shares and their worth: of many if that agrees with the worth of one, rounded down."""
-        one, more = answers[at, ones[at]], answers.get((at, many.get(at, 0)))
-        return (many[at], more) if more is not None and more // WAD == one else (ones[at], one)
-
-    return {
-        at: Rate(shares, assets, assets * WAD * ones[at] // (shares * 10 ** decimals[vaults[at][0]]))
-        for at in vaults
-        for shares, assets in [answered(at)]
-        if assets is not None
-    }
+    found = {}
+    for at, shares in ones.items():
+        one, more, places = answers[at, shares], answers.get((at, many.get(at, 0))), decimals[vaults[at][0]]
+        if one is None or places is None:
+            continue
+        if more is not None and more // WAD == one:  # else what it answers for many is another rate
+            shares, one = many[at], more
+        rate = Rate(shares, one, one * WAD * ones[at] // (shares * 10**places))
+        if rate.wad <= UINT256_MAX:
+            found[at] = rate
+    return found
 
 
 def _lent(found: Findings, vault: str, asset: str) -> dict[str, int]:

@@ -15,7 +15,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
 from chain.readers import access
-from chain.readers.erc4626 import Rate, rates
+from chain.readers.erc4626 import NO_RATE, Rate, rates
 from chain.readers.holders import read_balances
 from chain.units import ZERO_ADDRESS, token_id
 
@@ -179,6 +179,8 @@ def _backing(
     share, total = token_id(found.anchor.chain, at), vault["total"]
     known = [market for market in queue if market]
     held = sum(has[market.key] for market in known)
+    if rate is None:
+        found.gaps.append(f"{share}: {NO_RATE}")
     if missing:
         found.gaps.append(
             f"{share} lends to markets that were not read: {', '.join(missing)}; its allocation to them is left out"

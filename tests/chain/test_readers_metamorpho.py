@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from chain import checks
 from chain.comparison import Comparison
@@ -22,6 +23,7 @@ from graph.build import build
 from tests.recordings import metamorpho as world
 
 NAMES = tuple(world.VAULTS)
+DECIMALS = "0x" + keccak(text="decimals()")[:4].hex()
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,34 @@ def test_a_wrong_row_is_found(replayed: Any, table: str, column: str, by: int, c
     row[column] += by
     failures = compared(spoiled)[check].check.failures
     assert len(failures) == 1 and vaults["old touched"] in failures[0]
+
+
+def test_an_asset_without_decimals_costs_the_rate_and_no_more(replayed: Any, tmp_path: Path) -> None:
+    """Anybody can make a vault over any token: the recording, but its loan token refuses to tell its decimals."""
+    whole = replayed[0]
+    loan = whole.rows["backings"][0]["backing"][-42:]
+    header, *lines = gzip.decompress(world.RECORDING.read_bytes()).decode().splitlines()
+    told = [json.loads(line) for line in lines]
+    refused = [
+        one
+        for one in told
+        if one["ask"][1:] == ["eth_call", {"data": DECIMALS, "to": loan}] and "may refuse" in one["ask"][0]
+    ]
+    for one in refused:
+        del one["answer"]
+        one["refusal"] = [3, "execution reverted", "0x"]
+    file = tmp_path / "changed.jsonl"
+    file.write_text("\n".join([header, *map(json.dumps, told)]))
+    with ResumableClient.replay(file) as client:
+        client.pin("latest")
+        found = world.read_only(client, world.BOOK)
+    assert len(refused) == 1
+    assert [row["rate_wad"] for row in found.rows["backings"]] == [None] * 4
+    assert [row["amount_raw"] for row in found.rows["backings"]] == [
+        row["amount_raw"] for row in whole.rows["backings"]
+    ]
+    assert sum("what a share redeems for" in gap for gap in found.gaps) == 4
+    assert compared(found)["allocations add up to totalAssets"].check.passed
 
 
 def test_a_vault_over_markets_that_were_not_read(replayed: Any, tmp_path: Path) -> None:
