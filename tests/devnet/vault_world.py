@@ -151,6 +151,8 @@ def _live(claims: Claims) -> None:
         ledger.call("borrow", claims.morpho, "borrow", claims.params[name], amount * 10**6, 0, who, who, sender=who)
     ledger.mine()
     world.advance(10 * DAY)
+    ledger.call("queue", claims.vault, "setSupplyQueue", [claims.ids[name] for name in ("idle", "good")])
+    ledger.mine()
     rate = claims.vault.functions.convertToAssets(10**36).call()
     ledger.call("price", claims.oracles["share"], "setPrice", rate)
     ledger.mine()
