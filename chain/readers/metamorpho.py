@@ -75,7 +75,9 @@ def read_factory(client: Client, deployment: Deployment, found: Findings, progre
 
 
 def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Findings, progress: Progress) -> None:
-    # Where
+    # Where: a vault can be listed by itself and be made by a factory that is
+    read_already = {row["claim"] for row in found.rows.get("backings", ())}
+    vaults = [at for at in vaults if token_id(client.chain, at) not in read_already]
     progress("metamorpho", 0, 3, f"{len(vaults)} vaults")
     read_before = _markets_read(found)
     named = (

@@ -3,14 +3,17 @@
 A vault over three Morpho markets, a vault that lends to Aave, and a share, an aToken and a cToken as collateral elsewhere.
 """
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from web3.contract import Contract
 
+from aftershock.cli import main
 from chain.reading import take
-from chain.snapshot import Snapshot
+from chain.snapshot import Snapshot, save
 from chain.units import WAD
 from graph.build import build
 from graph.exposure import exposure
@@ -54,7 +57,7 @@ def price(graph: ProtocolGraph, symbol: str, asset: str) -> float:
 def test_everything_that_was_compared_agrees(snapshot: Snapshot) -> None:
     assert {check.name: check.failures for check in snapshot.checks if not check.passed} == {}
     compared = {check.name: check for check in snapshot.checks}
-    assert compared["allocations add up to totalAssets"].compared == 1
+    assert compared["allocations add up to totalAssets"].compared == 1, "listed twice, read once"
     assert compared["a vault's own balance and positions give totalAssets"].note == "", "nothing is anywhere else"
     assert set(snapshot["backings"]["status"]) == set(snapshot["queues"]["status"]) == {"verified"}
 
@@ -135,6 +138,29 @@ def test_the_markets_of_a_share_holder(claims: Claims, graph: ProtocolGraph) -> 
     assert found[claims.market("bad")]["against"] == "BAD"
     assert found[claims.market("bad")]["path"].startswith("qvUSDC → Morpho")
     assert answer.outbound["roots"]["amount_usd"].tolist() == pytest.approx([usd], rel=1e-6)
+
+
+def test_the_command_line_names_the_bad_market(
+    claims: Claims,
+    snapshot: Snapshot,
+    graph: ProtocolGraph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save(snapshot, tmp_path / "claims")
+    words = ["aftershock", "query", "exposure", SAVER.lower(), "--snapshot", str(tmp_path / "claims")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().out
+    assert not ended.value.code
+    [line] = [line for line in said.partition("depends on: markets")[2].splitlines() if "BAD" in line]
+    ask = claims.vault.functions
+    part = ask.held(claims.ids["bad"]).call() / ask.totalAssets().call()
+    worth = ask.convertToAssets(ask.balanceOf(SAVER).call()).call() / 10**6
+    usd = worth * part * price(graph, "USDC", claims.asset(claims.world.tokens["USDC"]))
+    assert f"{usd:,.0f}" in line and f"{part:.0%}"[:-1] in line, line
 
 
 def test_a_claim_that_is_posted_elsewhere_is_in_both_markets(claims: Claims, graph: ProtocolGraph) -> None:

@@ -60,8 +60,15 @@ class Claims:
         lines = [self.world.deployments.read_text()]
         for reader, (protocol, role, contract) in entries.items():
             lines += [*entry_lines(7, protocol, "claims", reader), *address_lines({role: str(contract.address)})]
-        lines += [*entry_lines(7, "lending-vault", "claims", "erc20"), "[[deployments.tokens]]"]
-        lines += [f'address = "{self.lender.address}"', 'symbol = "lvUSDC"', 'role = "erc4626"', ""]
+        lines += entry_lines(7, "vaults", "claims", "erc20")
+        for vault, symbol in ((self.lender, "lvUSDC"), (self.vault, "qvUSDC")):  # the second is read by its own reader
+            lines += [
+                "[[deployments.tokens]]",
+                f'address = "{vault.address}"',
+                f'symbol = "{symbol}"',
+                'role = "erc4626"',
+                "",
+            ]
         book = folder / "book.toml"
         book.write_text("\n".join(lines))
         return book
