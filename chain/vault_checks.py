@@ -54,10 +54,11 @@ def share_worth(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
     pairs = {}
     for row in rows.get("backings", ()):
         _, lost_before, unit, rate = vaults.get((row["claim"],), (0, None, 0, None))
-        if rate is not None and supply.get(row["claim"]) is not None:
+        issued = supply.get(row["claim"])
+        if rate is not None and issued is not None:
             base, fee = row["gain_base_raw"], row["gain_fee_wad"]
             total = row["amount_raw"] + lost(row["amount_raw"], base, lost_before)
-            ours = worth(rate.shares, total, supply[row["claim"]], unit, base, fee)
+            ours = worth(rate.shares, total, issued, unit, base, fee)
             pairs[row["claim"], row["backing"], row["holder"]] = (ours, rate.assets)
     return compare("backings", "backing, supply and fee give convertToAssets", pairs)
 

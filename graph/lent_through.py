@@ -40,7 +40,7 @@ def lent_through(graph: ProtocolGraph, holder: str) -> pd.DataFrame:
     claim is posted in one market and has lent in others.
     """
     known, everything = _Claims(graph), 0.0
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for row, is_supply in known.of(holder):
         asset, usd = (row.asset, row.amount_usd) if is_supply else (row.target, row.amount_usd)
         label, everything = graph.label(asset), everything + usd

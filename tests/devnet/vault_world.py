@@ -109,7 +109,7 @@ def add_claims(world: World) -> Claims:
         ledger.call("rate model", morpho, "enableIrm", rate)
     for threshold in (LLTV, 0):
         ledger.call("threshold", morpho, "enableLltv", threshold)
-    params = {
+    params: dict[str, tuple[Any, ...]] = {
         name: (usdc.address, token.address, oracles[name].address, irm.address, LLTV) for name, token in tokens.items()
     }
     params["idle"] = (usdc.address, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 0)
