@@ -27,7 +27,7 @@ from chain.errors import InputError, unknown_name
 from chain.networks import networks
 from chain.units import to_address
 
-TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token")
+TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token", "wsteth", "reth")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
     "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
@@ -38,6 +38,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "chainlink": (),
     "erc20": (),
     "timelock": ("controller",),
+    "metamorpho": ("factory",),
+    "metamorpho_vault": ("vault",),
 }
 """Addresses that each reader's entry names."""
 

@@ -16,7 +16,17 @@ Progress = Callable[[str, int, int, str], None]
 
 ENTITY_KINDS = ("burn", "treasury", "vault", "pool", "market", "feed", "token", "contract", "account")
 """Most specific first: an address that is several things is listed as the first of these."""
-ASSET_KINDS = ("native", "wrapped_native", "receipt", "debt", "vault_share", "lp_share", "stablecoin", "token")
+ASSET_KINDS = (
+    "native",
+    "wrapped_native",
+    "receipt",
+    "debt",
+    "vault_share",
+    "lp_share",
+    "staked",
+    "stablecoin",
+    "token",
+)
 """Most specific first."""
 
 

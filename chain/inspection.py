@@ -12,6 +12,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError
 from chain.pacing import Manners
+from chain.units import ZERO_ADDRESS
 
 DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)
 """How many blocks behind the head state is asked for, deepest first; None is block 1."""
@@ -47,6 +48,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
     "timelock": (
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
+    ),
+    "metamorpho": (
+        ("factory", "MORPHO()->(address)", (), ""),
+        ("factory", "isMetaMorpho(address)->(bool)", (ZERO_ADDRESS,), ""),
+    ),
+    "metamorpho_vault": (
+        ("vault", "MORPHO()->(address)", (), ""),
+        ("vault", "withdrawQueueLength()->(uint256)", (), ""),
     ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""

@@ -18,6 +18,7 @@ from chain.readers import (
     chainlink,
     compound_v2,
     erc20,
+    metamorpho,
     morpho_blue,
     quotes,
     timelock,
@@ -37,6 +38,8 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v2": (aave_v2.read, aave_v2.VERSION),
     "compound_v2": (compound_v2.read, compound_v2.VERSION),
     "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
+    "metamorpho": (metamorpho.read_factory, metamorpho.VERSION),
+    "metamorpho_vault": (metamorpho.read, metamorpho.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -54,6 +57,8 @@ PROTOCOL_KINDS = {
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
+    "metamorpho": "vault",
+    "metamorpho_vault": "vault",
 }
 
 

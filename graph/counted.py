@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from graph.dependences import worth_of_all
+from graph.dependences import idle, worth_of_all
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined
 
@@ -82,10 +82,15 @@ def _deposits(graph: ProtocolGraph) -> pd.DataFrame:
         ]
     having = {source for name in ("supplies", "holds") for source in relations[name]["source"] if source in vaults}
     kinds = graph.nodes["asset"].set_index("node")["kind"].to_dict()
+    shares = set(graph.nodes["vault"].set_index("node")["asset"].reindex(list(having)).dropna())
     rows += [
         (known.get(row.holder, row.holder), row.source, row.amount_usd, 0.0, False, row.evidence)
         for row in relations["backs"].itertuples(index=False)
-        if kinds[row.target] != "wrapped_native" and row.holder not in having and row.holder not in of_pool
+        if kinds[row.target] != "wrapped_native" and row.target not in shares and row.holder not in of_pool
+    ]
+    rows += [
+        (known.get(row.source, row.source), row.target, row.amount_usd, 0.0, False, row.evidence)
+        for row in idle(graph).itertuples(index=False)
     ]
     columns = ["protocol", "asset", "gross_usd", "lent_out_usd", "through", "evidence"]
     frame = pd.DataFrame(rows, columns=columns)

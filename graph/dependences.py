@@ -92,12 +92,12 @@ def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
 
 
 def _holdings(graph: ProtocolGraph) -> pd.DataFrame:
-    """What holders supplied, allocated and hold; the share is of all that together. A vault's share is what the vault has."""
+    """What holders supplied, allocated and hold, a vault's idle money too; the share is of all that together. A vault's share is what the vault has."""
     supplies, holds = graph.relations["supplies"], valued_holds(graph)
     supplied = supplies.assign(
         target=[reserve(*pair) for pair in zip(supplies["target"], supplies["asset"], strict=True)], relation="supplies"
     )
-    parts = [supplied, _allocated(graph), holds.assign(relation="holds")]
+    parts = [supplied, _allocated(graph), holds.assign(relation="holds"), idle(graph).assign(relation="holds")]
     rows = pd.concat([part for part in parts if len(part)] or [supplied], ignore_index=True)
     amounts = rows["amount_usd"].astype(float)
     rows = rows.assign(share=amounts / amounts.groupby(rows["source"]).transform("sum"))[COLUMNS]
@@ -107,6 +107,31 @@ def _holdings(graph: ProtocolGraph) -> pd.DataFrame:
         for row in vaults.dropna(subset="asset").itertuples(index=False)
     ]
     return pd.concat([rows, _frame(shares)], ignore_index=True) if shares else rows
+
+
+def idle(graph: ProtocolGraph) -> pd.DataFrame:
+    """What vaults that lend have besides: what is behind their share, less what they supply and hold of the same asset.
+
+    Returns
+    -------
+    source (vault), target (asset), amount_raw, amount_usd, evidence, status; nothing for a vault that neither supplies nor holds anything.
+    """
+    relations, price = graph.relations, graph.nodes["asset"].set_index("node")[["price_usd", "decimals"]]
+    placed: dict[tuple[str, str], int] = {}
+    for name, asset in (("supplies", "asset"), ("holds", "target")):
+        table = relations[name][relations[name]["source"].isin(graph.nodes["vault"]["node"])]
+        for row in zip(table["source"].tolist(), table[asset].tolist(), table["amount_raw"].tolist(), strict=True):
+            placed[row[:2]] = placed.get(row[:2], 0) + row[2]
+    having = {holder for holder, _ in placed}
+    vaults = {row.asset: row.node for row in graph.nodes["vault"].itertuples(index=False) if row.node in having}
+    behind = relations["backs"][relations["backs"]["target"].isin(list(vaults))]
+    rows = []
+    for (share, asset), part in behind.groupby(["target", "source"]):
+        rest = sum(part["amount_raw"].tolist()) - placed.get((vaults[share], asset), 0)
+        if rest > 0:
+            usd = whole_tokens(rest, price.at[asset, "decimals"]) * price.at[asset, "price_usd"]
+            rows.append((vaults[share], asset, rest, usd, joined(part["evidence"]), "derived"))
+    return pd.DataFrame(rows, columns=["source", "target", "amount_raw", "amount_usd", "evidence", "status"])
 
 
 def _allocated(graph: ProtocolGraph) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from graph.counted import value_counted
+from graph.lent_through import lent_through
 from graph.lookthrough import look_through, roots
 from graph.market_exposure import collateral_feeds, concentrations, figures_of, market_tables, share_of
 from graph.portfolio import dependents, final_roots, subject
@@ -88,7 +89,8 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     market, protocol that lends : outbound collateral, roots, feeds, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound made_of, feeds, concentration; inbound markets (direct and looked through), pools, claims, holders, dependents
         (everybody who has some of it, directly or through claims), concentration.
-    account, vault : outbound supplied, held, roots (all of it looked through), concentration; inbound borrowed (what it owes), and for
+    account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
+        through), concentration; inbound borrowed (what it owes), and for
         a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
     protocol : besides, figures gross_usd and net_usd (`graph.counted`).
@@ -280,7 +282,8 @@ def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Fig
         share = graph.nodes["vault"].set_index("node").at[key, "asset"]
         inbound["holders"] = _holders(graph, [str(share)], top)
         inbound["concentration"] = _of_holders(graph, {str(share): graph.label(str(share))})
-    outbound = {"supplied": tables["supplied"], "held": held, **_finally(graph, key)}
+    markets = lent_through(graph, key)
+    outbound = {"supplied": tables["supplied"], "held": held, "markets": markets, **_finally(graph, key)}
     return figures, outbound, inbound
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.errors import InputError
-from graph.dependences import valued_holds, worth_of_all
+from graph.dependences import idle, valued_holds, worth_of_all
 from graph.lookthrough import LookThrough, look_through
 from graph.market_exposure import share_of
 from graph.protocol_graph import ProtocolGraph
@@ -25,7 +25,7 @@ class Subject:
 def subject(graph: ProtocolGraph, name: str) -> Subject:
     """What a holder has.
 
-    An account or vault: what it supplies and holds, debts not taken off; a vault whose positions are not known, its share. An asset:
+    An account or vault: what it supplies and holds, a vault's idle money too, debts not taken off; a vault whose positions are not known, its share. An asset:
     all units of it. A pool: its reserves. A market: what its holders supplied.
 
     Raises
@@ -39,6 +39,8 @@ def subject(graph: ProtocolGraph, name: str) -> Subject:
     if kind in ("account", "vault"):
         supplies, holds = relations["supplies"], valued_holds(graph)
         supplies, holds = supplies[supplies["source"] == key], holds[holds["source"] == key].drop(columns="source")
+        rest = idle(graph)
+        holds = pd.concat([holds, rest[rest["source"] == key]]) if kind == "vault" and len(rest) else holds
         rows = pd.concat([supplies[HELD_COLUMNS], holds.rename(columns={"target": "asset"})[HELD_COLUMNS]])
         share = graph.nodes["vault"].set_index("node")["asset"].get(key) if kind == "vault" else None
         if not len(rows) and isinstance(share, str):

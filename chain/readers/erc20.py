@@ -4,7 +4,7 @@ from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import ASSET_KINDS, Findings, Progress
-from chain.readers import erc4626
+from chain.readers import erc4626, rate_tokens
 from chain.units import WAD, native_id, token_id
 
 VERSION = 1
@@ -21,7 +21,7 @@ DESCRIPTION = {
 
 
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
-    """Take up the tokens of the file: mention each with its role, and read what stands behind wrapped native coin and vault shares.
+    """Take up the tokens of the file: mention each with its role, and read what stands behind wrapped native coin, vault shares and staked ether.
 
     Raises
     ------
@@ -35,6 +35,10 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             _wrapped_native(client, token.address, found)
         elif token.role == "erc4626":
             erc4626.read(client, token.address, deployment, found)
+        elif token.role == "wsteth":
+            rate_tokens.wsteth(client, token.address, deployment, found)
+        elif token.role == "reth":
+            rate_tokens.reth(client, token.address, deployment, found)
         else:
             found.token(token.address, token.role)
         found.tokens[token.address].name = token.symbol

@@ -42,7 +42,7 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot, devnet_world: W
     assert compared["amount is balanceOf"] == len(snapshot["positions"]) > 2 * len(devnet_world.accounts)
     assert compared["accounts agree with getUserAccountData"] >= len(devnet_world.accounts)
     assert compared["the oracle's price is what its source's steps give"] == len(RESERVES)
-    assert min(compared.values()) > 0 and len(compared) == 10
+    assert min(compared.values()) > 0 and len(compared) == 11
     for table in ("positions", "reserves", "prices", "pool_assets", "balances"):
         assert set(snapshot[table]["status"]) == {"verified"}, table
     assert set(snapshot["entities"]["status"]) == {"unverified"}
