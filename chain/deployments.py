@@ -38,6 +38,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "chainlink": (),
     "erc20": (),
     "timelock": ("controller",),
+    "balancer_v2": ("vault",),
 }
 """Addresses that each reader's entry names."""
 

@@ -15,6 +15,7 @@ from chain.readers import (
     aave_v2,
     aave_v3,
     access,
+    balancer_v2,
     chainlink,
     compound_v2,
     erc20,
@@ -40,6 +41,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
+    "balancer_v2": (balancer_v2.read, balancer_v2.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
 }
@@ -51,6 +53,7 @@ PROTOCOL_KINDS = {
     "morpho_blue": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
+    "balancer_v2": "exchange",
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
