@@ -39,6 +39,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "erc20": (),
     "timelock": ("controller",),
     "balancer_v2": ("vault",),
+    "curve_stableswap": ("registry",),
 }
 """Addresses that each reader's entry names."""
 

@@ -53,6 +53,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("vault", "WETH()->(address)", (), ""),
         ("vault", "getProtocolFeesCollector()->(address)", (), ""),
     ),
+    "curve_stableswap": (
+        ("registry", "pool_count()->(uint256)", (), ""),
+        ("registry", "pool_list(uint256)->(address)", (0,), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

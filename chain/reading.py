@@ -18,6 +18,7 @@ from chain.readers import (
     balancer_v2,
     chainlink,
     compound_v2,
+    curve_stableswap,
     erc20,
     morpho_blue,
     quotes,
@@ -42,6 +43,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "balancer_v2": (balancer_v2.read, balancer_v2.VERSION),
+    "curve_stableswap": (curve_stableswap.read, curve_stableswap.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
 }
@@ -54,6 +56,7 @@ PROTOCOL_KINDS = {
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "balancer_v2": "exchange",
+    "curve_stableswap": "exchange",
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from chain.accounting.balancer_v2 import weighted_invariant
-from chain.accounting.stableswap import invariant
+from chain.accounting.stableswap import CURVE_FEE_UNIT, get_dy, invariant
 from chain.comparison import Comparison, Rows, Subject, compare
 from chain.errors import ConvergenceError
 from chain.snapshot import Check
@@ -22,12 +23,14 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
 
     Parameters
     ----------
-    witnesses : `vault` by (vault, asset): the token's balanceOf; `pool invariant` and `pool rate` by (pool,): getInvariant of weighted, getRate of stable pools.
+    witnesses : `vault` by (vault, asset): the token's balanceOf; `pool invariant` and `pool rate` by (pool,): getInvariant of weighted, getRate or get_virtual_price of stable pools; `get_dy` by (pool, slot sold,
+        slot bought, amount): what a pool of Curve says that the sale brings.
     """
     return [
         vault_holds(rows, witnesses.get("vault", {})),
         weighted_invariants(rows, witnesses.get("pool invariant", {})),
         stable_rates(rows, witnesses.get("pool rate", {})),
+        sales(rows, witnesses.get("get_dy", {})),
     ]
 
 
@@ -77,13 +80,38 @@ def weighted_invariants(rows: Rows, said: Mapping[Subject, int]) -> Comparison:
 
 
 def stable_rates(rows: Rows, said: Mapping[Subject, int]) -> Comparison:
-    """The invariant of a stable pool's balances, for each share that somebody has, is its getRate, to the last digit."""
+    """The invariant of a stable pool's balances, for each share that somebody has, is its getRate (get_virtual_price), to the last digit."""
     pairs = {}
     for row, sides in _with_sides(rows, "stableswap"):
         key = (row["pool"],)
         if key in said and row["lp_supply_raw"] and all(side.get("rate_raw") is not None for side in sides):
             pairs[key] = (_rate(row, sides), said[key])
     return compare("pools", "the invariant a share is the pool's rate", pairs)
+
+
+def sales(rows: Rows, said: Mapping[Subject, int]) -> Comparison:
+    """What a sale brings by the rows of a pool of Curve is its get_dy, to the last unit."""
+    pools = {row["pool"]: (row, sides) for row, sides in _with_sides(rows, "stableswap")}
+    pairs: dict[Subject, tuple[int, int]] = {}
+    for (pool, sold, bought, amount), answer in said.items():
+        if pool not in pools:
+            continue
+        row, sides = pools[pool]
+        slots = {str(side["slot"]): place for place, side in enumerate(sides)}
+        if sold in slots and bought in slots and all(side.get("rate_raw") is not None for side in sides):
+            balances, rates = ([side[name] for side in sides] for name in ("reserve_raw", "rate_raw"))
+            terms = (row["amplification_raw"], row["amplification_unit_raw"], row["fee_wad"] * CURVE_FEE_UNIT // WAD)
+            try:
+                ours = get_dy(balances, rates, terms, slots[sold], slots[bought], int(amount))
+            except (ConvergenceError, ZeroDivisionError):
+                ours = 0
+            pairs[pool, sold, bought, amount] = (ours, answer)
+    found = compare("pools", "sales bring what get_dy says", pairs)
+    return replace(
+        found,
+        agreed=frozenset((key[0],) for key in found.agreed),
+        differed=frozenset((key[0],) for key in found.differed),
+    )
 
 
 def _rate(row: Row, sides: Sequence[Row]) -> int:

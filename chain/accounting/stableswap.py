@@ -9,8 +9,10 @@ a precision of 1000; `_getTokenBalanceGivenInvariantAndAllOtherBalances` solves 
 from collections.abc import Sequence
 
 from chain.errors import ConvergenceError
+from chain.units import WAD
 
 MOST_ITERATIONS = 255
+CURVE_FEE_UNIT = 10**10
 
 
 def invariant(scaled: Sequence[int], amplification: int, a_precision: int = 1) -> int:
@@ -82,3 +84,36 @@ def balance_for_rounded_up(scaled: Sequence[int], slot: int, d: int, amplificati
 
 def _up(above: int, below: int) -> int:
     return -(-above // below)
+
+
+def get_dy(
+    balances: Sequence[int],
+    rates: Sequence[int],
+    terms: tuple[int, int, int],
+    sold: int,
+    bought: int,
+    amount_raw: int,
+) -> int:
+    """What a pool of Curve says that a sale brings, by its view `get_dy`.
+
+    Parameters
+    ----------
+    balances, rates : smallest units, and what scales each to 18 decimals (1e-18).
+    terms : amplification as the contract stores it, its unit, fee (1e-10 of the amount out). The first pools, whose unit is 1, round to
+        the token's units before the fee; those whose unit is 100, after it.
+
+    Raises
+    ------
+    ConvergenceError
+        If the iterations do not settle.
+    """
+    amplification, a_precision, fee = terms
+    scaled = [balance * rate // WAD for balance, rate in zip(balances, rates, strict=True)]
+    d = invariant(scaled, amplification, a_precision)
+    held = scaled[bought]
+    scaled[sold] += amount_raw * rates[sold] // WAD
+    gross = held - balance_for(scaled, bought, d, amplification, a_precision) - 1
+    if a_precision == 1:
+        gross = gross * WAD // rates[bought]
+        return gross - fee * gross // CURVE_FEE_UNIT
+    return (gross - fee * gross // CURVE_FEE_UNIT) * WAD // rates[bought]
