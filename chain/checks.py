@@ -12,7 +12,7 @@ from chain import lending_checks, venue_checks
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
-from chain.pool_checks import active_liquidity, pool_balances, whole_ticks
+from chain.pool_checks import active_liquidity, pays_out, pool_balances, whole_positions, whole_ticks
 from chain.price_checks import caps, prices
 from chain.snapshot import Check
 from chain.tables import Row, schemas
@@ -26,7 +26,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     ----------
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
-        of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
+        of the pool's getUserAccountData; `positions read` by (pool,): that all positions of a pool were; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
         whether a price adapter says that its cap binds; those of `lending_checks` and `venue_checks`.
     """
     comparisons = [
@@ -39,6 +39,8 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         pool_balances(rows, witnesses.get("owed", {})),
         active_liquidity(rows),
         whole_ticks(rows),
+        whole_positions(rows, witnesses.get("positions read", {})),
+        pays_out(rows, witnesses.get("owed", {})),
         share_sums(rows),
         wrapped_native(rows),
         prices(rows),

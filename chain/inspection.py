@@ -44,7 +44,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("morpho", "feeRecipient()->(address)", (), ""),
     ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
-    "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
+    "uniswap_v3": (
+        ("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),
+        ("position_manager", "factory()->(address)", (), "factory"),
+    ),
     "timelock": (
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
@@ -143,6 +146,7 @@ def _identities(client: Client, label: str, entry: Deployment) -> list[Finding]:
     questions = [
         (role, text, Call(entry.addresses[role], text, arguments, optional=True), entry.addresses.get(wanted, ""))
         for role, text, arguments, wanted in IDENTITIES.get(entry.reader, ())
+        if role in entry.addresses
     ]
     text = "description()->(string)"
     questions += [(feed.pair, text, Call(feed.address, text, optional=True), feed.pair) for feed in entry.feeds]

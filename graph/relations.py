@@ -213,11 +213,28 @@ def kept_for_pools(snapshot: Snapshot) -> set[tuple[str, str]]:
     }
 
 
+def provided(snapshot: Snapshot) -> pd.DataFrame:
+    """Rows like those of `balances`: what each position in a pool can take out, of both assets; a pool itself is not counted as an owner."""
+    table, pools = snapshot["pool_positions"], set(snapshot["pools"]["pool"])
+    asset = snapshot["pool_assets"].set_index(["pool", "slot"])["asset"].to_dict()
+    rows = [
+        (asset[row.pool, slot], row.owner, amount + owed, row.evidence, row.status)
+        for row in table.itertuples(index=False)
+        for slot, amount, owed in ((0, row.amount0_raw, row.owed0_raw), (1, row.amount1_raw, row.owed1_raw))
+        if amount + owed and row.owner not in pools
+    ]
+    return pd.DataFrame(rows, columns=["asset", "holder", "amount_raw", "evidence", "status"], dtype=object)
+
+
 def holds(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
-    """Who has which asset; what a pool trades is left out (that is `trades_in`)."""
+    """Who has which asset; what a pool trades is left out (that is `trades_in`).
+
+    A position in a pool without shares counts as what it can take out: its liquidity at the price, and what it can collect.
+    """
     table, pooled = snapshot["balances"], kept_for_pools(snapshot)
     kept = [pair not in pooled for pair in zip(table["holder"], table["asset"], strict=True)]
-    table = table[pd.Series(kept, index=table.index, dtype=bool)]
+    parts = [table[pd.Series(kept, index=table.index, dtype=bool)], provided(snapshot)]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame = table.assign(source=pd.Series(identities.nodes(table["holder"]), index=table.index, dtype=object))
     frame = frame.rename(columns={"asset": "target"})[["source", "target", "amount_raw", "evidence", "status"]]
     frame = merged(frame, ["source", "target"], amount_raw=total)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from chain.checks import FIXED_DEBT_BOUND, PRINCIPALS
 from chain.snapshot import Snapshot
-from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, supplied_raw
+from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
 from graph.schema import relation_schemas
 
 USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
@@ -165,7 +165,7 @@ def _against_tables(graph: GraphTables) -> list[str]:
     pairs = (
         ("supplies", "amount_raw", positions[~debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
         ("borrows", "amount_raw", positions[debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
-        ("holds", "amount_raw", balances[held], "amount_raw", ["asset"], ["target"]),
+        ("holds", "amount_raw", pd.concat([balances[held], provided(tables)]), "amount_raw", ["asset"], ["target"]),
         ("trades_in", "reserve_raw", pooled, "reserve_raw", ["pool", "asset"], ["target", "source"]),
     )
     problems = []
