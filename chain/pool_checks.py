@@ -84,7 +84,7 @@ def whole_positions(rows: Rows, pools: Mapping[Subject, bool]) -> Comparison:
     found: dict[Subject, int] = defaultdict(int)
     places: dict[Subject, list[Subject]] = defaultdict(list)
     for row in rows.get("pool_positions", ()):
-        for end in ("tick_lower", "tick_upper"):
+        for end in ("tick_lower", "tick_upper") if row["liquidity_raw"] else ():
             found[row["pool"], row[end]] += row["liquidity_raw"]
             places[row["pool"], row[end]].append((row["pool"], row["position_id"]))
     gross = {(row["pool"], row["tick"]): row["liquidity_gross_raw"] for row in rows.get("pool_ticks", ())}

@@ -19,7 +19,7 @@ from chain.readers import uniswap_v3_positions
 from chain.readers.holders import BALANCE
 from chain.units import WAD, ZERO_ADDRESS
 
-VERSION = 1
+VERSION = 2
 FEE_UNIT = 10**6
 FEE_ENABLED = event_topic("FeeAmountEnabled(uint24,int24)")
 POOL_ASKS = {

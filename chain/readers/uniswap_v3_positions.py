@@ -59,7 +59,9 @@ def read(client: Client, deployment: Deployment, pools: Mapping[str, State], fou
     asked = client.ask({place: Call(place[0], IN_POOL, (_key(place),)) for place in places})
     in_pool = {place: _owed(pools[place[0]], place[2:], *_split(asked[place])) for place in places}
     kept = client.ask({(token, "position"): Call(manager or "", OF_TOKEN, (token,)) for token in tokens})
-    kept |= client.ask({(token, "owner"): Call(manager or "", "ownerOf(uint256)->(address)", (token,)) for token in tokens})
+    kept |= client.ask(
+        {(token, "owner"): Call(manager or "", "ownerOf(uint256)->(address)", (token,)) for token in tokens}
+    )
 
     # Rows
     for place in places:
@@ -129,7 +131,10 @@ def _row(
 def _owed(state: State, bounds: tuple[int, int], liquidity: int, before: Growth, kept: Growth) -> Growth:
     if not liquidity:
         return kept
-    outside = state.outside[bounds[0]], state.outside[bounds[1]]
+    outside = (
+        state.outside.get(bounds[0], (0, 0)),
+        state.outside.get(bounds[1], (0, 0)),
+    )  # a lost tick is found by a check
     return owed(liquidity, growth_inside(state.tick, bounds, state.growth, outside), before, kept)
 
 
