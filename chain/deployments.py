@@ -40,6 +40,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "timelock": ("controller",),
     "balancer_v2": ("vault",),
     "curve_stableswap": ("registry",),
+    "psm": ("psm",),
 }
 """Addresses that each reader's entry names."""
 OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}

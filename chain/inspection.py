@@ -60,6 +60,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("registry", "pool_count()->(uint256)", (), ""),
         ("registry", "pool_list(uint256)->(address)", (0,), ""),
     ),
+    "psm": (
+        ("psm", "tout()->(uint256)", (), ""),
+        ("psm", "gemJoin()->(address)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

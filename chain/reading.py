@@ -21,6 +21,7 @@ from chain.readers import (
     curve_stableswap,
     erc20,
     morpho_blue,
+    psm,
     quotes,
     timelock,
     uniswap_v2,
@@ -44,6 +45,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "balancer_v2": (balancer_v2.read, balancer_v2.VERSION),
     "curve_stableswap": (curve_stableswap.read, curve_stableswap.VERSION),
+    "psm": (psm.read, psm.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
 }
@@ -57,6 +59,7 @@ PROTOCOL_KINDS = {
     "uniswap_v3": "exchange",
     "balancer_v2": "exchange",
     "curve_stableswap": "exchange",
+    "psm": "stablecoin",
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
