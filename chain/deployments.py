@@ -41,6 +41,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "balancer_v2": ("vault",),
     "curve_stableswap": ("registry",),
     "psm": ("psm",),
+    "bridge_escrow": ("escrow", "token"),
+    "bridged_token": ("token", "bridge"),
 }
 """Addresses that each reader's entry names."""
 OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}

@@ -14,9 +14,19 @@ from chain.units import entity_id, token_id
 Progress = Callable[[str, int, int, str], None]
 """Called with reader, steps done, steps in all, note."""
 
-ENTITY_KINDS = ("burn", "treasury", "vault", "pool", "market", "feed", "token", "contract", "account")
+ENTITY_KINDS = ("burn", "treasury", "vault", "pool", "market", "bridge", "feed", "token", "contract", "account")
 """Most specific first: an address that is several things is listed as the first of these."""
-ASSET_KINDS = ("native", "wrapped_native", "receipt", "debt", "vault_share", "lp_share", "stablecoin", "token")
+ASSET_KINDS = (
+    "native",
+    "wrapped_native",
+    "receipt",
+    "debt",
+    "vault_share",
+    "lp_share",
+    "bridged",
+    "stablecoin",
+    "token",
+)
 """Most specific first."""
 
 

@@ -64,6 +64,8 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("psm", "tout()->(uint256)", (), ""),
         ("psm", "gemJoin()->(address)", (), ""),
     ),
+    "bridge_escrow": (("token", "totalSupply()->(uint256)", (), ""),),
+    "bridged_token": (("token", "totalSupply()->(uint256)", (), ""),),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 
