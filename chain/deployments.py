@@ -40,8 +40,15 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "timelock": ("controller",),
     "metamorpho": ("factory",),
     "metamorpho_vault": ("vault",),
+    "balancer_v2": ("vault",),
+    "curve_stableswap": ("registry",),
+    "psm": ("psm",),
+    "bridge_escrow": ("escrow", "token"),
+    "bridged_token": ("token", "bridge"),
 }
 """Addresses that each reader's entry names."""
+OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}
+"""Addresses that it may name besides."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,8 @@ def _deployment(entry: _Entry) -> Deployment:
     chain = entry.one_of("chain", "chain", networks())
     reader = entry.one_of("reader", "reader", ROLES)
     roles = _Entry(f"{entry.where}, addresses", entry.table.get("addresses", {}))
-    roles.only(ROLES[reader])
+    optional_roles = [role for role in OPTIONAL_ROLES.get(reader, ()) if role in roles.table]
+    roles.only([*ROLES[reader], *OPTIONAL_ROLES.get(reader, ())])
     feeds = tuple(
         Feed(item.address("address"), item.text("pair"), item.whole("heartbeat_seconds"), item.whole("deviation_bps"))
         for item in entry.children("feeds")
@@ -194,7 +202,7 @@ def _deployment(entry: _Entry) -> Deployment:
         reader,
         entry.whole("first_block"),
         entry.text("source"),
-        {role: roles.address(role) for role in ROLES[reader]},
+        {role: roles.address(role) for role in [*ROLES[reader], *optional_roles]},
         feeds,
         tokens,
         like_revision,

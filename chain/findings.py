@@ -14,7 +14,7 @@ from chain.units import entity_id, token_id
 Progress = Callable[[str, int, int, str], None]
 """Called with reader, steps done, steps in all, note."""
 
-ENTITY_KINDS = ("burn", "treasury", "vault", "pool", "market", "feed", "token", "contract", "account")
+ENTITY_KINDS = ("burn", "treasury", "vault", "pool", "market", "bridge", "feed", "token", "contract", "account")
 """Most specific first: an address that is several things is listed as the first of these."""
 ASSET_KINDS = (
     "native",
@@ -24,6 +24,7 @@ ASSET_KINDS = (
     "vault_share",
     "lp_share",
     "staked",
+    "bridged",
     "stablecoin",
     "token",
 )

@@ -44,7 +44,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("morpho", "feeRecipient()->(address)", (), ""),
     ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
-    "uniswap_v3": (("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),),
+    "uniswap_v3": (
+        ("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),
+        ("position_manager", "factory()->(address)", (), "factory"),
+    ),
     "timelock": (
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
@@ -57,6 +60,20 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("vault", "MORPHO()->(address)", (), ""),
         ("vault", "withdrawQueueLength()->(uint256)", (), ""),
     ),
+    "balancer_v2": (
+        ("vault", "WETH()->(address)", (), ""),
+        ("vault", "getProtocolFeesCollector()->(address)", (), ""),
+    ),
+    "curve_stableswap": (
+        ("registry", "pool_count()->(uint256)", (), ""),
+        ("registry", "pool_list(uint256)->(address)", (0,), ""),
+    ),
+    "psm": (
+        ("psm", "tout()->(uint256)", (), ""),
+        ("psm", "gemJoin()->(address)", (), ""),
+    ),
+    "bridge_escrow": (("token", "totalSupply()->(uint256)", (), ""),),
+    "bridged_token": (("token", "totalSupply()->(uint256)", (), ""),),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 
@@ -143,6 +160,7 @@ def _identities(client: Client, label: str, entry: Deployment) -> list[Finding]:
     questions = [
         (role, text, Call(entry.addresses[role], text, arguments, optional=True), entry.addresses.get(wanted, ""))
         for role, text, arguments, wanted in IDENTITIES.get(entry.reader, ())
+        if role in entry.addresses
     ]
     text = "description()->(string)"
     questions += [(feed.pair, text, Call(feed.address, text, optional=True), feed.pair) for feed in entry.feeds]

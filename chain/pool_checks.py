@@ -74,6 +74,47 @@ def whole_ticks(rows: Rows) -> Comparison:
     return Comparison(check, frozenset(agreed), frozenset(differed))
 
 
+def whole_positions(rows: Rows, pools: Mapping[Subject, bool]) -> Comparison:
+    """The liquidity of all positions that begin or end at a tick is the tick's gross liquidity: a lost position shows at two ticks.
+
+    Parameters
+    ----------
+    pools : by (pool,), those whose positions were read.
+    """
+    found: dict[Subject, int] = defaultdict(int)
+    places: dict[Subject, list[Subject]] = defaultdict(list)
+    for row in rows.get("pool_positions", ()):
+        for end in ("tick_lower", "tick_upper") if row["liquidity_raw"] else ():
+            found[row["pool"], row[end]] += row["liquidity_raw"]
+            places[row["pool"], row[end]].append((row["pool"], row["position_id"]))
+    gross = {(row["pool"], row["tick"]): row["liquidity_gross_raw"] for row in rows.get("pool_ticks", ())}
+    ticks = [tick for tick in {**gross, **found} if (tick[0],) in pools]
+    wrong = [tick for tick in ticks if found.get(tick, 0) != gross.get(tick, 0)]
+    failures = tuple(
+        f"{tick[0]} tick {tick[1]}: positions add up to {found.get(tick, 0)}, its gross liquidity is {gross.get(tick, 0)}"
+        for tick in wrong
+    )
+    differed = {place for tick in wrong for place in places[tick]}
+    every = {place for tick in ticks for place in places[tick]}
+    check = Check("pool_positions", "positions add up to the liquidity of every tick", len(ticks), failures)
+    return Comparison(check, frozenset(every - differed), frozenset(differed))
+
+
+def pays_out(rows: Rows, owed: Mapping[Subject, int]) -> Comparison:
+    """A pool holds what all its positions stand for and can collect, and what it owes to its protocol."""
+    needed: dict[tuple[str, int], int] = defaultdict(int)
+    for row in rows.get("pool_positions", ()):
+        for slot in (0, 1):
+            needed[row["pool"], slot] += row[f"amount{slot}_raw"] + row[f"owed{slot}_raw"]
+    pairs = {
+        (row["pool"], row["asset"]): (min(row["balance_raw"], whole), whole)
+        for row in rows.get("pool_assets", ())
+        if (row["pool"], row["slot"]) in needed and row.get("balance_raw") is not None
+        for whole in [needed[row["pool"], row["slot"]] + owed.get((row["pool"], row["asset"]), 0)]
+    }
+    return compare("pool_assets", "the pool holds what its positions can take out", pairs)
+
+
 def _with_ticks(rows: Rows) -> Iterator[tuple[Row, Sequence[Row]]]:
     by_pool: dict[str, list[Row]] = defaultdict(list)
     for tick in rows.get("pool_ticks", ()):

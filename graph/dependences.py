@@ -14,7 +14,7 @@ import pandas as pd
 from chain.units import whole_tokens
 from graph.lookthrough import steps
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, weakest
+from graph.relations import joined, supplies_of_claims, weakest
 from graph.valuation import prices
 
 COLUMNS = ["source", "target", "relation", "amount_usd", "share", "evidence", "status"]
@@ -68,7 +68,7 @@ def _frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
 def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
     """USD of all units of an asset: supply times price, or what is behind it if that is more or its supply was not read."""
     assets = graph.nodes["asset"]
-    supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].to_dict()
+    supply = supplies_of_claims(graph.snapshot)
     worth = {
         row.node: whole_tokens(supply[row.node], row.decimals) * row.price_usd
         for row in assets.itertuples(index=False)
@@ -81,7 +81,7 @@ def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
 def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
     """The relation `holds`; claims without a price (liquidity shares) at their part of what is behind all of them."""
     rows, worth = graph.relations["holds"], worth_of_all(graph)
-    supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].dropna().to_dict()
+    supply = supplies_of_claims(graph.snapshot)
     usd = [
         row.amount_raw / supply[row.target] * worth[row.target]
         if pd.isna(row.amount_usd) and supply.get(row.target) and worth.get(row.target)

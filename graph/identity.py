@@ -93,6 +93,7 @@ def identify(snapshot: Snapshot) -> Identities:
         ("issuer", _distinct(snapshot, "assets", "issuer")),
         ("market", set(market)),
         ("account", _distinct(snapshot, "balances", "holder")),
+        ("account", _distinct(snapshot, "pool_positions", "owner")),
         ("authority", _distinct(snapshot, "authorities", "authority")),
         ("feed", _distinct(snapshot, "feeds", "address")),
     ]

@@ -14,6 +14,7 @@ import pandas as pd
 from chain.units import whole_tokens
 from graph.protocol_graph import ProtocolGraph
 from graph.recursive import Backing
+from graph.relations import supplies_of_claims
 
 MOST_EVIDENCE = 8  # steps of a circle whose evidence is written out
 SMALLEST_SHARE = 1e-4  # branches below one basis point of the asset are not followed further
@@ -45,12 +46,12 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     """Claim -> its steps, by backing key. Backings by several holders are one step.
 
     The rate is, in this order: the stated one times the share; the share of the claim's price over the backing's price; the backing
-    held over the claim's supply. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
+    held over the claim's supply. Of a liquidity share it is always the last, which is exact. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
     forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is stated is made of what the vault has.
     """
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
-    supply = graph.snapshot["assets"].set_index("asset")["total_supply_raw"].to_dict()
+    supply, pooled = supplies_of_claims(graph.snapshot), set(graph.snapshot["pools"]["lp_asset"].dropna())
     found = {
         row.source: [Step(row.target, row.rate, 1.0, row.evidence)]
         for row in graph.relations["wraps"].itertuples(index=False)
@@ -70,7 +71,9 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
         for key, (amount, stated, evidence) in sorted(backings.items()):
             share = 1.0 if len(backings) == 1 else worth[key] / everything if everything > 0 else None
             rate = None
-            if stated is not None and share is not None:
+            if claim in pooled and supply.get(claim):
+                rate = whole_tokens(amount, decimals[key]) / whole_tokens(supply[claim], decimals[claim])
+            elif stated is not None and share is not None:
                 rate = stated * share
             elif share is not None and price[claim] > 0 and price[key] > 0:
                 rate = share * price[claim] / price[key]

@@ -45,6 +45,13 @@ def total(values: "pd.Series[Any]") -> Any:
     return sum(known) if known else None
 
 
+def supplies_of_claims(snapshot: Snapshot) -> dict[str, int]:
+    """Asset -> smallest units that somebody has: its supply, of a liquidity share without what was minted in advance."""
+    assets, pools = snapshot["assets"], snapshot["pools"].dropna(subset=["lp_asset", "lp_supply_raw"])
+    minted = assets.dropna(subset="total_supply_raw").set_index("asset")["total_supply_raw"].to_dict()
+    return minted | dict(zip(pools["lp_asset"], pools["lp_supply_raw"], strict=True))
+
+
 def wraps(snapshot: Snapshot) -> pd.DataFrame:
     """Wrapped coins to their native coin, receipts to what was supplied.
 
@@ -192,12 +199,42 @@ def redeems_for(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
     return frame.assign(capacity_usd=prices.values(frame, "capacity_raw", "target"))
 
 
+def kept_for_pools(snapshot: Snapshot) -> set[tuple[str, str]]:
+    """(holder, asset) of balances that are what a pool trades, in the pool or in a vault that keeps it for many pools.
+
+    A liquidity share that lies in such a vault is another pool's reserve, or was minted in advance and nobody has it.
+    """
+    pooled, behind = snapshot["pool_assets"], snapshot["backings"]
+    shares = set(snapshot["pools"]["lp_asset"].dropna())
+    vaults = set(behind[behind["claim"].isin(shares)]["holder"])
+    return {
+        *zip(pooled["pool"], pooled["asset"], strict=True),
+        *((vault, share) for vault in vaults for share in shares),
+    }
+
+
+def provided(snapshot: Snapshot) -> pd.DataFrame:
+    """Rows like those of `balances`: what each position in a pool can take out, of both assets; a pool itself is not counted as an owner."""
+    table, pools = snapshot["pool_positions"], set(snapshot["pools"]["pool"])
+    asset = snapshot["pool_assets"].set_index(["pool", "slot"])["asset"].to_dict()
+    rows = [
+        (asset[row.pool, slot], row.owner, amount + owed, row.evidence, row.status)
+        for row in table.itertuples(index=False)
+        for slot, amount, owed in ((0, row.amount0_raw, row.owed0_raw), (1, row.amount1_raw, row.owed1_raw))
+        if amount + owed and row.owner not in pools
+    ]
+    return pd.DataFrame(rows, columns=["asset", "holder", "amount_raw", "evidence", "status"], dtype=object)
+
+
 def holds(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.DataFrame:
-    """Who has which asset; what a pool trades is left out (that is `trades_in`)."""
-    table = snapshot["balances"]
-    reserves = set(zip(snapshot["pool_assets"]["pool"], snapshot["pool_assets"]["asset"], strict=True))
-    kept = [pair not in reserves for pair in zip(table["holder"], table["asset"], strict=True)]
-    table = table[pd.Series(kept, index=table.index, dtype=bool)]
+    """Who has which asset; what a pool trades is left out (that is `trades_in`).
+
+    A position in a pool without shares counts as what it can take out: its liquidity at the price, and what it can collect.
+    """
+    table, pooled = snapshot["balances"], kept_for_pools(snapshot)
+    kept = [pair not in pooled for pair in zip(table["holder"], table["asset"], strict=True)]
+    parts = [table[pd.Series(kept, index=table.index, dtype=bool)], provided(snapshot)]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame = table.assign(source=pd.Series(identities.nodes(table["holder"]), index=table.index, dtype=object))
     frame = frame.rename(columns={"asset": "target"})[["source", "target", "amount_raw", "evidence", "status"]]
     frame = merged(frame, ["source", "target"], amount_raw=total)

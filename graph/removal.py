@@ -130,6 +130,7 @@ def _without_pool(snapshot: Snapshot, pool: str) -> Snapshot:
         ("pools", "pool"),
         ("pool_assets", "pool"),
         ("pool_ticks", "pool"),
+        ("pool_positions", "pool"),
         ("balances", "holder"),
         ("depth", "venue"),
         ("authorities", "target"),

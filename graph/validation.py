@@ -7,7 +7,7 @@ import pandas as pd
 
 from chain.checks import FIXED_DEBT_BOUND, PRINCIPALS
 from chain.snapshot import Snapshot
-from graph.relations import DEBT_SIDES, borrowed_raw, supplied_raw
+from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
 from graph.schema import relation_schemas
 
 USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
@@ -158,14 +158,14 @@ def _against_tables(graph: GraphTables) -> list[str]:
     """Exact integer totals of each relation against its table."""
     tables, relations = graph.snapshot, graph.relations
     positions, balances, pooled = tables["positions"], tables["balances"], tables["pool_assets"]
-    own = set(zip(pooled["pool"], pooled["asset"], strict=True))
+    own = kept_for_pools(tables)
     kept = [pair not in own for pair in zip(balances["holder"], balances["asset"], strict=True)]
     held = pd.Series(kept, index=balances.index, dtype=bool)
     debts = positions["side"].isin(DEBT_SIDES)
     pairs = (
         ("supplies", "amount_raw", positions[~debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
         ("borrows", "amount_raw", positions[debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
-        ("holds", "amount_raw", balances[held], "amount_raw", ["asset"], ["target"]),
+        ("holds", "amount_raw", pd.concat([balances[held], provided(tables)]), "amount_raw", ["asset"], ["target"]),
         ("trades_in", "reserve_raw", pooled, "reserve_raw", ["pool", "asset"], ["target", "source"]),
     )
     problems = []

@@ -238,7 +238,7 @@ def _pools(
         held = sides.get(row.pool, [])
         decimals = [assets[asset_index[side.asset]].decimals for side in held]
         venue = venue_of(row, held, ticks.get(row.pool, []), decimals)
-        if venue is None:
+        if venue is None or len(held) != 2:
             continue
         first, second = held
         found.append(

@@ -57,3 +57,36 @@ def amounts(ticks: Sequence[tuple[int, int]], sqrt_price: int) -> tuple[int, int
         first += liquidity * Q96 * (above - inside) // above // inside
         second += liquidity * (inside - below) // Q96
     return first, second
+
+
+Growth = tuple[int, int]
+"""Fees for each unit of liquidity, of token 0 and token 1, 2**-128; it wraps around at 2**256."""
+
+
+def growth_inside(tick: int, bounds: tuple[int, int], whole: Growth, outside: tuple[Growth, Growth]) -> Growth:
+    """Fee growth inside a range (Tick.getFeeGrowthInside of @uniswap/v3-core 1.0.1).
+
+    Parameters
+    ----------
+    tick : the pool's current one.
+    bounds : lower and upper tick of the range.
+    whole : feeGrowthGlobal of both tokens.
+    outside : feeGrowthOutside of the lower and of the upper tick.
+    """
+    below, above = outside
+    first = below if tick >= bounds[0] else _less(whole, below)
+    last = above if tick < bounds[1] else _less(whole, above)
+    return _less(_less(whole, first), last)
+
+
+def owed(liquidity: int, inside: Growth, before: Growth, kept: Growth) -> Growth:
+    """What a position can collect of both tokens: what it kept, and its part of the growth since it was last touched (Position.update)."""
+    grown = _less(inside, before)
+    first, second = (
+        (had + liquidity * more // 2**128 % 2**128) % 2**128 for had, more in zip(kept, grown, strict=True)
+    )
+    return first, second
+
+
+def _less(left: Growth, right: Growth) -> Growth:
+    return (left[0] - right[0]) % (UINT256_MAX + 1), (left[1] - right[1]) % (UINT256_MAX + 1)

@@ -2,7 +2,7 @@
 
 The fee levels are those that the factory announced (FeeAmountEnabled). The ticks are found in the pool's own bitmap, all of its words, so
 none is missed. The reserve of a pool is what its liquidity stands for at the price, rounded down; its balance also holds fees that were
-not collected yet. Who owns the positions is not read.
+not collected yet. Who owns the positions is read in `uniswap_v3_positions`.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,11 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.readers import uniswap_v3_positions
 from chain.readers.holders import BALANCE
 from chain.units import WAD, ZERO_ADDRESS
 
-VERSION = 1
+VERSION = 2
 FEE_UNIT = 10**6
 FEE_ENABLED = event_topic("FeeAmountEnabled(uint24,int24)")
 POOL_ASKS = {
@@ -29,6 +30,8 @@ POOL_ASKS = {
     "fee": "fee()->(uint24)",
     "spacing": "tickSpacing()->(int24)",
     "owed": "protocolFees()->(uint128,uint128)",
+    "growth0": "feeGrowthGlobal0X128()->(uint256)",
+    "growth1": "feeGrowthGlobal1X128()->(uint256)",
 }
 TICK = "ticks(int24)->(uint128,int128,uint256,uint256,int56,uint160,uint32,bool)"
 
@@ -39,12 +42,11 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     factory = deployment.addresses["factory"]
     label = f"{deployment.protocol} {deployment.instance}"
     found.entity(factory, "contract", f"{label} factory", deployment.protocol)
-    progress("uniswap_v3", 0, 3, "pools")
+    progress("uniswap_v3", 0, 4, "pools")
     pools = _pools(client, factory, deployment.first_block, found)
-    found.gaps.append(f"{label}: the owners of positions and the fees owed to them are not read")
 
     # Ask
-    progress("uniswap_v3", 1, 3, f"{len(pools)} pools")
+    progress("uniswap_v3", 1, 4, f"{len(pools)} pools")
     asked = client.ask({(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()})
     answers = {pool: {name: asked[pool, name] for name in POOL_ASKS} for pool in pools if asked[pool, "slot0"][0]}
     pools = list(answers)  # the others have no price yet
@@ -53,7 +55,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     held = client.ask(
         {(pool, token): Call(answers[pool][token], BALANCE, (pool,)) for pool, token in tokens} | _bitmap(spacings)
     )
-    progress("uniswap_v3", 2, 3, "ticks")
+    progress("uniswap_v3", 2, 4, "ticks")
     ticks = _ticks(client, spacings, held)
 
     # Rows
@@ -74,7 +76,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             sqrt_price_x96=sqrt_price,
             liquidity_raw=answer["liquidity"],
         )
-        nets = [(place, net) for place, (_, net) in sorted(initialised.items())]
+        nets = [(place, net) for place, (_, net, *_) in sorted(initialised.items())]
         for slot, needed in enumerate(amounts(nets, sqrt_price)):
             found.add(
                 "pool_assets",
@@ -87,7 +89,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             )
             asset = found.token(answer[f"token{slot}"])
             found.witness("owed", (key, asset), answer["owed"][slot])
-        for place, (gross, net) in initialised.items():
+        for place, (gross, net, *_) in initialised.items():
             found.add(
                 "pool_ticks",
                 found.asked("ticks", pool),
@@ -96,7 +98,18 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
                 liquidity_net_raw=net,
                 liquidity_gross_raw=gross,
             )
-    progress("uniswap_v3", 3, 3, "done")
+    progress("uniswap_v3", 3, 4, "positions")
+    states = {
+        pool: uniswap_v3_positions.State(
+            *answers[pool]["slot0"][:2],
+            (answers[pool]["growth0"], answers[pool]["growth1"]),
+            {place: (below, above) for place, (_, _, below, above) in ticks[pool].items()},
+            (answers[pool]["token0"], answers[pool]["token1"], answers[pool]["fee"]),
+        )
+        for pool in pools
+    }
+    uniswap_v3_positions.read(client, deployment, states, found)
+    progress("uniswap_v3", 4, 4, "done")
 
 
 def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
@@ -129,8 +142,8 @@ def _bitmap(spacings: Mapping[str, int]) -> dict[tuple[str, Any], Call]:
 
 def _ticks(
     client: Client, spacings: Mapping[str, int], words: Mapping[tuple[str, Any], int]
-) -> dict[str, dict[int, tuple[int, int]]]:
-    """(liquidityGross, liquidityNet) of every initialised tick, by pool and tick, given the words of the bitmaps."""
+) -> dict[str, dict[int, tuple[int, int, int, int]]]:
+    """(liquidityGross, liquidityNet, fee growth outside of token 0 and 1) of every initialised tick, by pool and tick, given the bitmaps."""
     places = [
         (pool, (256 * word + bit) * spacings[pool])
         for pool, word in _bitmap(spacings)
@@ -139,7 +152,7 @@ def _ticks(
         if bits >> bit & 1
     ]
     answers = client.ask({(pool, tick): Call(pool, TICK, (tick,)) for pool, tick in places})
-    ticks: dict[str, dict[int, tuple[int, int]]] = {pool: {} for pool in spacings}
+    ticks: dict[str, dict[int, tuple[int, int, int, int]]] = {pool: {} for pool in spacings}
     for (pool, tick), answer in answers.items():
-        ticks[pool][tick] = answer[:2]
+        ticks[pool][tick] = answer[:4]
     return ticks

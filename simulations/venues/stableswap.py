@@ -1,23 +1,22 @@
 """Stableswap pools (Curve): what a sale returns, by the contracts' own Newton iterations in integers.
 
-Source: curvefi/curve-contract, commit 15e303aa9b1e3e4bffc0475c8e814dea9b6a50ac, contracts/pools/3pool/StableSwap3Pool.vy (get_D, get_y, exchange),
-and commit 186d11e2b42570152f1f58fe90e6b3ef74cd159e, contracts/pool-templates/base/SwapTemplateBase.vy (the same with A_PRECISION = 100);
+Source: `exchange` and `get_dy` of the contracts that `chain/accounting/stableswap.py` names, where the iterations are;
 formula H12: A n**n Σx + D = A D n**n + D**(n+1) / (n**n Πx), with the contracts' A standing for A n**(n-1).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import exp, log, sqrt
 
+from chain.accounting.stableswap import balance_for
+from chain.accounting.stableswap import invariant as invariant_of
 from chain.errors import ConvergenceError, InputError
 from chain.units import WAD
 from simulations.venues.crossing import Point, crossing
 from simulations.venues.venue import WORD_MAX
 
 FEE_UNIT = 10**10
-MOST_ITERATIONS = 255
 MOST_GROWTH = 64.0  # of the logarithm of the balance sold, when a price is searched
 
 
@@ -51,7 +50,7 @@ class StableSwap:
         if not all(self.balances):
             return 0
         try:
-            return WORD_MAX - self.balances[sold] if self._invariant else 0
+            return WORD_MAX - self.balances[sold] if self.invariant else 0
         except ConvergenceError:
             return 0
 
@@ -96,8 +95,8 @@ class StableSwap:
         return sold_scaled * WAD / self.rates[sold], received_scaled * curve.kept * WAD / self.rates[bought]
 
     def _curve(self, sold: int, bought: int) -> "_Curve":
-        scaled, count = self._scaled, len(self.balances)
-        d, ann = float(self._invariant), self.amplification * count / self.a_precision
+        scaled, count = self.scaled, len(self.balances)
+        d, ann = float(self.invariant), self.amplification * count / self.a_precision
         rest = [float(one) for slot, one in enumerate(scaled) if slot not in (sold, bought)]
         product = d
         for one in rest:
@@ -117,21 +116,21 @@ class StableSwap:
         self._check(sold, bought)
         if amount_raw <= 0 or not all(self.balances):
             return -1
-        scaled = list(self._scaled)
+        scaled = list(self.scaled)
         held = scaled[bought]
         scaled[sold] += amount_raw * self.rates[sold] // WAD
         try:
-            return held - balance_for(scaled, bought, self._invariant, self.amplification, self.a_precision) - 1
+            return held - balance_for(scaled, bought, self.invariant, self.amplification, self.a_precision) - 1
         except ConvergenceError:
             return -1
 
     @cached_property
-    def _scaled(self) -> tuple[int, ...]:
+    def scaled(self) -> tuple[int, ...]:
         return tuple(balance * rate // WAD for balance, rate in zip(self.balances, self.rates, strict=True))
 
     @cached_property
-    def _invariant(self) -> int:
-        return invariant(self._scaled, self.amplification, self.a_precision)
+    def invariant(self) -> int:
+        return invariant_of(self.scaled, self.amplification, self.a_precision)
 
     def _check(self, sold: int, bought: int) -> None:
         if sold == bought or not {sold, bought} <= set(range(len(self.balances))):
@@ -160,47 +159,3 @@ class _Curve:
         y = self.other(x)
         share = self.product / (x * y)
         return (self.ann + share / x) / (self.ann + share / y) * self.kept * self.rate
-
-
-def invariant(scaled: Sequence[int], amplification: int, a_precision: int = 1) -> int:
-    """D of balances in 18 decimals: the contracts' get_D, iterated until it changes by at most one unit.
-
-    Raises
-    ------
-    ConvergenceError
-        If 255 iterations do not settle it. Later pools refuse then too; the first ones would go on with what they have.
-    """
-    count, total = len(scaled), sum(scaled)
-    if not total:
-        return 0
-    d, ann = total, amplification * count
-    for _ in range(MOST_ITERATIONS):
-        product = d
-        for balance in scaled:
-            product = product * d // (balance * count)
-        before = d
-        d = ((ann * total // a_precision + product * count) * d) // (
-            (ann - a_precision) * d // a_precision + (count + 1) * product
-        )
-        if abs(d - before) <= 1:
-            return d
-    raise ConvergenceError(f"the invariant of {tuple(scaled)} does not settle")
-
-
-def balance_for(scaled: Sequence[int], slot: int, d: int, amplification: int, a_precision: int = 1) -> int:
-    """The balance of one slot that gives the others the invariant `d`: the contracts' get_y (what `scaled` says of the slot is not read)."""
-    count, ann = len(scaled), amplification * len(scaled)
-    c, others = d, 0
-    for number, balance in enumerate(scaled):
-        if number != slot:
-            others += balance
-            c = c * d // (balance * count)
-    c = c * d * a_precision // (ann * count)
-    b = others + d * a_precision // ann
-    y = d
-    for _ in range(MOST_ITERATIONS):
-        before = y
-        y = (y * y + c) // (2 * y + b - d)
-        if abs(y - before) <= 1:
-            return y
-    raise ConvergenceError(f"the balance of slot {slot} beside {tuple(scaled)} does not settle")

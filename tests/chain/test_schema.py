@@ -17,6 +17,7 @@ DESIGNED = [
     "pools",
     "pool_assets",
     "pool_ticks",
+    "pool_positions",
     "bands",
     "depth",
     "backings",

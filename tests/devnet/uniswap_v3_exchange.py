@@ -71,7 +71,7 @@ def deploy_exchange(
     file = world.deployments.with_name("with_v3.toml")
     lines = [
         *entry_lines(world.seed, "uniswap-v3", "v3", "uniswap_v3"),
-        *address_lines({"factory": str(factory.address)}),
+        *address_lines({"factory": str(factory.address), "position_manager": str(manager.address)}),
     ]
     file.write_text(world.deployments.read_text() + "\n" + "\n".join(lines))
     return Exchange(factory, manager, router, lens, pools, empty, file)

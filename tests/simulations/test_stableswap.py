@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chain.accounting.stableswap import balance_for, invariant
 from chain.errors import ConvergenceError, InputError
 from chain.units import WAD
-from simulations.venues.stableswap import StableSwap, balance_for, invariant
+from simulations.venues.stableswap import StableSwap
 from tests.simulations import venue_laws
 
 RECORDED = Path(__file__).parent / "recorded" / "stableswap.csv"

@@ -1,0 +1,153 @@
+"""Who owns the liquidity of Uniswap V3 pools, and what they can collect. Written against v3-core 1.0.1 and v3-periphery 1.4.4.
+
+A pool keeps one position for each owner and range; its `Mint` events name them all. Most belong to the NonfungiblePositionManager, which
+keeps a position for each of its tokens; where the address book names it, its tokens stand in place of what the pool calls its own. Every
+position adds its liquidity to two ticks, so one that was lost shows there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from chain.accounting.uniswap_v3 import Growth, amounts, growth_inside, owed
+from chain.calls import Call, event_topic
+from chain.client import Client
+from chain.deployments import Deployment
+from chain.findings import Findings
+from chain.units import entity_id
+
+MINT = event_topic("Mint(address,address,int24,int24,uint128,uint256,uint256)")
+MOST_TOKENS = 50_000
+"""Most tokens of a position manager that are read one by one."""
+IN_POOL = "positions(bytes32)->(uint128,uint256,uint256,uint128,uint128)"
+OF_TOKEN = (
+    "positions(uint256)->(uint96,address,address,address,uint24,int24,int24,uint128,uint256,uint256,uint128,uint128)"
+)
+Place = tuple[str, str, int, int]
+"""Pool, owner, lower and upper tick."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a pool's positions are counted with: sqrt price (2**-96), tick, fee growth of all and outside of each tick, (token 0, token 1, fee)."""
+
+    sqrt_price: int
+    tick: int
+    growth: Growth
+    outside: Mapping[int, Growth]
+    trades: tuple[str, str, int]
+
+
+def read(client: Client, deployment: Deployment, pools: Mapping[str, State], found: Findings) -> None:
+    """Add a row for every position with liquidity or something to collect; ContractError if a contract refuses."""
+    # Where
+    label = f"{deployment.protocol} {deployment.instance}"
+    places = sorted(
+        {
+            (log.address, "0x" + log.topics[1][-40:], _signed(log.topics[2]), _signed(log.topics[3]))
+            for log in client.logs(list(pools), MINT, deployment.first_block, client.anchor.number)
+        }
+    )
+    manager = deployment.addresses.get("position_manager")
+    tokens = _tokens(client, manager, label, found) if manager else []
+    if not manager:
+        found.gaps.append(f"{label}: the book names no position_manager, so its tokens' owners are not read")
+
+    # Ask
+    asked = client.ask({place: Call(place[0], IN_POOL, (_key(place),)) for place in places})
+    in_pool = {place: _owed(pools[place[0]], place[2:], *_split(asked[place])) for place in places}
+    kept = client.ask({(token, "position"): Call(manager or "", OF_TOKEN, (token,)) for token in tokens})
+    kept |= client.ask(
+        {(token, "owner"): Call(manager or "", "ownerOf(uint256)->(address)", (token,)) for token in tokens}
+    )
+
+    # Rows
+    for place in places:
+        if not (tokens and place[1] == manager):
+            identity = "/".join(map(str, place[1:]))
+            _row(found, pools, place, identity, place[1], asked[place][0], in_pool[place], "positions")
+    of_trades = {state.trades: pool for pool, state in pools.items()}
+    for token in tokens:
+        _, _, first, second, fee, lower, upper, liquidity, *rest = kept[token, "position"]
+        pool = of_trades.get((first, second, fee))
+        if pool is None or manager is None:
+            continue
+        place = (pool, manager, lower, upper)
+        before, had = (rest[0], rest[1]), (rest[2], rest[3])
+        counted = _owed(pools[pool], (lower, upper), liquidity, before, had) if liquidity else had
+        # a pool pays no more than it keeps for all tokens of this range, which it does not touch for a token without liquidity
+        most = in_pool.get(place, (0, 0)) if liquidity else asked.get(place, (0,) * 5)[3:]
+        both = min(counted[0], most[0]), min(counted[1], most[1])
+        _row(found, pools, place, f"{manager}/{token}", kept[token, "owner"], liquidity, both, f"positions({token})")
+    for pool in pools:
+        found.witness("positions read", (found.entity(pool, "pool"),), True)
+
+
+def _tokens(client: Client, manager: str, label: str, found: Findings) -> list[int]:
+    """Numbers of the manager's tokens; none, and a gap, if there are too many."""
+    found.entity(manager, "contract", f"{label} position manager")
+    count = client.call(Call(manager, "totalSupply()->(uint256)"))
+    if count > MOST_TOKENS:
+        found.gaps.append(
+            f"{label}: the owners of the {count} tokens of the position manager are not read; it stands as the owner itself"
+        )
+        return []
+    calls = [Call(manager, "tokenByIndex(uint256)->(uint256)", (index,)) for index in range(count)]
+    return sorted(client.call_many(calls))
+
+
+def _row(
+    found: Findings,
+    pools: Mapping[str, State],
+    place: Place,
+    identity: str,
+    owner: str,
+    liquidity: int,
+    to_collect: Growth,
+    function: str,
+) -> None:
+    if not liquidity and not any(to_collect):
+        return
+    pool, keeper, lower, upper = place
+    first, second = amounts([(lower, liquidity), (upper, -liquidity)], pools[pool].sqrt_price)
+    found.add(
+        "pool_positions",
+        found.asked(function, keeper if "/" in identity and identity.count("/") == 1 else pool),
+        pool=entity_id(found.anchor.chain, pool),
+        position_id=identity,
+        owner=found.entity(owner, "account"),
+        tick_lower=lower,
+        tick_upper=upper,
+        liquidity_raw=liquidity,
+        amount0_raw=first,
+        amount1_raw=second,
+        owed0_raw=to_collect[0],
+        owed1_raw=to_collect[1],
+    )
+
+
+def _owed(state: State, bounds: tuple[int, int], liquidity: int, before: Growth, kept: Growth) -> Growth:
+    if not liquidity:
+        return kept
+    outside = (
+        state.outside.get(bounds[0], (0, 0)),
+        state.outside.get(bounds[1], (0, 0)),
+    )  # a lost tick is found by a check
+    return owed(liquidity, growth_inside(state.tick, bounds, state.growth, outside), before, kept)
+
+
+def _split(answer: Sequence[Any]) -> tuple[int, Growth, Growth]:
+    """(liquidity, growth when it was last touched, owed then) of the pool's five numbers."""
+    return answer[0], (answer[1], answer[2]), (answer[3], answer[4])
+
+
+def _key(place: Place) -> bytes:
+    """Position.get: the hash of owner, lower and upper tick, tightly packed."""
+    ticks = b"".join(tick.to_bytes(3, "big", signed=True) for tick in place[2:])
+    return keccak(bytes.fromhex(place[1][2:]) + ticks)
+
+
+def _signed(topic: str) -> int:
+    return int.from_bytes(bytes.fromhex(topic[2:]), "big", signed=True)
