@@ -16,8 +16,10 @@ from chain.readers import (
     aave_v3,
     access,
     chainlink,
+    comet,
     compound_v2,
     erc20,
+    liquity_v1,
     morpho_blue,
     quotes,
     timelock,
@@ -37,6 +39,8 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v2": (aave_v2.read, aave_v2.VERSION),
     "compound_v2": (compound_v2.read, compound_v2.VERSION),
     "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
+    "comet": (comet.read, comet.VERSION),
+    "liquity_v1": (liquity_v1.read, liquity_v1.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -49,6 +53,8 @@ PROTOCOL_KINDS = {
     "aave_v2": "lending",
     "compound_v2": "lending",
     "morpho_blue": "lending",
+    "comet": "lending",
+    "liquity_v1": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "chainlink": "oracle",
@@ -95,7 +101,18 @@ def take(
             client.resume(unfinished)
             if unfinished.story:
                 progress("unfinished read", 1, 1, unfinished.story)
-        found, comparisons, references = _settled(client, deployments, progress)
+        return read_all(client, deployments, name, progress, caption)
+
+
+def read_all(
+    client: ResumableClient,
+    deployments: Sequence[Deployment],
+    name: str = "snapshot",
+    progress: Progress = lambda *_: None,
+    caption: str = "",
+) -> Snapshot:
+    """`take` with a client that is there already, its block pinned: of a node, or of a recording."""
+    found, comparisons, references = _settled(client, deployments, progress)
     return from_rows(
         name,
         (found.anchor,),
