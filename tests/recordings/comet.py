@@ -12,18 +12,21 @@ form before it, without a proxy, and counts in its base coin.
 import json
 import sys
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from web3.contract import Contract
 
 from chain.calls import Call
+from chain.deployments import read_deployments
+from chain.inspection import addresses
 from chain.units import UINT256_MAX
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
-from tests.recordings.keeping import FOLDER, recorded, snapshot_of
+from tests.recordings.keeping import FOLDER, recorded, snapshot_of, tell
 
 RECORDING, BOOK = FOLDER / "comet.jsonl.gz", FOLDER / "comet.toml"
 CHAIN = "eip155:31337"
@@ -36,6 +39,10 @@ HEADER = {
 }
 WAD = 10**18
 DAY = 86_400
+USES = (0, WAD // 2, WAD * 8 // 10, WAD * 83 // 100, WAD * 85 // 100, WAD * 97 // 100)
+"""Utilisations below, at and beyond both kinks."""
+GIVEN = 987_654_321_012
+"""Smallest units of base that the storefront is asked a price for."""
 PEOPLE = 36
 LENDERS, BORROWERS = range(12), range(12, 34)
 ABSORBED = {14: 58, 20: 58, 25: 66}
@@ -70,10 +77,13 @@ def build(node: Node, built: dict[str, dict[str, Any]]) -> Place:
     made = {path.rpartition(":")[2]: Artifact(path, one["abi"], one["bytecode"]) for path, one in built.items()}
     ledger = Ledger(node, node.w3.eth.accounts[0])
     tokens = {
-        name: ledger.deploy(artifact("TestnetERC20"), name, name, places, ledger.deployer) for name, places in PLACES.items()
+        name: ledger.deploy(artifact("TestnetERC20"), name, name, places, ledger.deployer)
+        for name, places in PLACES.items()
     }
     feeds = {name: ledger.deploy(artifact("MockV3Aggregator"), 8, price) for name, price in PRICES.items()}
-    base = ledger.deploy(made["ScalingPriceFeedWithCustomDescription"], feeds["USDC"].address, 8, "USDC / USD price feed")
+    base = ledger.deploy(
+        made["ScalingPriceFeedWithCustomDescription"], feeds["USDC"].address, 8, "USDC / USD price feed"
+    )
     one = ledger.deploy(made["ConstantPriceFeed"], 8, 10**8)
 
     factory = ledger.deploy(made["AssetListFactory"])
@@ -101,7 +111,7 @@ def build(node: Node, built: dict[str, dict[str, Any]]) -> Place:
 
 def live(place: Place) -> None:
     """Supplies, debts, gifts, transfers that borrow and repay, a fall, three absorbed, some of it sold, switches, and days untouched."""
-    ledger, people, tokens = place.ledger, place.people, place.tokens
+    ledger, tokens = place.ledger, place.tokens
     dollar, ether = place.comets["dollar"], place.comets["ether"]
     usdc, weth = tokens["USDC"].address, tokens["WETH"].address
     for number in LENDERS:
@@ -113,7 +123,14 @@ def live(place: Place) -> None:
         for part, name in enumerate(("WETH", "WBTC", "GOLD")):
             if (number >> part) & 1 or number == EVERY_KIND:
                 worth = 1_000 * (number - 8) * 10**8
-                _do(place, number, dollar, "supply", tokens[name].address, worth * 10 ** PLACES[name] // PRICES[name] + part)
+                _do(
+                    place,
+                    number,
+                    dollar,
+                    "supply",
+                    tokens[name].address,
+                    worth * 10 ** PLACES[name] // PRICES[name] + part,
+                )
         _do(place, number, ether, "supply", tokens["lstETH"].address, 10 * WAD + number)
         if number % 8:
             _do(place, number, dollar, "withdraw", usdc, _debt(number))
@@ -161,10 +178,10 @@ def _fall(place: Place) -> None:
     ledger.call("absorb", dollar, "absorb", WHO["absorber"], chosen, sender=WHO["absorber"])
     ledger.mine()
     for name, amount in (("WETH", 1_000), ("GOLD", 700)):
-        ledger.call("buy", dollar, "buyCollateral", tokens[name].address, 0, amount * 10**6, WHO["buyer"], sender=WHO["buyer"])
+        ledger.call(
+            "buy", dollar, "buyCollateral", tokens[name].address, 0, amount * 10**6, WHO["buyer"], sender=WHO["buyer"]
+        )
     ledger.mine()
-    print("absorbed", len(chosen), "reserves", dollar.functions.getReserves().call(), [
-        dollar.functions.getCollateralReserves(tokens[name].address).call() for name in ("WETH", "WBTC", "GOLD")])
 
 
 def questions(comets: dict[str, str], listed: dict[str, list[str]], people: list[str]) -> dict[tuple[str, ...], Call]:
@@ -177,8 +194,10 @@ def questions(comets: dict[str, str], listed: dict[str, list[str]], people: list
         asked[name, "getReserves"] = Call(comet, "getReserves()->(int256)")
         for switch in ("Supply", "Transfer", "Withdraw", "Absorb", "Buy"):
             asked[name, switch] = Call(comet, f"is{switch}Paused()->(bool)")
+        for side, use in product(("Supply", "Borrow"), USES):
+            asked[name, side, str(use)] = Call(comet, f"get{side}Rate(uint256)->(uint64)", (use,))
         for token in listed[name]:
-            asked[name, "quote", token] = Call(comet, "quoteCollateral(address,uint256)->(uint256)", (token, 987_654_321_012))
+            asked[name, "quote", token] = Call(comet, "quoteCollateral(address,uint256)->(uint256)", (token, GIVEN))
             asked[name, "for sale", token] = Call(comet, "getCollateralReserves(address)->(uint256)", (token,))
             asked[name, "posted", token] = Call(comet, "totalsCollateral(address)->(uint128,uint128)", (token,))
         for who in people:
@@ -216,14 +235,25 @@ def main(built: Path) -> None:
                 for name, some in (("dollar", ("WETH", "WBTC", "GOLD")), ("ether", ("lstETH",)))
             }
             client.ask(questions(comets, listed, everybody()))
-        print([check for check in taken.checks if not check.passed], *taken.gaps, sep="\n")
-        print(f"{RECORDING.stat().st_size:,} bytes compressed")
+            addresses(client, read_deployments(BOOK))
+        tell(taken, RECORDING)
 
 
-def _terms(base: Contract, feed: Contract, ext: Contract, places: int, listed: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+def _terms(
+    base: Contract, feed: Contract, ext: Contract, places: int, listed: list[tuple[Any, ...]]
+) -> tuple[Any, ...]:
     """The Configuration of a Comet, its rates those of the deployments of dollars and ether, rounded."""
     one = 10**places
-    rates = (WAD * 8 // 10, WAD * 325 // 10_000, WAD * 4 // 10, 0, WAD * 85 // 100, WAD * 35 // 1_000, WAD // 4, WAD * 15 // 1_000)
+    rates = (
+        WAD * 8 // 10,
+        WAD * 325 // 10_000,
+        WAD * 4 // 10,
+        0,
+        WAD * 85 // 100,
+        WAD * 35 // 1_000,
+        WAD // 4,
+        WAD * 15 // 1_000,
+    )
     tracking = (WAD // 2, 10**15, 10**12, 10**12, one, one, 5_000 * one)
     return (WHO["governor"], WHO["guardian"], base.address, feed.address, ext.address, *rates, *tracking, listed)
 

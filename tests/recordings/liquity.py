@@ -17,12 +17,14 @@ from typing import Any
 from web3.contract import Contract
 
 from chain.calls import Call
+from chain.deployments import read_deployments
+from chain.inspection import addresses
 from chain.units import ZERO_ADDRESS
 from tests.devnet.contracts import Artifact
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
-from tests.recordings.keeping import FOLDER, recorded, snapshot_of
+from tests.recordings.keeping import FOLDER, recorded, snapshot_of, tell
 
 RECORDING, BOOK = FOLDER / "liquity.jsonl.gz", FOLDER / "liquity.toml"
 CHAIN = "eip155:31337"
@@ -40,8 +42,26 @@ START_PRICE, LOW_PRICE = 2_000, 1_180
 RATIOS = {0: 130, 1: 132, 2: 145, 3: 148, 4: 178, 5: 181}
 """Troves by number with their ratio in hundredths when opened; the others follow from their number."""
 BIG, GONE, RICH, MOVED, LEAVER = 1, 0, 12, 7, 9
-PLAIN = ("ActivePool", "BorrowerOperations", "CollSurplusPool", "DefaultPool", "GasPool", "HintHelpers", "PriceFeed", "SortedTroves")
-PLAIN += ("StabilityPool", "TroveManager", "CommunityIssuance", "LQTYStaking", "LockupContractFactory", "Unipool", "MockAggregator", "MockTellor")
+PLAIN = (
+    "ActivePool",
+    "BorrowerOperations",
+    "CollSurplusPool",
+    "DefaultPool",
+    "GasPool",
+    "HintHelpers",
+    "PriceFeed",
+    "SortedTroves",
+)
+PLAIN += (
+    "StabilityPool",
+    "TroveManager",
+    "CommunityIssuance",
+    "LQTYStaking",
+    "LockupContractFactory",
+    "Unipool",
+    "MockAggregator",
+    "MockTellor",
+)
 
 
 @dataclass(frozen=True)
@@ -65,9 +85,13 @@ def build(node: Node, built: dict[str, dict[str, Any]]) -> Place:
     at = {name: ledger.deploy(made[name]) for name in PLAIN}
     address = {name: str(contract.address) for name, contract in at.items()}
     at["TellorCaller"] = ledger.deploy(made["TellorCaller"], address["MockTellor"])
-    at["LUSDToken"] = ledger.deploy(made["LUSDToken"], *(address[name] for name in ("TroveManager", "StabilityPool", "BorrowerOperations")))
+    at["LUSDToken"] = ledger.deploy(
+        made["LUSDToken"], *(address[name] for name in ("TroveManager", "StabilityPool", "BorrowerOperations"))
+    )
     places = (address[name] for name in ("CommunityIssuance", "LQTYStaking", "LockupContractFactory"))
-    at["LQTYToken"] = ledger.deploy(made["LQTYToken"], *places, address_of("bounty"), address["Unipool"], address_of("multisig"))
+    at["LQTYToken"] = ledger.deploy(
+        made["LQTYToken"], *places, address_of("bounty"), address["Unipool"], address_of("multisig")
+    )
     address |= {name: str(at[name].address) for name in ("TellorCaller", "LUSDToken", "LQTYToken")}
     people = tuple(address_of(f"liquity account {number}") for number in range(PEOPLE))
     place = Place(ledger, at, people)
@@ -93,7 +117,9 @@ def build(node: Node, built: dict[str, dict[str, Any]]) -> Place:
         "LQTYStaking": ("LQTYToken", "LUSDToken", "TroveManager", "BorrowerOperations", "ActivePool"),
         "CommunityIssuance": ("LQTYToken", "StabilityPool"),
     }  # fmt: skip
-    ledger.call("size", at["SortedTroves"], "setParams", 2**256 - 1, address["TroveManager"], address["BorrowerOperations"])
+    ledger.call(
+        "size", at["SortedTroves"], "setParams", 2**256 - 1, address["TroveManager"], address["BorrowerOperations"]
+    )
     for name, others in knows.items():
         ledger.call(name, at[name], "setAddresses", *(address[other] for other in others))
     ledger.mine()
@@ -123,7 +149,16 @@ def live(place: Place) -> None:
         debt = lusd * 1_005 // 1_000 + 200
         ratio = RATIOS.get(number, 190 + 9 * (number % 13))
         value = debt * WAD * ratio // 100 // START_PRICE + number
-        place.do(number, "BorrowerOperations", "openTrove", MOST_FEE, lusd * WAD + number, ZERO_ADDRESS, ZERO_ADDRESS, value=value)
+        place.do(
+            number,
+            "BorrowerOperations",
+            "openTrove",
+            MOST_FEE,
+            lusd * WAD + number,
+            ZERO_ADDRESS,
+            ZERO_ADDRESS,
+            value=value,
+        )
     for number, whole in ((10, 5_000), (11, 9_000), (RICH, 12_000), (26, 1_500)):
         if number not in TROVES:
             place.do(11, "LUSDToken", "transfer", people[number], whole * WAD + number)
@@ -185,10 +220,11 @@ def _recover(place: Place) -> None:
     place.do(28, "StabilityPool", "provideToSP", 250 * WAD + 7, ZERO_ADDRESS)
     ledger.call("tellor", place.at["MockTellor"], "setRevertRequest")
     ledger.mine()
-    place.do(16, "BorrowerOperations", "addColl", ZERO_ADDRESS, ZERO_ADDRESS, value=WAD // 3)  # the feed sees that Tellor is broken
+    place.do(
+        16, "BorrowerOperations", "addColl", ZERO_ADDRESS, ZERO_ADDRESS, value=WAD // 3
+    )  # the feed sees that Tellor is broken
     ledger.mine()
     ledger.node.request("anvil_mine", hex(40))
-    print("inside", inside, "below", below)
 
 
 def questions(at: dict[str, str], people: list[str]) -> dict[tuple[str, ...], Call]:
@@ -225,13 +261,16 @@ def main(built: Path) -> None:
         live(place)
         at = {name: str(contract.address).lower() for name, contract in place.at.items()}
         roles = {"trove_manager": "TroveManager", "coll_surplus_pool": "CollSurplusPool", "gas_pool": "GasPool"}
-        lines = [*entry_lines(0, "liquity-v1", "troves", "liquity_v1"), *address_lines({role: at[name] for role, name in roles.items()})]
+        lines = [
+            *entry_lines(0, "liquity-v1", "troves", "liquity_v1"),
+            *address_lines({role: at[name] for role, name in roles.items()}),
+        ]
         BOOK.write_text("\n".join(lines).replace("tests/devnet world, seed 0", "tests/recordings/liquity.py"))
         with recorded(node.url, CHAIN, RECORDING, {**HEADER, "contracts": json.dumps(at)}) as client:
             taken = snapshot_of(client, BOOK, "liquity")
             client.ask(questions(at, everybody()))
-        print([check for check in taken.checks if not check.passed], *taken.gaps, *(c.note for c in taken.checks if c.note), sep="\n")
-        print(f"{RECORDING.stat().st_size:,} bytes compressed")
+            addresses(client, read_deployments(BOOK))
+        tell(taken, RECORDING)
 
 
 if __name__ == "__main__":
