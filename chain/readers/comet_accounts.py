@@ -1,9 +1,9 @@
 """Compound III accounts: everybody who ever got base or collateral by an event, asked with userBasic and userCollateral at the block.
 
-Who has a principal or collateral appears first as the receiver of Supply, Transfer, SupplyCollateral or TransferCollateral: nobody may owe
-against nothing (Comet.isBorrowCollateralized), and a transfer of base that only repays or only borrows emits no Transfer, but its two sides
-had collateral before. Withdraw, WithdrawCollateral, AbsorbDebt and AbsorbCollateral name nobody new. Source: compound-finance/comet@d5a30b0a,
-contracts/CometWithExtendedAssetList.sol.
+Who has a principal or collateral appears first as the receiver of Transfer, SupplyCollateral or TransferCollateral: whatever raises a supply
+emits Transfer, nobody may owe against nothing (isBorrowCollateralized), and a transfer of base that only repays or only borrows is silent,
+but its two sides had collateral before. Supply, Withdraw, WithdrawCollateral, AbsorbDebt and AbsorbCollateral name nobody new. Source:
+compound-finance/comet@d5a30b0a, contracts/CometWithExtendedAssetList.sol; Comet.sol as first deployed (4efc3aef) emits the same.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from chain.readers.comet_questions import Collateral
 from chain.readers.holders import TRANSFER
 
 RECEIVED = (
-    event_topic("Supply(address,address,uint256)"),
     TRANSFER,
     event_topic("SupplyCollateral(address,address,address,uint256)"),
     event_topic("TransferCollateral(address,address,address,uint256)"),

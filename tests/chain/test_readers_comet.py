@@ -188,7 +188,7 @@ def test_who_is_liquidatable_by_the_rows_is_the_contracts_word(
         value = row["amount_raw"] / 10 ** decimals[row["asset"]] * prices[key]
         if row["side"] == "debt":
             debts[who] = value
-        elif row["side"] == "collateral":
+        elif row["collateral_enabled"]:
             counted[who] = counted.get(who, 0.0) + value * factor[key] / WAD
     words = {True: 0, False: 0}
     for name in ("dollar", "ether"):
