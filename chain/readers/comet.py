@@ -6,7 +6,7 @@ somebody touches the base; the rows are as of the block, accrued by `chain.accou
 asked stands in `comet_questions`; the accounts are read by `comet_accounts`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chain.accounting.comet import (
@@ -16,13 +16,12 @@ from chain.accounting.comet import (
     accrued_index,
     storefront_discount,
 )
-from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
-from chain.readers import access, comet_accounts, comet_questions
+from chain.readers import comet_accounts, comet_authorities, comet_questions
 from chain.readers.comet_questions import PAUSES, Collateral
-from chain.units import WAD, ZERO_ADDRESS, market_id, native_id
+from chain.units import WAD, market_id, native_id
 
 VERSION = 1
 USD = "iso4217:USD"
@@ -30,8 +29,6 @@ RAY_OF_WAD = 10**9
 ONE = 10**PRICE_DECIMALS
 CONSTANT = "Constant price feed"
 """description() of ConstantPriceFeed.sol (contracts/pricefeeds): the Comet counts in its base token."""
-ADMIN_SLOT = "0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103"
-"""keccak256("eip1967.proxy.admin") - 1 (ERC-1967; @openzeppelin/contracts 5.4.0, proxy/ERC1967/ERC1967Utils.sol)."""
 
 
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
@@ -111,7 +108,9 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     scales = {found.token(one.token): one.scale for one in collaterals}
     found.witness("comet stored", (key,), (stored, answer["scale"], scales))
     _gaps(found, key, label, answer["paused"])
-    _authorities(client, found, comet, key, answer)
+    comet_authorities.read(
+        client, comet, key, {"governor": answer["governor"], "pauseGuardian": answer["guardian"]}, found
+    )
     progress("comet", 3, 3, "done")
 
 
@@ -232,27 +231,9 @@ def _quote(client: Client, found: Findings, key: str, answer: Mapping[str, Any])
     return found.known_asset(USD, "ISO 4217", symbol="USD", name="US dollar", decimals=2, kind="fiat")
 
 
-def _gaps(found: Findings, key: str, label: str, paused: Sequence[str]) -> None:
+def _gaps(found: Findings, key: str, label: str, paused: Collection[str]) -> None:
     found.gaps.append(f"{label}: rewards (tracking indices) and liquidator points are not read")
     is_told = {"supply", "withdraw"} <= set(paused)
-    lone = sorted({"supply", "transfer"} & set(paused) - ({"supply"} if is_told else set()))
-    if lone:
-        found.gaps.append(f"{key}: {' and '.join(lone)} is switched off, which no column says")
-
-
-def _authorities(client: Client, found: Findings, comet: str, key: str, answer: Mapping[str, Any]) -> None:
-    """The governor withdraws reserves and pauses; the terms are in the code, so whoever may replace it changes them."""
-    rows = [(answer["governor"], ("parameters", "pause"), "governor", comet)]
-    rows.append((answer["guardian"], ("pause",), "pauseGuardian", comet))
-    [word] = client.slots([comet], ADMIN_SLOT)
-    admin = "0x" + (word or "")[-40:] if word and int(word, 16) else ZERO_ADDRESS
-    if admin != ZERO_ADDRESS:
-        owner = client.call(Call(admin, "owner()->(address)", optional=True))
-        rows.append((admin, ("upgrade",), "slot eip1967.proxy.admin", comet))
-        rows.append((owner or ZERO_ADDRESS, ("upgrade",), "owner", admin))
-    said: set[tuple[str, str]] = set()
-    for who, powers, how, where in rows:
-        for power in powers:
-            if who != ZERO_ADDRESS and (who, power) not in said:
-                said.add((who, power))
-                access.add_power(found, who, key, power, found.asked(how, where))
+    alone = [name for name in ("supply", "transfer") if name in paused and not (is_told and name == "supply")]
+    if alone:
+        found.gaps.append(f"{key}: switched off, which no column says: {', '.join(alone)}")

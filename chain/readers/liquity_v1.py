@@ -119,7 +119,8 @@ def _reserves(found: Findings, market: str, ether: str, lusd: str, system: Mappi
         collateral_raw=sum(system[f"{pool}_eth"] for pool in ("active", "default", "stability", "surplus")),
         borrowable=False,
         liquidation_ratio_ray=system["minimum_ratio"] * RAY_OF_WAD,
-        recovery_ratio_ray=system["critical_ratio"] * RAY_OF_WAD,
+        debt_ceiling_raw=_ceiling(system),
+        isolated_debt_raw=system["active_debt"] + system["default_debt"],
         price_source=found.entity(system["feed"], "feed"),
     )
     found.add(
@@ -135,6 +136,14 @@ def _reserves(found: Findings, market: str, ether: str, lusd: str, system: Mappi
         borrowable=True,
         close_factor_wad=WAD,
     )
+
+
+def _ceiling(system: Mapping[str, Any]) -> int | None:
+    """The debt at which the whole has just the critical ratio: nobody may borrow beyond it, and recovery mode holds above it."""
+    if system["price"] is None:
+        return None
+    ceiling: int = (system["active_eth"] + system["default_eth"]) * system["price"] // system["critical_ratio"]
+    return ceiling
 
 
 def _prices(found: Findings, market: str, ether: str, lusd: str, system: Mapping[str, Any]) -> None:

@@ -130,8 +130,14 @@ def test_totals_ratio_and_backstop(snapshot: Snapshot, answers: Answers) -> None
     assert price == {ETHER: liquity.LOW_PRICE * WAD, lusd["asset"]: WAD}
     ratio = whole * price[ETHER] // lusd["borrowed_stored_raw"]
     assert ratio == answers["getTCR",]
-    assert (ratio * 10**9 < ether["recovery_ratio_ray"]) == answers["checkRecoveryMode",] is True
-    assert (ether["liquidation_ratio_ray"], ether["recovery_ratio_ray"]) == (11 * 10**26, 15 * 10**26)
+    assert ether["isolated_debt_raw"] == lusd["borrowed_stored_raw"]
+    assert (ether["isolated_debt_raw"] > ether["debt_ceiling_raw"]) == answers["checkRecoveryMode",] is True
+    assert (
+        Fraction(whole * price[ETHER], 15 * 10**17) - 1
+        < ether["debt_ceiling_raw"]
+        <= Fraction(whole * price[ETHER], 15 * 10**17)
+    )
+    assert ether["liquidation_ratio_ray"] == 11 * 10**26
     assert (lusd["debt_floor_raw"], lusd["close_factor_wad"]) == (2_000 * WAD, WAD)
     [backstop] = table(snapshot, "backstops")
     assert (backstop["kind"], backstop["amount_raw"]) == ("stability_pool", answers["getTotalLUSDDeposits",])

@@ -140,7 +140,7 @@ def live(place: Place) -> None:
     _move(place)
     _fall(place)
     ledger.node.mine(5 * DAY + 3)
-    ledger.call("switch", dollar, "pause", False, True, False, True, False, sender=WHO["guardian"])
+    ledger.call("switch", dollar, "pause", True, True, False, True, False, sender=WHO["guardian"])
     ledger.call("switch", ether, "pause", True, False, True, False, True, sender=WHO["governor"])
     ledger.mine()
     ledger.node.mine(9 * DAY)
