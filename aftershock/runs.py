@@ -66,6 +66,7 @@ def risk(
         if not 0 <= fall < 1:
             raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
     held = from_graph(asked)
+    _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
     falling = asset or _main_asset(held)
     found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost)
@@ -74,6 +75,13 @@ def risk(
         chosen = _largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
     result = None if chosen is None else cascade.run(held, chosen, progress)
     return risks.joined(found, asked, name, result)
+
+
+def _require_simulated(held: Book, keys: Sequence[str]) -> None:
+    """InputError, with the reason, where none of these markets is in the book."""
+    if not {market.key for market in held.markets} & set(keys):
+        why = [note for note in held.notes for key in keys if note.startswith(f"{key} ")]
+        raise InputError(f"{', '.join(why) or ', '.join(keys)}; ask `query exposure` about it, or name another market")
 
 
 def _largest_fall(held: Book, asset: str) -> Scenario:
@@ -150,6 +158,7 @@ def report(
     asked = graph(source)
     key = _market(asked, market)
     held = from_graph(asked)
+    _require_simulated(held, [key])
     falling = asset or _main_asset(held)
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)

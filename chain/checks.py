@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chain import lending_checks, vault_checks, venue_checks
+from chain import comet_checks, lending_checks, liquity_checks, vault_checks, venue_checks
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
@@ -18,6 +18,9 @@ from chain.snapshot import Check
 from chain.tables import Row, schemas
 from chain.units import BPS_TO_WAD, RAY
 
+OTHERS = (lending_checks, comet_checks, liquity_checks, vault_checks, venue_checks)
+"""Modules with the comparisons of families of protocols, each with a `run` like the one here."""
+
 
 def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comparison]:
     """Every comparison for which there is something to compare.
@@ -26,8 +29,8 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     ----------
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
-        of the pool's getUserAccountData; `positions read` by (pool,): that all positions of a pool were; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
-        whether a price adapter says that its cap binds; those of `lending_checks`, `vault_checks` and `venue_checks`.
+        of the pool's getUserAccountData; `positions read` by (pool,): that all positions of a pool were; `owed` by (pool, asset): what a
+        pool counts as its protocol's; `capped` by (source, step): whether a price adapter says that its cap binds; those of `OTHERS`.
     """
     comparisons = [
         stored_sums(rows, "supply", "supplied_stored_raw"),
@@ -45,9 +48,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         wrapped_native(rows),
         prices(rows),
         caps(rows, witnesses.get("capped", {})),
-        *lending_checks.run(rows, witnesses),
-        *vault_checks.run(rows, witnesses),
-        *venue_checks.run(rows, witnesses),
+        *(comparison for checks in OTHERS for comparison in checks.run(rows, witnesses)),
     ]
     return [comparison for comparison in comparisons if comparison.check.compared]
 
@@ -65,8 +66,8 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
-PRINCIPALS = ("compound_v2",)
-"""Families whose stored debts are principals, each with an index of its own: no sum of them exists (`lending_checks.debt_sums`)."""
+NO_EXACT_SUM = {("compound_v2", "debt"), ("liquity_v1", "debt"), ("liquity_v1", "supply")}
+"""Families and sides whose stored amounts have an index each: they add up to nothing (`lending_checks.debt_sums`, `liquity_checks`)."""
 
 
 def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
@@ -79,7 +80,7 @@ def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
     pairs = {
         (row["market"], row["asset"]): (sums[row["market"], row["asset"]], row[column])
         for row in rows.get("reserves", ())
-        if side != "debt" or family.get(row["market"]) not in PRINCIPALS
+        if (family.get(row["market"]), side) not in NO_EXACT_SUM
     }
     return compare("reserves", f"stored {side} adds up to scaledTotalSupply", pairs)
 

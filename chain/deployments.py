@@ -33,6 +33,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
     "compound_v2": ("comptroller",),
     "morpho_blue": ("morpho",),
+    "comet": ("comet",),
+    "liquity_v1": ("trove_manager", "coll_surplus_pool", "gas_pool"),
     "uniswap_v2": ("factory",),
     "uniswap_v3": ("factory",),
     "chainlink": (),

@@ -43,6 +43,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("morpho", "DOMAIN_SEPARATOR()->(bytes32)", (), ""),
         ("morpho", "feeRecipient()->(address)", (), ""),
     ),
+    "comet": (
+        ("comet", "baseTokenPriceFeed()->(address)", (), ""),
+        ("comet", "storeFrontPriceFactor()->(uint256)", (), ""),
+    ),
+    "liquity_v1": (
+        ("trove_manager", "NAME()->(string)", (), ""),
+        ("trove_manager", "MINUTE_DECAY_FACTOR()->(uint256)", (), ""),
+    ),
     "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
     "uniswap_v3": (
         ("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),

@@ -18,10 +18,12 @@ from chain.readers import (
     balancer_v2,
     bridges,
     chainlink,
+    comet,
     compound_v2,
     curve_stableswap,
     erc20,
     metamorpho,
+    liquity_v1,
     morpho_blue,
     psm,
     quotes,
@@ -44,6 +46,8 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
     "metamorpho": (metamorpho.read_factory, metamorpho.VERSION),
     "metamorpho_vault": (metamorpho.read, metamorpho.VERSION),
+    "comet": (comet.read, comet.VERSION),
+    "liquity_v1": (liquity_v1.read, liquity_v1.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -61,6 +65,8 @@ PROTOCOL_KINDS = {
     "aave_v2": "lending",
     "compound_v2": "lending",
     "morpho_blue": "lending",
+    "comet": "lending",
+    "liquity_v1": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "balancer_v2": "exchange",
@@ -114,7 +120,18 @@ def take(
             client.resume(unfinished)
             if unfinished.story:
                 progress("unfinished read", 1, 1, unfinished.story)
-        found, comparisons, references = _settled(client, deployments, progress)
+        return read_all(client, deployments, name, progress, caption)
+
+
+def read_all(
+    client: ResumableClient,
+    deployments: Sequence[Deployment],
+    name: str = "snapshot",
+    progress: Progress = lambda *_: None,
+    caption: str = "",
+) -> Snapshot:
+    """`take` with a client that is there already, its block pinned: of a node, or of a recording."""
+    found, comparisons, references = _settled(client, deployments, progress)
     return from_rows(
         name,
         (found.anchor,),

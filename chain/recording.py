@@ -7,7 +7,7 @@ bundles, batches and the node's manners leave no trace. A question that the file
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,14 @@ class Replay:
             raise InputError(f"{self._file} was recorded at another block than {anchor.number}; record it again")
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
-        """Recorded answers in order; NodeError, with the question, for one that was not recorded."""
-        for question in questions:
-            if question.text not in self._answers:
-                raise NodeError(f"{self._file} holds no answer to {question.text[:300]}; record it again")
-        return [self._answers[question.text] for question in questions]
+        """Recorded answers in order, asked again the same; NodeError, with the question, for one that was not recorded."""
+        return [self._answer(question) for question in questions]
+
+    def _answer(self, question: Question) -> Any:
+        for text in (question.text, replace(question, again=0).text):
+            if text in self._answers:
+                return self._answers[text]
+        raise NodeError(f"{self._file} holds no answer to {question.text[:300]}; record it again")
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.findings import Findings
-from chain.units import address_of
+from chain.units import address_of, native_id
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def in_usd(found: Findings, native_symbol: str) -> None:
 
 
 def _by_feed(found: Findings, coin: str, native_symbol: str) -> _Dollars | None:
-    """By the feed of the native coin that the deployments file lists, where the coin is its wrapped form."""
-    token = found.tokens.get(address_of(coin))
-    if token is None or token.kind != "wrapped_native":
+    """By the feed of the native coin that the deployments file lists, where the coin is that or its wrapped form."""
+    token = None if coin == native_id(found.anchor.chain) else found.tokens.get(address_of(coin))
+    if coin != native_id(found.anchor.chain) and (token is None or token.kind != "wrapped_native"):
         return None
     for row in found.rows.get("feeds", ()):
         listed = found.sources.get(address_of(row["source"]))
