@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chain import lending_checks
+from chain import lending_checks, maker_checks
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
@@ -27,7 +27,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
         of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
-        whether a price adapter says that its cap binds; those of `lending_checks`.
+        whether a price adapter says that its cap binds; those of `lending_checks` and `maker_checks`.
     """
     comparisons = [
         stored_sums(rows, "supply", "supplied_stored_raw"),
@@ -44,6 +44,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         prices(rows),
         caps(rows, witnesses.get("capped", {})),
         *lending_checks.run(rows, witnesses),
+        *maker_checks.run(rows, witnesses),
     ]
     return [comparison for comparison in comparisons if comparison.check.compared]
 

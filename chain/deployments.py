@@ -38,6 +38,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "chainlink": (),
     "erc20": (),
     "timelock": ("controller",),
+    "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
 }
 """Addresses that each reader's entry names."""
 

@@ -49,6 +49,14 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
     ),
+    "maker": (
+        ("jug", "vat()->(address)", (), "vat"),
+        ("spotter", "vat()->(address)", (), "vat"),
+        ("dog", "vat()->(address)", (), "vat"),
+        ("vow", "vat()->(address)", (), "vat"),
+        ("dai_join", "dai()->(address)", (), "dai"),
+        ("cdp_manager", "cdpi()->(uint256)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

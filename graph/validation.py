@@ -89,11 +89,13 @@ def _admitted(snapshot: Snapshot, market: str) -> bool:
 
 
 def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int, int]]:
-    """(market, asset, is debt) -> exact sum and number of positions."""
+    """(market, asset, is debt) -> exact sum and number of positions; what is posted and backs nothing (Maker gem) is in no market's total."""
     positions = snapshot["positions"]
     found: dict[tuple[str, str, bool], tuple[int, int]] = {}
-    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw"))
-    for market, asset, side, amount in zip(*columns, strict=True):
+    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw", "collateral_enabled"))
+    for market, asset, side, amount, is_enabled in zip(*columns, strict=True):
+        if side == "collateral" and not is_enabled:
+            continue
         key = (market, asset, side in DEBT_SIDES)
         amount_sum, count = found.get(key, (0, 0))
         found[key] = (amount_sum + amount, count + 1)

@@ -11,7 +11,7 @@ from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
 from graph.protocol_graph import ProtocolGraph
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
-from simulations.rules import is_isolated, needs_own_threshold, works_out_bonus
+from simulations.rules import FAMILIES, is_isolated, needs_own_threshold, works_out_bonus
 from simulations.venues.from_tables import venue_of
 
 DEFAULT_BONUS_BPS = 10_000
@@ -88,18 +88,29 @@ def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
 def _priced(
     tables: Mapping[str, pd.DataFrame], markets: Sequence[Market]
 ) -> tuple[Mapping[str, pd.DataFrame], tuple[str, ...]]:
-    """The tables without the isolated markets in which something has no price, and what was left out."""
+    """The tables without the markets that no rule is written for, and the isolated ones in which something has no price; what was left out."""
     priced = set(zip(tables["prices"]["market"], tables["prices"]["asset"], strict=True))
     silent = {
         row.market: row.asset for row in rows(tables["reserves"]) if (row.market, row.asset) not in priced
     }  # fmt: skip
-    out = {market.key: silent[market.key] for market in markets if market.key in silent and is_isolated(market)}
+    out = {
+        market.key: f"{silent[market.key]} has no price in it"
+        for market in markets
+        if market.key in silent and is_isolated(market)
+    }
+    unwritten = {market.key: market.family for market in markets if market.family not in FAMILIES}
+    if markets and len(unwritten) == len(markets):
+        raise InputError(
+            f"No market here can be simulated: no liquidation rule is written for {', '.join(sorted(set(unwritten.values())))}; "
+            f"there are rules for {', '.join(FAMILIES)}"
+        )
+    out |= {key: f"no liquidation rule is written for its family, {family}" for key, family in unwritten.items()}
     if not out:
         return tables, ()
     kept = {
         name: table[~table["market"].isin(set(out))] if name in PER_MARKET else table for name, table in tables.items()
     }
-    return kept, tuple(f"{market} is left out: {asset} has no price in it" for market, asset in out.items())
+    return kept, tuple(f"{market} is left out: {why}" for market, why in out.items())
 
 
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
