@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chain import lending_checks, maker_checks
+from chain import crvusd_checks, lending_checks, maker_checks
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
@@ -27,7 +27,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
     rows : rows by table.
     witnesses : `balance` by (market, position, asset, side): the token's balanceOf; `account` by (market, position): the six numbers
         of the pool's getUserAccountData; `owed` by (pool, asset): what a pool counts as its protocol's; `capped` by (source, step):
-        whether a price adapter says that its cap binds; those of `lending_checks` and `maker_checks`.
+        whether a price adapter says that its cap binds; those of `lending_checks`, `maker_checks` and `crvusd_checks`.
     """
     comparisons = [
         stored_sums(rows, "supply", "supplied_stored_raw"),
@@ -45,6 +45,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
         caps(rows, witnesses.get("capped", {})),
         *lending_checks.run(rows, witnesses),
         *maker_checks.run(rows, witnesses),
+        *crvusd_checks.run(rows, witnesses),
     ]
     return [comparison for comparison in comparisons if comparison.check.compared]
 
@@ -62,8 +63,8 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
-PRINCIPALS = ("compound_v2",)
-"""Families whose stored debts are principals, each with an index of its own: no sum of them exists (`lending_checks.debt_sums`)."""
+PRINCIPALS = ("compound_v2", "crvusd")
+"""Families whose stored debts are principals, each with an index of its own: no sum of them exists (`lending_checks.debt_sums`, `crvusd_checks.debt_sums`)."""
 
 
 def stored_sums(rows: Rows, side: str, column: str) -> Comparison:

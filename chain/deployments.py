@@ -39,6 +39,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "erc20": (),
     "timelock": ("controller",),
     "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
+    "crvusd": ("factory",),
 }
 """Addresses that each reader's entry names."""
 

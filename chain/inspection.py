@@ -57,6 +57,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("dai_join", "dai()->(address)", (), "dai"),
         ("cdp_manager", "cdpi()->(uint256)", (), ""),
     ),
+    "crvusd": (
+        ("factory", "n_collaterals()->(uint256)", (), ""),
+        ("factory", "stablecoin()->(address)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

@@ -17,6 +17,7 @@ from chain.readers import (
     access,
     chainlink,
     compound_v2,
+    crvusd,
     erc20,
     maker,
     morpho_blue,
@@ -44,6 +45,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
     "maker": (maker.read, maker.VERSION),
+    "crvusd": (crvusd.read, crvusd.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -57,6 +59,7 @@ PROTOCOL_KINDS = {
     "erc20": "token",
     "timelock": "governance",
     "maker": "lending",
+    "crvusd": "lending",
 }
 
 

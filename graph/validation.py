@@ -119,9 +119,11 @@ def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
         (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
         for row in fixed.itertuples(index=False)
     }
-    rounded = set(snapshot["markets"]["market"][snapshot["markets"]["family"].isin(PRINCIPALS)])
+    markets = snapshot["markets"]
+    rounded = set(markets["market"][markets["family"].isin(PRINCIPALS)])
+    banded = set(markets["market"][markets["band_amplification"].notna()])  # a part of each band is nobody's
     expected = _expected(snapshot).items()
-    return bounds | {key: total // COARSE for key, total in expected if key[2] and key[0] in rounded}
+    return bounds | {key: total // COARSE for key, total in expected if key[0] in (rounded if key[2] else banded)}
 
 
 def _short(snapshot: Snapshot) -> list[tuple[str, str]]:
