@@ -128,7 +128,7 @@ def left_to_borrow(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
 def healths(
     rows: Rows, answers: Mapping[Subject, tuple[int, int, int, tuple[tuple[int, ...], tuple[int, ...]]]]
 ) -> Comparison:
-    """Health worked out from a position's part of each band, the bands' edges, the AMM's price and the debt's row is about the contract's.
+    """Health worked out from a position's part of each band, the first band's edge, the AMM's price and the debt's row is about the contract's.
 
     The contract trades a whole band and then takes the position's share; here the position's part is traded, which was rounded down to a unit of
     either token: one unit of collateral at the band's upper edge, one of crvUSD. On the way the band's start is rounded to a unit of 18 decimals on
@@ -145,10 +145,11 @@ def healths(
         market = row["market"]
         theirs, discount, precision, (xs, ys) = answers[key]
         value = slack = 0
-        for place, (x, y) in enumerate(zip(xs, ys, strict=True)):
-            if high := edge.get((market, row["first_band"] + place)):
-                value += fall_value(x, y * precision, price[market, collateral[market]], high, a[market])
-                slack += (precision + 2 * a[market]) * high // WAD + A_FEW_UNITS
+        high = edge.get((market, row["first_band"]), 0)  # the contract, too, counts down from the first band's edge
+        for x, y in zip(xs, ys, strict=True):
+            value += fall_value(x, y * precision, price[market, collateral[market]], high, a[market])
+            slack += (precision + 2 * a[market]) * high // WAD + A_FEW_UNITS
+            high = high * (a[market] - 1) // a[market]
         most = slack * WAD // row["amount_raw"] + A_FEW_UNITS
         bounds[key] = (-most, most)
         residuals[key] = theirs - health(value, row["amount_raw"], discount)

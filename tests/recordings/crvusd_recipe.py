@@ -131,7 +131,7 @@ def live(node: Node, place: Place) -> None:
         place.tell(f"Controller {name}", "collect_fees", sender=people[0])
     ledger.mine()
     _change(place, people)
-    for share in (95, 91, 88, 85, 83, 84):
+    for share in (95, 90, 86, 82, 79, 81):
         _price(node, place, "ETH", share)
         _price(node, place, "WBTC", 100 - (100 - share) // 2)
     _liquidate(place, people)
