@@ -92,13 +92,14 @@ def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]
     for row in rows.get("reserves", ()):
         key = (row["market"], row["asset"])
         if key[:1] in answers:
-            is_stable = bool(row["borrowable"])
-            kept = 2 * edges[key[0]] if is_stable else 2 * count[key[0]]
+            kept = 2 * edges[key[0]] if row["borrowable"] else 2 * count[key[0]]
             bounds[key] = (-count[key[0]], kept + parts[key[0]] + loans[key[0]])
             residuals[key] = row["collateral_raw"] - sums[key]
-    return _within(
-        "reserves", "bands hold what positions have in them, but for dead shares and rounding", residuals, bounds
-    )
+    name = "bands hold what positions have in them, but for dead shares and rounding"
+    found = _within("positions", name, residuals, bounds)
+    posted = {_key(row) for row in rows.get("positions", ()) if row["side"] == "collateral"}
+    agreed = frozenset(key for key in posted if (key[0], key[2]) in found.agreed)
+    return Comparison(found.check, agreed, frozenset(key for key in posted if (key[0], key[2]) in found.differed))
 
 
 def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, int, int]]) -> Comparison:
