@@ -8,7 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chain import comet_checks, lending_checks, liquity_checks, vault_checks, venue_checks
+from chain import (
+    comet_checks,
+    crvusd_checks,
+    lending_checks,
+    liquity_checks,
+    maker_checks,
+    vault_checks,
+    venue_checks,
+)
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
 from chain.comparison import Comparison, Rows, Subject, compare
@@ -18,7 +26,7 @@ from chain.snapshot import Check
 from chain.tables import Row, schemas
 from chain.units import BPS_TO_WAD, RAY
 
-OTHERS = (lending_checks, comet_checks, liquity_checks, vault_checks, venue_checks)
+OTHERS = (lending_checks, comet_checks, liquity_checks, maker_checks, crvusd_checks, vault_checks, venue_checks)
 """Modules with the comparisons of families of protocols, each with a `run` like the one here."""
 
 
@@ -66,8 +74,8 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
-NO_EXACT_SUM = {("compound_v2", "debt"), ("liquity_v1", "debt"), ("liquity_v1", "supply")}
-"""Families and sides whose stored amounts have an index each: they add up to nothing (`lending_checks.debt_sums`, `liquity_checks`)."""
+NO_EXACT_SUM = {("compound_v2", "debt"), ("crvusd", "debt"), ("liquity_v1", "debt"), ("liquity_v1", "supply")}
+"""Families and sides whose stored amounts have an index each: they add up to nothing (`debt_sums` of `lending_checks` and `crvusd_checks`, `liquity_checks`)."""
 
 
 def stored_sums(rows: Rows, side: str, column: str) -> Comparison:

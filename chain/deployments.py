@@ -47,6 +47,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "psm": ("psm",),
     "bridge_escrow": ("escrow", "token"),
     "bridged_token": ("token", "bridge"),
+    "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
+    "crvusd": ("factory",),
 }
 """Addresses that each reader's entry names."""
 OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}

@@ -82,6 +82,18 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
     ),
     "bridge_escrow": (("token", "totalSupply()->(uint256)", (), ""),),
     "bridged_token": (("token", "totalSupply()->(uint256)", (), ""),),
+    "maker": (
+        ("jug", "vat()->(address)", (), "vat"),
+        ("spotter", "vat()->(address)", (), "vat"),
+        ("dog", "vat()->(address)", (), "vat"),
+        ("vow", "vat()->(address)", (), "vat"),
+        ("dai_join", "dai()->(address)", (), "dai"),
+        ("cdp_manager", "cdpi()->(uint256)", (), ""),
+    ),
+    "crvusd": (
+        ("factory", "n_collaterals()->(uint256)", (), ""),
+        ("factory", "stablecoin()->(address)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

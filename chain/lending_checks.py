@@ -41,6 +41,7 @@ def share_sums(rows: Rows) -> Comparison:
         ("compound_v2", "supply"): "supplied_stored_raw",
         ("morpho_blue", "supply"): "supplied_stored_raw",
         ("morpho_blue", "debt"): "borrowed_stored_raw",
+        ("maker", "debt"): "borrowed_stored_raw",
     }
     held: dict[Subject, list[Row]] = defaultdict(list)
     for row in rows.get("positions", ()):

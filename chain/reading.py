@@ -20,10 +20,12 @@ from chain.readers import (
     chainlink,
     comet,
     compound_v2,
+    crvusd,
     curve_stableswap,
     erc20,
-    metamorpho,
     liquity_v1,
+    maker,
+    metamorpho,
     morpho_blue,
     psm,
     quotes,
@@ -58,6 +60,8 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "bridged_token": (bridges.read_token, bridges.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
+    "maker": (maker.read, maker.VERSION),
+    "crvusd": (crvusd.read, crvusd.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -79,6 +83,8 @@ PROTOCOL_KINDS = {
     "timelock": "governance",
     "metamorpho": "vault",
     "metamorpho_vault": "vault",
+    "maker": "lending",
+    "crvusd": "lending",
 }
 
 

@@ -89,11 +89,13 @@ def _admitted(snapshot: Snapshot, market: str) -> bool:
 
 
 def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int, int]]:
-    """(market, asset, is debt) -> exact sum and number of positions."""
+    """(market, asset, is debt) -> exact sum and number of positions; what is posted and backs nothing (Maker gem) is in no market's total."""
     positions = snapshot["positions"]
     found: dict[tuple[str, str, bool], tuple[int, int]] = {}
-    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw"))
-    for market, asset, side, amount in zip(*columns, strict=True):
+    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw", "collateral_enabled"))
+    for market, asset, side, amount, is_enabled in zip(*columns, strict=True):
+        if side == "collateral" and not is_enabled:
+            continue
         key = (market, asset, side in DEBT_SIDES)
         amount_sum, count = found.get(key, (0, 0))
         found[key] = (amount_sum + amount, count + 1)
@@ -117,12 +119,14 @@ def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
         (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
         for row in fixed.itertuples(index=False)
     }
-    family = dict(zip(snapshot["markets"]["market"], snapshot["markets"]["family"], strict=True))
+    markets = snapshot["markets"]
+    family = dict(zip(markets["market"], markets["family"], strict=True))
+    banded = set(markets["market"][markets["band_amplification"].notna()])  # a part of each band is nobody's
     expected = _expected(snapshot).items()
     return bounds | {
         key: total // COARSE
         for key, total in expected
-        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM
+        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM or (key[0] in banded and not key[2])
     }
 
 

@@ -97,5 +97,5 @@ def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
         if answers[at, "delay"] is not None and answers[at, "role"] is not None:
             row["kind"] = "timelock"
             row.setdefault("delay_seconds", answers[at, "delay"])
-        elif not codes[at].lower().startswith("0xef0100"):
+        elif row["kind"] == "account" and not codes[at].lower().startswith("0xef0100"):
             row["kind"] = "contract"
