@@ -19,6 +19,7 @@ from chain.readers import (
     compound_v2,
     erc20,
     morpho_blue,
+    price_behaviour,
     quotes,
     timelock,
     uniswap_v2,
@@ -172,6 +173,7 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     before = client.tally.calls, row_count(found)
     progress("describe", 0, 3, f"{len(found.sources)} price sources")
     chainlink.describe(client, found)
+    price_behaviour.settle(client, found)
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
     quotes.in_usd(found, client.network.native_symbol)

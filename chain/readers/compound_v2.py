@@ -15,11 +15,11 @@ from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
-from chain.readers import access, compound_v2_accounts, compound_v2_questions
+from chain.readers import access, compound_v2_accounts, compound_v2_oracles, compound_v2_questions
 from chain.readers.compound_v2_accounts import Reserve
 from chain.units import RAY, WAD, ZERO_ADDRESS, market_id, native_id, token_id
 
-VERSION = 1
+VERSION = 2
 USD = "iso4217:USD"
 PRICE_DECIMALS = 36
 """getUnderlyingPrice has 36 decimals less those of the token (PriceOracle: so that price x amount has 18)."""
@@ -62,10 +62,14 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     progress("compound_v2", 1, 3, f"{len(here.ctokens)} markets")
     answers = compound_v2_questions.markets(client, here.comptroller, here.oracle, here.ctokens)
 
+    underlying = {at: answers[at]["underlying"] for at in here.ctokens}
+    sources = compound_v2_oracles.read(client, found, here.oracle, underlying)
+
     # Rows
     reserves: list[Reserve] = []
     for ctoken in here.ctokens:
         asset = _asset(client, found, here, ctoken, answers[ctoken], [reserve.asset for reserve in reserves])
+        answers[ctoken]["source"] = sources[ctoken]
         reserves.append(_reserve(found, here, asset, ctoken, len(reserves), answers[ctoken]))
         _price(found, here, asset, answers[ctoken])
     progress("compound_v2", 2, 3, "accounts")
@@ -83,9 +87,7 @@ def _instance(client: Client, deployment: Deployment, found: Findings) -> _Insta
     terms = client.ask({name: Call(comptroller, text) for name, text in OF_COMPTROLLER.items()})
 
     # Rows
-    found.gaps.append(
-        f"{label}: rewards are not read, nor what stands behind its oracle, which does not say in what it counts: read as US dollars"
-    )
+    found.gaps.append(f"{label}: rewards are not read; its oracle does not say in what it counts: read as US dollars")
     key = market_id(found.anchor.chain, deployment.protocol, comptroller)
     found.entity(comptroller, "market", label, deployment.protocol)
     found.add(
@@ -182,7 +184,7 @@ def _reserve(
         reserve_factor_wad=stored.reserve_factor,
         accrual_unit="block",
         last_accrual=stored.accrued_at,
-        price_source=found.source(here.oracle),
+        price_source=answer["source"],
         **_rates(found, here, ctoken, answer),
     )
     return reserve
@@ -221,7 +223,7 @@ def _price(found: Findings, here: _Instance, asset: str, answer: Mapping[str, An
         price_raw=answer["price"],
         decimals=decimals,
         quote_asset=USD,
-        source=found.source(here.oracle),
+        source=answer["source"],
         price_usd=answer["price"] / 10**decimals,
         usd_path=f"oracle {here.oracle}, taken to count in USD",
     )
