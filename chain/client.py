@@ -202,6 +202,10 @@ class Client:
         """How the code at each address begins, its first three bytes; `0x` where there is none."""
         return [str(code) for code in self._many(CODE_START, [(address,) for address in addresses], "pinned")]
 
+    def whole_codes(self, addresses: Sequence[str]) -> list[str]:
+        """The code at each address; `0x` where there is none."""
+        return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
+
     def slots(self, addresses: Sequence[str], slot: str) -> list[str | None]:
         """The 32 bytes in a storage slot of each address; None where the node refuses to say."""
         answers = self._source.ask([Question("eth_getStorageAt", (address, slot), "pinned") for address in addresses])

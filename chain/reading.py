@@ -20,6 +20,7 @@ from chain.readers import (
     erc20,
     morpho_blue,
     price_behaviour,
+    proxies,
     quotes,
     timelock,
     uniswap_v2,
@@ -179,7 +180,7 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     quotes.in_usd(found, client.network.native_symbol)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
     codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
-    access.describe(client, found, codes)
+    codes = access.describe(client, found, codes)
     _entities(client, found, codes)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
@@ -227,14 +228,9 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
         )
 
 
-IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
-"""keccak256("eip1967.proxy.implementation") - 1 (ERC-1967; @openzeppelin/contracts 5.4.0, proxy/ERC1967/ERC1967Utils.sol)."""
-MAY_BE_PROXIES = ("market", "token", "vault", "feed", "treasury", "contract")
-
-
 def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
     """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    behind = _implementations(client, found, codes)
+    behind = proxies.behind(client, found, codes)
     new = [address for address in found.entities if address not in codes]
     codes = {**codes, **dict(zip(new, client.codes(new), strict=True))}
     labels = _labels(found)
@@ -254,20 +250,6 @@ def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None
             is_contract=code != "0x",
             implementation=behind.get(address),
         )
-
-
-def _implementations(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
-    """Proxy -> the contract that it delegates to, of everything but accounts and pools, by the slot of ERC-1967; they are mentioned too."""
-    asked = [at for at, mention in found.entities.items() if mention.kind in MAY_BE_PROXIES and codes[at] != "0x"]
-    words = dict(zip(asked, client.slots(asked, IMPLEMENTATION_SLOT), strict=True))
-    refused = [at for at, word in words.items() if word is None]
-    if refused:
-        found.gaps.append(f"implementations of {len(refused)} contracts: the node refuses eth_getStorageAt")
-    return {
-        at: found.entity("0x" + word[-40:], "contract", protocol=found.entities[at].protocol)
-        for at, word in words.items()
-        if word is not None and int(word, 16) and int(word, 16) < 1 << 160
-    }
 
 
 def _labels(found: Findings) -> dict[str, str]:
