@@ -49,6 +49,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("controller", "getMinDelay()->(uint256)", (), ""),
         ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
     ),
+    "venus": (
+        ("comptroller", "getAllMarkets()->(address[])", (), ""),
+        ("comptroller", "vaiController()->(address)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

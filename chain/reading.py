@@ -25,6 +25,7 @@ from chain.readers import (
     timelock,
     uniswap_v2,
     uniswap_v3,
+    venus,
 )
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
@@ -38,6 +39,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v3": (aave_v3.read, aave_v3.VERSION),
     "aave_v2": (aave_v2.read, aave_v2.VERSION),
     "compound_v2": (compound_v2.read, compound_v2.VERSION),
+    "venus": (venus.read, venus.VERSION),
     "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
@@ -50,6 +52,7 @@ PROTOCOL_KINDS = {
     "aave_v3": "lending",
     "aave_v2": "lending",
     "compound_v2": "lending",
+    "venus": "lending",
     "morpho_blue": "lending",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",

@@ -6,7 +6,7 @@ Written against Comptroller, CToken, JumpRateModelV2 and WhitePaperInterestRateM
 `compound_v2_questions`; the accounts are read by `compound_v2_accounts`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ POWERS = {
 
 
 @dataclass(frozen=True)
-class _Instance:
+class Instance:
     """The comptroller and what the rows of its markets have in common."""
 
     key: str
@@ -52,8 +52,18 @@ class _Instance:
     ctokens: tuple[str, ...]
 
 
+Differ = Callable[[Client, Instance, dict[str, dict[str, Any]], Findings], None]
+
+
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
     """Read one comptroller: its markets, prices, accounts and who may change it; ContractError if a contract refuses."""
+    read_as(client, deployment, found, progress, lambda *_: None)
+
+
+def read_as(
+    client: Client, deployment: Deployment, found: Findings, progress: Progress, differ: Differ
+) -> tuple[Instance, list[Reserve]]:
+    """As `read`, of a fork: `differ` puts what it has otherwise into the answers of its markets before there are rows."""
     # Where
     progress("compound_v2", 0, 3, f"{deployment.instance}: markets")
     here = _instance(client, deployment, found)
@@ -62,6 +72,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     progress("compound_v2", 1, 3, f"{len(here.ctokens)} markets")
     answers = compound_v2_questions.markets(client, here.comptroller, here.oracle, here.ctokens)
 
+    differ(client, here, answers, found)
     underlying = {at: answers[at]["underlying"] for at in here.ctokens}
     sources = compound_v2_oracles.read(client, found, here.oracle, underlying)
 
@@ -76,9 +87,10 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     compound_v2_accounts.read(client, here.key, here.comptroller, deployment.first_block, reserves, found)
     _authorities(client, here, found)
     progress("compound_v2", 3, 3, "done")
+    return here, reserves
 
 
-def _instance(client: Client, deployment: Deployment, found: Findings) -> _Instance:
+def _instance(client: Client, deployment: Deployment, found: Findings) -> Instance:
     # Where
     comptroller = deployment.addresses["comptroller"]
     label = f"{deployment.protocol} {deployment.instance}"
@@ -104,11 +116,11 @@ def _instance(client: Client, deployment: Deployment, found: Findings) -> _Insta
         oracle=found.entity(terms["oracle"], "contract", f"{label} oracle", deployment.protocol),
         loss_rule="zombie",
     )
-    return _Instance(key, label, deployment.protocol, comptroller, terms["oracle"], terms, tuple(terms["markets"]))
+    return Instance(key, label, deployment.protocol, comptroller, terms["oracle"], terms, tuple(terms["markets"]))
 
 
 def _asset(
-    client: Client, found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, Any], taken: Sequence[str]
+    client: Client, found: Findings, here: Instance, ctoken: str, answer: Mapping[str, Any], taken: Sequence[str]
 ) -> str:
     """What a cToken lends. The second cToken of one underlying has its own row of it, a claim that is redeemed for it one to one."""
     if answer["underlying"] is None:
@@ -133,7 +145,7 @@ def _asset(
 
 
 def _reserve(
-    found: Findings, here: _Instance, asset: str, ctoken: str, place: int, answer: Mapping[str, Any]
+    found: Findings, here: Instance, asset: str, ctoken: str, place: int, answer: Mapping[str, Any]
 ) -> Reserve:
     # Decode
     names = ("cash", "borrows", "reserves", "ctokens", "index", "reserve_factor", "accrued_at")
@@ -172,14 +184,15 @@ def _reserve(
         borrow_cap_raw=answer["borrow_cap"] or None,
         active=is_listed,
         frozen=answer["is_mint_paused"] and answer["is_borrow_paused"],
-        paused=False,
-        liquidatable=not here.terms["is_seize_paused"],
+        supply_cap_raw=answer.get("supply_cap"),
+        paused=answer.get("is_paused", False),
+        liquidatable=not (here.terms["is_seize_paused"] or answer.get("is_seize_paused", False)),
         borrowable=not answer["is_borrow_paused"],
         ltv_wad=factor,
         liquidation_threshold_wad=factor,
         liquidation_bonus_wad=here.terms["incentive"],
         liquidation_fee_wad=answer["seize_share"] or 0,
-        liquidation_fee_base="seized",
+        liquidation_fee_base=answer.get("fee_base", "seized"),
         close_factor_wad=here.terms["close_factor"],
         reserve_factor_wad=stored.reserve_factor,
         accrual_unit="block",
@@ -190,7 +203,7 @@ def _reserve(
     return reserve
 
 
-def _rates(found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+def _rates(found: Findings, here: Instance, ctoken: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The rate columns; slopes are what is added up to the kink and beyond it. A straight line has its kink at full use."""
     base, multiplier, blocks = answer["base"], answer["multiplier"], answer["blocks"]
     if None in (base, multiplier, blocks):
@@ -210,7 +223,7 @@ def _rates(found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, A
     }
 
 
-def _price(found: Findings, here: _Instance, asset: str, answer: Mapping[str, Any]) -> None:
+def _price(found: Findings, here: Instance, asset: str, answer: Mapping[str, Any]) -> None:
     if not answer["price"]:
         found.gaps.append(f"{here.key}: the oracle has no price for {asset}")
         return
@@ -229,7 +242,7 @@ def _price(found: Findings, here: _Instance, asset: str, answer: Mapping[str, An
     )
 
 
-def _authorities(client: Client, here: _Instance, found: Findings) -> None:
+def _authorities(client: Client, here: Instance, found: Findings) -> None:
     calls = {role: Call(here.comptroller, f"{role}()->(address)", optional=True) for role in POWERS}
     for role, who in client.ask(calls).items():
         for power in POWERS[role] if who not in (None, ZERO_ADDRESS) else ():
