@@ -43,6 +43,7 @@ class Risk:
     as_of : chain, block number, hash and time (UTC) of each block; empty for a user's file.
     figures : as `graph.exposure` has them, in USD, ratios and counts.
     concentration : of suppliers, borrowers and collateral; columns as `graph.market_exposure.concentrations`.
+    unmoved_prices : collateral whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
     place : what it weighs among all protocols of the graph; see `place_of`.
     cascade : what a scenario does to these markets; see `losses_of`. None if none was asked.
     notes : what must be told about the rules and the book.
@@ -59,6 +60,7 @@ class Risk:
     as_of: tuple[dict[str, Any], ...] = ()
     figures: Mapping[str, float | int | None] = field(default_factory=dict)
     concentration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unmoved_prices: pd.DataFrame = field(default_factory=pd.DataFrame)
     place: Mapping[str, float | int | None] = field(default_factory=dict)
     cascade: Mapping[str, Any] | None = None
 
@@ -70,6 +72,7 @@ class Risk:
             "as_of": list(self.as_of),
             "figures": dict(self.figures),
             "concentration": records(self.concentration),
+            "unmoved_prices": records(self.unmoved_prices),
             "place": dict(self.place),
             "cascade": self.cascade,
             "asset": self.asset,
@@ -116,6 +119,7 @@ def joined(risk: Risk, graph: ProtocolGraph, name: str, result: CascadeResult | 
         ),
         figures=known.figures,
         concentration=known.outbound["concentration"],
+        unmoved_prices=known.outbound["unmoved_prices"],
         place=place_of(graph, known.subject),
         cascade=None if result is None else losses_of(result, [key for key, _ in risk.markets]),
     )
@@ -151,7 +155,15 @@ def losses_of(result: CascadeResult, keys: Sequence[str]) -> dict[str, Any]:
     """
     table = result.markets[result.markets["market"].isin(list(keys))]
     hit = result.positions[result.positions["market"].isin(list(keys)) & (result.positions["liquidated_usd"] > 0)]
-    names = ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "waiting_debt_usd", "before_usd")
+    names = (
+        "liquidated_usd",
+        "bad_debt_usd",
+        "direct_usd",
+        "indirect_usd",
+        "waiting_debt_usd",
+        "before_usd",
+        "frozen_usd",
+    )
     return {
         "scenario": result.scenario.to_dict(),
         "content_id": result.content_id,

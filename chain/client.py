@@ -174,7 +174,7 @@ class Client:
         asked = [
             Question(
                 "eth_call",
-                ({"to": call.address, "data": "0x" + call.data.hex()},),
+                (_message(call),),
                 "pinned",
                 may_refuse=call.optional,
             )
@@ -207,10 +207,28 @@ class Client:
         """How the code at each address begins, its first three bytes; `0x` where there is none."""
         return [str(code) for code in self._many(CODE_START, [(address,) for address in addresses], "pinned")]
 
+    def whole_codes(self, addresses: Sequence[str]) -> list[str]:
+        """The code at each address; `0x` where there is none."""
+        return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
+
     def slots(self, addresses: Sequence[str], slot: str) -> list[str | None]:
         """The 32 bytes in a storage slot of each address; None where the node refuses to say."""
         answers = self._source.ask([Question("eth_getStorageAt", (address, slot), "pinned") for address in addresses])
         return [None if isinstance(answer, Refusal) else str(answer).lower() for answer in answers]
+
+    def earlier(self, block: int, calls: Sequence[Call]) -> list[Any]:
+        """Answers at an earlier block, decoded; None where the contract refuses or the node does not know (an archive node does)."""
+        asked = [Question("eth_call", (_message(call), hex(block)), "guarded") for call in calls]
+        answers = self._source.ask(asked)
+        return [
+            None if isinstance(answer, Refusal) else self._read(call, answer)[0]
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+
+    def touched(self, calls: Sequence[Call]) -> list[int | None]:
+        """How many storage slots and other contracts each call reads (eth_createAccessList); None where the node does not say."""
+        answers = self._source.ask([Question("eth_createAccessList", (_message(call),), "pinned") for call in calls])
+        return [_touched(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
     def native_balances(self, addresses: Sequence[str]) -> list[int]:
         """Native coin at each address in its smallest unit."""
@@ -323,6 +341,18 @@ def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int 
     if number < 0:
         raise InputError(f"Block {block!r} lies before block 0; the head is block {head}")
     return number
+
+
+def _message(call: Call) -> dict[str, str]:
+    return {"to": call.address, "data": "0x" + call.data.hex()}
+
+
+def _touched(call: Call, answer: Any) -> int | None:
+    """Entries of an access list: some nodes list the contract that is asked, without slots, though it is no other."""
+    if not isinstance(answer, dict) or answer.get("error") or not isinstance(answer.get("accessList"), list):
+        return None
+    entries = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
+    return sum(slots + (address != call.address) for address, slots in entries)
 
 
 def _log(item: dict[str, Any]) -> Log:

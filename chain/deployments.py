@@ -32,6 +32,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
     "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
     "compound_v2": ("comptroller",),
+    "venus": ("comptroller",),
     "morpho_blue": ("morpho",),
     "comet": ("comet",),
     "liquity_v1": ("trove_manager", "coll_surplus_pool", "gas_pool"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chain.calls import Call
 from chain.snapshot import Anchor
 from chain.units import entity_id, token_id
 
@@ -51,6 +52,8 @@ class Findings:
     rows : rows by table.
     entities, tokens : mentions by lower-case address.
     sources : price source -> what the user's file says about it, (pair, heartbeat in s, deviation in bps), or None.
+    answers : price source -> the call whose answer it is; of the sources that are not asked for latestAnswer.
+    explained : price sources (ids) whose steps a reader has added itself.
     witnesses : kind of question -> subject -> answer of the chain, to be compared with the rows.
     gaps : what exists and was not read, in sentences.
     """
@@ -60,6 +63,8 @@ class Findings:
     entities: dict[str, Mention] = field(default_factory=dict)
     tokens: dict[str, Mention] = field(default_factory=dict)
     sources: dict[str, tuple[str, int, int] | None] = field(default_factory=dict)
+    answers: dict[str, Call] = field(default_factory=dict)
+    explained: set[str] = field(default_factory=set)
     witnesses: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
 
@@ -98,6 +103,12 @@ class Findings:
         """Mention a contract that a market asks for prices. Returns its id."""
         self.sources.setdefault(address, None)
         return self.entity(address, "feed")
+
+    def source_about(self, call: Call, subject: str) -> str:
+        """Mention what a contract that prices many assets answers about one; the subject's address tells it from its others. Returns its id."""
+        source = f"{self.entity(call.address, 'feed')}/{subject}"
+        self.answers[source] = call
+        return source
 
     def witness(self, question: str, subject: tuple[str, ...], answer: Any) -> None:
         """Keep an answer of the chain that a check will compare with the rows."""

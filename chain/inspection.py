@@ -94,6 +94,10 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("factory", "n_collaterals()->(uint256)", (), ""),
         ("factory", "stablecoin()->(address)", (), ""),
     ),
+    "venus": (
+        ("comptroller", "getAllMarkets()->(address[])", (), ""),
+        ("comptroller", "vaiController()->(address)", (), ""),
+    ),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

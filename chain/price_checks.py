@@ -22,10 +22,21 @@ def prices(rows: Rows) -> Comparison:
 
 
 def _through(steps: Sequence[Row], decimals: int) -> int | None:
-    """What comes out of the first step, None where a step is not understood or the last does not count in the price's decimals."""
-    if not steps or steps[-1]["kind"] not in ("feed", "fixed") or steps[-1]["decimals"] != decimals:
+    """What comes out of the first step, None where a step is not understood or the last does not count in the price's decimals.
+
+    A source of one step may count in fewer decimals: Compound's oracle only scales it. Feeds below an adapter that is not known multiply each
+    other and are rounded down once (CLSynchronicityPriceAdapterPegToBase).
+    """
+    if not steps or steps[-1]["kind"] not in ("feed", "fixed") or steps[-1].get("decimals") is None:
         return None
     value: int = steps[-1]["value_raw"]
+    spare: int = decimals - steps[-1]["decimals"]
+    if len(steps) == 1 and spare > 0:
+        return value * 10**spare
+    if spare:
+        return None
+    if [step["kind"] for step in steps] == ["unknown", "feed", "feed"]:
+        return int(value * steps[1]["value_raw"] // 10 ** steps[1]["decimals"])
     for step in reversed(steps[:-1]):
         cap = step.get("cap_raw")
         if step["kind"] == "rate":

@@ -27,11 +27,14 @@ from chain.readers import (
     maker,
     metamorpho,
     morpho_blue,
+    price_behaviour,
+    proxies,
     psm,
     quotes,
     timelock,
     uniswap_v2,
     uniswap_v3,
+    venus,
 )
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
@@ -45,11 +48,14 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_v3": (aave_v3.read, aave_v3.VERSION),
     "aave_v2": (aave_v2.read, aave_v2.VERSION),
     "compound_v2": (compound_v2.read, compound_v2.VERSION),
+    "venus": (venus.read, venus.VERSION),
     "morpho_blue": (morpho_blue.read, morpho_blue.VERSION),
     "metamorpho": (metamorpho.read_factory, metamorpho.VERSION),
     "metamorpho_vault": (metamorpho.read, metamorpho.VERSION),
     "comet": (comet.read, comet.VERSION),
     "liquity_v1": (liquity_v1.read, liquity_v1.VERSION),
+    "maker": (maker.read, maker.VERSION),
+    "crvusd": (crvusd.read, crvusd.VERSION),
     "uniswap_v2": (uniswap_v2.read, uniswap_v2.VERSION),
     "erc20": (erc20.read, erc20.VERSION),
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
@@ -60,17 +66,20 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "bridged_token": (bridges.read_token, bridges.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
-    "maker": (maker.read, maker.VERSION),
-    "crvusd": (crvusd.read, crvusd.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
     "aave_v3": "lending",
     "aave_v2": "lending",
     "compound_v2": "lending",
+    "venus": "lending",
     "morpho_blue": "lending",
     "comet": "lending",
     "liquity_v1": "lending",
+    "maker": "lending",
+    "crvusd": "lending",
+    "metamorpho": "vault",
+    "metamorpho_vault": "vault",
     "uniswap_v2": "exchange",
     "uniswap_v3": "exchange",
     "balancer_v2": "exchange",
@@ -81,10 +90,6 @@ PROTOCOL_KINDS = {
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
-    "metamorpho": "vault",
-    "metamorpho_vault": "vault",
-    "maker": "lending",
-    "crvusd": "lending",
 }
 
 
@@ -225,12 +230,13 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     before = client.tally.calls, row_count(found)
     progress("describe", 0, 3, f"{len(found.sources)} price sources")
     chainlink.describe(client, found)
+    price_behaviour.settle(client, found)
     progress("describe", 1, 3, f"{len(found.tokens)} tokens")
     erc20.describe(client, found)
     quotes.in_usd(found, client.network.native_symbol)
     progress("describe", 2, 3, f"{len(found.entities)} addresses")
     codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
-    access.describe(client, found, codes)
+    codes = access.describe(client, found, codes)
     _entities(client, found, codes)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
@@ -278,14 +284,9 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
         )
 
 
-IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
-"""keccak256("eip1967.proxy.implementation") - 1 (ERC-1967; @openzeppelin/contracts 5.4.0, proxy/ERC1967/ERC1967Utils.sol)."""
-MAY_BE_PROXIES = ("market", "token", "vault", "feed", "treasury", "contract")
-
-
 def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
     """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    behind = _implementations(client, found, codes)
+    behind = proxies.behind(client, found, codes)
     new = [address for address in found.entities if address not in codes]
     codes = {**codes, **dict(zip(new, client.codes(new), strict=True))}
     labels = _labels(found)
@@ -305,20 +306,6 @@ def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None
             is_contract=code != "0x",
             implementation=behind.get(address),
         )
-
-
-def _implementations(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
-    """Proxy -> the contract that it delegates to, of everything but accounts and pools, by the slot of ERC-1967; they are mentioned too."""
-    asked = [at for at, mention in found.entities.items() if mention.kind in MAY_BE_PROXIES and codes[at] != "0x"]
-    words = dict(zip(asked, client.slots(asked, IMPLEMENTATION_SLOT), strict=True))
-    refused = [at for at, word in words.items() if word is None]
-    if refused:
-        found.gaps.append(f"implementations of {len(refused)} contracts: the node refuses eth_getStorageAt")
-    return {
-        at: found.entity("0x" + word[-40:], "contract", protocol=found.entities[at].protocol)
-        for at, word in words.items()
-        if word is not None and int(word, 16) and int(word, 16) < 1 << 160
-    }
 
 
 def _labels(found: Findings) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from graph.lookthrough import LookThrough, look_through
 from graph.measures import concentration
+from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined, weakest
 
@@ -29,6 +30,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     feeds : see `collateral_feeds`.
     borrowed : market, asset, symbol, borrowed_usd, share_ratio, evidence, status.
     suppliers, borrowers : holder, kind, label, amount_usd, share_ratio (of all holders), assets (symbols), evidence, status.
+    unmoved_prices : collateral and debts whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
     reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
     concentration : of, count, hhi, effective_number, top10_ratio, evidence.
     """
@@ -44,6 +46,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
         "collateral": collateral,
         "roots": _collateral_roots(graph, collateral),
         "feeds": collateral_feeds(graph, markets),
+        "unmoved_prices": unmoved_prices(graph, markets),
         "borrowed": _largest(
             borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]], "borrowed_usd"
         ),
@@ -59,7 +62,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
 
 
 def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | int | None]:
-    """Totals in USD, utilisation, number of holders, and which part of what is supplied the known suppliers have."""
+    """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known."""
     listed = graph.relations["lists"]
     listed = listed[listed["source"].isin(markets)]
     sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
@@ -74,6 +77,7 @@ def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | in
         "utilisation_ratio": owed / lent if lent > 0 else None,
         "suppliers": int(supplies["source"].nunique()),
         "borrowers": int(borrows["source"].nunique()),
+        "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets)),
         "seen_ratio": seen / sums["supplied_usd"] if sums["supplied_usd"] > 0 else None,
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph.measures import concentration
+from reports import unmoved
 from reports.amounts import THIN, short
 from reports.frontier import Frontier
 from reports.market_rows import MarketRows
@@ -222,6 +223,8 @@ def _dependence(exposure: MarketRows) -> Dependence:
         borrowed=_amounts(borrows[["asset", "symbol", "amount_usd"]].set_axis(_AMOUNT, axis=1)),
         borrowers=_spread(collateral),
         lending=_spread(lent),
+        unmoved=unmoved.lines(exposure.unmoved),
+        unmoved_debt_usd=exposure.unmoved_debt_usd,
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from chain.errors import unknown_name
 from graph.lookthrough import roots
+from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 
 OTHER_ROOT = "not looked through"
@@ -22,6 +23,8 @@ class MarketRows:
     borrows : holder, asset, symbol, amount_usd: what holders owe it.
     roots : asset, root, share_ratio: what each asset is finally made of, by name; the shares of one asset add up to 1.
     feeds : asset, feed, state: the published feed behind each asset's price in this market, by name.
+    unmoved : collateral and debts whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
+    unmoved_debt_usd : what is owed behind prices that no fall moves.
     supplied_usd : supplied by the market's own totals, all holders, also those that were not read.
     """
 
@@ -31,6 +34,8 @@ class MarketRows:
     roots: pd.DataFrame
     feeds: pd.DataFrame
     supplied_usd: float
+    unmoved: pd.DataFrame
+    unmoved_debt_usd: float
 
 
 def of_market(graph: ProtocolGraph, market: str) -> MarketRows:
@@ -51,7 +56,7 @@ def of_market(graph: ProtocolGraph, market: str) -> MarketRows:
         )
     )
     assets = sorted(set(lists["target"]) | set(supplies["asset"]))
-    labels = graph.labels
+    labels, unmoved = graph.labels, unmoved_prices(graph, [market])
 
     def claims(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         return pd.DataFrame(
@@ -72,6 +77,8 @@ def of_market(graph: ProtocolGraph, market: str) -> MarketRows:
         roots=_roots(graph, assets),
         feeds=_feeds(graph, market, assets),
         supplied_usd=float(lists["supplied_usd"].astype(float).sum()),
+        unmoved=unmoved,
+        unmoved_debt_usd=unmoved_debt_usd(graph, unmoved),
     )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from reports.frontier import Frontier
+from reports.unmoved import UnmovedPrice
 
 UNLABELLED = "unlabelled"
 SHOWN_FROM_USD = 5_000.0  # what is written as $0.01m; less than that is no bar of a chart
@@ -119,7 +120,7 @@ class Dependence:
 
     `posted` is collateral that secures a debt: it counts in a health factor and its holder owes something; `lenders` are all other
     claims on the market, by holder. Together they are everything that was read as supplied. `enabled_usd` also counts what holders
-    without a debt have enabled.
+    without a debt have enabled. `unmoved` are prices that follow no market, `unmoved_debt_usd` is owed behind those that no fall moves.
     """
 
     collateral_usd: float
@@ -133,6 +134,8 @@ class Dependence:
     borrowed: tuple[Amount, ...]
     borrowers: Spread
     lending: Spread
+    unmoved: tuple[UnmovedPrice, ...] = ()
+    unmoved_debt_usd: float = 0.0
 
 
 @dataclass(frozen=True)

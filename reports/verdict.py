@@ -1,12 +1,13 @@
 """The verdict: readings held against thresholds, sentences chosen by the levels they are in, and a grade with its reasons.
 
-First what is lost already, if anything is; then the ordinary day, then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks
-the words, the record fills in the numbers.
+First what is lost already, if anything is; then the ordinary day, then prices that no fall moves, if there are any; then the danger and its
+cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
 from reports.amounts import change, count, listing, money, percent, short, spelled, unbroken
 from reports.record import AtRisk, Cascade, Coverage, Dependence, Reading, Rule, ScenarioLine, Subject, Verdict
 from reports.thresholds import GRADES, Thresholds
+from reports.unmoved import said
 
 _NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
 _FEW = 3
@@ -47,11 +48,13 @@ def judge(
         "few_positions": _ratio(few, cascade.total_usd),
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
+    frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
     grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits)
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
             unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
+            *([unbroken(frozen)] if frozen else []),
             unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level)),
             unbroken(_bound(cascade, at_risk, exposure, few, level, limits)),
         ),

@@ -45,7 +45,7 @@ class Reserve:
     """One asset's side in a market; amounts are raw integers, thresholds and bonuses basis points.
 
     `supply_index / supply_unit` turns stored supply into smallest units, `debt_index / debt_unit` stored debt. `held_raw` is what can
-    be paid out. `feed` says which asset's market price the oracle follows (`driver`), or that it never moves.
+    be paid out. The oracle follows the market price of `driver`, counted in the asset `quote` (None for USD), or never moves (`fixed_price`).
     """
 
     market: int
@@ -69,6 +69,7 @@ class Reserve:
     driver: int
     fixed_price: bool
     deviation_bps: int
+    quote: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class CategoryPrice:
     driver: int
     fixed_price: bool
     deviation_bps: int
+    quote: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,12 @@ class Book:
     def quotes(self) -> tuple[Reserve | CategoryPrice, ...]:
         """Every price that a market asks an oracle for: of each reserve, then of each category that has its own."""
         return (*self.reserves, *self.category_prices)
+
+    def worth(self, market_usd: FloatArray) -> FloatArray:
+        """What the driver of each quote is worth in what the quote counts in (one of USD, or of what has no price), float64[quotes]."""
+        found = np.array([market_usd[quote.driver] for quote in self.quotes], dtype=np.float64)
+        units = [1.0 if quote.quote is None else float(market_usd[quote.quote]) for quote in self.quotes]
+        return np.asarray(found / np.where(np.isfinite(units), units, 1.0))
 
     @property
     def size(self) -> int:

@@ -9,7 +9,9 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
+from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, UNMOVED, findings
 from graph.protocol_graph import ProtocolGraph
+from graph.valuation import DOLLAR
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
 from simulations.rules import FAMILIES, is_isolated, needs_own_threshold, works_out_bonus
 from simulations.venues.from_tables import venue_of
@@ -56,7 +58,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,
-        notes=(*left_out, *told, *_failed(graph)),
+        notes=(*left_out, *told, *_told_by_feeds(tables), *_failed(graph)),
         **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
     )
 
@@ -175,6 +177,7 @@ def _reserves(
                 driver=asset_index[driver or row.asset],
                 fixed_price=fixed,
                 deviation_bps=deviation,
+                quote=None if price.quote_asset == DOLLAR else asset_index.get(price.quote_asset),
             )
         )
     return tuple(reserves)
@@ -217,26 +220,46 @@ def _category_prices(
                 driver=min(followed) if driver is None else asset_index[driver],
                 fixed_price=fixed,
                 deviation_bps=deviation,
+                quote=members[0].quote,
             )
         )
     return tuple(found), tuple(told)
 
 
 def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Driver]:
-    """Price source -> (asset whose market price its last feed follows, never moves, deviation in bps).
+    """Price source -> (asset whose market price its feed follows, never moves, deviation in bps).
 
     A feed follows the asset that a market prices by that very feed; a chain of adapters follows what its last feed follows. So a
-    staked token priced as ratio x ether/USD moves with ether, whatever it trades at.
+    staked token priced as ratio x ether/USD moves with ether, whatever it trades at. What multiplies several feeds follows its own asset.
+    A source without any feed that moves (hard-coded, or an exchange rate alone) never moves.
     """
     direct = {row.source: row.asset for row in rows(tables["prices"]) if pd.notna(row.source)}
-    result: dict[str, Driver] = {}
+    found, result = findings(tables["feeds"]), dict[str, Driver]()
     for source, steps in tables["feeds"].groupby("source", sort=True):
-        published = steps[steps["kind"] == "feed"]
-        last = (published if len(published) else steps).sort_values("step").iloc[-1]
-        driver = direct.get(last.address) if len(steps) > 1 else None
+        moving = steps[(steps["kind"] == "feed") & (steps["state"] != "hard_coded")]
+        last = (moving if len(moving) else steps).sort_values("step").iloc[-1]
+        driver = direct.get(last.address) if len(steps) > 1 and len(moving) < 2 else None
         deviation = 0 if pd.isna(last.deviation_bps) else int(last.deviation_bps)
-        result[str(source)] = (driver, bool(last.kind == "fixed" or last.state == "hard_coded"), deviation)
+        result[str(source)] = (driver, found.get(str(source)) in UNMOVED, deviation)
     return result
+
+
+def _told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """What the state of its sources means for a run: prices of collateral that no fall moves, and stale feeds that are taken to work."""
+    found = findings(tables["feeds"])
+    held = tables["positions"][tables["positions"]["collateral_enabled"].astype(bool)]
+    posted = set(zip(held["market"], held["asset"], strict=True))
+    symbols = dict(zip(tables["assets"]["asset"], tables["assets"]["symbol"], strict=True))
+    places: dict[str, list[str]] = {}
+    for row in rows(tables["prices"]):
+        if row.source in found and (row.market, row.asset) in posted:
+            places.setdefault(found[row.source], []).append(f"{symbols[row.asset]} in {row.market}")
+    words = {
+        HARD_CODED: "hard-coded, so no fall liquidates anybody who posted it and what it does not cover stays owed",
+        RATE_ALONE: "priced by an exchange rate alone, which no market price moves, so no fall liquidates anybody who posted it",
+        STALE: "priced by a feed beyond its heartbeat, which here follows the market as if it worked",
+    }
+    return tuple(f"{', '.join(places[what])}: {text}" for what, text in words.items() if what in places)
 
 
 def _pools(

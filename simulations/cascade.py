@@ -20,7 +20,7 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import start
 
-MODEL_VERSION = 3
+MODEL_VERSION = 4
 
 
 def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:
@@ -36,7 +36,8 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         `positions` columns: market, position_id, owner, collateral_assets, debt_assets, health_factor_before, health_factor_after,
         collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd. `markets` columns:
         market, name, supplied_usd, borrowed_usd, liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, before_usd
-        (debt that was under water before the shock; not part of the others).
+        (debt that was under water before the shock; not part of the others), frozen_usd (the part of bad_debt_usd that is owed against
+        collateral none of whose prices moves: nobody can be liquidated for it).
 
     Raises
     ------
@@ -98,7 +99,12 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         scenario=scenario,
         rounds=tuple(rounds),
         positions=result.position_rows(state, rounds, before, level - under_water),
-        markets=result.market_rows(book, rounds, result.by_market(book, under_water)),
+        markets=result.market_rows(
+            book,
+            rounds,
+            result.by_market(book, under_water),
+            result.by_market(book, np.where(oracle.frozen(book), level - under_water, 0.0)),
+        ),
         identities=Identities(True, worst, len(rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         caption=book.caption,

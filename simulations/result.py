@@ -267,7 +267,9 @@ def position_rows(state: State, rounds: Sequence[Round], before: Standing, loss_
     )
 
 
-def market_rows(book: Book, rounds: Sequence[Round], before_usd: Mapping[str, float]) -> pd.DataFrame:
+def market_rows(
+    book: Book, rounds: Sequence[Round], before_usd: Mapping[str, float], frozen_usd: Mapping[str, float]
+) -> pd.DataFrame:
     """Every market: its size at the block, and what the run did to it."""
     base = start(book)
     price = np.nan_to_num(np.array([book.assets[reserve.asset].price_usd for reserve in book.reserves]))[
@@ -291,6 +293,7 @@ def market_rows(book: Book, rounds: Sequence[Round], before_usd: Mapping[str, fl
                 "indirect_usd": sum(losses[1:]),
                 "waiting_debt_usd": rounds[-1].waiting_debt_usd[market.key],
                 "before_usd": before_usd[market.key],
+                "frozen_usd": frozen_usd[market.key],
             }
         )
     return pd.DataFrame(rows)

@@ -22,7 +22,7 @@ class State:
     supply, debt : stored units per leg.   held, treasury : per reserve, smallest units and stored units.
     venues : per pool, what it pays now.   pool0, pool1 : what each pool holds, smallest units.   keeper, world : signed smallest units per asset, zero at the start.
     gas_usd : what the keepers have spent on gas.
-    oracle_raw : per quote of the book, in the market's own integers.   published_usd : driver price at the last publication, per quote.
+    oracle_raw : per quote of the book, in the market's own integers.   published : what the driver was worth at the last publication (`Book.worth`), per quote.
     market_usd : float64[assets], USD per whole token.
     supply_tokens, debt_tokens : float64[legs], whole tokens, interest included.
     """
@@ -40,7 +40,7 @@ class State:
     world: list[int]
     gas_usd: float
     oracle_raw: list[int]
-    published_usd: FloatArray
+    published: FloatArray
     market_usd: FloatArray
     supply_tokens: FloatArray
     debt_tokens: FloatArray
@@ -94,7 +94,7 @@ def start(book: Book) -> State:
         world=[0] * len(book.assets),
         gas_usd=0.0,
         oracle_raw=[quote.price_raw for quote in book.quotes],
-        published_usd=np.array([prices[quote.driver] for quote in book.quotes]),
+        published=book.worth(prices),
         market_usd=prices,
         supply_tokens=columns[:, 0].copy(),
         debt_tokens=columns[:, 1].copy(),

@@ -8,6 +8,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
 from aftershock.cli.terminal import Money, Page, print_json, when
+from reports import unmoved
 from reports.amounts import listing, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
@@ -60,6 +61,10 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
             f"the feed {feed['label']} prices {percent(feed['share_ratio'])} of it."
         )
     figures = answer.figures
+    frozen = unmoved.said(unmoved.lines(answer.outbound["unmoved_prices"]), float(figures.get("unmoved_debt_usd") or 0))
+    if frozen:
+        page.blank()
+        page.sentence(frozen)
     write = Money(float(figures["supplied_usd"] or 0))
     page.blank()
     page.table(

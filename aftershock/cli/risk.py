@@ -11,6 +11,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Money, Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL
+from reports import unmoved
 from reports.amounts import change, count, fixed, millions, percent
 from simulations.gas import UNITS
 
@@ -151,6 +152,9 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
         if row["count"] > 0
     ]
     page.say(("; ".join(spread), "dim"))
+    frozen = unmoved.said(unmoved.lines(answer.unmoved_prices), float(figures.get("unmoved_debt_usd") or 0))
+    if frozen:
+        page.sentence(frozen)
     if place["rank"] is not None:
         share, rank = percent(float(place["net_ratio"] or 0)), int(place["rank"])
         weighs = f"counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
@@ -163,5 +167,6 @@ def _cascade(page: Page, found: Mapping[str, Any], supplied_usd: float) -> None:
     page.sentence(
         f"{found['scenario']['title']}, run to calm in {count(found['rounds'], 'round')}: {count(found['liquidated_positions'], 'position')} "
         f"lose {write.words(found['liquidated_usd'])} of collateral; bad debt **{write.words(lost)}**{share}, "
-        f"{write.words(found['indirect_usd'])} of it after the first round."
+        f"{write.words(found['indirect_usd'])} of it after the first round"
+        + (f", {write.words(found['frozen_usd'])} at prices that no fall moves." if found["frozen_usd"] > 0 else ".")
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chain.calls import Call
+from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import InputError
 from chain.findings import Findings
@@ -48,6 +50,32 @@ def base_currency(found: Findings, token: str) -> str:
     if token == ZERO_ADDRESS:
         return found.known_asset(USD, "ISO 4217", symbol="USD", name="US dollar", decimals=2, kind="fiat")
     return found.token(token)
+
+
+def add_fallback(client: Client, found: Findings, here: Instance, answers: Mapping[str, dict[str, Any]]) -> None:
+    """Find out for which assets the oracle's fallback answers: `asked`, the source that gave the price, is added to their answers.
+
+    AaveOracle.getAssetPrice asks the fallback where there is no source or its latestAnswer is not above 0; the base currency is asked of
+    nobody (@aave/core-v3 1.19.3 and aave-v3-origin 3.6.0, misc/AaveOracle.sol; V2 the same).
+    """
+    # Ask
+    sources = {asset: answer["source"] for asset, answer in answers.items() if answer["source"] != ZERO_ADDRESS}
+    told = client.ask({asset: Call(at, "latestAnswer()->(int256)", optional=True) for asset, at in sources.items()})
+    fallback = client.call(Call(here.oracle, "getFallbackOracle()->(address)", optional=True))
+
+    # Rows
+    currency = here.quote.rpartition(":")[2]
+    for asset, answer in answers.items():
+        answer["asked"] = found.source(sources[asset]) if asset in sources else None
+        is_silent = asset not in sources or (told[asset] is not None and told[asset] <= 0)
+        if asset == currency or not is_silent or fallback in (None, ZERO_ADDRESS):
+            continue
+        call = Call(fallback, "getAssetPrice(address)->(uint256)", (asset,), optional=True)
+        answer["asked"] = found.source_about(call, asset)
+        found.gaps.append(
+            f"{here.label}: {asset} is priced by the fallback oracle {fallback}, because its source "
+            f"{f'answers {told[asset]}' if asset in sources else 'is not set'}; what stands behind the fallback is not read"
+        )
 
 
 def add_reserve(found: Findings, here: Instance, asset: str, answer: dict[str, Any]) -> None:
@@ -114,8 +142,8 @@ def add_reserve(found: Findings, here: Instance, asset: str, answer: dict[str, A
 
 
 def add_price(found: Findings, here: Instance, asset: str, answer: dict[str, Any]) -> None:
-    """Add the oracle's price of an asset: `price` (None where there is none) and `source` of its answers."""
-    price, source = answer["price"], answer["source"]
+    """Add the oracle's price of an asset: `price` (None where there is none) and `asked`, the source that gave it (`add_fallback`)."""
+    price = answer["price"]
     if price is None:
         found.gaps.append(f"{here.key}: the oracle has no price for {token_id(found.anchor.chain, asset)}")
         return
@@ -128,7 +156,7 @@ def add_price(found: Findings, here: Instance, asset: str, answer: dict[str, Any
         price_raw=price,
         decimals=len(str(here.unit)) - 1,
         quote_asset=here.quote,
-        source=found.source(source) if source != ZERO_ADDRESS else None,
+        source=answer["asked"],
         price_usd=price / here.unit if in_usd else None,
         usd_path=f"oracle {here.oracle}, which counts in USD" if in_usd else None,
     )

@@ -18,7 +18,15 @@ from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
 from chain.readers import aave_v3_accounts, access
-from chain.readers.aave_rows import Instance, add_price, add_reserve, base_currency, market_of, require_named
+from chain.readers.aave_rows import (
+    Instance,
+    add_fallback,
+    add_price,
+    add_reserve,
+    base_currency,
+    market_of,
+    require_named,
+)
 from chain.readers.aave_v3_questions import FIXED_SUPPLY, OF_EVERY_REVISION, of_tokens
 from chain.units import WAD, ZERO_ADDRESS, market_id
 
@@ -65,6 +73,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     answers = _reserves(client, here, paused)
     if base in answers:
         answers[base]["source"] = ZERO_ADDRESS
+    add_fallback(client, found, here, answers)
 
     # Rows
     for asset, answer in answers.items():

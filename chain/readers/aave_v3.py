@@ -14,11 +14,19 @@ from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
 from chain.readers import aave_v3_accounts, aave_v3_authorities, aave_v3_questions
-from chain.readers.aave_rows import Instance, add_price, add_reserve, base_currency, market_of, require_named
+from chain.readers.aave_rows import (
+    Instance,
+    add_fallback,
+    add_price,
+    add_reserve,
+    base_currency,
+    market_of,
+    require_named,
+)
 from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
 from chain.units import BPS_TO_WAD, entity_id, market_id
 
-VERSION = 3
+VERSION = 4
 
 
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
@@ -39,6 +47,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     # Ask
     progress("aave_v3", 1, 4, f"{len(assets)} reserves")
     answers = aave_v3_questions.reserves(client, pool, oracle, here.revision, assets)
+    add_fallback(client, found, here, answers)
     progress("aave_v3", 2, 4, "categories")
     by_index = {answer["data"][7]: Configuration(answer["data"][0]) for answer in answers.values()}
     categories = aave_v3_questions.categories(client, pool, oracle, here.revision, by_index)

@@ -11,11 +11,15 @@ from typing import Any
 from chain.calls import Call, event_topic
 from chain.client import Client
 from chain.findings import Findings
-from chain.units import address_of
+from chain.readers import authorities
+from chain.units import ZERO_ADDRESS, address_of
 
 GRANTED = event_topic("RoleGranted(bytes32,address,address)")
 HAS = "hasRole(bytes32,address)->(bool)"
 ADMIN = "getRoleAdmin(bytes32)->(bytes32)"
+MOST_LEVELS = 4
+DELEGATED = "0xef0100"
+"""How the code of an account begins that delegates to a contract (EIP-7702): it stays an account."""
 
 
 def holders(client: Client, contract: str, roles: Sequence[str], first_block: int) -> dict[str, dict[str, str]]:
@@ -75,27 +79,41 @@ def add_power(found: Findings, who: str, target: str, power: str, evidence: str)
     )
 
 
-def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
-    """Say of every authority what it is: a timelock (with its delay), another contract, or an account; `codes` say how each begins.
+def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
+    """Say of every authority what it is (`authorities`), and add who decides in what is only a means: one level after the other.
 
-    A timelock is what answers getMinDelay and has proposers (TimelockController); a multisig shows as `contract`.
+    Parameters
+    ----------
+    codes : how the code at each mentioned address begins.
+
+    Returns
+    -------
+    codes, with those of the addresses that came to light.
     """
-    # Where
-    rows = found.rows.get("authorities", [])
-    who = sorted({address_of(row["authority"]) for row in rows})
-    who = [at for at in who if codes[at] != "0x"]
+    known, told = dict(codes), set[str]()
+    for _ in range(MOST_LEVELS):
+        who = sorted({address_of(row["authority"]) for row in found.rows.get("authorities", ())} - told)
+        if not who:
+            break
+        new = [at for at in who if at not in known]
+        known |= dict(zip(new, client.codes(new), strict=True))
+        contracts = [at for at in who if known[at] != "0x" and not known[at].lower().startswith(DELEGATED)]
+        forms = authorities.forms(client, contracts)
+        for row in found.rows["authorities"]:
+            if (form := forms.get(address_of(row["authority"]))) is not None:
+                row["kind"] = form.kind
+                row |= {name: value for name, value in form.columns.items() if row.get(name) is None}
+        for at, form in forms.items():
+            _name_and_admin(found, at, form)
+        told |= set(who)
+    return known
 
-    # Ask
-    asks = {"delay": "getMinDelay()->(uint256)", "role": "PROPOSER_ROLE()->(bytes32)"}
-    answers = client.ask({(at, name): Call(at, text, optional=True) for at in who for name, text in asks.items()})
 
-    # Rows
-    for row in rows:
-        at = address_of(row["authority"])
-        if codes[at] == "0x":
-            continue
-        if answers[at, "delay"] is not None and answers[at, "role"] is not None:
-            row["kind"] = "timelock"
-            row.setdefault("delay_seconds", answers[at, "delay"])
-        elif row["kind"] == "account" and not codes[at].lower().startswith("0xef0100"):
-            row["kind"] = "contract"
+def _name_and_admin(found: Findings, at: str, form: authorities.Form) -> None:
+    target = found.entity(at, "contract", form.name)
+    rows = found.rows["authorities"]
+    if form.admin in (None, ZERO_ADDRESS, at):
+        return
+    admin = found.entity(str(form.admin), "account")
+    if not any((row["authority"], row["target"], row["power"]) == (admin, target, "parameters") for row in rows):
+        add_power(found, str(form.admin), target, "parameters", found.asked(form.asked, at))

@@ -2,12 +2,13 @@
 
 A *feed* answers latestRoundData (AggregatorV3Interface of @chainlink/contracts). What stands between a market and a feed is read by
 `price_adapters`: a step that multiplies (`rate`), caps (`capped`) or replaces (`fixed`) an answer, with the most it lets through in
-`cap_raw`; the next step is what it reads. The round is the feed's own count; a proxy puts its phase above 64 bits, and it grows by one
-each time the aggregator behind the proxy is replaced (EACAggregatorProxy: phaseId, and the round's upper bits; the two are held
-together). Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain: they come from the deployments
-file, and a feed without them has the state `unknown`.
+`cap_raw`; the next step is what it reads; several feeds of one source multiply each other. The round is the feed's own count; a proxy puts
+its phase above 64 bits, and it grows by one each time the aggregator behind the proxy is replaced (EACAggregatorProxy: phaseId, and the
+round's upper bits; the two are held together). Anything else is `unknown`, its last answer kept. Heartbeat and deviation are not on chain:
+they come from the deployments file; of a feed without them, and of what is unknown, `price_behaviour` says what it does.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chain.calls import Call
@@ -18,8 +19,8 @@ from chain.readers import price_adapters
 from chain.readers.price_adapters import Adapter
 from chain.units import entity_id
 
-VERSION = 3
-MOST_STEPS = 4
+VERSION = 4
+MOST_STEPS = 5
 ROUND_BITS = 64
 
 ASKS = {
@@ -43,29 +44,53 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
 def describe(client: Client, found: Findings) -> None:
     """Add the steps of every price source that was mentioned; ContractError never, an unreadable source is `unknown`."""
-    # Ask, one level of adapters after the other
-    answers: dict[str, dict[str, Any]] = {}
-    adapters: dict[str, Adapter | None] = {}
-    wanted, texts = list(found.sources), ASKS | price_adapters.ASKS
-    for _ in range(MOST_STEPS):
-        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in texts.items()})
-        answers |= {at: {name: asked[at, name] for name in texts} for at in wanted}
-        adapters |= {at: price_adapters.adapter(answers[at], found.anchor.timestamp) for at in wanted}
-        wanted = sorted({known.reads for at in wanted if (known := adapters[at]) and known.reads} - set(answers))
+    chain = found.anchor.chain
+    sources = [at for at in found.sources if entity_id(chain, at) not in found.explained]
+    answers, adapters = _levels(client, sources, found.anchor.timestamp)
 
-    # Rows
     silent = [pair[0] for at, pair in found.sources.items() if pair and answers[at]["round"] is None]
     if silent:
         found.gaps.append(
             f"feeds that answer no latestRoundData: {', '.join(silent)}; check them in the deployments file"
         )
-    for source in found.sources:
-        address: str | None = source
-        for step in range(MOST_STEPS):
-            if address is None or address not in answers:
-                break
+    for source in sources:
+        for step, address in enumerate(_way(source, adapters)):
             _step(found, source, step, address, answers[address], adapters[address])
-            address = known.reads if (known := adapters[address]) else None
+    _answers_about_many(client, found)
+    _same_everywhere(found)
+
+
+def _levels(
+    client: Client, sources: list[str], timestamp: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, Adapter | None]]:
+    """What every source and all that stands behind it answers, one level of adapters after the other, and which adapter each is."""
+    answers: dict[str, dict[str, Any]] = {}
+    adapters: dict[str, Adapter | None] = {}
+    wanted, texts = sources, ASKS | price_adapters.ASKS
+    for _ in range(MOST_STEPS):
+        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in texts.items()})
+        answers |= {at: {name: asked[at, name] for name in texts} for at in wanted}
+        rates = {at: call for at in wanted if (call := price_adapters.rate_call(answers[at])) is not None}
+        told = client.ask(rates)
+        for at in wanted:
+            answers[at]["rate"] = told.get(at)
+        adapters |= {at: price_adapters.adapter(answers[at], timestamp) for at in wanted}
+        reads = {at for one in wanted if (known := adapters[one]) for at in (known.times, known.reads) if at}
+        wanted = sorted(reads - set(answers))
+    return answers, adapters
+
+
+def _way(source: str, adapters: Mapping[str, Adapter | None]) -> Iterator[str]:
+    """The contracts from a source down to the last that was read; a feed that multiplies comes before what the adapter reads."""
+    address: str | None = source
+    for _ in range(MOST_STEPS):
+        if address is None or address not in adapters:
+            return
+        yield address
+        known = adapters[address]
+        if known and known.times in adapters:
+            yield known.times
+        address = known.reads if known else None
 
 
 def _step(
@@ -113,3 +138,25 @@ def _step(
         state=state,
         **columns,
     )
+
+
+def _answers_about_many(client: Client, found: Findings) -> None:
+    """One row for each source that is what a contract answers about one asset, unless a reader has explained it."""
+    about = {source: call for source, call in found.answers.items() if source not in found.explained and "/" in source}
+    asked = client.ask(
+        {source: Call(call.address, call.text, call.arguments, optional=True) for source, call in about.items()}
+    )
+    for source, call in about.items():
+        found.add(
+            "feeds", found.asked(call.name, call.address), source=source, step=0, kind="unknown", state="unknown",
+            address=found.entity(call.address, "feed"), value_raw=asked[source],
+        )  # fmt: skip
+
+
+def _same_everywhere(found: Findings) -> None:
+    """A feed has one state: where it is a step that another reader added, it has what the address book says of it, too."""
+    known = {row["address"]: row for row in found.rows.get("feeds", ()) if row["state"] in ("live", "stale")}
+    for row in found.rows.get("feeds", ()):
+        if row["state"] == "unknown" and row["kind"] in ("feed", "ratio") and row["address"] in known:
+            same = known[row["address"]]
+            row |= {name: same[name] for name in ("state", "heartbeat_seconds", "deviation_bps")}

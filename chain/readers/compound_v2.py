@@ -6,7 +6,7 @@ Written against Comptroller, CToken, JumpRateModelV2 and WhitePaperInterestRateM
 `compound_v2_questions`; the accounts are read by `compound_v2_accounts`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from chain.calls import Call
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
-from chain.readers import access, compound_v2_accounts, compound_v2_questions
+from chain.readers import access, compound_v2_accounts, compound_v2_oracles, compound_v2_questions
 from chain.readers.compound_v2_accounts import Reserve
 from chain.units import RAY, WAD, ZERO_ADDRESS, market_id, native_id, token_id
 
-VERSION = 1
+VERSION = 2
 USD = "iso4217:USD"
 PRICE_DECIMALS = 36
 """getUnderlyingPrice has 36 decimals less those of the token (PriceOracle: so that price x amount has 18)."""
@@ -40,7 +40,7 @@ POWERS = {
 
 
 @dataclass(frozen=True)
-class _Instance:
+class Instance:
     """The comptroller and what the rows of its markets have in common."""
 
     key: str
@@ -52,8 +52,18 @@ class _Instance:
     ctokens: tuple[str, ...]
 
 
+Differ = Callable[[Client, Instance, dict[str, dict[str, Any]], Findings], None]
+
+
 def read(client: Client, deployment: Deployment, found: Findings, progress: Progress) -> None:
     """Read one comptroller: its markets, prices, accounts and who may change it; ContractError if a contract refuses."""
+    read_as(client, deployment, found, progress, lambda *_: None)
+
+
+def read_as(
+    client: Client, deployment: Deployment, found: Findings, progress: Progress, differ: Differ
+) -> tuple[Instance, list[Reserve]]:
+    """As `read`, of a fork: `differ` puts what it has otherwise into the answers of its markets before there are rows."""
     # Where
     progress("compound_v2", 0, 3, f"{deployment.instance}: markets")
     here = _instance(client, deployment, found)
@@ -62,19 +72,25 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     progress("compound_v2", 1, 3, f"{len(here.ctokens)} markets")
     answers = compound_v2_questions.markets(client, here.comptroller, here.oracle, here.ctokens)
 
+    differ(client, here, answers, found)
+    underlying = {at: answers[at]["underlying"] for at in here.ctokens}
+    sources = compound_v2_oracles.read(client, found, here.oracle, underlying)
+
     # Rows
     reserves: list[Reserve] = []
     for ctoken in here.ctokens:
         asset = _asset(client, found, here, ctoken, answers[ctoken], [reserve.asset for reserve in reserves])
+        answers[ctoken]["source"] = sources[ctoken]
         reserves.append(_reserve(found, here, asset, ctoken, len(reserves), answers[ctoken]))
         _price(found, here, asset, answers[ctoken])
     progress("compound_v2", 2, 3, "accounts")
     compound_v2_accounts.read(client, here.key, here.comptroller, deployment.first_block, reserves, found)
     _authorities(client, here, found)
     progress("compound_v2", 3, 3, "done")
+    return here, reserves
 
 
-def _instance(client: Client, deployment: Deployment, found: Findings) -> _Instance:
+def _instance(client: Client, deployment: Deployment, found: Findings) -> Instance:
     # Where
     comptroller = deployment.addresses["comptroller"]
     label = f"{deployment.protocol} {deployment.instance}"
@@ -83,9 +99,7 @@ def _instance(client: Client, deployment: Deployment, found: Findings) -> _Insta
     terms = client.ask({name: Call(comptroller, text) for name, text in OF_COMPTROLLER.items()})
 
     # Rows
-    found.gaps.append(
-        f"{label}: rewards are not read, nor what stands behind its oracle, which does not say in what it counts: read as US dollars"
-    )
+    found.gaps.append(f"{label}: rewards are not read; its oracle does not say in what it counts: read as US dollars")
     key = market_id(found.anchor.chain, deployment.protocol, comptroller)
     found.entity(comptroller, "market", label, deployment.protocol)
     found.add(
@@ -102,11 +116,11 @@ def _instance(client: Client, deployment: Deployment, found: Findings) -> _Insta
         oracle=found.entity(terms["oracle"], "contract", f"{label} oracle", deployment.protocol),
         loss_rule="zombie",
     )
-    return _Instance(key, label, deployment.protocol, comptroller, terms["oracle"], terms, tuple(terms["markets"]))
+    return Instance(key, label, deployment.protocol, comptroller, terms["oracle"], terms, tuple(terms["markets"]))
 
 
 def _asset(
-    client: Client, found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, Any], taken: Sequence[str]
+    client: Client, found: Findings, here: Instance, ctoken: str, answer: Mapping[str, Any], taken: Sequence[str]
 ) -> str:
     """What a cToken lends. The second cToken of one underlying has its own row of it, a claim that is redeemed for it one to one."""
     if answer["underlying"] is None:
@@ -131,7 +145,7 @@ def _asset(
 
 
 def _reserve(
-    found: Findings, here: _Instance, asset: str, ctoken: str, place: int, answer: Mapping[str, Any]
+    found: Findings, here: Instance, asset: str, ctoken: str, place: int, answer: Mapping[str, Any]
 ) -> Reserve:
     # Decode
     names = ("cash", "borrows", "reserves", "ctokens", "index", "reserve_factor", "accrued_at")
@@ -170,25 +184,26 @@ def _reserve(
         borrow_cap_raw=answer["borrow_cap"] or None,
         active=is_listed,
         frozen=answer["is_mint_paused"] and answer["is_borrow_paused"],
-        paused=False,
-        liquidatable=not here.terms["is_seize_paused"],
+        supply_cap_raw=answer.get("supply_cap"),
+        paused=answer.get("is_paused", False),
+        liquidatable=not (here.terms["is_seize_paused"] or answer.get("is_seize_paused", False)),
         borrowable=not answer["is_borrow_paused"],
         ltv_wad=factor,
         liquidation_threshold_wad=factor,
         liquidation_bonus_wad=here.terms["incentive"],
         liquidation_fee_wad=answer["seize_share"] or 0,
-        liquidation_fee_base="seized",
+        liquidation_fee_base=answer.get("fee_base", "seized"),
         close_factor_wad=here.terms["close_factor"],
         reserve_factor_wad=stored.reserve_factor,
         accrual_unit="block",
         last_accrual=stored.accrued_at,
-        price_source=found.source(here.oracle),
+        price_source=answer["source"],
         **_rates(found, here, ctoken, answer),
     )
     return reserve
 
 
-def _rates(found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+def _rates(found: Findings, here: Instance, ctoken: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The rate columns; slopes are what is added up to the kink and beyond it. A straight line has its kink at full use."""
     base, multiplier, blocks = answer["base"], answer["multiplier"], answer["blocks"]
     if None in (base, multiplier, blocks):
@@ -208,7 +223,7 @@ def _rates(found: Findings, here: _Instance, ctoken: str, answer: Mapping[str, A
     }
 
 
-def _price(found: Findings, here: _Instance, asset: str, answer: Mapping[str, Any]) -> None:
+def _price(found: Findings, here: Instance, asset: str, answer: Mapping[str, Any]) -> None:
     if not answer["price"]:
         found.gaps.append(f"{here.key}: the oracle has no price for {asset}")
         return
@@ -221,13 +236,13 @@ def _price(found: Findings, here: _Instance, asset: str, answer: Mapping[str, An
         price_raw=answer["price"],
         decimals=decimals,
         quote_asset=USD,
-        source=found.source(here.oracle),
+        source=answer["source"],
         price_usd=answer["price"] / 10**decimals,
         usd_path=f"oracle {here.oracle}, taken to count in USD",
     )
 
 
-def _authorities(client: Client, here: _Instance, found: Findings) -> None:
+def _authorities(client: Client, here: Instance, found: Findings) -> None:
     calls = {role: Call(here.comptroller, f"{role}()->(address)", optional=True) for role in POWERS}
     for role, who in client.ask(calls).items():
         for power in POWERS[role] if who not in (None, ZERO_ADDRESS) else ():

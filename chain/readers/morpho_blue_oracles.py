@@ -2,7 +2,7 @@
 
 MorphoChainlinkOracleV2 (morpho-org/morpho-blue-oracles@01dd2918, src/morpho-chainlink/MorphoChainlinkOracleV2.sol): the price is
 scale x vault x feed 1 x feed 2 of the base over vault x feed 1 x feed 2 of the quote, rounded down once; what is not there (the zero address)
-counts as 1. An oracle of another form stays a source of kind `unknown`.
+counts as 1. One without any part answers its scale for ever: it is `fixed`, hard-coded. An oracle of another form stays `unknown`.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ GETTERS |= {f"{vault}_CONVERSION_SAMPLE": f"{vault}_CONVERSION_SAMPLE()->(uint25
 GETTERS |= {"SCALE_FACTOR": "SCALE_FACTOR()->(uint256)"}
 ROUND = "latestRoundData()->(uint80,int256,uint256,uint256,uint80)"
 ROUND_BITS = 64
+PRICE = "price()->(uint256)"
 
 
 def read(client: Client, oracles: Mapping[tuple[str, str], str], found: Findings) -> None:
@@ -32,7 +33,7 @@ def read(client: Client, oracles: Mapping[tuple[str, str], str], found: Findings
     known = [at for at in every if None not in parts[at].values()]
 
     # Ask
-    calls: dict[tuple[str, str], Call] = {}
+    calls: dict[tuple[str, str], Call] = {(at, "price"): Call(at, PRICE, optional=True) for at in every}
     for at in known:
         for name in (*VAULTS, *FEEDS):
             part = parts[at][name]
@@ -47,10 +48,24 @@ def read(client: Client, oracles: Mapping[tuple[str, str], str], found: Findings
     answers = client.ask(calls)
 
     # Rows
+    for at in every:
+        _own_step(found, at, parts[at] if at in known else None, answers[at, "price"])
     implied = {at: _steps(found, at, parts[at], answers) for at in known}
     for subject, at in oracles.items():
         if (price := implied.get(at)) is not None:
             found.witness("oracle parts", subject, price)
+
+
+def _own_step(found: Findings, oracle: str, parts: Mapping[str, Any] | None, price: int | None) -> None:
+    """The oracle itself, and how it is asked. `parts` are None where its form is not known; its scale is whole wherever it answers."""
+    is_fixed = parts is not None and all(parts[name] == ZERO_ADDRESS for name in (*VAULTS, *FEEDS))
+    source = found.source(oracle)
+    found.explained.add(source)
+    found.answers[source] = Call(oracle, PRICE, optional=True)
+    found.add(
+        "feeds", found.asked("SCALE_FACTOR, no vault and no feed" if is_fixed else "price", oracle), source=source, step=0,
+        kind="fixed" if is_fixed else "unknown", address=source, value_raw=price, state="hard_coded" if is_fixed else "unknown",
+    )  # fmt: skip
 
 
 def _steps(

@@ -1,19 +1,24 @@
-"""Price adapters of Aave markets: contracts between the oracle and a feed that multiply, cap or replace an answer.
+"""Price adapters: contracts between a market's oracle and a feed that multiply, cap or replace an answer, known by their public getters.
 
-Three forms are known, by their public getters (bgd-labs/aave-capo, commit 2c280ef9; `src/contracts/`). Anything else stays `unknown`.
+Anything that is none of these stays `unknown`; what it does may still tell (`price_behaviour`).
 
-- *rate* (PriceCapAdapterBase): a feed times an exchange rate, whose growth is capped. The step holds the rate and the most it may be at
-  the block: the snapshot's ratio plus the growth allowed each second since. Newer ones count that growth in 1/SCALING_FACTOR; those from
-  before September 2025 (commit 056c2253) in whole units, which is then the only answer they have.
-- *capped* (PriceCapAdapterStable): a feed's answer, at most a price that does not move by itself.
-- *fixed* (FixedPriceAdapter): one price, changed by the market's admins only.
+- *rate*, capped (PriceCapAdapterBase; bgd-labs/aave-capo, commit 2c280ef9, `src/contracts/`): a feed times an exchange rate, whose growth
+  is capped. The step holds the rate and the most it may be at the block: the snapshot's ratio plus the growth allowed each second since.
+  Newer ones count that growth in 1/SCALING_FACTOR; those from before September 2025 (commit 056c2253) in whole units.
+- *rate*, plain: wstETH by Lido's own rate (WstETHSynchronicityPriceAdapter: seamless-protocol/cl-synchronicity-price-adapter@16cc1f3f, a
+  copy of BGD's), and wstETH, rETH and weETH in Spark (marsfoundation/sparklend-advanced, `src/*ExchangeRateOracle.sol`: 40afa34e, ddce4862,
+  8cae76ea). They see no depeg.
+- two feeds multiplied (CLSynchronicityPriceAdapterPegToBase, same repository @8039a4eb): the adapter is `unknown`, both feeds are its steps.
+- *capped* (PriceCapAdapterStable of aave-capo; CappedOracle of Spark @0ab7a26b): a feed's answer, at most a price that does not move.
+- *fixed* (FixedPriceAdapter of aave-capo; FixedPriceOracle of Spark @729136cd): one price; that of aave-capo is changed by admins only.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chain.units import INT256_MAX
+from chain.calls import Call
+from chain.units import INT256_MAX, WAD
 
 ASKS = {
     "base": "BASE_TO_USD_AGGREGATOR()->(address)",
@@ -30,12 +35,31 @@ ASKS = {
     "moving_cap": "getPriceCapRatio()->(int256)",
     "price": "price()->(int256)",
     "is_capped": "isCapped()->(bool)",
+    "lido_base": "ETH_TO_BASE()->(address)",
+    "lido": "STETH()->(address)",
+    "spark_base": "ethSource()->(address)",
+    "spark_steth": "steth()->(address)",
+    "spark_reth": "reth()->(address)",
+    "spark_weeth": "weeth()->(address)",
+    "spark_source": "source()->(address)",
+    "spark_cap": "maxPrice()->(int256)",
+    "peg_base": "PEG_TO_BASE()->(address)",
+    "peg_asset": "ASSET_TO_PEG()->(address)",
 }
+_LIDO: tuple[str, tuple[int, ...]] = ("getPooledEthByShares(uint256)->(uint256)", (WAD,))
+RATES: Mapping[tuple[str, str], tuple[str, tuple[int, ...]]] = {
+    ("lido_base", "lido"): _LIDO,
+    ("spark_base", "spark_steth"): _LIDO,
+    ("spark_base", "spark_reth"): ("getExchangeRate()->(uint256)", ()),
+    ("spark_base", "spark_weeth"): ("getRate()->(uint256)", ()),
+}
+"""Getters of the feed and of who keeps the exchange rate -> how that contract is asked for it; it has 18 decimals."""
+RATE_DECIMALS = 18
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One adapter at the block: `value` and `cap` have `decimals` decimals; `reads` is the next step's contract."""
+    """One adapter at the block: `value` and `cap` have `decimals` decimals; `reads` is the next step's contract, `times` a feed between."""
 
     kind: str
     function: str
@@ -44,6 +68,15 @@ class Adapter:
     cap: int | None
     reads: str | None
     provider: str | None = None
+    times: str | None = None
+
+
+def rate_call(answers: Mapping[str, Any]) -> Call | None:
+    """The call that tells a plain exchange rate, if these answers are of an adapter with one; its answer goes under `rate`."""
+    for (base, provider), (text, arguments) in RATES.items():
+        if answers[base] and answers[provider]:
+            return Call(answers[provider], text, arguments, optional=True)
+    return None
 
 
 def adapter(answers: Mapping[str, Any], timestamp: int) -> Adapter | None:
@@ -51,16 +84,26 @@ def adapter(answers: Mapping[str, Any], timestamp: int) -> Adapter | None:
 
     Parameters
     ----------
-    answers : by the names of ASKS, and `answer` and `decimals`, which every source is asked; None where a contract refused.
+    answers : by the names of ASKS, `rate` (of `rate_call`), and `answer`, `round` and `decimals`, which every source is asked; None where a
+        contract refused.
     timestamp : of the block, s.
     """
+    value, decimals = answers["answer"], answers["decimals"]
     if answers["base"] and answers["ratio"] is not None and answers["ratio_decimals"] is not None:
         cap = _most_ratio(answers, timestamp)
         provider = answers["ratio_provider"]
         return Adapter("rate", "getRatio", answers["ratio"], answers["ratio_decimals"], cap, answers["base"], provider)
-    value, decimals = answers["answer"], answers["decimals"]
+    if answers["rate"] is not None and (rate := rate_call(answers)) is not None:
+        base = answers["lido_base"] or answers["spark_base"]
+        return Adapter("rate", rate.name, answers["rate"], RATE_DECIMALS, None, base, rate.address)
+    if answers["peg_base"] and answers["peg_asset"] and value is not None:
+        return Adapter(
+            "unknown", "latestAnswer", value, decimals, None, answers["peg_base"], times=answers["peg_asset"]
+        )
     if answers["asset_feed"] and (answers["price_cap"] is not None or answers["moving_cap"] is not None):
         return Adapter("capped", "latestAnswer", value, decimals, answers["price_cap"], answers["asset_feed"])
+    if answers["spark_source"] and answers["spark_cap"] is not None and value is not None:
+        return Adapter("capped", "latestAnswer", value, decimals, answers["spark_cap"], answers["spark_source"])
     if answers["price"] is not None and answers["price"] == value and answers["round"] is None:
         return Adapter("fixed", "price", value, decimals, None, None)
     return None

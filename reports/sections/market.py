@@ -22,6 +22,7 @@ NOT_LOOKED_AT = (
     "NFT collateral",
 )
 _LARGEST = 12
+_STATES = {"stale": " (stale)", "hard_coded": " (hard-coded)"}
 
 
 def coverage(assessment: Assessment) -> Block:
@@ -137,7 +138,7 @@ def _posted(assessment: Assessment) -> Table:
             (
                 Cell(piece.symbol, full=piece.asset),
                 Cell(piece.root),
-                Cell(piece.feed + (" (stale)" if piece.feed_state == "stale" else "")),
+                Cell(piece.feed + _STATES.get(piece.feed_state, "")),
                 Cell(millions(piece.amount_usd)),
                 Cell(fixed(share, 1)),
             )

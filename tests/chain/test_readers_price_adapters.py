@@ -129,7 +129,7 @@ def test_a_fixed_price_and_a_cap_that_moves(devnet_world: World, adapters: dict[
     )
 
 
-NOTHING = dict.fromkeys([*price_adapters.ASKS, "answer", "decimals", "round"])
+NOTHING = dict.fromkeys([*price_adapters.ASKS, "answer", "decimals", "round", "rate"])
 RATE = {**NOTHING, "base": "0xaa", "ratio": 7, "ratio_decimals": 18, "snapshot_ratio": 5, "snapshot_time": 100}
 
 

@@ -14,7 +14,8 @@ from web3.contract import Contract
 
 import aftershock
 from chain.errors import ContractError, InputError
-from chain.reading import IMPLEMENTATION_SLOT, take
+from chain.readers.proxies import IMPLEMENTATION_SLOT
+from chain.reading import take
 from chain.snapshot import Snapshot
 from tests.devnet.aave_v302 import Aave302, deploy_aave_v302
 from tests.devnet.assets import fund, price_sources

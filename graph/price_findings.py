@@ -1,0 +1,96 @@
+"""Prices that do not follow a market: which they are, what is posted at them, and what is owed behind them.
+
+Where collateral is priced by a source that does not move, a fall liquidates nobody: what is owed beyond the collateral stays, and suppliers
+find their withdrawals frozen instead. Three findings by the steps of a source (table `feeds`): *hard-coded* (nothing behind it moves),
+*exchange rate alone* (a vault's or staking contract's own rate, no feed: it sees no market price), *stale* (a feed beyond its heartbeat).
+"""
+
+import pandas as pd
+
+from graph.protocol_graph import ProtocolGraph
+from graph.relations import joined, weakest
+
+HARD_CODED, RATE_ALONE, STALE = "hard-coded", "exchange rate alone", "stale"
+UNMOVED = (HARD_CODED, RATE_ALONE)
+"""Findings whose price no fall of the market moves."""
+COLUMNS = [
+    "market", "label", "asset", "symbol", "finding", "source", "collateral_usd", "debt_usd", "borrowed_usd", "evidence", "status"
+]  # fmt: skip
+
+
+def finding(steps: pd.DataFrame) -> str | None:
+    """What the steps of one source (rows of `feeds`, in order) show; None where a market price comes through, or nothing is known."""
+    rows = list(steps.itertuples(index=False))
+    feeds = [row for row in rows if row.kind == "feed"]
+    moving = [row for row in feeds if row.state != "hard_coded"]
+    if moving:
+        return STALE if any(row.state == "stale" for row in moving) else None
+    if feeds or rows[-1].kind == "fixed" or rows[-1].state == "hard_coded":
+        return HARD_CODED
+    below = {row.kind for row in rows if row.kind != "unknown"}
+    return RATE_ALONE if below and below <= {"rate", "ratio"} and rows[-1].kind != "unknown" else None
+
+
+def findings(feeds: pd.DataFrame) -> dict[str, str]:
+    """Price source -> what was found of it, of sources that do not follow a market."""
+    found = {str(source): finding(steps) for source, steps in feeds.sort_values("step").groupby("source", sort=True)}
+    return {source: what for source, what in found.items() if what is not None}
+
+
+def unmoved_prices(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
+    """One row for each asset of these markets whose price does not follow a market, the most debt first.
+
+    Returns
+    -------
+    market, label (of the market), asset, symbol, finding, source; collateral_usd: posted at that price, counting in a health factor;
+    debt_usd: all that its holders owe in that market, whatever else they posted; borrowed_usd: owed in the asset itself; evidence, status.
+    """
+    found, listed = findings(graph.snapshot["feeds"]), graph.relations["lists"]
+    prices = graph.snapshot["prices"]
+    prices = prices[prices["market"].isin(markets) & prices["source"].isin(set(found))]
+    evidence = graph.snapshot["feeds"].groupby("source")["evidence"].agg(joined).to_dict()
+    owed = _owed(graph)
+    rows = []
+    for row in prices.itertuples(index=False):
+        here = listed[(listed["source"] == row.market) & (listed["target"] == row.asset)]
+        collateral = float(here["collateral_usd"].astype(float).sum())
+        holders = _posting(graph, row.market, row.asset)
+        rows.append(
+            (
+                row.market,
+                graph.label(row.market),
+                row.asset,
+                graph.label(row.asset),
+                found[row.source],
+                row.source,
+                collateral,
+                sum(owed.get((row.market, holder), 0.0) for holder in holders),
+                float(here["borrowed_usd"].astype(float).sum()),
+                evidence[row.source],
+                weakest(pd.Series([row.status, *here["status"]])),
+            )
+        )
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = frame[(frame["collateral_usd"] > 0) | (frame["borrowed_usd"] > 0)]
+    return frame.sort_values(["debt_usd", "market", "asset"], ascending=[False, True, True], ignore_index=True)
+
+
+def unmoved_debt_usd(graph: ProtocolGraph, table: pd.DataFrame) -> float:
+    """What is owed by holders of collateral at prices that no fall moves, each debt once; `table` as `unmoved_prices` gives it."""
+    owed = _owed(graph)
+    fixed = table[table["finding"].isin(UNMOVED) & (table["collateral_usd"] > 0)]
+    pairs = {(row.market, holder) for row in fixed.itertuples() for holder in _posting(graph, row.market, row.asset)}
+    return sum(owed.get(pair, 0.0) for pair in sorted(pairs))
+
+
+def _owed(graph: ProtocolGraph) -> dict[tuple[str, str], float]:
+    """(market, holder) -> USD owed."""
+    sums = graph.relations["borrows"].groupby(["target", "source"])["amount_usd"].sum()
+    return {(str(market), str(holder)): float(usd) for (market, holder), usd in sums.items()}
+
+
+def _posting(graph: ProtocolGraph, market: str, asset: str) -> list[str]:
+    """Who has the asset as collateral that counts."""
+    rows = graph.relations["supplies"]
+    rows = rows[(rows["target"] == market) & (rows["asset"] == asset) & rows["collateral_enabled"].astype(bool)]
+    return sorted(set(rows["source"]))
