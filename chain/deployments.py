@@ -38,6 +38,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "chainlink": (),
     "erc20": (),
     "timelock": ("controller",),
+    "governor": ("governor",),
 }
 """Addresses that each reader's entry names."""
 

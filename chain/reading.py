@@ -18,6 +18,7 @@ from chain.readers import (
     chainlink,
     compound_v2,
     erc20,
+    governor,
     morpho_blue,
     quotes,
     timelock,
@@ -42,6 +43,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "uniswap_v3": (uniswap_v3.read, uniswap_v3.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
+    "governor": (governor.read, governor.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -54,6 +56,7 @@ PROTOCOL_KINDS = {
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
+    "governor": "governance",
 }
 
 
