@@ -235,8 +235,10 @@ class Client:
         answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")
         return [int(text, 16) for text in answers]
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool = False) -> list[Log]:
-        """Events of these contracts whose first topic is `topic`, in blocks `first` to `last`, both included, at most the pinned one.
+    def logs(
+        self, addresses: Sequence[str], topic: str | tuple[str, ...], first: int, last: int, has_no_sum: bool = False
+    ) -> list[Log]:
+        """Events of these contracts whose first topic is `topic`, or any of them, in blocks `first` to `last`, both included, at most the pinned one.
 
         How wide the ranges are is decided in `logs`. With `has_no_sum` they are asked for until three readings agree: for events
         that no sum on the chain vouches for; see `events`.

@@ -50,6 +50,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "bridged_token": ("token", "bridge"),
     "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
     "crvusd": ("factory",),
+    "governor": ("governor",),
 }
 """Addresses that each reader's entry names."""
 OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}

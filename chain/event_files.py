@@ -34,7 +34,7 @@ def read_liquidations(path: Path) -> pd.DataFrame:
     twice = np.flatnonzero(frame.duplicated().to_numpy())
     if len(twice):
         raise InputError(
-            f"{path.name} row {twice[0] + 1} repeats an earlier row ({len(twice)} such rows); an event counts once"
+            f"{path.name} row {frame.index[twice[0]]} repeats an earlier row ({len(twice)} such rows); an event counts once"
         )
     return frame.assign(time_s=stamps(path, frame)).sort_values("time_s", kind="stable", ignore_index=True)
 
@@ -59,8 +59,8 @@ def read_terms(path: Path) -> Terms:
     frame = read_frame(path, ("symbol",))
     names: dict[str, tuple[str, ...]] = {}
     bonuses: dict[tuple[str, float], float] = {}
-    for number, row in enumerate(frame.to_dict("records"), start=1):
-        where, symbol = f"{path.name} row {number}", str(row["symbol"])
+    for place, row in enumerate(frame.to_dict("records")):
+        where, symbol = f"{path.name} row {frame.index[place]}", str(row["symbol"])
         filed = row.get("price_symbol")
         if not _is_empty(filed):
             known = tuple(str(filed).split("|"))
@@ -71,9 +71,7 @@ def read_terms(path: Path) -> Terms:
         if _is_empty(row.get("bonus_bps")):
             continue
         bonus = _bonus(where, row["bonus_bps"])
-        since = (
-            0.0 if _is_empty(row.get("valid_from")) else float(stamps(path, frame.iloc[[number - 1]], "valid_from")[0])
-        )
+        since = 0.0 if _is_empty(row.get("valid_from")) else float(stamps(path, frame.iloc[[place]], "valid_from")[0])
         if (symbol, since) in bonuses:
             raise InputError(f"{where}: {symbol} has two bonuses from the same instant; keep one")
         bonuses[symbol, since] = bonus
@@ -102,5 +100,5 @@ def _need_above_zero(path: Path, frame: pd.DataFrame, columns: tuple[str, ...]) 
         wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
         if len(wrong):
             raise InputError(
-                f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give an amount above zero ({len(wrong)} such rows)"
+                f"{path.name} row {frame.index[wrong[0]]}: {name} is {frame[name].iloc[wrong[0]]!r}; give an amount above zero ({len(wrong)} such rows)"
             )

@@ -52,7 +52,14 @@ class Events:
         self.again = 0
 
     def read(
-        self, addresses: Sequence[str], topic: str, first: int, last: int, anchor: Anchor, lag: int, has_no_sum: bool
+        self,
+        addresses: Sequence[str],
+        topic: str | tuple[str, ...],
+        first: int,
+        last: int,
+        anchor: Anchor,
+        lag: int,
+        has_no_sum: bool,
     ) -> list[Log]:
         """Events as `Client.logs` gives them; `lag` is the chain's finality lag in blocks.
 

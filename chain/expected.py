@@ -126,7 +126,9 @@ class _SamplingClient(ResumableClient):
         self._accounts_for_one: dict[str, float] = {}  # by sampled account
         self._holders_for_one: dict[str, float] = {}  # by token
 
-    def logs(self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool = False) -> list[Log]:
+    def logs(
+        self, addresses: Sequence[str], topic: str | tuple[str, ...], first: int, last: int, has_no_sum: bool = False
+    ) -> list[Log]:
         """A sample of the events, with few enough accounts in it."""
         logs, share = self._some_ranges(addresses, topic, first, last, has_no_sum)
         self.share = min(self.share, share)
@@ -171,7 +173,7 @@ class _SamplingClient(ResumableClient):
         return self._holders_for_one.get(token, max(for_one)) if for_one else 1.0
 
     def _some_ranges(
-        self, addresses: Sequence[str], topic: str, first: int, last: int, has_no_sum: bool
+        self, addresses: Sequence[str], topic: str | tuple[str, ...], first: int, last: int, has_no_sum: bool
     ) -> tuple[list[Log], float]:
         """Events of ranges spread evenly, the first and the last block among them, and the share of the blocks that they cover."""
         blocks = last - first + 1

@@ -3,9 +3,10 @@
 For books, where every digit counts, `chain.cells` reads text cell by cell; logs and price histories have millions of rows of measurements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,31 +17,67 @@ from chain.errors import InputError
 FIRST_YEAR, LAST_YEAR = 2009, 2100
 
 
-def read_frame(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """All rows of a file (CSV, also compressed, or Parquet), with the columns that must be there; others are kept as they are.
+def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """All rows of a file as they stand, under their row numbers in the file: a spreadsheet's for CSV (the header is row 1), from 1 for Parquet.
+
+    Only an empty cell is empty: a token may be called NA or NULL. `columns` maps names that the contract asks for to names in the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no rows, names a column twice, or lacks a column that `columns` names.
+    """
+    is_parquet = path.suffix == ".parquet"
+    try:
+        frame = (
+            pd.read_parquet(path)
+            if is_parquet
+            else pd.read_csv(path, keep_default_na=False, na_values=[""], skip_blank_lines=False, low_memory=False)
+        )
+    except (OSError, ValueError, EOFError) as error:  # pandas and pyarrow raise subclasses of these
+        raise InputError(f"{path} cannot be read as {'Parquet' if is_parquet else 'CSV'}: {error}") from error
+    frame = frame.set_axis(pd.RangeIndex(1 if is_parquet else 2, len(frame) + (1 if is_parquet else 2)))
+    if not is_parquet:
+        frame = frame.loc[frame.notna().any(axis=1).to_numpy()]
+    if columns:
+        absent = [name for name in columns.values() if name not in frame.columns]
+        if absent:
+            raise InputError(
+                f"{path.name} has no column {', '.join(absent)}; its columns are {', '.join(map(str, frame.columns))}"
+            )
+        taken = [name for name in columns if name in frame.columns and name not in columns.values()]
+        frame = frame.drop(columns=taken).rename(columns={theirs: ours for ours, theirs in columns.items()})
+    if frame.empty:
+        raise InputError(f"{path.name} has a header and no rows")
+    odd = [name for name in frame.columns if frame[name].dtype == object] if is_parquet else []
+    return frame.assign(**{name: frame[name].map(_as_text) for name in odd}) if odd else frame
+
+
+def _as_text(value: Any) -> Any:
+    """Bytes as hexadecimal, lists and records as text, as CSV would hold them; anything else as it is."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value) if isinstance(value, (list, dict, np.ndarray)) else value
+
+
+def read_frame(path: Path, required: Sequence[str], columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """As `open_frame`, with the columns that must be there; others are kept as they are.
 
     Raises
     ------
     InputError
         If the file cannot be read, has no rows, lacks a column, or leaves a required cell empty.
     """
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError, EOFError) as error:  # pandas and pyarrow raise subclasses of these
-        raise InputError(
-            f"{path} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}"
-        ) from error
+    frame = open_frame(path, columns)
     missing = [name for name in required if name not in frame.columns]
     if missing:
         raise InputError(
             f"{path.name} has no column {', '.join(missing)}; its columns are {', '.join(map(str, frame.columns))}"
         )
-    if frame.empty:
-        raise InputError(f"{path.name} has a header and no rows")
     for name in required:
         empty = np.flatnonzero(frame[name].isna().to_numpy())
         if len(empty):
-            raise InputError(f"{path.name} row {empty[0] + 1}: {name} is empty ({len(empty)} such rows)")
+            raise InputError(f"{path.name} row {frame.index[empty[0]]}: {name} is empty ({len(empty)} such rows)")
     return frame
 
 
@@ -67,7 +104,7 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
     wrong = np.flatnonzero(~((seconds >= low) & (seconds < high)))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {wrong[0] + 1}: {name} is {column.iloc[wrong[0]]!r}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {column.iloc[wrong[0]]!r}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
         )
     return np.asarray(seconds)
 

@@ -98,6 +98,7 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("comptroller", "getAllMarkets()->(address[])", (), ""),
         ("comptroller", "vaiController()->(address)", (), ""),
     ),
+    "governor": (("governor", "votingPeriod()->(uint256)", (), ""),),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

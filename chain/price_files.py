@@ -103,7 +103,7 @@ def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give a finite price above zero ({len(wrong)} such rows)"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {frame[name].iloc[wrong[0]]!r}; give a finite price above zero ({len(wrong)} such rows)"
         )
     return np.asarray(values)
 

@@ -26,6 +26,7 @@ from chain.readers import (
     liquity_v1,
     maker,
     metamorpho,
+    governor,
     morpho_blue,
     price_behaviour,
     proxies,
@@ -66,6 +67,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "bridged_token": (bridges.read_token, bridges.VERSION),
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
+    "governor": (governor.read, governor.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -90,6 +92,7 @@ PROTOCOL_KINDS = {
     "chainlink": "oracle",
     "erc20": "token",
     "timelock": "governance",
+    "governor": "governance",
 }
 
 

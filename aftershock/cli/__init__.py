@@ -15,7 +15,9 @@ app = typer.Typer(
     name="aftershock",
     help="DeFi systemic risk: who is exposed to what, what a shock sets off, and a report a DAO can act on. Works offline on the embedded sample.",
     epilog="Start with: aftershock demo",
-    cls=verbs("demo", "doctor", "snapshot", "simulate", "scenarios", "replay", "report", "what-if", "diff"),
+    cls=verbs(
+        "demo", "doctor", "snapshot", "history", "check", "simulate", "scenarios", "replay", "report", "what-if", "diff"
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
