@@ -15,8 +15,9 @@ from chain.readers.proxies import OLD_SLOT
 from chain.reading import take
 from chain.snapshot import Snapshot
 from graph.build import build
-from tests.devnet.availability import NODE_MODULES, SOLC_PACKAGE
-from tests.devnet.contracts import SETTINGS, Artifact, _compile, compiled, published
+from tests.devnet.availability import NODE_MODULES
+from tests.devnet.contracts import Artifact, compiled, published
+from tests.devnet.governance import deploy_openzeppelin
 from tests.devnet.transactions import address_of
 from tests.devnet.world import World
 
@@ -149,12 +150,8 @@ def test_what_is_no_proxy_has_nothing_behind_it(snapshot: Snapshot, made: dict[s
 @devnet
 @pytest.mark.verify
 def test_openzeppelins_governor_is_one(devnet_world: World) -> None:
-    """Its libraries need a newer virtual machine than the other contracts, so it is compiled by itself."""
-    entry = "SmallGovernor.sol"
-    one = _compile([entry], SOLC_PACKAGE, {**SETTINGS, "evmVersion": "cancun"})[f"{entry}:SmallGovernor"]
     with devnet_world.undone():
-        governor = devnet_world.ledger.deploy(Artifact("SmallGovernor", one["abi"], one["bytecode"]))
-        devnet_world.ledger.mine()
+        governor = deploy_openzeppelin(devnet_world.ledger).contract
         with Client.connect(devnet_world.url, "eip155:31337") as client:
             client.pin("latest")
             assert forms(client, [governor.address.lower()])[governor.address.lower()].kind == "governor"
