@@ -15,7 +15,9 @@ from eth_utils.crypto import keccak
 
 from chain import checks
 from chain.comparison import Comparison
+from chain.deployments import read_deployments
 from chain.findings import Findings
+from chain.inspection import addresses
 from chain.resumable import ResumableClient
 from chain.snapshot import from_rows
 from chain.units import WAD
@@ -27,11 +29,16 @@ DECIMALS = "0x" + keccak(text="decimals()")[:4].hex()
 
 
 @pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, dict[str, str], dict[tuple[str, ...], Any]]:
-    """What the readers found, the vaults by name, and what the contracts say."""
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("recording") / "metamorpho.jsonl"
     file.write_bytes(gzip.decompress(world.RECORDING.read_bytes()))
-    with ResumableClient.replay(file) as client:
+    return file
+
+
+@pytest.fixture(scope="module")
+def replayed(recording: Path) -> tuple[Findings, dict[str, str], dict[tuple[str, ...], Any]]:
+    """What the readers found, the vaults by name, and what the contracts say."""
+    with ResumableClient.replay(recording) as client:
         client.pin("latest")
         found = world.read_all(client, world.BOOK)
         vaults = {row["symbol"].lower(): row["address"] for row in found.rows["assets"] if row["kind"] == "vault_share"}
@@ -63,8 +70,8 @@ def compared(found: Findings) -> dict[str, Comparison]:
     return {one.check.name: one for one in checks.run(found.rows, found.witnesses)}
 
 
-def test_no_code_is_in_the_recording() -> None:
-    lines = gzip.decompress(world.RECORDING.read_bytes()).decode().splitlines()
+def test_no_code_is_in_the_recording(recording: Path) -> None:
+    lines = recording.read_text().splitlines()
     assert not any("eth_getCode" in line for line in lines)
     answers: dict[str, list[int]] = defaultdict(list)
     for line in map(json.loads, lines[1:]):
@@ -195,11 +202,19 @@ def test_a_wrong_row_is_found(replayed: Any, table: str, column: str, by: int, c
     assert len(failures) == 1 and vaults["old touched"] in failures[0]
 
 
-def test_an_asset_without_decimals_costs_the_rate_and_no_more(replayed: Any, tmp_path: Path) -> None:
+def test_the_doctor_knows_a_factory(recording: Path) -> None:
+    with ResumableClient.replay(recording) as client:
+        client.pin("latest")
+        found = [one for one in addresses(client, read_deployments(world.BOOK)) if one.subject.startswith("metamorpho")]
+    assert {one.state for one in found} == {"ok"}
+    assert [one.text.split()[2] for one in found if "isMetaMorpho" in one.text] == ["is", "is"]
+
+
+def test_an_asset_without_decimals_costs_the_rate_and_no_more(replayed: Any, recording: Path, tmp_path: Path) -> None:
     """Anybody can make a vault over any token: the recording, but its loan token refuses to tell its decimals."""
     whole = replayed[0]
     loan = whole.rows["backings"][0]["backing"][-42:]
-    header, *lines = gzip.decompress(world.RECORDING.read_bytes()).decode().splitlines()
+    header, *lines = recording.read_text().splitlines()
     told = [json.loads(line) for line in lines]
     refused = [
         one
@@ -223,15 +238,13 @@ def test_an_asset_without_decimals_costs_the_rate_and_no_more(replayed: Any, tmp
     assert compared(found)["allocations add up to totalAssets"].check.passed
 
 
-def test_a_vault_over_markets_that_were_not_read(replayed: Any, tmp_path: Path) -> None:
+def test_a_vault_over_markets_that_were_not_read(replayed: Any, recording: Path, tmp_path: Path) -> None:
     """The same recording without the reader of Morpho Blue: the vault's own word for the total, no allocation, and a gap."""
     _, _, says = replayed
     book = tmp_path / "book.toml"
     head, *entries = world.BOOK.read_text().split("[[deployments]]")
     book.write_text("[[deployments]]".join([head, *(entry for entry in entries if "morpho_blue" not in entry)]))
-    file = tmp_path / "metamorpho.jsonl"
-    file.write_bytes(gzip.decompress(world.RECORDING.read_bytes()))
-    with ResumableClient.replay(file) as client:
+    with ResumableClient.replay(recording) as client:
         client.pin("latest")
         found = world.read_only(client, book)
     assert "queues" not in found.rows and "vault" not in found.witnesses

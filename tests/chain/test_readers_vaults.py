@@ -12,6 +12,10 @@ import pytest
 from web3.contract import Contract
 
 from aftershock.cli import main
+from chain.client import Client
+from chain.deployments import read_deployments
+from chain.expected import expect
+from chain.inspection import addresses
 from chain.reading import take
 from chain.snapshot import Snapshot, save
 from chain.units import WAD
@@ -60,6 +64,16 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot) -> None:
     assert compared["allocations add up to totalAssets"].compared == 1, "listed twice, read once"
     assert compared["a vault's own balance and positions give totalAssets"].note == "", "nothing is anywhere else"
     assert set(snapshot["backings"]["status"]) == set(snapshot["queues"]["status"]) == {"verified"}
+
+
+def test_the_doctor_and_the_dry_run_know_the_vault(claims: Claims, snapshot: Snapshot, tmp_path: Path) -> None:
+    book = claims.write_book(tmp_path)
+    with Client.connect(claims.world.url, snapshot.anchors[0].chain) as client:
+        client.pin("latest")
+        found = [one for one in addresses(client, read_deployments(book)) if one.subject.startswith("metamorpho")]
+    assert {one.state for one in found} == {"ok"} and any("withdrawQueueLength is 3" in one.text for one in found)
+    told = expect(claims.world.url, book, "latest").total
+    assert told.rows == pytest.approx(sum(len(table) for table in snapshot.tables.values()), rel=0.05)
 
 
 def test_the_vaults_allocation_and_what_it_can_pay(claims: Claims, snapshot: Snapshot) -> None:

@@ -21,6 +21,7 @@ from web3.logs import DISCARD
 from chain.calls import Call
 from chain.deployments import read_deployments
 from chain.findings import Findings
+from chain.inspection import addresses
 from chain.pacing import Manners
 from chain.reading import describe, in_order, read_one
 from chain.resumable import ResumableClient
@@ -232,6 +233,7 @@ def main(built: Path) -> None:
         with ResumableClient.connect(node.url, CHAIN, Manners(0), record_to=file) as client:
             client.pin("latest")
             read_all(client, BOOK)
+            addresses(client, read_deployments(BOOK))
             vaults = {name: str(vault.address).lower() for name, vault in place.vaults.items()}
             client.ask(questions(vaults, str(place.morpho.address).lower(), place.ids))
         header, *answers = file.read_text().splitlines()
