@@ -48,7 +48,7 @@ def total(values: "pd.Series[Any]") -> Any:
 def supplies_of_claims(snapshot: Snapshot) -> dict[str, int]:
     """Asset -> smallest units that somebody has: its supply, of a liquidity share without what was minted in advance."""
     assets, pools = snapshot["assets"], snapshot["pools"].dropna(subset=["lp_asset", "lp_supply_raw"])
-    minted = assets.dropna(subset="total_supply_raw").set_index("asset")["total_supply_raw"].to_dict()
+    minted: dict[str, int] = assets.dropna(subset="total_supply_raw").set_index("asset")["total_supply_raw"].to_dict()
     return minted | dict(zip(pools["lp_asset"], pools["lp_supply_raw"], strict=True))
 
 
