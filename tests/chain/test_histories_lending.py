@@ -24,14 +24,14 @@ def compound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lived, 
     with compound_v2_market.lived_in() as (lived, book):
         comptroller = lived.market.comptroller
         bravo = governance.deploy_bravo(lived.ledger)
-        lived.ledger.call("hand over", comptroller, "_setPendingAdmin", bravo.timelock.address)
+        unitroller = lived.ledger.at(compound_v2_market.published("Unitroller"), str(comptroller.address))
+        lived.ledger.call("hand over", unitroller, "_setPendingAdmin", bravo.timelock.address)
         lived.ledger.mine()
+        executed = ""
         for description, call in (
-            ("Take over", (comptroller, "_acceptAdmin", [])),
+            ("Take over", (unitroller, "_acceptAdmin", [])),
             ("# Repay less at once", (comptroller, "_setCloseFactor", [4 * WAD // 10])),
         ):
-            unitroller = lived.ledger.at(compound_v2_market.published("Unitroller"), str(comptroller.address))
-            call = (unitroller, *call[1:]) if call[1] == "_acceptAdmin" else call
             executed = bravo.pass_through(bravo.propose(description, call), description, call)
         lines = [
             *entry_lines(0, "compound-dao", "governor", "governor"),
