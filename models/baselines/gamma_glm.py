@@ -13,7 +13,7 @@ from chain.errors import ConvergenceError, InputError
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 
-ROUNDS, TOLERANCE = 200, 1e-9
+ROUNDS, TOLERANCE = 200, 1e-13
 FLOOR_OF_OUTCOME = 1e-10
 
 
