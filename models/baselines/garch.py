@@ -43,8 +43,9 @@ class Garch:
         """
         if panel is None:
             raise InputError(f"{self.name} needs the panel of prices; give it to fit")
-        cutoff = int(train.as_of_s[-1]) + train.task.horizon_s
-        returns = daily_returns(panel.select(train.assets).until(cutoff), cutoff % DAY_S)[1]
+        last = int(train.as_of_s[-1])
+        cutoff, hour = last + train.task.horizon_s, last % DAY_S
+        returns = daily_returns(panel.select(train.assets).until(cutoff), hour)[1]
         parameters = np.full((len(train.assets), 6), np.nan)
         for n, series in enumerate(returns.T):
             known = series[np.isfinite(series)]
@@ -52,7 +53,7 @@ class Garch:
                 parameters[n] = estimate(self.kind, known)
         seed, one, nothing = int(rng.integers(2**31)), np.ones(len(train.assets)), np.zeros(len(train.assets))
         raw = FittedGarch(self.kind, train.assets, parameters, one, nothing, np.inf * one, panel, seed)
-        days = train.at(train.as_of_s % DAY_S == cutoff % DAY_S)
+        days = train.at(train.as_of_s % DAY_S == hour)
         predicted = raw.predict(days)
         least, most, factor = nothing + LEAST_VARIANCE, nothing + np.nan, nothing + np.nan
         for n in range(len(train.assets)):
@@ -92,7 +93,7 @@ class FittedGarch:
             instants = np.flatnonzero(samples.as_of_s % DAY_S == hour)
             rows = np.searchsorted(ends, samples.as_of_s[instants], side="right") - 1
             raw = np.where((rows >= 0)[:, None], ahead[np.maximum(rows, 0)], np.nan)
-            result[np.ix_(instants, known)] = np.clip(self.factor[at] * raw, self.least[at], self.most[at])
+            result[instants[:, None], known] = np.clip(self.factor[at] * raw, self.least[at], self.most[at])
         return result
 
 
@@ -109,8 +110,8 @@ def estimate(kind: Kind, returns: FloatArray) -> FloatArray:
 
     from arch import arch_model
 
-    kinds = {"GARCH": ("GARCH", 0), "GJR": ("GARCH", 1), "EGARCH": ("EGARCH", 1)}
-    vol, asymmetry = kinds[kind]
+    vol: Literal["GARCH", "EGARCH"] = "EGARCH" if kind == "EGARCH" else "GARCH"
+    asymmetry = 0 if kind == "GARCH" else 1
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"

@@ -66,8 +66,9 @@ class StochasticVolatility:
         """Parameters of each asset from the days that end by the last known outcome."""
         if panel is None:
             raise InputError(f"{self.name} needs the panel of prices; give it to fit")
-        cutoff = int(train.as_of_s[-1]) + train.task.horizon_s
-        _, observed = daily_variances(panel.select(train.assets).until(cutoff), cutoff % DAY_S)
+        last = int(train.as_of_s[-1])
+        cutoff, hour = last + train.task.horizon_s, last % DAY_S
+        _, observed = daily_variances(panel.select(train.assets).until(cutoff), hour)
         theta = np.array([np.nanmean(c) if np.isfinite(c).sum() >= LEAST_DAYS else np.nan for c in observed.T])
         low, high = np.log([0.02, 1e-3, 0.02]), np.log([0.7, 1.0, 3.0])  # 1 - phi, xi2 / theta, c
         best = np.tile((low + high) / 2, (len(theta), 1))
@@ -110,7 +111,7 @@ class FittedStochasticVolatility:
             mean = theta + (ahead - theta) * np.mean(phi[None] ** steps[:, None], axis=0)
             instants = np.flatnonzero(samples.as_of_s % DAY_S == hour)
             rows = np.searchsorted(ends, samples.as_of_s[instants], side="right") - 1
-            result[np.ix_(instants, known)] = np.where((rows >= 0)[:, None], mean[np.maximum(rows, 0)], np.nan) * days
+            result[instants[:, None], known] = np.where((rows >= 0)[:, None], mean[np.maximum(rows, 0)], np.nan) * days
         return np.where(np.isfinite(result), np.maximum(result, LEAST_VARIANCE), np.nan)
 
 
