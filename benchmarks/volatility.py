@@ -65,7 +65,7 @@ def main() -> None:
         found["horizons"][horizon] = _horizon(world, chosen.window)
         print(f"{horizon:>3} h done after {time.perf_counter() - start:,.0f} s", flush=True)  # noqa: T201
     found["regimes"] = _regimes(World(panel, 24, chosen.kept), chosen.window)
-    found["swans"] = _swans(chosen.kept, chosen.window, panel)
+    found["swans"] = _swans(chosen.kept, panel)
     found["run"] = {
         "command": "python -m benchmarks.volatility " + " ".join(sys.argv[1:]),
         "seed": SEED,
@@ -238,7 +238,7 @@ def _regimes(world: World, window: str) -> dict[str, Any]:
     return result
 
 
-def _swans(kept: Path, window: str, main: Any) -> list[dict[str, Any]]:
+def _swans(kept: Path, main: Any) -> list[dict[str, Any]]:
     """Eight days from each date, by models fitted on outcomes known seven days before."""
     result = []
     majors = read_panel(MAJORS, "open", 3_600)

@@ -103,9 +103,11 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
     asset = sorted((ratio, name) for name, (_, ratio) in part["by_asset"].items())
     rows += [
         "",
-        f"By regime at the instant of the forecast (Markov switching fitted before the window): {regime}. "
-        f"By asset: best {asset[0][1]} {asset[0][0]:.3f}, median {asset[len(asset) // 2][0]:.3f}, worst {asset[-1][1]} {asset[-1][0]:.3f}; "
-        f"{sum(ratio < 1 for ratio, _ in asset)} of {len(asset)} below 1.",
+        (
+            f"By regime at the instant of the forecast (Markov switching fitted before the window): {regime}. "
+            f"By asset: best {asset[0][1]} {asset[0][0]:.3f}, median {asset[len(asset) // 2][0]:.3f}, worst {asset[-1][1]} {asset[-1][0]:.3f}; "
+            f"{sum(ratio < 1 for ratio, _ in asset)} of {len(asset)} below 1."
+        ),
         "",
         "| quantiles of | 90 % intervals hold | asset that is held least, most | calm, turbulent | below the 1 % / 5 % quantile | CRPS | PIT, ten equal parts |",
         "|---|--:|---|---|---|--:|---|",
@@ -180,8 +182,10 @@ def _record(found: dict[str, Any]) -> list[str]:
     run = found["run"]
     hashes = "; ".join(f"{name} {value[:16]}" for name, value in run["data"].items())
     return [
-        f"Command: `{run['command']}`; seed {run['seed']}; data, sha256: {hashes}; {run['seconds']:,} s on two shared cores ({run['machine']}), forecasts that were kept from an earlier run not counted. "
-        f"All scores: [{NAMES[found['window']]}.csv]({NAMES[found['window']]}.csv)."
+        (
+            f"Command: `{run['command']}`; seed {run['seed']}; data, sha256: {hashes}; {run['seconds']:,} s on two shared cores ({run['machine']}), forecasts that were kept from an earlier run not counted. "
+            f"All scores: [{NAMES[found['window']]}.csv]({NAMES[found['window']]}.csv)."
+        )
     ]
 
 

@@ -91,3 +91,14 @@ def baselines(horizon_hours: int) -> Sequence[Forecaster]:
 def answers(horizon_hours: int) -> str:
     """The name of the model that answers by default: the best on the validation window."""
     return boosting(horizon_hours).name
+
+
+def closes_only(horizon_hours: int) -> GammaGlm:
+    """For files without highs, lows and volumes: absolute returns, the market's variance and the calendar."""
+    index = tuple(f"index_rv_{w}" for w in WINDOWS)
+    return GammaGlm(
+        "gamma GLM on closes",
+        (*RETURNS, *MARKET_RV, *index, *CALENDAR, *(HOURS if horizon_hours == 1 else ())),
+        RETURNS,
+        RIDGE,
+    )

@@ -79,10 +79,18 @@ def fit_regimes(series: FloatArray) -> Regimes:
         raise InputError(
             f"regimes need {LEAST_DAYS} days of market volatility and {len(known)} are known; give a longer history"
         )
+    low, high = known <= np.median(known), known > np.median(known)
+    start = np.array([0.95, 0.05, known[low].mean(), known[high].mean(), known[low].var(), known[high].var()])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a search that ends early is judged below by what it found
         model = MarkovRegression(known, k_regimes=2, trend="c", switching_variance=True)
-        found = dict(zip(model.param_names, model.fit(em_iter=50, disp=False).params, strict=True))
+        try:
+            fitted = model.fit(start_params=start, em_iter=10, disp=False)
+        except np.linalg.LinAlgError as error:
+            raise ConvergenceError(
+                "the two regimes of the market's volatility cannot be told apart; give a longer history"
+            ) from error
+    found = dict(zip(model.param_names, fitted.params, strict=True))
     mean = np.array([found["const[0]"], found["const[1]"]])
     deviation = np.sqrt([found["sigma2[0]"], found["sigma2[1]"]])
     stay = np.array([found["p[0->0]"], 1 - found["p[1->0]"]])
