@@ -164,7 +164,7 @@ def _crps(truth: FloatArray, quantiles: FloatArray, name: str) -> FloatArray:
 def _drift(world: World, before: list[Fold], folds: list[Fold], default: str) -> dict[str, Any]:
     """A model frozen at the start of the window against the refitted one, and the days on which the detector asks for a refit."""
     asked = world.asked(folds)
-    frozen = [Fold(fold.from_s, fold.to_s, folds[0].from_s) for fold in folds]
+    frozen = [folds[0], *(Fold(fold.from_s, fold.to_s, folds[0].from_s) for fold in folds[1:])]
     model = _model(world, default)
     old, new = world.forecast(model, frozen, SEED), world.forecast(model, folds, SEED)
     compared = score("frozen", asked.y, old, new, asked.as_of_s, world.horizon_hours)

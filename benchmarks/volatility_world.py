@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from chain.frames import file_hash
+from models.baselines.combination import Combination, combined
 from models.evaluation import Fold, asked_for, content_of, quarters, walk_forward
 from models.features import price_samples
 from models.features.correlation import correlation_weights, shuffled_weights
@@ -64,7 +65,9 @@ class World:
         return content_of(self.samples)
 
     def forecast(self, model: Forecaster, folds: list[Fold], seed: int = 0) -> FloatArray:
-        """Walk-forward forecasts at the scored instants of the folds."""
+        """Walk-forward forecasts at the scored instants of the folds; a combination takes those of its parts."""
+        if isinstance(model, Combination):
+            return combined([self.forecast(part, folds, seed) for part in model.parts])
         return walk_forward(
             model,
             self.samples,

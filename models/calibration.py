@@ -57,7 +57,7 @@ class Adaptive:
     """
 
     window_days: int = 180
-    rate: float = 0.005
+    rate: float = 0.01
 
     def quantiles(
         self, scores: FloatArray, as_of_s: IntArray, horizon_s: int, levels: Sequence[float] = LEVELS
@@ -90,8 +90,8 @@ class Adaptive:
 
 
 def coverage(outcome: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """1 where an outcome lies in its interval, 0 where not, NaN where either is unknown."""
-    known = np.isfinite(outcome) & np.isfinite(low) & np.isfinite(high)
+    """1 where an outcome lies in its interval, 0 where not, NaN where either is unknown; an end may be infinite."""
+    known = np.isfinite(outcome) & ~np.isnan(low) & ~np.isnan(high)
     return np.where(known, (outcome >= low) & (outcome <= high), np.nan).astype(np.float64)
 
 
