@@ -3,7 +3,7 @@
 What is written is the table of `forecasts` (docs/files.md): variance is the expected sum of squared hourly log returns over the horizon, not annualised.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +151,9 @@ def _with_history(panel: Panel, earlier: Panel) -> Panel:
                 known = np.isfinite(part.close[:, part.assets.index(asset)])
                 for name in COLUMNS:
                     columns[name][rows[known], n] = getattr(part, name)[known, part.assets.index(asset)]
-    return joined_forward(
-        replace(panel, end_s=clock, **columns, notes=tuple(dict.fromkeys((*earlier.notes, *panel.notes))))
-    )
+    notes = tuple(dict.fromkeys((*earlier.notes, *panel.notes)))
+    opens, highs, lows, closes, volumes = (columns[name] for name in COLUMNS)
+    return joined_forward(Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes))
 
 
 def write(forecasts: Forecasts, path: Path) -> None:

@@ -92,7 +92,7 @@ class Counting:
 
 
 def midnight(at: IntArray) -> IntArray:
-    return (at % DAY_S == 0).astype(np.int64)
+    return np.asarray(at % DAY_S == 0).astype(np.int64)
 
 
 def test_walk_forward_fits_on_the_past_and_goes_on_where_it_was(tmp_path: Path) -> None:
