@@ -14,10 +14,10 @@ OR_NONE := || { code=$$?; [ $$code -eq 5 ] && echo "no test carries this mark ye
 CHECKED := chain graph models simulations reports aftershock tests docs benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample clean
+.PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample evaluate-volatility clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMPS)/develop $(DEVNET)/node_modules/.stamp  ## install all that development needs, node packages included
 
@@ -55,6 +55,9 @@ docs-pictures: $(STAMPS)/runtime  ## draw the README's picture from the sample
 
 sample: setup  ## take the embedded sample again, with our readers, from a local node
 	$(BIN)/python -m tests.devnet.sample
+
+evaluate-volatility: setup  ## score every volatility model on 2022-07 to 2022-12; WINDOW=test OPEN_TEST="why" opens 2023
+	$(BIN)/python -m benchmarks.volatility --window $(or $(WINDOW),validation) $(if $(OPEN_TEST),--open-test "$(OPEN_TEST)")
 
 clean:  ## remove the environment, the node packages and every cache
 	rm -rf $(VENV) $(DEVNET)/node_modules build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -16,7 +16,8 @@ app = typer.Typer(
     help="DeFi systemic risk: who is exposed to what, what a shock sets off, and a report a DAO can act on. Works offline on the embedded sample.",
     epilog="Start with: aftershock demo",
     cls=verbs(
-        "demo", "doctor", "snapshot", "history", "check", "simulate", "scenarios", "replay", "report", "what-if", "diff"
+        *("demo", "doctor", "snapshot", "history", "check", "simulate", "scenarios", "replay", "forecast"),
+        *("report", "what-if", "diff"),
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -39,6 +39,19 @@ def run(
     ] = None,
     pass_through: PassThrough = None,
     gas: Gas = None,
+    law: Annotated[
+        str | None,
+        typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="Hourly prices for --shocks forecast.", metavar="FILE")] = None,
+    stamp: Annotated[str | None, typer.Option(help="What a bar's timestamp is.", metavar="open|close")] = None,
+    bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
+    at: Annotated[
+        str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")
+    ] = None,
+    horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    draws: Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     fail_above: FailAbove = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,23 +63,38 @@ def run(
     }
     if book is not None and source != "sample":
         raise InputError("give either --book or --snapshot, not both")
-    chosen = aftershock.chosen_scenario(scenario, shock, assumptions)
+    if law not in (None, "forecast"):
+        raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
+    if law is None and prices is not None:
+        raise InputError("--prices is for --shocks forecast; add that, or leave the prices out")
+    if law is not None and (shock or scenario is not None):
+        raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
+    chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
     with step("load") as loading:
         snapshot = aftershock.load(book if book is not None else source)
         graph = aftershock.graph(snapshot)
         loading.note(
             f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
         )
+    if chosen is None:
+        from aftershock.cli.joint_shocks import run_law
+
+        tails = run_law(graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
+        exit_if_incomplete(snapshot)
+        _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above)
+        return
     result = with_progress(graph, chosen)
     if as_json:
         print_json({**result.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
     else:
         show(Page(), result, snapshot)
     exit_if_incomplete(snapshot)
-    if fail_above is not None and result.bad_debt_usd > fail_above:
-        typer.echo(
-            f"exit 1: bad debt {money(result.bad_debt_usd)} is above your threshold of {money(fail_above)}", err=True
-        )
+    _exit_above(result.bad_debt_usd, fail_above)
+
+
+def _exit_above(bad_debt_usd: float, fail_above: float | None) -> None:
+    if fail_above is not None and bad_debt_usd > fail_above:
+        typer.echo(f"exit 1: bad debt {money(bad_debt_usd)} is above your threshold of {money(fail_above)}", err=True)
         raise typer.Exit(1)
 
 

@@ -21,6 +21,7 @@ VERBS = (
     "simulate",
     "scenarios",
     "replay",
+    "forecast",
     "report",
     "what-if",
     "diff",

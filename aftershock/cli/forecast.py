@@ -1,0 +1,115 @@
+"""`aftershock forecast`: volatility of the next hour, day or week for every symbol of a price file."""
+
+import math
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from aftershock.cli.options import AsJson
+from aftershock.cli.progress import step
+from aftershock.cli.terminal import Page, print_json
+from aftershock.forecasts import Forecasts, forecast_file, write
+from chain.errors import InputError
+from chain.price_files import Stamp
+from reports.amounts import count
+
+EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
+SHOWN = 12
+
+
+def run(
+    prices: Annotated[
+        Path, typer.Option(help="Hourly prices: timestamp, symbol, close [, open, high, low, volume].", metavar="FILE")
+    ],
+    stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
+    bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
+    history: Annotated[
+        Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")
+    ] = None,
+    every: Annotated[str, typer.Option(help="Time between two forecasts.", metavar="24h")] = "24h",
+    first: Annotated[
+        str | None, typer.Option("--from", help="First instant; by default only the last one.", metavar="DATE")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last instant.", metavar="DATE")] = None,
+    horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write all forecasts here.", metavar="FILE.parquet|csv")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast realised variance and its distribution from bars known at each instant, and say which model answers."""
+    if stamp not in (None, "open", "close"):
+        raise InputError(f"--stamp is {stamp!r}; write open or close")
+    with step("forecast") as running:
+        found = forecast_file(prices, cast("Stamp | None", stamp), bar, history, every, first, last, horizon)
+        running.note(count(len(found.table), "forecast"))
+    if out is not None:
+        write(found, out)
+    if as_json:
+        print_json(to_dict(found))
+    else:
+        show(Page(), found, out)
+
+
+def to_dict(found: Forecasts) -> dict[str, object]:
+    """The forecasts as they go into JSON."""
+    table = found.table.assign(as_of=found.table["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return {
+        "forecasts": table.to_dict("records"),
+        "unanswered": dict(found.unanswered),
+        "notes": list(found.notes),
+        "trained_until_s": found.card.cutoff_s,
+        "scores": dict(found.card.scores),
+    }
+
+
+def show(page: Page, found: Forecasts, out: Path | None) -> None:
+    """Print the last instant's forecasts, most volatile first, and what is to be known about them."""
+    table, hours = found.table, int(found.table["horizon_hours"].iloc[0])
+    last = table[table["as_of"] == table["as_of"].max()].sort_values("variance", ascending=False)
+    page.header(
+        f"Volatility, {count(hours, 'hour')} ahead",
+        f"{count(len(table), 'forecast')}, the last at {last['as_of'].iloc[0]:%Y-%m-%d %H:%M} UTC",
+    )
+    top = last.iloc[0]
+    page.sentence(
+        f"**{top['asset']}** is expected to move most: a deviation of **{100 * top['variance'] ** 0.5:.2f} %** in {count(hours, 'hour')}; "
+        f"with nine chances in ten its return lies between {100 * (_exp(top['q05'])):+.1f} % and {100 * _exp(top['q95']):+.1f} %."
+    )
+    page.blank()
+    rows = [
+        [
+            str(row["asset"]),
+            f"{100 * row['variance'] ** 0.5:.2f}",
+            f"{100 * row['vq05'] ** 0.5:.2f} – {100 * row['vq95'] ** 0.5:.2f}",
+            f"{100 * _exp(row['q05']):+.1f}",
+            f"{100 * _exp(row['q95']):+.1f}",
+            str(row["model"]),
+        ]
+        for row in last.head(SHOWN).to_dict("records")
+    ]
+    page.table(
+        ["asset", "deviation %", "nine in ten %", "return 5 %", "return 95 %", "answers"], rows, right=[1, 2, 3, 4]
+    )
+    if len(last) > SHOWN:
+        page.say((f"{len(last) - SHOWN} more.", "dim"))
+    for name, number in found.unanswered:
+        page.say((f"{name}: {count(number, 'instant')} without an answer, because too few prices are known.", "dim"))
+    for note in found.notes:
+        page.say((f"Note: {note}.", "dim"))
+    trained = f"trained on prices until {_date(found.card.cutoff_s)}"
+    page.say((f"Models {trained}; variance is the expected sum of squared hourly log returns, not annualised.", "dim"))
+    if out is not None:
+        page.say((f"Written: {out}", "dim"))
+
+
+def _exp(log_return: float) -> float:
+    """A log return as a change of the price."""
+    return math.expm1(log_return)
+
+
+def _date(at_s: int) -> str:
+    import pandas as pd
+
+    return f"{pd.Timestamp(at_s, unit='s'):%Y-%m-%d}"

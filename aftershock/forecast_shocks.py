@@ -1,0 +1,188 @@
+"""From forecasts to a joint law of shocks, and from the law to the distribution of bad debt: volatility forecasts are the shock law of the simulator.
+
+Each asset's deviation is its own forecast's; correlations are those of the hourly returns of the last ninety days, shrunk towards their mean (Ledoit and Wolf 2003, constant
+correlation target, with a stated weight); tails are a Student t that all assets share, so that large moves come together, with the degrees of freedom that the forecasts' own quantiles imply.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from chain.errors import AftershockError, InputError
+from models.panel import FloatArray, Panel
+from simulations import cascade
+from simulations.book import Book
+from simulations.scenarios import Assumptions, of_shocks
+from simulations.shocks import PriceShock, reference_prices
+
+CORRELATION_DAYS = 90
+SHRINK = 0.2
+LEAST_FREEDOM, MOST_FREEDOM = 2.5, 60.0
+SMALLEST_MOVE = 1e-6
+
+
+@dataclass(frozen=True)
+class ShockLaw:
+    """A joint law of log returns over a horizon.
+
+    Attributes
+    ----------
+    assets : symbols, N of them.
+    deviation : standard deviation of each log return over the horizon, shape (N,).
+    correlation : shape (N, N).
+    freedom : degrees of freedom of the shared Student t.
+    text : where it comes from, in words.
+    """
+
+    assets: tuple[str, ...]
+    deviation: FloatArray
+    correlation: FloatArray
+    freedom: float
+    text: str
+
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Joint log returns, shape (count, N): a multivariate t scaled to the deviations."""
+        normal = rng.standard_normal((count, len(self.assets))) @ np.linalg.cholesky(self.correlation).T
+        mixing = np.sqrt(rng.chisquare(self.freedom, size=(count, 1)) / (self.freedom - 2))
+        return np.asarray(normal / mixing * self.deviation)
+
+
+def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
+    """The law at the one instant of a table of forecasts (columns of `aftershock.forecasts`).
+
+    Raises
+    ------
+    InputError
+        If the table has several instants or horizons, or an asset that the panel does not have.
+    """
+    if forecasts["as_of"].nunique() != 1 or forecasts["horizon_hours"].nunique() != 1:
+        raise InputError("a law of shocks is of one instant and one horizon; give the forecasts of one as_of")
+    assets = tuple(str(name) for name in forecasts["asset"])
+    deviation = np.sqrt(forecasts["variance"].to_numpy(dtype=np.float64))
+    as_of_s = int(forecasts["as_of"].iloc[0].timestamp())
+    width = (forecasts["q95"] - forecasts["q05"]).to_numpy(dtype=np.float64) / (2 * deviation)
+    hours = int(forecasts["horizon_hours"].iloc[0])
+    return ShockLaw(
+        assets,
+        deviation,
+        correlation_at(panel.select(assets), as_of_s),
+        implied_freedom(float(np.median(width))),
+        f"forecast for {hours} h from {forecasts['as_of'].iloc[0]:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def constant_law(panel: Panel, as_of_s: int, horizon_hours: int, freedom: float) -> ShockLaw:
+    """The yardstick: each asset's mean variance over everything known by an instant, so that calm and stressed weeks look alike."""
+    known = panel.until(as_of_s)
+    variance = np.nanmean(known.log_returns() ** 2, axis=0) * horizon_hours * 3_600 / panel.bar_s
+    return ShockLaw(panel.assets, np.sqrt(variance), correlation_at(panel, as_of_s), freedom, "constant volatility")
+
+
+def correlation_at(panel: Panel, as_of_s: int) -> FloatArray:
+    """Correlation of hourly returns known by an instant, each pair shrunk by SHRINK towards the mean of all; positive definite."""
+    returns = panel.until(as_of_s).log_returns()[-CORRELATION_DAYS * 86_400 // panel.bar_s :]
+    size = len(panel.assets)
+    if size == 1:
+        return np.ones((1, 1))
+    known = np.isfinite(returns)
+    centred = np.where(known, returns - np.nanmean(returns, axis=0), 0.0)
+    norms = np.sqrt((centred**2).sum(axis=0))
+    if (norms <= 0).any():
+        flat = panel.assets[int(np.argmin(norms))]
+        raise InputError(
+            f"{flat} has no move in the {CORRELATION_DAYS} days before the forecast, so it has no correlation; leave it out of the prices"
+        )
+    found = (centred.T @ centred) / np.outer(norms, norms)
+    pairs = found[~np.eye(size, dtype=bool)]
+    shrunk = (1 - SHRINK) * found + SHRINK * max(float(pairs.mean()), 0.0)
+    np.fill_diagonal(shrunk, 1.0)
+    return np.asarray(shrunk)
+
+
+def implied_freedom(width: float) -> float:
+    """Degrees of freedom at which the 95 % quantile of a Student t with deviation 1 is `width`; the nearest within 2.5 to 60."""
+    freedoms = np.exp(np.linspace(np.log(LEAST_FREEDOM), np.log(MOST_FREEDOM), 200))
+    quantiles = stats.t.ppf(0.95, freedoms) * np.sqrt((freedoms - 2) / freedoms)
+    return float(freedoms[np.argmin(np.abs(quantiles - width))])
+
+
+@dataclass(frozen=True)
+class BadDebt:
+    """Bad debt over many draws, USD: one figure a draw, and which of the law's assets the book knows."""
+
+    law: ShockLaw
+    used: tuple[str, ...]
+    bad_debt_usd: FloatArray
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %."""
+        ordered = np.sort(self.bad_debt_usd)
+        tail = {
+            f"{name}_{100 * level:g}": value
+            for level in (0.95, 0.99)
+            for name, value in zip(("var_usd", "es_usd"), _tail(ordered, level), strict=True)
+        }
+        return {
+            "law": self.law.text,
+            "assets": list(self.used),
+            "freedom": self.law.freedom,
+            "draws": len(ordered),
+            "seed": self.seed,
+            "mean_usd": float(ordered.mean()),
+            "share_with_bad_debt": float((ordered > SMALLEST_MOVE).mean()),
+            **tail,
+        }
+
+
+def bad_debt_under(
+    book: Book,
+    law: ShockLaw,
+    count: int,
+    seed: int,
+    assumptions: Assumptions | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> BadDebt:
+    """Run one cascade a draw; an asset of the law moves the book's asset of that name, or else its wrapped token (BTC: WBTC); what nobody holds or owes is left out.
+
+    Raises
+    ------
+    InputError
+        If the book knows none of the law's assets.
+    """
+    names = {name: known for name in law.assets if (known := _known_as(book, name)) is not None}
+    used = list(names)
+    if not used:
+        raise InputError(
+            f"nobody in this book holds or owes {', '.join(law.assets[:8])}; give prices of assets that the book knows"
+        )
+    columns = [law.assets.index(name) for name in used]
+    changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
+    found = np.empty(count)
+    for number, row in enumerate(changes):
+        shocks = [PriceShock(names[name], float(max(change, -0.999))) for name, change in zip(used, row, strict=True)]
+        found[number] = cascade.run(book, of_shocks(shocks, assumptions)).bad_debt_usd
+        progress(number + 1)
+    return BadDebt(law, tuple(used), found, seed)
+
+
+def _known_as(book: Book, name: str) -> str | None:
+    """The name by which a fall of an asset moves something in the book: its own, or that of its wrapped token."""
+    for known in (name, f"W{name}"):
+        try:
+            reference_prices(book, [PriceShock(known, -0.1)])
+        except AftershockError:
+            continue
+        return known
+    return None
+
+
+def _tail(ordered: Sequence[float] | FloatArray, level: float) -> tuple[float, float]:
+    values = np.asarray(ordered)
+    start = min(int(np.ceil(level * len(values))) - 1, len(values) - 1)
+    worst = values[int(np.ceil(level * len(values))) :]
+    return float(values[start]), float(worst.mean() if len(worst) else values[-1])

@@ -1,0 +1,93 @@
+"""What answers: several fitted models in order of preference, and the law of what came over what they forecast.
+
+For each node the first model that has an answer gives it, and is named; the last one needs nothing but a few days of closes. So a close-only file, a token listed last week
+and an asset that nobody trained on all get an answer, and everybody can see whose it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import LEVELS, conformal_quantile
+from models.forecaster import Fitted
+from models.panel import FloatArray
+from models.samples import Samples
+from models.scores import LEAST_OUTCOME
+
+
+@dataclass(frozen=True)
+class Law:
+    """Quantiles of y / f and of r / sqrt(f) at LEVELS, from fresh forecasts: what makes a distribution of a forecast f."""
+
+    variance: FloatArray
+    return_: FloatArray
+
+
+def law_of(outcome: FloatArray, returns: FloatArray, forecast: FloatArray) -> Law:
+    """Conformal quantiles of the scores of forecasts that were made before their outcome was known, all assets together."""
+    variance, moves = outcome / forecast, returns / np.sqrt(forecast)
+    return Law(
+        np.array([conformal_quantile(variance, level) for level in LEVELS]),
+        np.array([conformal_quantile(moves, level) for level in LEVELS]),
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Forecasts with their quantiles.
+
+    Attributes
+    ----------
+    variance : shape (A, N); NaN where nobody has an answer.
+    model : place of the model that answers in `names`, -1 where nobody does, shape (A, N).
+    names : of the models.
+    variance_quantiles, return_quantiles : at LEVELS, shape (A, N, 5).
+    """
+
+    variance: FloatArray
+    model: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    variance_quantiles: FloatArray
+    return_quantiles: FloatArray
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Fitted models, best first, each with its law and with `factors`, what brings its forecast to the task's outcome on average (1 unless it was fitted to a proxy)."""
+
+    names: tuple[str, ...]
+    models: tuple[Fitted, ...]
+    laws: tuple[Law, ...]
+    factors: tuple[float, ...]
+
+    def predict(self, samples: Samples) -> FloatArray:
+        """See `models.forecaster.Fitted.predict`."""
+        return self.answer(samples).variance
+
+    def answer(self, samples: Samples) -> Answer:
+        """The first answer for each instant and asset."""
+        shape = samples.x.shape[:2]
+        variance, chosen = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
+        in_variance, in_return = (np.full((*shape, len(LEVELS)), np.nan) for _ in range(2))
+        for number, (model, law, factor) in enumerate(zip(self.models, self.laws, self.factors, strict=True)):
+            found = np.maximum(model.predict(samples) * factor, LEAST_OUTCOME)
+            new = (chosen < 0) & np.isfinite(found)
+            variance[new], chosen[new] = found[new], number
+            in_variance[new] = found[new][:, None] * law.variance
+            in_return[new] = np.sqrt(found[new])[:, None] * law.return_
+        return Answer(variance, chosen, self.names, in_variance, in_return)
+
+
+def features_of(models: Sequence[Fitted]) -> tuple[str, ...]:
+    """Names of all features that some fitted models read, for a card."""
+    names: dict[str, None] = {}
+    for model in models:
+        for field in ("features", "levels", "free"):
+            names |= dict.fromkeys(getattr(model, field, ()))
+        if (offset := getattr(model, "offset", None)) is not None:
+            names |= dict.fromkeys(features_of([offset]))
+        if isinstance(getattr(model, "feature", None), str):
+            names[model.feature] = None  # type: ignore[attr-defined]
+    return tuple(names)

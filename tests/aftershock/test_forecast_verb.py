@@ -1,0 +1,159 @@
+"""`aftershock forecast` on files that people bring: what is written, who answers, what is refused; and forecasts as the law of shocks."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import aftershock
+from aftershock.forecast_shocks import ShockLaw, bad_debt_under, constant_law, implied_freedom, law_of_forecasts
+from aftershock.forecasts import QUANTILES, forecast_file
+from models.panel import Panel
+from models.task import Task, horizon_returns, outcomes
+from simulations.book_of_graph import from_graph
+from tests.aftershock.command import Ask
+from tests.models.drawn_panel import drawn_panel
+
+BOOK = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
+mine,alice,ETH,collateral,10,2000,8250,500,5000
+mine,alice,USDC,debt,14000,1,,,5000
+mine,bob,WBTC,collateral,1,30000,7800,500,5000
+mine,bob,ETH,debt,8,2000,,,5000
+"""
+COLUMNS = ["as_of", "asset", "horizon_hours", "variance", *QUANTILES, "model", *(f"v{name}" for name in QUANTILES)]
+
+
+def frame_of(panel: Panel, bars: bool = True) -> pd.DataFrame:
+    parts = []
+    for n, asset in enumerate(panel.assets):
+        columns = {
+            name: getattr(panel, name)[:, n]
+            for name in (("open", "high", "low", "close", "volume") if bars else ("close",))
+        }
+        parts.append(pd.DataFrame({"timestamp": panel.end_s, "symbol": asset, **columns}).dropna())
+    return pd.concat(parts)
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return drawn_panel(60, ("BTC", "ETH", "LINK", "AAA"))
+
+
+@pytest.fixture(scope="module")
+def bars(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prices") / "bars.parquet"
+    frame_of(panel).to_parquet(path)
+    return path
+
+
+def test_the_written_table_keeps_the_contract_and_the_models_have_skill(panel: Panel, bars: Path) -> None:
+    found = forecast_file(bars, "close", first="2022-02-01", last="2022-03-01")
+    assert found.table.columns.tolist() == COLUMNS and not found.unanswered
+    assert set(found.table["model"]) == {"boosting on GLM"} and found.table["as_of"].nunique() == 29
+    inner = found.table[[f"v{name}" for name in QUANTILES]].to_numpy()
+    assert (np.diff(inner, axis=1) >= 0).all() and (found.table["variance"] > 0).all()
+    at = np.unique(np.array([stamp.timestamp() for stamp in found.table["as_of"]], dtype=np.int64))
+    y, r = outcomes(panel, at, Task()), horizon_returns(panel, at, Task())
+    wide = {
+        name: found.table.pivot(index="as_of", columns="asset", values=name)[list(panel.assets)].to_numpy()
+        for name in ("variance", "q05", "q95")
+    }
+    # prices that were drawn, of assets that were never in training: the level is right and moves with the truth
+    known = np.isfinite(y)
+    assert 0.5 < np.median(y[known] / wide["variance"][known]) < 1.5
+    moves_together = stats.spearmanr(y[known], wide["variance"][known])
+    assert moves_together.statistic > 0.25 and moves_together.pvalue < 1e-3
+    inside = (r > wide["q05"]) & (r < wide["q95"])
+    assert 0.8 < inside[np.isfinite(r)].mean() < 0.99
+
+
+def test_later_prices_change_no_forecast(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    cut = pd.Timestamp("2022-02-20").timestamp()
+    whole = frame_of(panel)
+    whole.loc[whole["timestamp"] > cut, ["open", "high", "low", "close"]] *= 1.7
+    whole.to_parquet(tmp_path / "other.parquet")
+    asked = {"stamp": "close", "first": "2022-02-10", "last": "2022-02-20"}
+    pd.testing.assert_frame_equal(
+        forecast_file(bars, **asked).table, forecast_file(tmp_path / "other.parquet", **asked).table
+    )  # type: ignore[arg-type]
+
+
+def test_who_answers_when_less_is_known(panel: Panel, tmp_path: Path) -> None:
+    closes = tmp_path / "closes.csv"
+    frame_of(panel, bars=False).to_csv(closes, index=False)
+    assert set(forecast_file(closes).table["model"]) == {"gamma GLM on closes"}
+    alone = tmp_path / "alone.csv"
+    frame_of(panel.select(["AAA"])).to_csv(alone, index=False)
+    assert forecast_file(alone, "close").table["model"].tolist() == ["boosting on GLM"]
+    young = frame_of(panel)
+    young = young[(young["symbol"] != "AAA") | (young["timestamp"] > panel.end_s[-50])]
+    young.to_csv(tmp_path / "young.csv", index=False)
+    found = forecast_file(tmp_path / "young.csv", "close")
+    assert found.unanswered == (("AAA", 1),) and len(found.table) == 3
+    frame_of(panel).tail(10).to_csv(tmp_path / "ten.csv", index=False)
+    with pytest.raises(aftershock.AftershockError, match="112 hourly closes"):
+        forecast_file(tmp_path / "ten.csv", "close")
+
+
+def test_history_fills_what_came_before(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole = frame_of(panel)
+    cut = panel.end_s[24 * 50]
+    whole[whole["timestamp"] <= cut].to_csv(tmp_path / "early.csv", index=False)
+    whole[whole["timestamp"] > cut].to_csv(tmp_path / "late.csv", index=False)
+    joined = forecast_file(tmp_path / "late.csv", "close", history=tmp_path / "early.csv").table
+    straight = forecast_file(bars, "close").table
+    pd.testing.assert_frame_equal(
+        joined.sort_values("asset", ignore_index=True), straight.sort_values("asset", ignore_index=True), rtol=1e-9
+    )
+
+
+def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
+    said = ask("forecast", "--prices", str(bars), "--stamp", "close", "--from", "2022-02-27", "--out", "f.parquet")
+    assert said.code == 0 and "boosting on GLM" in said.out and "not annualised" in said.out
+    assert pd.read_parquet("f.parquet").columns.tolist() == COLUMNS
+    record = json.loads(ask("forecast", "--prices", str(bars), "--stamp", "close", "--json").out)
+    assert len(record["forecasts"]) == 4 and record["forecasts"][0]["as_of"].endswith("Z")
+    for words, message in (
+        (("--stamp", "open", "--horizon", "5"), "there are models for 1, 24, 168 hours"),
+        (("--stamp", "open", "--bar", "5m"), "trained on hourly bars"),
+        ((), "--stamp open|close"),
+        (("--stamp", "open", "--from", "soon"), "which is no date"),
+        (("--stamp", "open", "--from", "2030-01-01"), "no multiple of 24h"),
+        (("--stamp", "open", "--out", "f.txt"), ".parquet or .csv"),
+    ):
+        refused = ask("forecast", "--prices", str(bars), *words)
+        assert refused.code == 2 and message in refused.err.replace("\n", " "), refused.err
+
+
+def test_the_joint_law_has_the_deviations_correlations_and_tails_that_it_says() -> None:
+    correlation = np.array([[1.0, 0.6], [0.6, 1.0]])
+    law = ShockLaw(("A", "B"), np.array([0.05, 0.1]), correlation, 4.0, "by hand")
+    drawn = law.draw(200_000, np.random.default_rng(1))
+    np.testing.assert_allclose(drawn.std(axis=0), law.deviation, rtol=0.03)
+    np.testing.assert_allclose(stats.kendalltau(*drawn[:20_000].T).statistic, 2 / np.pi * np.arcsin(0.6), atol=0.02)
+    expected = stats.t.ppf(0.99, 4) / np.sqrt(2) * 0.05
+    assert np.quantile(drawn[:, 0], 0.99) == pytest.approx(expected, rel=0.03)
+    assert implied_freedom(float(stats.t.ppf(0.95, 5.0) * np.sqrt(3 / 5))) == pytest.approx(5.0, rel=0.03)
+
+
+def test_wider_forecasts_cost_more_and_the_same_seed_the_same(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    table = forecast_file(bars, "close").table
+    law = law_of_forecasts(table, panel)
+    as_of = int(table["as_of"].iloc[0].timestamp())
+    assert np.linalg.eigvalsh(law.correlation).min() > 0
+    flat = constant_law(panel, as_of, 24, law.freedom)
+    steps = panel.until(as_of).log_returns()
+    np.testing.assert_allclose(flat.deviation, np.sqrt(24 * np.nanmean(steps**2, axis=0)))
+    own = tmp_path / "book.csv"
+    own.write_text(BOOK)
+    book = from_graph(aftershock.graph(aftershock.load(own)))
+    wild = ShockLaw(law.assets, law.deviation * 6, law.correlation, law.freedom, "wild")
+    found = bad_debt_under(book, wild, 40, 3)
+    again = bad_debt_under(book, wild, 40, 3)
+    calm = bad_debt_under(book, law, 40, 3)
+    assert found.used == ("BTC", "ETH") and found.bad_debt_usd.tobytes() == again.bad_debt_usd.tobytes()
+    assert found.to_dict()["var_usd_95"] > calm.to_dict()["var_usd_95"]
+    assert found.to_dict()["es_usd_95"] >= found.to_dict()["var_usd_95"]

@@ -1,0 +1,58 @@
+"""Features from books, pools and events, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.features.tables import (
+    depth_ratio,
+    known_from_day,
+    latest_known,
+    liquidation_clusters,
+    recent_usd,
+    utilisation,
+)
+
+DAY_S = 86_400
+
+
+def test_clusters_by_hand() -> None:
+    """a: 100 ETH at 0.8 against 76 -> falls when ETH drops by 5 %; b: the same against 73 -> 8.75 %; c: half in BTC, so 10 % of ETH is 4 of 80 against 77;
+    d: owes ETH against ETH: a fall of ETH never hurts it; e: no debt; f: already under water."""
+    rows = [
+        ("a", "ETH", "collateral", 100.0, 0.8), ("a", "USDC", "debt", 76.01, np.nan),
+        ("b", "ETH", "collateral", 100.0, 0.8), ("b", "USDC", "debt", 73.0, np.nan),
+        ("c", "ETH", "collateral", 50.0, 0.8), ("c", "BTC", "collateral", 50.0, 0.8), ("c", "USDC", "debt", 77.0, np.nan),
+        ("d", "ETH", "collateral", 100.0, 0.8), ("d", "ETH", "debt", 79.0, np.nan),
+        ("e", "ETH", "collateral", 100.0, 0.8),
+        ("f", "BTC", "collateral", 10.0, 0.5), ("f", "USDC", "debt", 6.0, np.nan),
+    ]  # fmt: skip
+    positions = pd.DataFrame(rows, columns=["position_id", "asset", "side", "usd", "threshold"])
+    found = liquidation_clusters(positions, ("ETH", "BTC", "UNI"))
+    assert found.tolist() == [[100.0, 250.0, 250.0], [10.0, 60.0, 60.0], [0.0, 0.0, 0.0]]
+
+
+def test_utilisation_and_depth() -> None:
+    reserves = pd.DataFrame(
+        {"asset": ["A", "A", "B"], "supplied_usd": [60.0, 40.0, 0.0], "borrowed_usd": [50.0, 30.0, 0.0]}
+    )
+    found = utilisation(reserves, ("A", "B", "C"))
+    assert found[0] == pytest.approx(0.8) and np.isnan(found[1:]).all()
+    ratio = depth_ratio(np.array([20.0, 0.0]), np.array([10.0, 5.0]))
+    assert ratio[0] == pytest.approx(np.log(2)) and np.isnan(ratio[1])
+
+
+def test_a_row_is_used_from_the_instant_at_which_it_is_known_and_grows_old() -> None:
+    rows = pd.DataFrame({"known_s": [100, 200], "asset": ["A", "A"], "spread": [1.0, 2.0]})
+    at = np.array([99, 100, 199, 200, 700, 701])
+    assert np.array_equal(
+        latest_known(rows, "spread", ("A",), at, 500)[:, 0], [np.nan, 1, 1, 2, 2, np.nan], equal_nan=True
+    )
+    stamped = known_from_day(pd.Series(["2022-01-05"]))
+    assert stamped.tolist() == [int(pd.Timestamp("2022-01-06").timestamp())]
+
+
+def test_recent_events_are_those_of_the_window() -> None:
+    rows = pd.DataFrame({"known_s": [0, 3_600, 7_200], "asset": ["A"] * 3, "amount_usd": [1.0, 10.0, 100.0]})
+    found = np.expm1(recent_usd(rows, ("A", "B"), np.array([3_599, 3_600, 7_200]), 1))
+    np.testing.assert_allclose(found, [[1.0, 0.0], [10.0, 0.0], [100.0, 0.0]], atol=1e-9)
