@@ -39,7 +39,23 @@ class Series:
 
 
 def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> dict[str, Series]:
-    """Series by symbol.
+    """Series by symbol; parameters and errors as of `read_bars`."""
+    bars, is_bars = _bars(path, stamp, bar_s, ("low", "high"))
+    names = bars.pop("symbol")
+    start = bars["end_s"] - bar_s if is_bars and bar_s is not None else None
+    cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
+    return {
+        str(names[rows[0]]): _series(
+            bars["end_s"][rows],
+            {name: values[rows] for name, values in bars.items() if name != "end_s"},
+            None if start is None else start[rows],
+        )
+        for rows in np.split(np.arange(len(names)), cuts)
+    }
+
+
+def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> pd.DataFrame:
+    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume.
 
     Parameters
     ----------
@@ -50,6 +66,13 @@ def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = No
     InputError
         If a column is missing, a stamp or price cannot be used, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
+    return pd.DataFrame(_bars(path, stamp, bar_s, ("open", "high", "low", "volume"))[0])
+
+
+def _bars(
+    path: Path, stamp: Stamp | None, bar_s: float | None, wanted: Sequence[str]
+) -> tuple[dict[str, npt.NDArray[Any]], bool]:
+    """Checked columns in the order of symbol and time, and whether the rows are bars."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
     if has_bars and (stamp is None or bar_s is None):
@@ -58,34 +81,22 @@ def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = No
             "timestamp is a bar's open or close; say it with --stamp open|close --bar 1h"
         )
     end = stamps(path, frame)
-    start: FloatArray | None = None
-    if has_bars and bar_s is not None:
-        end = end + bar_s if stamp == "open" else end
-        start = end - bar_s
+    if has_bars and bar_s is not None and stamp == "open":
+        end = end + bar_s
     names = frame["symbol"].to_numpy().astype(str)
     order = np.lexsort((end, names))
-    columns = {
-        name: _prices(path, frame, name)[order]
-        for name in ("close", *(n for n in ("low", "high") if n in frame.columns))
-    }
-    end, names = end[order], names[order]
-    start = start[order] if start is not None else None
+    columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
+    for name in ("close", *(n for n in wanted if n in frame.columns)):
+        columns[name] = (_volumes if name == "volume" else _prices)(path, frame, name)[order]
+    end, names = columns["end_s"], columns["symbol"]
     twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
     for pair in twice:
-        if any(values[pair] != values[pair + 1] for values in columns.values()):
+        if any(values[pair] != values[pair + 1] for name, values in columns.items() if name != "volume"):
             raise InputError(
                 f"{path.name}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}; keep the right one"
             )
     once = np.delete(np.arange(len(names)), twice)
-    end, names, start = end[once], names[once], start[once] if start is not None else None
-    columns = {name: values[once] for name, values in columns.items()}
-    cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
-    return {
-        str(names[rows[0]]): _series(
-            end[rows], {name: values[rows] for name, values in columns.items()}, None if start is None else start[rows]
-        )
-        for rows in np.split(np.arange(len(names)), cuts)
-    }
+    return {name: values[once] for name, values in columns.items()}, bool(has_bars)
 
 
 def _series(end: FloatArray, columns: Mapping[str, FloatArray], start: FloatArray | None) -> Series:
@@ -104,6 +115,17 @@ def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     if len(wrong):
         raise InputError(
             f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give a finite price above zero ({len(wrong)} such rows)"
+        )
+    return np.asarray(values)
+
+
+def _volumes(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
+    """Volumes, NaN where the cell is empty: not every source has them."""
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero((~np.isfinite(values) & frame[name].notna().to_numpy()) | (values < 0))
+    if len(wrong):
+        raise InputError(
+            f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give a volume of at least zero, or leave it empty ({len(wrong)} such rows)"
         )
     return np.asarray(values)
 

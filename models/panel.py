@@ -1,0 +1,159 @@
+"""Prices of several assets on one regular clock: what every forecast of volatility looks back on.
+
+A row of the clock is the *end* of a bar, the instant at which it is known. Nothing here fills a hole: what a file does not have is NaN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from chain.errors import InputError, unknown_name
+from chain.price_files import Stamp, read_bars
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+JUMP_OF_BARS = np.log(2.0)
+"""Between the close of a bar and the open of the next one: trading does not halve or double a price while nobody trades."""
+JUMP_OF_CLOSES = np.log(20.0)
+"""Between two closes, where what lay between them is not known: larger than any move of a traded token in one bar that we have seen."""
+CLOCK_TOLERANCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars by (end of bar, asset).
+
+    Attributes
+    ----------
+    assets : symbols as in the file, N of them.
+    end_s : ends of bars, Unix seconds UTC, shape (T,), `bar_s` apart without a hole.
+    open, high, low, close : price, shape (T, N); NaN where missing. A file of closes has no open, high and low.
+    volume : in the asset's own unit, shape (T, N); NaN where missing.
+    bar_s : length of a bar, seconds.
+    notes : one sentence for every thing that was changed on reading.
+    """
+
+    assets: tuple[str, ...]
+    end_s: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    bar_s: int
+    notes: tuple[str, ...] = ()
+
+    def until(self, t_s: int) -> "Panel":
+        """What is known at an instant: the bars that end by then."""
+        return self._part(slice(0, int(np.searchsorted(self.end_s, t_s, side="right"))), slice(None), self.assets)
+
+    def select(self, assets: Sequence[str]) -> "Panel":
+        """Some assets, in the order given. An unknown name is an UnknownNameError."""
+        place = {name: number for number, name in enumerate(self.assets)}
+        for name in assets:
+            if name not in place:
+                raise unknown_name("asset", name, place)
+        return self._part(slice(None), [place[name] for name in assets], tuple(assets))
+
+    def log_returns(self) -> FloatArray:
+        """ln(close / close of the bar before), shape (T, N); NaN where either is missing, and in the first row."""
+        returns = np.full(self.close.shape, np.nan)
+        returns[1:] = np.diff(np.log(self.close), axis=0)
+        return returns
+
+    def _part(self, rows: slice, columns: slice | list[int], assets: tuple[str, ...]) -> "Panel":
+        parts = {name: getattr(self, name)[rows][:, columns] for name in COLUMNS}
+        return replace(self, assets=assets, end_s=self.end_s[rows], **parts)
+
+
+def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[str] | None = None) -> Panel:
+    """A panel from a user's price file (CSV or Parquet: timestamp, symbol, close [, open, high, low, volume]).
+
+    Parameters
+    ----------
+    stamp : whether a row of a file of bars is stamped at the open or the close of its bar; a file of closes needs none.
+    bar_s : length of a bar, seconds.
+    symbols : the assets wanted, in this order; all of the file, by name, if None.
+
+    Returns
+    -------
+    The panel. A high below, or a low above, its own open or close is moved there. Where the unit of a price changes (see `joined_forward`),
+    later prices are put into the unit of the earlier ones, and a note says so.
+
+    Raises
+    ------
+    InputError
+        As `chain.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`; or a symbol is not in the file.
+    """
+    frame = read_bars(path, stamp, bar_s)
+    known = frame["symbol"].drop_duplicates().tolist()
+    for name in symbols or ():
+        if name not in known:
+            raise unknown_name(f"symbol in {path.name}", name, known)
+    assets = tuple(symbols) if symbols is not None else tuple(known)
+    frame = frame[frame["symbol"].isin(assets)]
+    end = _on_clock(path, frame["end_s"].to_numpy(), frame["symbol"].to_numpy(), bar_s)
+    first, last = int(end.min()), int(end.max())
+    clock = np.arange(first, last + 1, bar_s, dtype=np.int64)
+    rows = (end - first) // bar_s
+    place = {name: number for number, name in enumerate(assets)}
+    columns = frame["symbol"].map(place).to_numpy(dtype=np.int64)
+    values: dict[str, FloatArray] = {}
+    for name in COLUMNS:
+        values[name] = np.full((len(clock), len(assets)), np.nan)
+        if name in frame.columns:
+            values[name][rows, columns] = frame[name].to_numpy(dtype=np.float64)
+    values["high"] = np.maximum(values["high"], np.fmax(values["open"], values["close"]))
+    values["low"] = np.minimum(values["low"], np.fmin(values["open"], values["close"]))
+    return joined_forward(Panel(assets, clock, *(values[name] for name in COLUMNS), bar_s=bar_s))
+
+
+def joined_forward(panel: Panel) -> Panel:
+    """The panel with changes of unit (redenominations, a symbol given to another token) taken out.
+
+    A change of unit is a jump between the close of one known bar and the open of the next known one of more than a factor of two, either way; without opens,
+    between two closes of more than a factor of twenty. From there on prices are multiplied, and volumes divided, by what makes the return of the jump
+    zero. Prices before it stay as they are, so that nothing that was known changes. A jump across a hole is judged by the same rule.
+    """
+    columns = {name: getattr(panel, name).copy() for name in COLUMNS}
+    notes = list(panel.notes)
+    for n, asset in enumerate(panel.assets):
+        known = np.flatnonzero(np.isfinite(columns["close"][:, n]))
+        closes, opens = columns["close"][known, n], columns["open"][known, n]
+        has_open = np.isfinite(opens[1:])
+        jump = np.log(np.where(has_open, opens[1:], closes[1:]) / closes[:-1])
+        for at in np.flatnonzero(np.abs(jump) > np.where(has_open, JUMP_OF_BARS, JUMP_OF_CLOSES)) + 1:
+            row, factor = known[at], float(np.exp(-jump[at - 1]))
+            for name in COLUMNS:
+                columns[name][row:, n] *= factor if name != "volume" else 1 / factor
+            notes.append(
+                f"{asset}: the price jumps by a factor of {1 / factor:.4g} between two bars at {pd.Timestamp(int(panel.end_s[row]), unit='s')} UTC; "
+                f"taken as a change of unit, later prices are multiplied by {factor:.4g}"
+            )
+    return replace(panel, **columns, notes=tuple(notes))
+
+
+def _on_clock(path: Path, end_s: FloatArray, symbols: npt.NDArray[np.object_], bar_s: int) -> IntArray:
+    """Ends of bars as whole multiples of the bar; a second of tolerance, because some exchanges stamp a close one millisecond early."""
+    nearest = np.round(end_s / bar_s) * bar_s
+    wrong = np.flatnonzero(np.abs(end_s - nearest) > CLOCK_TOLERANCE_S)
+    if len(wrong):
+        at = pd.Timestamp(end_s[wrong[0]], unit="s")
+        raise InputError(
+            f"{path.name}: {symbols[wrong[0]]} has a bar that ends at {at} UTC, which is no multiple of {bar_s} s ({len(wrong)} such rows of {len(end_s)}); "
+            "say the true length with --bar, write stamps in UTC, or put the prices on a regular clock first"
+        )
+    result = nearest.astype(np.int64)
+    same = (symbols[1:] == symbols[:-1]) & (result[1:] == result[:-1])
+    if same.any():
+        first = int(np.flatnonzero(same)[0])
+        raise InputError(
+            f"{path.name}: {symbols[first]} has two bars that end at {pd.Timestamp(int(result[first]), unit='s')} UTC; keep the right one"
+        )
+    return result
