@@ -47,9 +47,9 @@ def corrections(network: nn.Module, graphs: GraphBatches | None, as_of_s: Ints, 
     if isinstance(network, GraphNetwork):
         assert graphs is not None
         answered: Tensor = network(*graphs.at(as_of_s, x))
-        return answered.reshape(*x.shape[:2], -1)
-    answered = network(x)
-    return answered
+    else:
+        answered = network(x)
+    return answered.reshape(*x.shape[:2], -1)
 
 
 def parameters(network: nn.Module) -> int:

@@ -1,5 +1,7 @@
 """A network without memory and without neighbours: what the others must beat to have earned their parts."""
 
+import itertools
+
 from torch import Tensor, nn
 
 from models.networks.head import Head, Picked
@@ -21,7 +23,7 @@ class FeedForward(nn.Module):
         widths = [len(layout.present)] + [shape.hidden] * shape.layers
         layers = [
             nn.Sequential(nn.Linear(before, after), nn.GELU(), nn.Dropout(shape.dropout))
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in itertools.pairwise(widths)
         ]
         self.layers = nn.Sequential(*layers)
         self.head = Head(shape.hidden, len(layout.present), outputs)

@@ -83,7 +83,8 @@ class GraphNetwork(nn.Module):
             heard: dict[str, Tensor] = {}
             for kinds in self.types:
                 source, _, target = kinds
-                message = layer[key_of(kinds)]((state[source], state[target]), ends[kinds], values[kinds])  # type: ignore[index]
+                told = values[kinds] if values[kinds].shape[1] else None
+                message = layer[key_of(kinds)]((state[source], state[target]), ends[kinds], told)  # type: ignore[index]
                 heard[target] = heard[target] + message if target in heard else message
             state = {kind: old + self.activate(heard[kind]) if kind in heard else old for kind, old in state.items()}
         corrections: Tensor = self.head(state[ASSET], present)

@@ -140,9 +140,9 @@ def flow_edges(assets: Sequence[str], sources: Sequence[str], targets: Sequence[
         if source in place and target in place and source != target and amount > 0:
             pair = (place[source], place[target])
             flows[pair] = flows.get(pair, 0.0) + amount
-    into: dict[int, float] = {}
-    for (_, target), amount in flows.items():
-        into[target] = into.get(target, 0.0) + amount
+    into = np.zeros(len(assets))
+    for (_, receiver), amount in flows.items():
+        into[receiver] += amount
     pairs = sorted(flows)
     shares = [flows[pair] / into[pair[1]] for pair in pairs]
     return Edges(np.array(pairs, dtype=np.int64).reshape(-1, 2).T, np.array(shares, dtype=float).reshape(-1, 1))
