@@ -111,7 +111,8 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
             values[name][rows, columns] = frame[name].to_numpy(dtype=np.float64)
     values["high"] = np.maximum(values["high"], np.fmax(values["open"], values["close"]))
     values["low"] = np.minimum(values["low"], np.fmin(values["open"], values["close"]))
-    return joined_forward(Panel(assets, clock, *(values[name] for name in COLUMNS), bar_s=bar_s))
+    opens, highs, lows, closes, volumes = (values[name] for name in COLUMNS)
+    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s))
 
 
 def joined_forward(panel: Panel) -> Panel:

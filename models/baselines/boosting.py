@@ -1,0 +1,132 @@
+"""Gradient boosting on a linear forecast as offset: trees correct what the line gets wrong, and the line extrapolates the level.
+
+QLIKE does not change when outcome and forecast are divided by the same number, so boosting with a gamma deviance on y / f, where f is the offset's forecast, *is*
+boosting on the offset ln f: no weights are needed. Trees see level-free features only (each log level less the asset's own 30-day level).
+The trees come from scikit-learn's HistGradientBoostingRegressor (Ke et al. 2017, histogram splits) and are kept as plain arrays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.forecaster import Fitted, Forecaster
+from models.panel import FloatArray, Panel
+from models.samples import Samples
+
+LEAST_RATIO = 1e-6
+
+
+@dataclass(frozen=True)
+class Trees:
+    """A sum of regression trees, nodes one after another; `roots` are the first nodes of the trees.
+
+    At a node that is no leaf a row goes left if its feature is at most the threshold, or is missing and `missing_left` says so.
+    """
+
+    roots: npt.NDArray[np.int32]
+    feature: npt.NDArray[np.int16]
+    threshold: FloatArray
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    missing_left: npt.NDArray[np.bool_]
+    value: FloatArray
+    baseline: float
+
+    def sums(self, x: FloatArray) -> FloatArray:
+        """Sum over trees for each row of x, shape (R,)."""
+        total = np.full(len(x), self.baseline)
+        rows = np.arange(len(x))
+        for root in self.roots:
+            node = np.full(len(x), root, dtype=np.int32)
+            while (going := self.feature[node] >= 0).any():
+                here, at = node[going], rows[going]
+                seen = x[at, self.feature[here]]
+                goes_left = np.where(np.isnan(seen), self.missing_left[here], seen <= self.threshold[here])
+                node[going] = np.where(goes_left, self.left[here], self.right[here])
+            total += self.value[node]
+        return total
+
+
+def trees_of(model: Any) -> Trees:
+    """A fitted HistGradientBoostingRegressor as arrays. Reads `_predictors` and `_baseline_prediction` of scikit-learn 1.9."""
+    parts = [predictor[0].nodes for predictor in model._predictors]
+    starts = np.concatenate([[0], np.cumsum([len(nodes) for nodes in parts])[:-1]]).astype(np.int32)
+    nodes = np.concatenate(parts)
+    shift = np.repeat(starts, [len(part) for part in parts])
+    leaf = nodes["is_leaf"].astype(bool)
+    return Trees(
+        starts,
+        np.where(leaf, -1, nodes["feature_idx"].astype(np.int64)).astype(np.int16),
+        nodes["num_threshold"].astype(np.float64),
+        (nodes["left"].astype(np.int64) + shift).astype(np.int32),
+        (nodes["right"].astype(np.int64) + shift).astype(np.int32),
+        nodes["missing_go_to_left"].astype(bool),
+        nodes["value"].astype(np.float64),
+        float(np.ravel(model._baseline_prediction)[0]),
+    )
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """Boosted trees on another forecaster's answer.
+
+    Attributes
+    ----------
+    offset : what is fitted first.
+    levels, free : features that are logs of levels (`level` is taken off each), and those that have no level.
+    settings : of HistGradientBoostingRegressor.
+    """
+
+    name: str
+    offset: Forecaster
+    levels: Sequence[str]
+    free: Sequence[str]
+    level: str = "abs_range_720"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> "FittedBoosting":
+        """The offset on all rows, then trees on outcome over its forecast."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        offset = self.offset.fit(train, panel, rng)
+        ratio = (train.y / offset.predict(train)).reshape(-1)
+        x = level_free(train, self.levels, self.free, self.level)
+        good = np.isfinite(ratio)
+        model = HistGradientBoostingRegressor(
+            loss="gamma", early_stopping=False, random_state=int(rng.integers(2**31)), **self.settings
+        )
+        model.fit(x[good], np.maximum(ratio[good], LEAST_RATIO))
+        return FittedBoosting(offset, trees_of(model), tuple(self.levels), tuple(self.free), self.level)
+
+
+@dataclass(frozen=True)
+class FittedBoosting:
+    """The offset's forecast times the exponential of the trees' sum."""
+
+    offset: Fitted
+    trees: Trees
+    levels: tuple[str, ...]
+    free: tuple[str, ...]
+    level: str
+
+    def predict(self, samples: Samples) -> FloatArray:
+        """See `models.forecaster.Fitted.predict`."""
+        sums = self.trees.sums(level_free(samples, self.levels, self.free, self.level))
+        return self.offset.predict(samples) * np.exp(sums).reshape(samples.y.shape)
+
+
+def level_free(samples: Samples, levels: Sequence[str], free: Sequence[str], level: str) -> FloatArray:
+    """Features for trees, shape (A x N, levels + free): variances count half, so that every log level is in units of a log move."""
+    own = samples.feature(level)
+    columns = [samples.feature(name) * (0.5 if is_variance(name) else 1.0) - own for name in levels] + [
+        samples.feature(name) for name in free
+    ]
+    return np.stack(columns, axis=2).reshape(-1, len(columns))
+
+
+def is_variance(name: str) -> bool:
+    """Whether a log level is that of a variance (its half is the log of a move)."""
+    return any(part in ("rv", "gk", "ewma") for part in name.split("_")) or (name.startswith("range_"))

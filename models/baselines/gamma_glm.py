@@ -1,0 +1,119 @@
+"""A generalised linear model with gamma errors and a log link: its deviance is twice the QLIKE loss, so it fits what forecasts are scored by.
+
+Fitted by Fisher scoring (McCullagh and Nelder 1989, section 2.5): with the log link the weights of all rows are one, so the normal matrix is factorised once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from chain.errors import ConvergenceError, InputError
+from models.panel import FloatArray, Panel
+from models.samples import Samples
+
+ROUNDS, TOLERANCE = 200, 1e-9
+FLOOR_OF_OUTCOME = 1e-10
+
+
+def fit_gamma(x: FloatArray, y: FloatArray, ridge: float, offset: FloatArray | None = None) -> FloatArray:
+    """Coefficients that minimise mean(y / f + ln f) + ridge / 2 x sum of squares of all but the first, with f = exp(offset + x @ coefficients).
+
+    Parameters
+    ----------
+    x : shape (R, K); the first column is the constant, the others are best standardised.
+    y : above or at zero, shape (R,), not all zero.
+    ridge : at least zero.
+
+    Raises
+    ------
+    ConvergenceError
+        If the scoring does not come to rest, or the columns of x depend on each other and there is no ridge.
+    """
+    penalty = np.full(x.shape[1], ridge)
+    penalty[0] = 0.0
+    start = np.zeros(len(y)) if offset is None else offset
+    normal = x.T @ x / len(y) + np.diag(penalty)
+    try:
+        factor = cho_factor(normal)
+    except np.linalg.LinAlgError as error:
+        raise ConvergenceError(
+            "the gamma regression's features depend on each other; drop one, or give a ridge above zero"
+        ) from error
+    beta = np.zeros(x.shape[1])
+    beta[0] = np.log(np.mean(y * np.exp(-start)))
+
+    def loss(coefficients: FloatArray) -> float:
+        linear = start + x @ coefficients
+        with np.errstate(over="ignore"):
+            return float(np.mean(y * np.exp(-linear) + linear) + 0.5 * penalty @ coefficients**2)
+
+    now = loss(beta)
+    for _ in range(ROUNDS):
+        gradient = x.T @ (y * np.exp(-start - x @ beta) - 1.0) / len(y) - penalty * beta
+        step = cho_solve(factor, gradient)
+        if float(gradient @ step) < TOLERANCE:
+            return beta
+        length = 1.0
+        while length > 1e-6 and not (after := loss(beta + length * step)) < now:
+            length /= 2
+        if length <= 1e-6:
+            return beta
+        beta, now = beta + length * step, after
+    raise ConvergenceError(
+        f"the gamma regression did not come to rest in {ROUNDS} rounds; use fewer features or a larger ridge"
+    )
+
+
+@dataclass(frozen=True)
+class GammaGlm:
+    """Pooled over assets.
+
+    Attributes
+    ----------
+    features : logs of levels and level-free ones; a missing one takes its mean in training, except that without any one of `needed` there is no answer.
+    needed : features that carry the level.
+    ridge : on standardised features.
+    """
+
+    name: str
+    features: Sequence[str]
+    needed: Sequence[str] = ()
+    ridge: float = 1e-4
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> "FittedGlm":  # noqa: ARG002
+        """Fisher scoring on all rows whose outcome and needed features are known."""
+        rows = train.with_features(self.features).rows()
+        needed = rows.x[:, [list(self.features).index(name) for name in self.needed]]
+        good = np.isfinite(rows.y) & np.isfinite(needed).all(axis=1)
+        x, y = rows.x[good], np.maximum(rows.y[good] / train.task.horizon_bars, FLOOR_OF_OUTCOME)
+        if len(y) <= 2 * len(self.features):
+            raise InputError(
+                f"{self.name} has {len(self.features)} features and {len(y)} rows with a known outcome to fit; give a longer history"
+            )
+        known = np.isfinite(x)
+        centre = np.where(known, x, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        centred = np.where(known, x - centre, 0.0)
+        scale = np.sqrt((centred**2).mean(axis=0))
+        scale = np.where(scale > 1e-9, scale, np.inf)  # a constant column says nothing
+        beta = fit_gamma(np.column_stack([np.ones(len(y)), centred / scale]), y, self.ridge)
+        return FittedGlm(tuple(self.features), tuple(self.needed), centre, beta[1:] / scale, float(beta[0]))
+
+
+@dataclass(frozen=True)
+class FittedGlm:
+    """ln f = intercept + (x - centre) @ slopes, for one bar."""
+
+    features: tuple[str, ...]
+    needed: tuple[str, ...]
+    centre: FloatArray
+    slopes: FloatArray
+    intercept: float
+
+    def predict(self, samples: Samples) -> FloatArray:
+        """See `models.forecaster.Fitted.predict`."""
+        x = samples.x[:, :, samples.columns(self.features)] - self.centre
+        linear = self.intercept + np.where(np.isfinite(x), x, 0.0) @ self.slopes
+        answered = np.isfinite(samples.x[:, :, samples.columns(self.needed)]).all(axis=2)
+        return np.where(answered, np.exp(linear) * samples.task.horizon_bars, np.nan)

@@ -1,0 +1,71 @@
+"""How much an asset moved, measured in every way that bars allow. Logarithms of a mean over a window, of one bar; shares lie in 0 to 1.
+
+Sources: heterogeneous lags, Corsi 2009 (doi:10.1093/jjfinec/nbp001); range, Parkinson 1980 (doi:10.1086/296071); open, high, low and close,
+Garman and Klass 1980 (doi:10.1086/296072), equation 19b without drift; semivariance, Barndorff-Nielsen, Kinnebrock and Shephard 2010; bipower
+variation and jumps, Barndorff-Nielsen and Shephard 2004 (doi:10.1093/jjfinec/nbh001), equation 4.
+"""
+
+import numpy as np
+from scipy.signal import lfilter
+
+from models.features.windows import Lookback, log_floored
+from models.panel import FloatArray, Panel
+from models.task import RANGE_TO_VARIANCE
+
+WINDOWS = (6, 24, 168, 720)
+DECAY_A_DAY = 0.94
+"""RiskMetrics 1996, daily data."""
+LEAST_VARIANCE = 1e-12
+LEAST_MOVE = 1e-6
+
+
+def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[str, FloatArray]:
+    """Features by name, each of shape (A, N).
+
+    rv_W, range_W, abs_range_W, abs_return_W over WINDOWS and the horizon; gk_24, gk_168; down_W and jump_W: shares of rv_W; peak_24: largest log range of a day
+    over its mean; ewma; return_24, return_168: signed; drop_720: how far below its highest close.
+    """
+    returns = panel.log_returns()
+    squares, ranges = returns**2, np.log(panel.high / panel.low)
+    features: dict[str, FloatArray] = {}
+    for hours in sorted({*WINDOWS, horizon_hours}):
+        features[f"rv_{hours}"] = log_floored(back.mean(squares, hours), LEAST_VARIANCE)
+        features[f"range_{hours}"] = log_floored(RANGE_TO_VARIANCE * back.mean(ranges**2, hours), LEAST_VARIANCE)
+        features[f"abs_range_{hours}"] = log_floored(back.mean(ranges, hours), LEAST_MOVE)
+        features[f"abs_return_{hours}"] = log_floored(back.mean(np.abs(returns), hours), LEAST_MOVE)
+    garman_klass = 0.5 * ranges**2 - (2 * np.log(2.0) - 1) * np.log(panel.close / panel.open) ** 2
+    down = np.where(returns < 0, squares, np.where(np.isfinite(returns), 0.0, np.nan))
+    pairs = np.full(returns.shape, np.nan)
+    pairs[1:] = np.pi / 2 * np.abs(returns[1:]) * np.abs(returns[:-1])
+    for hours in (24, 168):
+        total = np.maximum(back.mean(squares, hours), LEAST_VARIANCE)
+        features[f"gk_{hours}"] = log_floored(back.mean(garman_klass, hours), LEAST_VARIANCE)
+        features[f"down_{hours}"] = back.mean(down, hours) / total
+        features[f"jump_{hours}"] = np.clip(1.0 - back.mean(pairs, hours) / total, 0.0, 1.0)
+        features[f"return_{hours}"] = back.sums(returns, hours)[0]
+    move = ranges if np.isfinite(ranges).any() else np.abs(returns)
+    features["peak_24"] = log_floored(back.largest(move, 24), LEAST_MOVE) - log_floored(back.mean(move, 24), LEAST_MOVE)
+    features["ewma"] = log_floored(
+        back.last(decayed_mean(squares, DECAY_A_DAY ** (panel.bar_s / 86_400))), LEAST_VARIANCE
+    )
+    features["drop_720"] = log_floored(back.largest(panel.close, 720), 0.0) - log_floored(
+        _last_known(back, panel.close), 0.0
+    )
+    return features
+
+
+def decayed_mean(values: FloatArray, decay: float) -> FloatArray:
+    """Mean of all values so far with weights decay^age, by row, shape (T, N); what is missing has no weight."""
+    known = np.isfinite(values)
+    taps = [1.0], [1.0, -decay]
+    total = lfilter(*taps, np.where(known, values, 0.0), axis=0)
+    weight = lfilter(*taps, known.astype(float), axis=0)
+    return np.asarray(np.where(weight > 1e-9, total / np.maximum(weight, 1e-9), np.nan))
+
+
+def _last_known(back: Lookback, close: FloatArray) -> FloatArray:
+    """The last close that is known by each instant and at most a day old."""
+    filled = close.copy()
+    for _ in range(back.bars(24)):
+        filled[1:] = np.where(np.isfinite(filled[1:]), filled[1:], filled[:-1])
+    return back.last(filled)
