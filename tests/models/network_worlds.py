@@ -54,16 +54,18 @@ def world(instants: int = 80, seed: int = 3, past: int = 4, neighbour: float = 0
 
 
 def ring(instants: int = 80, markets: bool = True) -> GraphHistory:
-    """Each asset hears the next one (edge value 1) and the one after it (-1); two graphs over time; and one market that lists all assets."""
+    """Each asset hears the next one (edge value 1) and the one after it (-1); two graphs over time; and two markets that list all assets."""
     places = np.arange(len(ASSETS))
     ends = np.concatenate([np.stack([np.roll(places, -1), places]), np.stack([np.roll(places, -2), places])], axis=1)
     values = np.repeat([[1.0], [-1.0]], len(ASSETS), axis=0)
-    lists = np.stack([np.zeros_like(places), places])
+    lists = np.stack([np.repeat([0, 1], len(ASSETS)), np.tile(places, 2)])
     start = 1_600_000_000
-    first = (Edges(ends, values), Edges(lists, np.zeros((5, 0))))
-    second = (Edges(ends, values / 2), Edges(lists, np.zeros((5, 0))))
+    first = (Edges(ends, values), Edges(lists, np.zeros((10, 0))))
+    second = (Edges(ends, values / 2), Edges(lists, np.zeros((10, 0))))
     types = ((ASSET, "correlates", ASSET), ("market", "lists", ASSET))
-    market = Nodes("market", ("m",), ("usd", "utilisation"), np.array([[[1.0, 0.2]], [[2.0, 0.4]]]))
+    market = Nodes(
+        "market", ("m", "n"), ("usd", "utilisation"), np.array([[[1.0, 0.2], [3.0, 0.9]], [[2.0, 0.4], [5.0, 0.1]]])
+    )
     known = np.array([start, start + instants // 2 * DAY_S])
     if markets:
         return GraphHistory(ASSETS, known, types, (first, second), (market,))

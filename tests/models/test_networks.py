@@ -84,19 +84,18 @@ def test_assets_see_their_neighbours_only_through_edges() -> None:
 def test_graphs_of_one_batch_do_not_mix() -> None:
     """Instants answered together and one by one get the same answer, each with the graph of its day."""
     module = loosened(network("graph-gru"))
-    x = np.random.default_rng(0).standard_normal((80, 5, len(NAMES))).astype(np.float32)
-    together, graphs = answer(module, x), GraphBatches(ring(), SCALES)
+    days = world().as_of_s[38:42]  # the second graph is known from the third of these on
+    x = np.random.default_rng(0).standard_normal((4, 5, len(NAMES))).astype(np.float32)
+    x[2:] = x[:2]
+    graphs = GraphBatches(ring(), SCALES)
     with torch.inference_mode():
+        together = corrections(module, graphs, days, torch.from_numpy(x)).numpy()
         alone = [
-            corrections(module, graphs, world().as_of_s[row : row + 1], torch.from_numpy(x[row : row + 1]))[0].numpy()
-            for row in range(80)
+            corrections(module, graphs, days[row : row + 1], torch.from_numpy(x[row : row + 1])).numpy()[0]
+            for row in range(4)
         ]
     assert np.allclose(together, np.stack(alone), atol=1e-6)
-    flat = np.broadcast_to(x[:1], x.shape).copy()
-    own = answer(module, flat)
-    assert np.allclose(own[:40], own[0], atol=1e-6)
-    assert np.allclose(own[40:], own[79], atol=1e-6)
-    assert np.abs(own[0] - own[79]).max() > 1e-4
+    assert np.abs(together[0] - together[2]).max() > 1e-4
 
 
 def test_the_graph_layer_is_pyg_s_own() -> None:
