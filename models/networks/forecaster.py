@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +135,9 @@ def train_network(
 ) -> NetworkFitted:
     """Fit the base, then each member in turn.
 
+    While the network learns, its base is one that has not seen the tail: a base that has would look better there than it is on fresh instants, and
+    no network would ever be kept. The base that answers afterwards has seen the whole window.
+
     Parameters
     ----------
     train : samples with known outcomes, instants rising; the last `tail_share` of them choose the epoch.
@@ -149,15 +152,22 @@ def train_network(
     options, history = forecaster.options, forecaster.history
     base_rng, seed_rng = rng.spawn(2)
     seeds = [int(seed) for seed in seed_rng.integers(2**31, size=options.members)]
-    base = forecaster.base.fit(train, panel, base_rng)
     known = train.with_features(forecaster.features or train.names)
     scale = scale_of(known.x, known.names)
     node_scales = _node_scales(history, int(train.as_of_s[-1])) if history is not None else {}
     graphs = _graphs(forecaster.network, history, node_scales, train.assets)
-    log_base = np.log(base.predict(train))
     lesson = Lesson(
-        train.as_of_s, train.task.horizon_s, scale(known.x), log_base.astype(np.float32), train.y.astype(np.float32)
+        train.as_of_s,
+        train.task.horizon_s,
+        scale(known.x),
+        np.zeros(train.y.shape, np.float32),
+        train.y.astype(np.float32),
     )
+    early_rng, late_rng = base_rng.spawn(2)
+    taught = np.isin(np.arange(len(train.as_of_s)), lesson.split(options.tail_share)[0])
+    early = forecaster.base.fit(train.at(taught), panel, early_rng)
+    lesson = replace(lesson, offset=np.log(early.predict(train)).astype(np.float32))
+    base = forecaster.base.fit(train, panel, late_rng)
     members, lives = [], []
     for number, seed in enumerate(seeds):
         module = build(forecaster.network, lay_out(known.names), options.outputs, forecaster.shape, history, seed)
@@ -190,7 +200,7 @@ def train_network(
     if options.loss in ("gamma", "asymmetric"):
         return fitted
     ratio = train.y / fitted.predict(train)
-    return NetworkFitted(**{**vars(fitted), "smear": float(np.nanmean(ratio))})
+    return replace(fitted, smear=float(np.nanmean(ratio)))
 
 
 def _node_scales(history: GraphHistory, last_s: int) -> dict[str, Scale]:
