@@ -180,11 +180,11 @@ def _taken_apart(value: Any, at: str, arrays: Arrays) -> Any:
         return {"mapping": {key: _taken_apart(part, f"{at}.{key}", arrays) for key, part in value.items()}}
     kind = type(value)
     if is_dataclass(value) and kind.__module__.startswith(OWN):
-        parts = {
+        kept = {
             field.name: _taken_apart(getattr(value, field.name), f"{at}.{field.name}", arrays)
             for field in fields(value)
         }
-        return {"class": f"{kind.__module__}:{kind.__qualname__}", "fields": parts}
+        return {"class": f"{kind.__module__}:{kind.__qualname__}", "fields": kept}
     raise InputError(
         f"{at} is a {kind.__name__}, which cannot be stored; a fitted model holds arrays, plain values and dataclasses of models."
     )
