@@ -156,26 +156,28 @@ def attempts(prices: Panel) -> Iterator[Attempt]:
     """Everything that is tried, in the order of the page."""
     yield Attempt("MLP", "mlp")
     yield Attempt("MLP, market features too", "mlp", own_only=False)
-    yield Attempt("GRU, 14 days", "gru")
-    yield Attempt("LSTM, 14 days", "lstm")
-    yield Attempt("Transformer, 14 days", "transformer")
     graphs = {
         "correlation": correlation_history(prices),
         "token flow": flow_history(prices),
         "category": category_history(prices),
     }
     graphs["all three"] = joined(*graphs.values())
-    for name, history in graphs.items():
+    for name in ("all three", "correlation", "token flow", "category"):
+        history = graphs[name]
         yield Attempt(f"graph, {name}", "graph", graph=lambda _, history=history: history)
         yield Attempt(f"graph, {name}, identity", "graph", graph=lambda _, history=history: identity(history))
         yield Attempt(f"graph, {name}, shuffled", "graph", graph=partial(_shuffled, history))
     yield Attempt("graph over GRU, all three", "graph-gru", graph=lambda _: graphs["all three"])
     yield Attempt("graph over GRU, all three, identity", "graph-gru", graph=lambda _: identity(graphs["all three"]))
     yield Attempt("graph over GRU, all three, shuffled", "graph-gru", graph=partial(_shuffled, graphs["all three"]))
+    yield Attempt("GRU, 14 days", "gru")
+    yield Attempt("LSTM, 14 days", "lstm")
     for loss in ("log", "asymmetric"):
         yield Attempt(f"MLP, {loss} loss", "mlp", replace(PLAIN, loss=loss, under_weight=3.0))
     yield Attempt("MLP, wide", "mlp", shape=replace(SMALL, hidden=64, layers=2))
     yield Attempt("MLP, strong decay", "mlp", replace(PLAIN, weight_decay=0.3))
+
+    yield Attempt("Transformer, 14 days", "transformer")
 
 
 def _shuffled(history: GraphHistory, seed: int) -> GraphHistory:
