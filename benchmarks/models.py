@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,13 +113,13 @@ class Plain(nn.Module):
         self.enter = nn.Linear(width, SHAPE.hidden)
         each = SHAPE.hidden // SHAPE.heads
         self.layers = nn.ModuleList(
-            HeteroConv({NEAR: GATv2Conv((-1, -1), each, SHAPE.heads, edge_dim=1, add_self_loops=False)}, aggr="sum")
+            HeteroConv(
+                {NEAR: GATv2Conv((SHAPE.hidden, SHAPE.hidden), each, SHAPE.heads, edge_dim=1, add_self_loops=False)},
+                aggr="sum",
+            )
             for _ in range(SHAPE.layers)
         )
         self.head = nn.Linear(SHAPE.hidden + width, 1)
-        for layer in self.layers:
-            conv = layer.convs[NEAR]
-            conv.lin_l, conv.lin_r = nn.Linear(SHAPE.hidden, SHAPE.hidden), nn.Linear(SHAPE.hidden, SHAPE.hidden)
         given = like.state_dict()
         names = {"enter.asset": "enter", "head.linear": "head"}
         for key, value in given.items():
@@ -196,7 +197,8 @@ def plain_learn(
 
     def loss_of(batch: HeteroData) -> Tensor:
         answered = network(batch).squeeze(-1)
-        return (batch[ASSET].y * torch.exp(-answered) + answered).mean()
+        loss: Tensor = (batch[ASSET].y * torch.exp(-answered) + answered).mean()
+        return loss
 
     found = []
     for epoch in range(1, options.epochs + 1):
@@ -230,8 +232,8 @@ def inference() -> list[str]:
     twin, wrong = Plain(network).eval(), []
     for count in (1, 24):
         part = samples.at(np.arange(24) < count)
-        ours, mine = _timed(lambda part=part: fitted.predict(part), 5)
-        plain, theirs = _timed(lambda part=part: plain_answers(twin, history, part, base.predict(part)), 5)
+        ours, mine = _timed(partial(fitted.predict, part), 5)
+        plain, theirs = _timed(partial(plain_answers, twin, history, part, base.predict(part)), 5)
         worst = float(np.abs(ours / plain - 1).max())
         rates = count / mine, count / theirs
         wrong += _line(

@@ -151,6 +151,7 @@ WITHOUT_TORCH = """
 import sys
 from pathlib import Path
 sys.modules["torch"] = None  # an import of it fails
+import models.features, models.networks.past, models.networks.relations, models.networks.shape, models.tuning
 from models.store import load
 fitted, card = load(Path(sys.argv[1]))
 assert type(fitted).__name__ == "FittedGlm"
