@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import expectile
 
 from chain.errors import InputError, UnknownNameError
-from models.losses import asymmetric, gamma, log_error, loss_of, qlike, quantile
+from models.losses import Loss, asymmetric, gamma, log_error, loss_of, qlike
 
 LEVELS = (0.05, 0.5, 0.95)
 
@@ -22,12 +22,12 @@ def everything(outcome: torch.Tensor) -> torch.Tensor:
     return torch.ones_like(outcome, dtype=torch.bool)
 
 
-def best_constant(loss: object, outcome: torch.Tensor) -> float:
+def best_constant(loss: Loss, outcome: torch.Tensor) -> float:
     """The constant forecast of variance that a loss likes best, found by SciPy's scalar search."""
     known = everything(outcome)
 
     def at(level: float) -> float:
-        return float(loss(torch.full((len(outcome), 1), level, dtype=torch.float64), outcome, known))  # type: ignore[operator]
+        return float(loss(torch.full((len(outcome), 1), level, dtype=torch.float64), outcome, known))
 
     return math.exp(minimize_scalar(at, bounds=(-8, 8), method="bounded", options={"xatol": 1e-10}).x)
 
@@ -74,7 +74,7 @@ def test_charging_under_forecasts_more_raises_the_forecast() -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_best_constant_of_the_pinball_loss_is_the_quantile(level: float) -> None:
     outcome = rows(401)
-    found = best_constant(lambda *given: quantile(*given, levels=(level,)), outcome)
+    found = best_constant(loss_of("quantile", levels=(level,)), outcome)
     assert found == pytest.approx(float(np.quantile(outcome.numpy(), level)), rel=2e-2)
 
 
@@ -99,7 +99,7 @@ def test_masked_rows_change_neither_loss_nor_gradient(name: str) -> None:
     hidden = torch.where(known, outcome, torch.tensor(float("nan"), dtype=torch.float64))
     free = forecast.clone().requires_grad_()
     all_rows = loss(free, hidden, known)
-    all_rows.backward()
+    all_rows.backward()  # type: ignore[no-untyped-call]
     assert float(all_rows.detach()) == pytest.approx(float(few), abs=1e-12)
     assert free.grad is not None and not free.grad.isnan().any()
     assert torch.equal(free.grad[~known], torch.zeros_like(free.grad[~known]))

@@ -36,7 +36,7 @@ def network(name: str, history: GraphHistory | None = None, seed: int = 0) -> to
 def loosened(module: torch.nn.Module) -> torch.nn.Module:
     """The network with a last layer that is no longer zero, so that what it sees shows in what it says."""
     with torch.no_grad():
-        module.head.linear.weight.fill_(0.1)  # type: ignore[union-attr]
+        module.get_parameter("head.linear.weight").fill_(0.1)
     return module
 
 
@@ -107,6 +107,7 @@ def test_the_graph_layer_is_pyg_s_own() -> None:
     x = torch.randn(3, 5, len(NAMES))
     inputs, ends, values = GraphBatches(ring(), SCALES).at(world().as_of_s[:3], x)
     layer = module.layers[0]
+    assert isinstance(layer, torch.nn.ModuleDict)
     twin = HeteroConv({kinds: layer["__".join(kinds)] for kinds in ring().types[:1]}, aggr="sum")
     with torch.inference_mode():
         state = {

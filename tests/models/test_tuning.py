@@ -79,7 +79,8 @@ def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
 
 def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
     tuned(tmp_path, trials=1)
-    for changes in ({"samples": world(seed=9, past=0)}, {"seed": 6}, {"count": 3}):
+    differently: list[dict[str, object]] = [{"samples": world(seed=9, past=0)}, {"seed": 6}, {"count": 3}]
+    for changes in differently:
         with pytest.raises(InputError, match=r"study\.db was made from other data"):
             tuned(tmp_path, trials=1, **changes)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least one trial"):
