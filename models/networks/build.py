@@ -1,0 +1,57 @@
+"""A network by its name, and what it answers for a batch of instants."""
+
+import torch
+from torch import Tensor, nn
+
+from chain.errors import InputError, unknown_name
+from models.networks.batches import GraphBatches
+from models.networks.feed_forward import FeedForward
+from models.networks.graph import GraphNetwork
+from models.networks.layout import Layout
+from models.networks.relations import GraphHistory, Ints
+from models.networks.sequence import ENCODERS, SequenceNetwork
+from models.networks.shape import Shape
+
+NETWORKS = ("mlp", *ENCODERS, "graph", *(f"graph-{encoder}" for encoder in ENCODERS))
+"""Dense layers; three encoders of the past; the graph network over features of now, or over an encoded past."""
+
+
+def is_graph(name: str) -> bool:
+    """Whether a network needs a graph history."""
+    return name.partition("-")[0] == "graph"
+
+
+def build(name: str, layout: Layout, outputs: int, shape: Shape, history: GraphHistory | None, seed: int) -> nn.Module:
+    """The untrained network; the same seed gives the same weights, and torch's own random state is left as it was.
+
+    Raises
+    ------
+    UnknownNameError : no such network.
+    InputError : a graph network without a graph history, or a network of sequences without one.
+    """
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    if is_graph(name) and history is None:
+        raise InputError(f"The network {name!r} needs a graph history; give one, or take the network 'mlp'.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if history is not None and is_graph(name):
+            return GraphNetwork(name.partition("-")[2] or None, layout, outputs, shape, history)
+        if name == "mlp":
+            return FeedForward(layout, outputs, shape)
+        return SequenceNetwork(name, layout, outputs, shape)
+
+
+def corrections(network: nn.Module, graphs: GraphBatches | None, as_of_s: Ints, x: Tensor) -> Tensor:
+    """Corrections to log variance, (B, N, outputs), for instants (B,) and scaled features (B, N, F)."""
+    if isinstance(network, GraphNetwork):
+        assert graphs is not None
+        answered: Tensor = network(*graphs.at(as_of_s, x))
+    else:
+        answered = network(x)
+    return answered.reshape(*x.shape[:2], -1)
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(weight.numel() for weight in network.parameters())

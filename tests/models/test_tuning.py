@@ -1,0 +1,101 @@
+"""Tuning stays inside its window, goes on where it stopped, and writes down what it chose."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chain.errors import InputError
+from models.baselines.gamma_glm import GammaGlm
+from models.forecaster import Forecaster
+from models.samples import Samples
+from models.scores import qlike
+from models.tuning import Between, OneOf, Trial, Tuned, Values, chosen_values, folds, tune
+from tests.models.network_worlds import DAY_S, SHORT, forecaster, world
+
+SPACE = {"ridge": Between(1e-4, 10.0, log=True), "features": OneOf(("z", "noise"))}
+
+
+def glm(values: Values) -> Forecaster:
+    return GammaGlm("glm", (str(values["features"]), "holes"), (), float(values["ridge"]))
+
+
+def tuned(folder: Path, samples: Samples | None = None, trials: int = 6, **more: object) -> Tuned:
+    given: dict[str, object] = {"seed": 5, "study": folder / "study.db", "chosen": folder / "chosen.toml"} | more
+    return tune(glm, SPACE, samples or world(past=0), None, trials=trials, **given)  # type: ignore[arg-type]
+
+
+def test_it_chooses_what_helps_and_writes_it_down(tmp_path: Path) -> None:
+    seen: list[Trial] = []
+    found = tuned(tmp_path, report=seen.append)
+    assert found.best.values["features"] == "z"
+    assert [trial.number for trial in seen] == [1, 2, 3, 4, 5, 6]
+    assert found.best.qlike == min(trial.qlike for trial in found.trials)
+    written = tomllib.loads((tmp_path / "chosen.toml").read_text())
+    assert written["values"] == found.best.values == chosen_values(tmp_path / "chosen.toml")
+    assert (written["trials"], written["seed"]) == (6, 5)
+    assert written["window"].startswith("2020-09-13T12:26:40 to ")
+
+
+def test_the_score_is_that_of_folds_fitted_by_hand(tmp_path: Path) -> None:
+    samples, best = world(past=0), tuned(tmp_path, trials=2).best
+    by_hand = []
+    for start, stop in ((56, 68), (68, 80)):
+        rows = np.arange(80)
+        early = samples.at(rows < start)  # the outcome of the day before `start` ends when it starts
+        late = samples.at((rows >= start) & (rows < stop))
+        forecast = glm(best.values).fit(early, None, np.random.default_rng(0)).predict(late)
+        by_hand.append(float(np.nanmean(qlike(late.y, forecast))))
+    assert best.qlike == pytest.approx(np.mean(by_hand), rel=1e-9)
+
+
+def test_an_interrupted_study_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
+    class PowerCutError(Exception):
+        pass
+
+    def cut(trial: Trial) -> None:
+        if trial.number == 3:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        tuned(tmp_path / "cut", report=cut)
+    assert len(tuned(tmp_path / "cut", trials=3).trials) == 3
+    resumed, undisturbed = tuned(tmp_path / "cut"), tuned(tmp_path / "whole")
+    assert resumed == undisturbed
+    assert (tmp_path / "cut" / "chosen.toml").read_bytes() == (tmp_path / "whole" / "chosen.toml").read_bytes()
+
+
+def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
+    samples = world(past=0)
+    long = replace(samples, task=replace(samples.task, horizon_hours=72))
+    for early, late in folds(long, 3, 0.3):
+        assert int(early.as_of_s[-1]) + 3 * DAY_S == int(late.as_of_s[0])
+    assert sum(len(late.as_of_s) for _, late in folds(long, 3, 0.3)) == 24
+    with pytest.raises(InputError, match="too few for 3 folds"):
+        folds(samples.at(np.arange(80) < 2), 3, 0.9)
+
+
+def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
+    tuned(tmp_path, trials=1)
+    differently: list[dict[str, object]] = [{"samples": world(seed=9, past=0)}, {"seed": 6}, {"count": 3}]
+    for changes in differently:
+        with pytest.raises(InputError, match=r"study\.db was made from other data"):
+            tuned(tmp_path, trials=1, **changes)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least one trial"):
+        tuned(tmp_path, trials=0)
+    with pytest.raises(InputError, match="tune first"):
+        chosen_values(tmp_path / "nothing.toml")
+
+
+def test_a_network_can_be_tuned(tmp_path: Path) -> None:
+    def make(values: Values) -> Forecaster:
+        options = replace(SHORT, learning_rate=float(values["learning_rate"]), epochs=int(values["epochs"]))
+        return forecaster("mlp", options=options)
+
+    space = {"learning_rate": Between(1e-3, 1e-1, log=True), "epochs": Between(1, 2, whole=True)}
+    study, chosen = tmp_path / "study.db", tmp_path / "chosen.toml"
+    found = tune(make, space, world(past=0), None, trials=1, study=study, chosen=chosen, seed=1)
+    assert isinstance(chosen_values(chosen)["epochs"], int)
+    assert found.best.qlike > 0

@@ -1,0 +1,318 @@
+"""Networks against the linear model on the validation half-year: every attempt, with its command, seeds and data. 2023 is never read.
+
+python -m tests.real.network_trials            writes docs/results/volatility-networks.csv, one row for each attempt and seed; goes on where it stopped
+python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from it
+"""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chain.frames import file_hash
+from models.baselines.gamma_glm import FittedGlm, GammaGlm
+from models.features import price_samples
+from models.networks.forecaster import NetworkForecaster, train_network
+from models.networks.past import with_past
+from models.networks.relations import (
+    ASSET,
+    Edges,
+    GraphHistory,
+    category_edges,
+    correlation_edges,
+    flow_edges,
+    from_day_after,
+    identity,
+    shuffled,
+)
+from models.networks.shape import Shape
+from models.panel import FloatArray, Panel, read_panel
+from models.samples import Samples
+from models.scores import daily, diebold_mariano, qlike
+from models.store import hash_of
+from models.task import Task
+from models.training import TrainingOptions
+from tests.real.files import DATA
+
+PRICES = DATA / "prices-hourly-binance-2021-2023" / "ohlcv_1h.parquet"
+FLOWS = DATA / "defi-econ-uniswap-aave-compound" / "token_flow_edges.csv.gz"
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+TABLE = RESULTS / "volatility-networks.csv"
+DAY_S = 86_400
+START, *CUTS, END = (
+    int(pd.Timestamp(day).timestamp()) for day in ("2021-05-08", "2022-07-01", "2022-10-01", "2023-01-01")
+)
+"""A month of history first; everything is fitted anew at each cut on outcomes known by then, and scored until the next one."""
+TASK = Task(horizon_hours=24, step_hours=6)
+MOST_MISSING = 200
+"""Hours that an asset of the panel may lack: 33 assets with prices throughout remain (36 with the stablecoins, which are left out)."""
+STABLE = ("BUSD", "TUSD", "USDC", "USDP", "UST", "USTC")
+PAST = ("rv_24", "abs_range_24", "market_abs_range_24", "return_24", "volume_24")
+CATEGORY = {
+    "exchange": "1INCH BAL BNT CAKE CRV KNC LRC PERP RUNE SUSHI UNI ZRX",
+    "credit": "AAVE COMP JST KAVA MKR SNX XVS YFI",
+    "chain": "AVAX BNB BTC ETH INJ MATIC SOL",
+    "service": "BAT GRT LINK REN UMA",
+}
+"""Our own grouping of the panel's tokens by what they are for; PAXG (gold) has none."""
+RIDGE = 0.1
+"""Chosen on the validation half-year among 1e-4 to 0.3 (0.4037 to 0.3917); it favours the linear model, so nothing here."""
+SEEDS = (1, 2, 3)
+LAGS = 5
+"""Days of the Newey-West correction; outcomes overlap by one."""
+RNG = np.random.default_rng(0)
+SMALL = Shape(hidden=16, layers=1, heads=2, dropout=0.1)
+PLAIN = TrainingOptions(members=1, epochs=25, patience=4, batch=32, learning_rate=3e-4, weight_decay=1e-2)
+
+
+def panel() -> Panel:
+    """Hourly bars of 33 assets that trade throughout, until the end of 2022: nothing of 2023 leaves this function."""
+    whole = read_panel(PRICES, "open", 3600)
+    known = whole.until(END)
+    late = known.end_s >= START
+    kept = [
+        name
+        for number, name in enumerate(known.assets)
+        if np.isnan(known.close[late, number]).sum() <= MOST_MISSING and name not in STABLE
+    ]
+    return known.select(kept)
+
+
+def features_of_glm(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The linear model reads every feature of now."""
+    return tuple(name for name in names if "@" not in name)
+
+
+def own_features(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what is the same for every asset: market, leaders and calendar, of which there are only as many values as instants."""
+    shared = ("market_", "btc_", "eth_", "index_", "weekday_", "hour_", "slot_market")
+    return tuple(name for name in names if not name.startswith(shared))
+
+
+def correlation_history(prices: Panel) -> GraphHistory:
+    """Correlations of hourly returns over the 60 days before, five neighbours, anew on the first of each month."""
+    returns, graphs, known = prices.log_returns(), [], []
+    for month in pd.date_range("2021-05-01", "2022-12-01", freq="MS"):
+        now = int(month.timestamp())
+        window = (prices.end_s <= now) & (prices.end_s > now - 60 * DAY_S)
+        graphs.append((correlation_edges(returns[window], 5),))
+        known.append(now)
+    return GraphHistory(prices.assets, np.array(known), ((ASSET, "correlates", ASSET),), tuple(graphs))
+
+
+def flow_history(prices: Panel) -> GraphHistory:
+    """USD swapped between assets on Uniswap over 30 days, weekly; a row of day d counts from d + 1. The file ends with July 2022, so its last graph stays."""
+    table = pd.read_csv(FLOWS, keep_default_na=False)
+    table["date"] = pd.to_datetime(table["date"])
+    names = {"WETH": "ETH", "WBTC": "BTC"}
+    graphs, known = [], []
+    for last in pd.date_range("2021-05-01", "2022-07-31", freq="7D"):
+        rows = table[(table["date"] <= last) & (table["date"] > last - pd.Timedelta(days=30))]
+        sources, targets = ([names.get(token, token) for token in rows[end]] for end in ("Source", "Target"))
+        graphs.append((flow_edges(prices.assets, sources, targets, rows["Volume"].tolist()),))
+        known.append(from_day_after(int(last.timestamp())))
+    return GraphHistory(prices.assets, np.array(known), ((ASSET, "flows_to", ASSET),), tuple(graphs))
+
+
+def category_history(prices: Panel) -> GraphHistory:
+    """All assets of one category hear each other; the same at all times."""
+    category = {name: kind for kind, names in CATEGORY.items() for name in names.split()}
+    edges = category_edges(prices.assets, category)
+    return GraphHistory(prices.assets, np.array([0]), ((ASSET, "resembles", ASSET),), ((edges,),))
+
+
+def joined(*histories: GraphHistory) -> GraphHistory:
+    """Several relations as edge types of one history, at every instant at which one of them changes."""
+    first = max(int(history.known_s[0]) for history in histories)
+    known = np.unique(np.concatenate([history.known_s for history in histories]))
+    known = known[known >= first]
+    places = [history.at(known) for history in histories]
+    graphs: list[tuple[Edges, ...]] = [
+        tuple(edges for history, place in zip(histories, places, strict=True) for edges in history.graphs[place[row]])
+        for row in range(len(known))
+    ]
+    types = tuple(kinds for history in histories for kinds in history.types)
+    return GraphHistory(histories[0].assets, known, types, tuple(graphs))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to forecast, tried with every seed; the graph may depend on the seed. `own_only`: no feature that is the same for all assets."""
+
+    name: str
+    network: str
+    options: TrainingOptions = PLAIN
+    shape: Shape = SMALL
+    graph: Callable[[int], GraphHistory] | None = None
+    own_only: bool = True
+
+
+def attempts(prices: Panel) -> Iterator[Attempt]:
+    """Everything that is tried, in the order of the page."""
+    yield Attempt("MLP", "mlp")
+    yield Attempt("MLP, market features too", "mlp", own_only=False)
+    graphs = {
+        "correlation": correlation_history(prices),
+        "token flow": flow_history(prices),
+        "category": category_history(prices),
+    }
+    graphs["all three"] = joined(*graphs.values())
+    for name in ("all three", "correlation", "token flow", "category"):
+        history = graphs[name]
+        yield Attempt(f"graph, {name}", "graph", graph=partial(_true, history))
+        yield Attempt(f"graph, {name}, identity", "graph", graph=partial(_true, identity(history)))
+        yield Attempt(f"graph, {name}, shuffled", "graph", graph=partial(_shuffled, history))
+    yield Attempt("graph over GRU, all three", "graph-gru", graph=partial(_true, graphs["all three"]))
+    yield Attempt(
+        "graph over GRU, all three, identity", "graph-gru", graph=partial(_true, identity(graphs["all three"]))
+    )
+    yield Attempt("graph over GRU, all three, shuffled", "graph-gru", graph=partial(_shuffled, graphs["all three"]))
+    yield Attempt("GRU, 14 days", "gru")
+    yield Attempt("LSTM, 14 days", "lstm")
+    yield Attempt("MLP, loss of logs", "mlp", replace(PLAIN, loss="log"))
+    for weight in (3.0, 9.0):
+        options = replace(PLAIN, loss="asymmetric", under_weight=weight)
+        yield Attempt(f"MLP, under-forecasts x {weight:.0f}", "mlp", options)
+    yield Attempt("MLP, wide", "mlp", shape=replace(SMALL, hidden=64, layers=2))
+    yield Attempt("MLP, strong decay", "mlp", replace(PLAIN, weight_decay=0.3))
+
+    yield Attempt("Transformer, 14 days", "transformer")
+
+
+def _true(history: GraphHistory, _seed: int) -> GraphHistory:
+    return history
+
+
+def _shuffled(history: GraphHistory, seed: int) -> GraphHistory:
+    return shuffled(history, np.random.default_rng(seed))
+
+
+def samples_of(prices: Panel) -> Samples:
+    """Features of every 12 hours with 14 days of past, outcomes of 24 hours."""
+    made = price_samples(prices, TASK, START - 15 * DAY_S, END)
+    past = tuple(name for name in PAST if name in made.names)
+    return with_past(made, past, 13, DAY_S)
+
+
+def score(samples: Samples, forecast: FloatArray) -> FloatArray:
+    """QLIKE, one number a day."""
+    return daily(qlike(samples.y, forecast), samples.as_of_s.astype(float))
+
+
+def main() -> int:
+    """Try what has not been tried; 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="attempts whose name contains this")
+    parser.add_argument(
+        "--kept", type=Path, default=Path(".cache/network-trials"), help="forecasts of each attempt are kept here"
+    )
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    if options.page:
+        return page(options.kept)
+    options.kept.mkdir(parents=True, exist_ok=True)
+    prices = panel()
+    samples = samples_of(prices)
+    glm = KeptGlm(GammaGlm("gamma GLM", features_of_glm(samples.names), ("rv_24", "abs_range_24"), RIDGE))
+    folds = [
+        (samples.between(START, cut).known_by(cut), samples.between(cut, end).known_by(END))
+        for cut, end in itertools.pairwise([*CUTS, END])
+    ]
+    _say(f"{len(prices.assets)} assets, {len(samples.names)} features; prices {hash_of(prices)}, {file_hash(PRICES)}")
+    _say(f"instants to fit and to score: {[(len(train.as_of_s), len(fresh.as_of_s)) for train, fresh in folds]}")
+    fresh = samples.between(CUTS[0], END).known_by(END)
+    linear = np.concatenate([glm.fit(train, None, RNG).predict(part) for train, part in folds])
+    np.savez(options.kept / "gamma GLM.npz", forecast=linear, y=fresh.y, as_of_s=fresh.as_of_s)
+    _say(f"gamma GLM: {score(fresh, linear).mean():.4f}")
+    for attempt, seed in itertools.product(attempts(prices), SEEDS):
+        path = options.kept / f"{attempt.name}-{seed}.npz"
+        if (options.only and options.only not in attempt.name) or path.exists():
+            continue
+        graph = attempt.graph(seed) if attempt.graph else None
+        features = own_features(samples.names) if attempt.own_only else None
+        given = NetworkForecaster(attempt.network, glm, attempt.options, attempt.shape, graph, features)
+        clock, parts, lives = time.process_time(), [], []
+        for train, part in folds:
+            fitted = train_network(given, train, None, np.random.default_rng(seed))
+            parts.append(fitted.predict(part))
+            lives += [f"{fitted.lived[0].kept} of {len(fitted.lived[0].epochs) - 1}"]
+        forecast, seconds = np.concatenate(parts), time.process_time() - clock
+        np.savez(path, forecast=forecast, kept=np.array(lives), seconds=seconds)
+        ratio = score(fresh, forecast).mean() / score(fresh, linear).mean()
+        _say(f"{attempt.name}, seed {seed}: {ratio:.4f} of the GLM, epochs {'; '.join(lives)}, {seconds:.0f} s")
+    return 0
+
+
+@dataclass
+class KeptGlm:
+    """The linear model, fitted once for each training window."""
+
+    model: GammaGlm
+    fitted: dict[tuple[int, int], FittedGlm] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As the model's."""
+        return self.model.name
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> FittedGlm:
+        """See `models.forecaster`."""
+        key = (len(train.as_of_s), int(train.as_of_s[-1]))
+        if key not in self.fitted:
+            self.fitted[key] = self.model.fit(train, panel, rng)
+        return self.fitted[key]
+
+
+def page(kept: Path) -> int:
+    """Print the table of all attempts: each seed and their log-mean against the linear model, and against the twins with other edges."""
+    with np.load(kept / "gamma GLM.npz") as file:
+        y, as_of_s, linear = file["y"], file["as_of_s"].astype(float), file["forecast"]
+    base = daily(qlike(y, linear), as_of_s)
+    names = sorted({path.stem.rsplit("-", 1)[0] for path in kept.glob("*-[0-9].npz")})
+    means, days = {}, {}
+    _say(f"gamma GLM: QLIKE {base.mean():.4f}; {len(base)} days; below the outcome in {100 * _under(y, linear):.1f} %")
+    _say(
+        "| attempt | each seed : GLM | log-mean : GLM | p | without the worst day | forecast below outcome | epochs kept | processor s a fit |"
+    )
+    _say("|---|---|--:|--:|--:|--:|---|--:|")
+    for name in names:
+        files = [np.load(path) for path in sorted(kept.glob(f"{name}-[0-9].npz"))]
+        each = [daily(qlike(y, file["forecast"]), as_of_s).mean() / base.mean() for file in files]
+        means[name] = np.exp(np.mean([np.log(file["forecast"]) for file in files], axis=0))
+        days[name] = daily(qlike(y, means[name]), as_of_s)
+        test = diebold_mariano(days[name], base, LAGS)
+        calm = np.arange(len(base)) != int(base.argmax())
+        lives = ", ".join("/".join(str(life).split(" of ")[0] for life in file["kept"]) for file in files)
+        seconds = np.mean([float(file["seconds"]) for file in files]) / len(CUTS)
+        _say(
+            f"| {name} | {' '.join(f'{ratio:.3f}' for ratio in each)} | {days[name].mean() / base.mean():.4f} | {test.p:.3f} | "
+            f"{days[name][calm].mean() / base[calm].mean():.4f} | {100 * _under(y, means[name]):.1f} % | {lives} | {seconds:.0f} |"
+        )
+    _say("\n| true edges against | log-mean ratio | p |\n|---|--:|--:|")
+    for name in names:
+        for twin in (f"{name}, identity", f"{name}, shuffled"):
+            if twin in days:
+                test = diebold_mariano(days[name], days[twin], LAGS)
+                _say(f"| {twin} | {days[name].mean() / days[twin].mean():.4f} | {test.p:.3f} |")
+    return 0
+
+
+def _under(y: FloatArray, forecast: FloatArray) -> float:
+    """Share of outcomes above their forecast."""
+    return float((y > forecast)[np.isfinite(y)].mean())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
