@@ -104,7 +104,7 @@ def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]
 
 def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, int, int]]) -> Comparison:
     """An AMM holds what lies in its bands and the fees it keeps for the admin; more only by rounding or because somebody sent it some."""
-    posted = {(row["market"], row["asset"]): row["collateral_raw"] for row in rows.get("reserves", ())}
+    posted = {(row["market"], row["asset"]): row.get("collateral_raw") for row in rows.get("reserves", ())}
     places = {(row["market"], row["band"]) for row in rows.get("bands", ())}
     agreed: set[Subject] = set()
     differed: set[Subject] = set()
@@ -121,7 +121,7 @@ def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, in
 
 def left_to_borrow(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     """A controller has at least what was issued to it, less what it lent, plus what came back."""
-    cash = {(row["market"], row["asset"]): row["cash_raw"] for row in rows.get("reserves", ())}
+    cash = {(row["market"], row["asset"]): row.get("cash_raw") for row in rows.get("reserves", ())}
     pairs = {key: (min(cash[key], answer), answer) for key, answer in answers.items()}
     return compare("reserves", "the controller has what was issued, less minted, plus redeemed", pairs)
 
@@ -138,7 +138,7 @@ def healths(
     edge = {(row["market"], row["band"]): row["price_high_raw"] for row in rows.get("bands", ())}
     price = {(row["market"], row["asset"]): row["price_raw"] for row in rows.get("prices", ())}
     a = {row["market"]: row.get("band_amplification") for row in rows.get("markets", ())}
-    collateral = {row["market"]: row["asset"] for row in rows.get("reserves", ()) if not row["borrowable"]}
+    collateral = {row["market"]: row["asset"] for row in rows.get("reserves", ()) if not row.get("borrowable", True)}
     bounds, residuals = {}, {}
     for row in rows.get("positions", ()):
         if (key := _key(row)) not in answers or not row["amount_raw"]:

@@ -23,11 +23,11 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
 
     Parameters
     ----------
-    witnesses : `vault` by (vault, asset): the token's balanceOf; `pool invariant` and `pool rate` by (pool,): getInvariant of weighted, getRate or get_virtual_price of stable pools; `get_dy` by (pool, slot sold,
+    witnesses : `held by vault` by (vault, asset): the token's balanceOf; `pool invariant` and `pool rate` by (pool,): getInvariant of weighted, getRate or get_virtual_price of stable pools; `get_dy` by (pool, slot sold,
         slot bought, amount): what a pool of Curve says that the sale brings.
     """
     return [
-        vault_holds(rows, witnesses.get("vault", {})),
+        vault_holds(rows, witnesses.get("held by vault", {})),
         weighted_invariants(rows, witnesses.get("pool invariant", {})),
         stable_rates(rows, witnesses.get("pool rate", {})),
         sales(rows, witnesses.get("get_dy", {})),

@@ -110,7 +110,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             )
     for token, amount in held.items():
         if amount is not None:
-            found.witness("vault", (holder, found.token(token)), amount)
+            found.witness("held by vault", (holder, found.token(token)), amount)
     progress("balancer_v2", 2, 3, "holders of pool shares")
     read_balances(client, pools, deployment.first_block, found)
     progress("balancer_v2", 3, 3, "done")

@@ -3,7 +3,9 @@
     a second Aave market   3.0.2, the same staked ether as collateral
     Compound V2            five markets; its cWETH is collateral on Morpho
     Morpho Blue            two markets that lend USDC: against staked ether, and against cWETH at a price written into the oracle
+    a vault                lends to both, for forty savers: what happens to a Compound borrower reaches them
     Uniswap V3             one pool with many ranges
+    Balancer V2            a weighted pool of staked ether and ether
 
 All figures are chosen: sizes are drawn from a lognormal law, what each account does follows from its number.
 """
@@ -19,18 +21,21 @@ from chain.units import UINT256_MAX, ZERO_ADDRESS
 from tests.devnet import compound_v2, morpho_blue
 from tests.devnet.aave_v302 import Aave302, deploy_aave_v302
 from tests.devnet.assets import fund, price_sources
+from tests.devnet.balancer_v2 import THIRD, BalancerV2, deploy_contracts
 from tests.devnet.compound_v2 import CompoundMarket
 from tests.devnet.contracts import compiled
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.market import RESERVES, closing_price_usd, raw_amount
-from tests.devnet.transactions import Ledger, address_of
+from tests.devnet.transactions import address_of
 from tests.devnet.uniswap_v3_exchange import POOLS, deploy_exchange
+from tests.devnet.vault_world import deploy_vault, open_market
 from tests.devnet.world import World
 
 WAD = 10**18
 VARIABLE_RATE = 2
 LLTVS = {"lstETH": 860 * WAD // 1_000, "cWETH": 770 * WAD // 1_000}
-PRIME_ACCOUNTS, COMPOUND_ACCOUNTS, MORPHO_ACCOUNTS = 120, 60, 40
+LENT = {"lstETH": 4_000_000.0, "cWETH": 1_500_000.0}
+PRIME_ACCOUNTS, COMPOUND_ACCOUNTS, MORPHO_ACCOUNTS, SAVERS = 120, 60, 40, 40
 DAY = 86_400
 
 
@@ -43,6 +48,8 @@ class WideWorld:
     compound: CompoundMarket
     morpho: Contract
     params: Mapping[str, tuple[object, ...]]
+    vault: Contract
+    balancer: BalancerV2
     deployments: Path
 
 
@@ -52,7 +59,8 @@ def widen(world: World, seed: int) -> WideWorld:
     prime = _prime(world, rng)
     compound = _compound(world, rng)
     exchange = deploy_exchange(world, wanted=POOLS[2:3])
-    morpho, params = _morpho(world, compound, rng)
+    balancer = _balancer(world)
+    morpho, params, vault = _morpho(world, compound, rng)
     world.advance(DAY)
     for symbol in ("WETH", "DAI"):
         ledger.call("accrue", compound.markets[symbol], "accrueInterest")
@@ -66,7 +74,9 @@ def widen(world: World, seed: int) -> WideWorld:
         },
         ("compound-v2", "v2", "compound_v2"): {"comptroller": compound.comptroller},
         ("morpho-blue", "blue", "morpho_blue"): {"morpho": morpho},
-        ("uniswap-v3", "v3", "uniswap_v3"): {"factory": exchange.factory},
+        ("metamorpho", "savers", "metamorpho_vault"): {"vault": vault},
+        ("uniswap-v3", "v3", "uniswap_v3"): {"factory": exchange.factory, "position_manager": exchange.manager},
+        ("balancer-v2", "pools", "balancer_v2"): {"vault": balancer.vault},
     }
     lines = [world.deployments.read_text()]
     for (protocol, instance, reader), roles in entries.items():
@@ -74,7 +84,7 @@ def widen(world: World, seed: int) -> WideWorld:
         lines += address_lines({role: str(contract.address) for role, contract in roles.items()})
     book = world.deployments.with_name("wide.toml")
     book.write_text("\n".join(lines))
-    return WideWorld(world, prime, compound, morpho, params, book)
+    return WideWorld(world, prime, compound, morpho, params, vault, balancer, book)
 
 
 def _usd(rng: np.random.Generator, count: int, median: float) -> Sequence[float]:
@@ -146,9 +156,27 @@ def _compound(world: World, rng: np.random.Generator) -> CompoundMarket:
     return market
 
 
+def _balancer(world: World) -> BalancerV2:
+    """Half staked ether, half ether, its shares in three hands."""
+    ledger, tokens = world.ledger, world.tokens
+    exchange = deploy_contracts(ledger, tokens["WETH"], (THIRD,))
+    for symbol in ("WETH", "lstETH"):
+        fund(ledger, tokens, symbol, raw_amount(symbol, 6_000_000.0))
+    ledger.mine()
+    members = sorted((tokens["WETH"], tokens["lstETH"]), key=lambda token: int(str(token.address), 16))
+    symbols = {str(tokens[symbol].address): symbol for symbol in ("WETH", "lstETH")}
+    amounts = [raw_amount(symbols[str(one.address)], 5_000_000.0) for one in members]
+    pool = exchange.at(exchange.pool(THIRD, members, [WAD // 2, WAD // 2], amounts, WAD // 1_000))
+    whole = int(pool.functions.balanceOf(ledger.deployer).call())
+    for number in range(3):
+        ledger.call("give shares", pool, "transfer", address_of(f"saver {number}"), whole // (3 + number))
+    ledger.mine()
+    return exchange
+
+
 def _morpho(
     world: World, compound: CompoundMarket, rng: np.random.Generator
-) -> tuple[Contract, Mapping[str, tuple[object, ...]]]:
+) -> tuple[Contract, Mapping[str, tuple[object, ...]], Contract]:
     """USDC against staked ether, by the feeds, and against cWETH, by a price that never moves."""
     ledger, contracts = world.ledger, morpho_blue.artifacts()
     morpho, irm = ledger.deploy(contracts["Morpho"], ledger.deployer), ledger.deploy(contracts["IrmMock"])
@@ -170,42 +198,43 @@ def _morpho(
         "cWETH": (usdc.address, ceth.address, written.address, irm.address, LLTVS["cWETH"]),
     }
     ledger.call("rate model", morpho, "enableIrm", irm.address)
-    for one in params.values():
+    ids = {}
+    for name, one in params.items():
         ledger.call("threshold", morpho, "enableLltv", one[4])
-        ledger.call("market", morpho, "createMarket", one)
-    for name, usd in (("lstETH", 4_000_000.0), ("cWETH", 1_500_000.0)):
-        lender, amount = address_of(f"morpho lender {name}"), raw_amount("USDC", usd)
-        _give(world, "USDC", lender, amount)
-        ledger.call("approve", usdc, "approve", morpho.address, UINT256_MAX, sender=lender)
-        ledger.call("lend", morpho, "supply", params[name], amount, 0, lender, b"", sender=lender)
+        ids[name] = open_market(ledger, morpho, one)
+    vault = deploy_vault(ledger, morpho, usdc, "svUSDC")
+    ledger.call("roles", vault, "setRoles", address_of("vault curator"), address_of("vault guardian"), 3 * DAY)
+    ledger.call("fee", vault, "setFee", WAD // 10, address_of("vault fees"))
+    for name, usd in LENT.items():
+        ledger.call("cap", vault, "setCap", ids[name], raw_amount("USDC", usd), 0, 0)
+    ledger.call("queue", vault, "setSupplyQueue", list(ids.values()))
+    ledger.mine()
+    sizes = _usd(rng, SAVERS, 100_000.0)
+    for number, size in enumerate(sizes):
+        who, amount = address_of(f"saver {number}"), raw_amount("USDC", 0.95 * size * sum(LENT.values()) / sum(sizes))
+        _give(world, "USDC", who, amount)
+        ledger.call("approve", usdc, "approve", vault.address, amount, sender=who)
+        ledger.call("save", vault, "deposit", amount, who, sender=who)
     ledger.mine()
     for number, size in enumerate(_usd(rng, MORPHO_ACCOUNTS, 60_000.0)):
         who = address_of(f"morpho account {number}")
         ratio = 0.35 + 0.3 * float(rng.beta(4, 2))
         if number % 3:
-            _post(world, ledger, morpho, params["lstETH"], staked, "lstETH", who, raw_amount("lstETH", size))
+            _post(world, morpho, params["lstETH"], who, raw_amount("lstETH", size))
         else:
             _post_cweth(world, compound, morpho, params["cWETH"], who, raw_amount("WETH", size))
         name = "lstETH" if number % 3 else "cWETH"
         owed = raw_amount("USDC", size * ratio)
         ledger.call("borrow", morpho, "borrow", params[name], owed, 0, who, who, sender=who)
     ledger.mine()
-    return morpho, params
+    return morpho, params, vault
 
 
-def _post(
-    world: World,
-    ledger: Ledger,
-    morpho: Contract,
-    params: tuple[object, ...],
-    token: Contract,
-    symbol: str,
-    who: str,
-    amount: int,
-) -> None:
-    _give(world, symbol, who, amount)
-    ledger.call("approve", token, "approve", morpho.address, UINT256_MAX, sender=who)
-    ledger.call("post", morpho, "supplyCollateral", params, amount, who, b"", sender=who)
+def _post(world: World, morpho: Contract, params: tuple[object, ...], who: str, amount: int) -> None:
+    """Staked ether into Morpho."""
+    _give(world, "lstETH", who, amount)
+    world.ledger.call("approve", world.tokens["lstETH"], "approve", morpho.address, UINT256_MAX, sender=who)
+    world.ledger.call("post", morpho, "supplyCollateral", params, amount, who, b"", sender=who)
 
 
 def _post_cweth(
