@@ -13,6 +13,7 @@ from typing import Any
 from chain.calls import Call, event_topic
 from chain.client import Client
 from chain.deployments import Deployment
+from chain.errors import ContractError
 from chain.findings import Findings, Progress
 from chain.readers import access
 from chain.readers.erc4626 import NO_RATE, Rate, rates
@@ -41,6 +42,8 @@ ASKS = {
 MAY_BE_SILENT = {"total": "totalAssets()->(uint256)", "lost": "lostAssets()->(uint256)"}
 """totalAssets fails where a market's rate model does; lostAssets is v1.1's."""
 QUEUES = ("supply", "withdraw")
+MOST_MARKETS = 30
+"""ConstantsLib.MAX_QUEUE_LENGTH (src/libraries/ConstantsLib.sol of both)."""
 CONFIG = "config(bytes32)->(uint184,bool,uint64)"
 PENDING_CAP = "pendingCap(bytes32)->(uint192,uint64)"
 POWERS = {
@@ -89,6 +92,12 @@ def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Fi
     calls = {(at, name): Call(at, text) for at in vaults for name, text in ASKS.items()}
     calls |= {(at, name): Call(at, text, optional=True) for at in vaults for name, text in MAY_BE_SILENT.items()}
     answers = client.ask(calls)
+    for at, side in ((at, side) for at in vaults for side in QUEUES):
+        if answers[at, side] > MOST_MARKETS:
+            raise ContractError(
+                f"{at} answers a {side} queue of {answers[at, side]} markets, a MetaMorpho vault has at most {MOST_MARKETS}; "
+                "check this address in the deployments file"
+            )
     places = [(at, side, slot) for at in vaults for side in QUEUES for slot in range(answers[at, side])]
     ids = client.ask({place: Call(place[0], f"{place[1]}Queue(uint256)->(bytes32)", (place[2],)) for place in places})
     pairs = sorted({(at, ids[at, side, slot]) for at, side, slot in places})

@@ -16,6 +16,7 @@ from eth_utils.crypto import keccak
 from chain import checks
 from chain.comparison import Comparison
 from chain.deployments import read_deployments
+from chain.errors import ContractError
 from chain.findings import Findings
 from chain.inspection import addresses
 from chain.resumable import ResumableClient
@@ -25,7 +26,6 @@ from graph.build import build
 from tests.recordings import metamorpho as world
 
 NAMES = tuple(world.VAULTS)
-DECIMALS = "0x" + keccak(text="decimals()")[:4].hex()
 
 
 @pytest.fixture(scope="module")
@@ -210,26 +210,42 @@ def test_the_doctor_knows_a_factory(recording: Path) -> None:
     assert [one.text.split()[2] for one in found if "isMetaMorpho" in one.text] == ["is", "is"]
 
 
+def changed_recording(
+    recording: Path, folder: Path, contract: str, function: str, instead: dict[str, Any]
+) -> tuple[Path, int]:
+    """The recording with another outcome of one question, which is asked by a reader, and how many lines that changed."""
+    header, *lines = recording.read_text().splitlines()
+    told, changed = [json.loads(line) for line in lines], 0
+    asked = ["eth_call", {"data": "0x" + keccak(text=function)[:4].hex(), "to": contract}]
+    for number, line in enumerate(told):
+        if line["ask"][1:] == asked:
+            told[number], changed = {"ask": line["ask"], **instead}, changed + 1
+    file = folder / "changed.jsonl"
+    file.write_text("\n".join([header, *map(json.dumps, told)]))
+    return file, changed
+
+
+def test_a_queue_that_no_vault_has_is_refused(replayed: Any, recording: Path, tmp_path: Path) -> None:
+    vault = replayed[1]["old"]
+    answer = {"answer": "0x" + (2**255).to_bytes(32, "big").hex()}
+    file, changed = changed_recording(recording, tmp_path, vault, "supplyQueueLength()", answer)
+    with ResumableClient.replay(file) as client, pytest.raises(ContractError, match=f"{vault} answers a supply queue"):
+        client.pin("latest")
+        world.read_only(client, world.BOOK)
+    assert changed >= 1
+
+
 def test_an_asset_without_decimals_costs_the_rate_and_no_more(replayed: Any, recording: Path, tmp_path: Path) -> None:
     """Anybody can make a vault over any token: the recording, but its loan token refuses to tell its decimals."""
     whole = replayed[0]
     loan = whole.rows["backings"][0]["backing"][-42:]
-    header, *lines = recording.read_text().splitlines()
-    told = [json.loads(line) for line in lines]
-    refused = [
-        one
-        for one in told
-        if one["ask"][1:] == ["eth_call", {"data": DECIMALS, "to": loan}] and "may refuse" in one["ask"][0]
-    ]
-    for one in refused:
-        del one["answer"]
-        one["refusal"] = [3, "execution reverted", "0x"]
-    file = tmp_path / "changed.jsonl"
-    file.write_text("\n".join([header, *map(json.dumps, told)]))
+    file, changed = changed_recording(
+        recording, tmp_path, loan, "decimals()", {"refusal": [3, "execution reverted", "0x"]}
+    )
     with ResumableClient.replay(file) as client:
         client.pin("latest")
         found = world.read_only(client, world.BOOK)
-    assert len(refused) == 1
+    assert changed == 1
     assert [row["rate_wad"] for row in found.rows["backings"]] == [None] * 4
     assert [row["amount_raw"] for row in found.rows["backings"]] == [
         row["amount_raw"] for row in whole.rows["backings"]
