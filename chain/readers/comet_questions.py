@@ -94,12 +94,11 @@ def collaterals(client: Client, comet: str, count: int, base_scale: int) -> list
     asked = client.ask(calls)
     return [
         Collateral(
-            *info,
-            posted=asked[info[1], "posted"][0],
-            held=asked[info[1], "held"],
-            for_sale=asked[info[1], "for sale"],
-            price=asked[info[1], "price"],
-            quote=asked[info[1], "quote"],
+            *(offset, token, feed, scale, borrow, liquidate, liquidation, cap, asked[token, "posted"][0]),
+            held=asked[token, "held"],
+            for_sale=asked[token, "for sale"],
+            price=asked[token, "price"],
+            quote=asked[token, "quote"],
         )
-        for info in infos
+        for offset, token, feed, scale, borrow, liquidate, liquidation, cap in infos
     ]

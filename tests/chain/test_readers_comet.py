@@ -192,11 +192,12 @@ def test_who_is_liquidatable_by_the_rows_is_the_contracts_word(
             counted[who] = counted.get(who, 0.0) + value * factor[key] / WAD
     words = {True: 0, False: 0}
     for name in ("dollar", "ether"):
-        for who in comet.everybody():
-            debt, have = debts.get((market(at, name), who), 0.0), counted.get((market(at, name), who), 0.0)
+        for account in comet.everybody():
+            key = (market(at, name), account)
+            debt, have, word = debts.get(key, 0.0), counted.get(key, 0.0), answers[name, "unsafe", account]
             if debt == 0 or abs(have / debt - 1) > 0.01:
-                assert (have < debt) == answers[name, "unsafe", who]
-                words[answers[name, "unsafe", who]] += debt > 0
+                assert (have < debt) == word
+                words[word] += debt > 0
     assert min(words.values()) >= 5
 
 

@@ -43,25 +43,10 @@ RATIOS = {0: 130, 1: 132, 2: 145, 3: 148, 4: 178, 5: 181}
 """Troves by number with their ratio in hundredths when opened; the others follow from their number."""
 BIG, GONE, RICH, MOVED, LEAVER = 1, 0, 12, 7, 9
 PLAIN = (
-    "ActivePool",
-    "BorrowerOperations",
-    "CollSurplusPool",
-    "DefaultPool",
-    "GasPool",
-    "HintHelpers",
-    "PriceFeed",
-    "SortedTroves",
-)
-PLAIN += (
-    "StabilityPool",
-    "TroveManager",
-    "CommunityIssuance",
-    "LQTYStaking",
-    "LockupContractFactory",
-    "Unipool",
-    "MockAggregator",
-    "MockTellor",
-)
+    "ActivePool", "BorrowerOperations", "CollSurplusPool", "DefaultPool", "GasPool", "HintHelpers", "PriceFeed", "SortedTroves", "StabilityPool",
+    "TroveManager", "CommunityIssuance", "LQTYStaking", "LockupContractFactory", "Unipool", "MockAggregator", "MockTellor",
+)  # fmt: skip
+"""Contracts that are deployed without arguments."""
 
 
 @dataclass(frozen=True)
