@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import SnapshotError
-from chain.tables import SCHEMA_VERSION, Row, content_hash, make, read, schemas, write
+from chain.tables import SCHEMA_VERSION, Row, columns_of, content_hash, make, read, schemas, write
 
 MANIFEST = "manifest.json"
 
@@ -198,7 +198,7 @@ def load(folder: Path) -> Snapshot:
                 f"{file} is missing; the manifest lists {tables[name]['rows']} rows; take the snapshot again or restore the file"
             )
         frames[name] = read(schema, file)
-        if content_hash(schema, frames[name]) != tables[name]["sha256"]:
+        if content_hash(schema, frames[name], columns_of(file)) != tables[name]["sha256"]:
             raise SnapshotError(
                 f"{file} is not the table its manifest describes (hash differs); take the snapshot again or restore the file"
             )

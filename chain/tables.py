@@ -8,7 +8,7 @@ columns hold Python ints (or None); on disk these are decimal text.
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -238,7 +238,10 @@ def write(schema: TableSchema, frame: pd.DataFrame, path: Path) -> None:
 
 
 def read(schema: TableSchema, path: Path) -> pd.DataFrame:
-    """Read one table; SnapshotError when the file is no readable Parquet, SchemaError when it breaks the schema."""
+    """Read one table; SnapshotError when the file is no readable Parquet, SchemaError when it breaks the schema.
+
+    Columns that a later version of the program added, and that may be empty, are empty in files of before.
+    """
     try:
         stored = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -246,10 +249,22 @@ def read(schema: TableSchema, path: Path) -> pd.DataFrame:
             f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]}); take the snapshot again or restore the file"
         ) from error
     data = {name: stored.column(name).to_pylist() for name in stored.column_names}
+    data |= {
+        later.name: [None] * len(stored) for later in schema.columns if later.name not in data and not later.required
+    }
+    data = {name: data[name] for name in [*schema.names, *data] if name in data}
     for column in schema.columns:
         if column.is_big and column.name in data:
             data[column.name] = [None if text is None else _parse(schema, column, text) for text in data[column.name]]
     return check(schema, pd.DataFrame(data, columns=list(data), dtype=object))
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns that a table's file has; SnapshotError when it is no readable Parquet."""
+    try:
+        return list(pq.read_schema(path).names)
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotError(f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]})") from error
 
 
 def _parse(schema: TableSchema, column: Column, text: Any) -> int:
@@ -259,13 +274,15 @@ def _parse(schema: TableSchema, column: Column, text: Any) -> int:
         raise SchemaError(f"table {schema.name}, column {column.name}: {text!r} is no {column.kind}") from error
 
 
-def content_hash(schema: TableSchema, frame: pd.DataFrame) -> str:
+def content_hash(schema: TableSchema, frame: pd.DataFrame, only: Collection[str] | None = None) -> str:
     """SHA-256 over the rows in key order, each as a canonical JSON list (big integers as text, floats by their shortest text).
 
-    Independent of the file format, the library version and the order in which rows were read.
+    Independent of the file format, the library version and the order in which rows were read. `only`: the columns that count, where a file
+    was written before others were added.
     """
-    digest = hashlib.sha256(json.dumps(schema.names).encode())
+    names = [name for name in schema.names if only is None or name in only]
+    digest = hashlib.sha256(json.dumps(names).encode())
     columns = to_arrow(schema, frame).to_pydict()
-    for row in zip(*(columns[name] for name in schema.names), strict=True):
+    for row in zip(*(columns[name] for name in names), strict=True):
         digest.update(b"\n" + json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode())
     return digest.hexdigest()

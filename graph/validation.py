@@ -5,14 +5,14 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from chain.checks import FIXED_DEBT_BOUND, PRINCIPALS
+from chain.checks import FIXED_DEBT_BOUND, NO_EXACT_SUM
 from chain.snapshot import Snapshot
 from graph.relations import DEBT_SIDES, borrowed_raw, supplied_raw
 from graph.schema import relation_schemas
 
 USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
 COARSE = 1_000
-"""Where no exact sum of the debts exists, they may miss the market's total by this part of it: the tight bound is the snapshot's own check."""
+"""Where no exact sum exists, positions may miss the market's total by this part of it: the tight bound is the snapshot's own check."""
 
 
 class GraphTables(Protocol):
@@ -112,18 +112,20 @@ def _expected(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
 
 def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
     """(market, asset, is debt) -> how far positions may be from the market's own total where that is no exact sum: debts at fixed rates
-    (`chain.checks`), and debts of markets that round each account by itself (`chain.lending_checks.debt_sums`)."""
+    (`chain.checks`), and what markets round for each account by itself (`chain.checks.NO_EXACT_SUM`)."""
     reserves = snapshot["reserves"]
     fixed = reserves[reserves["fixed_debt_raw"].notna()]
     bounds = {
         (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
         for row in fixed.itertuples(index=False)
     }
-    markets = snapshot["markets"]
-    rounded = set(markets["market"][markets["family"].isin(PRINCIPALS)])
-    banded = set(markets["market"][markets["band_amplification"].notna()])  # a part of each band is nobody's
+    family = dict(zip(snapshot["markets"]["market"], snapshot["markets"]["family"], strict=True))
     expected = _expected(snapshot).items()
-    return bounds | {key: total // COARSE for key, total in expected if key[0] in (rounded if key[2] else banded)}
+    return bounds | {
+        key: total // COARSE
+        for key, total in expected
+        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM
+    }
 
 
 def _short(snapshot: Snapshot) -> list[tuple[str, str]]:

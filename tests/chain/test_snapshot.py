@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chain.errors import SnapshotError
 from chain.snapshot import MANIFEST, Check, Snapshot, from_rows, load, save
-from chain.tables import Row, make, schemas, write
+from chain.tables import Column, Row, make, schemas, write
 
 
 def small(name: str = "USD") -> Snapshot:
@@ -104,3 +105,22 @@ def test_checks_and_readers_survive(tmp_path: Path) -> None:
     assert stored.checks == (Check("assets", "a check", 2, ("one differs",)),)
     assert not stored.checks[0].passed
     assert dict(stored.readers) == {"x": 1}
+
+
+def test_a_snapshot_of_before_a_column_was_added_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saved with a schema that lacks an optional column, loaded with the whole: the column is empty, and damage is still seen."""
+    whole = schemas()
+    early = {**whole, "assets": replace(whole["assets"], columns=_without(whole["assets"].columns, "name"))}
+    rows = [{key: value for key, value in row.items() if key != "name"} for row in small()["assets"].to_dict("records")]
+    with monkeypatch.context() as before:
+        before.setattr("chain.snapshot.schemas", lambda: early)
+        folder = save(from_rows("small", (), {"assets": rows}), tmp_path / "kept")
+    loaded = load(folder)["assets"]
+    assert list(loaded.columns) == whole["assets"].names and loaded["name"].isna().all()
+    exchange(folder)
+    with pytest.raises(SnapshotError, match="hash differs"):
+        load(folder)
+
+
+def _without(columns: tuple[Column, ...], name: str) -> tuple[Column, ...]:
+    return tuple(column for column in columns if column.name != name)
