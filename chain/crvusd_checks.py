@@ -104,7 +104,7 @@ def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]
 
 def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, int, int]]) -> Comparison:
     """An AMM holds what lies in its bands and the fees it keeps for the admin; more only by rounding or because somebody sent it some."""
-    posted = {(row["market"], row["asset"]): row["collateral_raw"] for row in rows.get("reserves", ())}
+    posted = {(row["market"], row["asset"]): row.get("collateral_raw") for row in rows.get("reserves", ())}
     places = {(row["market"], row["band"]) for row in rows.get("bands", ())}
     agreed: set[Subject] = set()
     differed: set[Subject] = set()

@@ -7,7 +7,6 @@ that are two collateral rows. The market compares in the oracle's unit, US dolla
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from chain.calls import Call
 from chain.client import Client
