@@ -74,7 +74,13 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
-NO_EXACT_SUM = {("compound_v2", "debt"), ("crvusd", "debt"), ("liquity_v1", "debt"), ("liquity_v1", "supply")}
+NO_EXACT_SUM = {
+    ("compound_v2", "debt"),
+    ("crvusd", "debt"),
+    ("crvusd", "supply"),
+    ("liquity_v1", "debt"),
+    ("liquity_v1", "supply"),
+}
 """Families and sides whose stored amounts have an index each: they add up to nothing (`debt_sums` of `lending_checks` and `crvusd_checks`, `liquity_checks`)."""
 
 

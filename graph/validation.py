@@ -119,14 +119,12 @@ def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
         (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
         for row in fixed.itertuples(index=False)
     }
-    markets = snapshot["markets"]
-    family = dict(zip(markets["market"], markets["family"], strict=True))
-    banded = set(markets["market"][markets["band_amplification"].notna()])  # a part of each band is nobody's
+    family = dict(zip(snapshot["markets"]["market"], snapshot["markets"]["family"], strict=True))
     expected = _expected(snapshot).items()
     return bounds | {
         key: total // COARSE
         for key, total in expected
-        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM or (key[0] in banded and not key[2])
+        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM
     }
 
 

@@ -207,7 +207,7 @@ def test_the_vow_pays_first_then_new_mkr(snapshot: Snapshot, said: dict[Any, Any
         assert (surplus["amount_raw"], surplus["owed_raw"]) == (said["vow", "dai"], said["vow", "sin"])
         assert (surplus["target_raw"], surplus["cooldown_seconds"]) == (said["vow", "hump"], said["vow", "wait"])
     assert said["vow", "sin"] == said["vat", "vice"] > said["vow", "Sin"] > 0
-    dai = [row for row in rows(snapshot, "backings")][0]
+    [dai] = rows(snapshot, "backings")
     assert dai["amount_raw"] == said["supply"] * RAY and dai["rate_wad"] == WAD
 
 

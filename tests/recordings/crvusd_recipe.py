@@ -61,7 +61,7 @@ def blueprint(code: Artifact) -> Artifact:
     return Artifact(f"blueprint of {code.name}", [], f"61{len(body) // 2:04x}3d81600a3d39f3{body}")
 
 
-def deploy(node: Node, ledger: Ledger, artifacts: dict[str, Artifact]) -> Place:
+def deploy(ledger: Ledger, artifacts: dict[str, Artifact]) -> Place:
     """The factory with two markets, two pools with an aggregator above them, a policy, and one peg keeper."""
     place, me = Place(ledger, artifacts), ledger.deployer
     coin = place.deploy("coin", "Stablecoin", "Curve.Fi USD Stablecoin", "crvUSD")
@@ -134,7 +134,7 @@ def live(node: Node, place: Place) -> None:
     for share in (95, 90, 86, 82, 79, 81):
         _price(node, place, "ETH", share)
         _price(node, place, "WBTC", 100 - (100 - share) // 2)
-    _liquidate(place, people)
+    _liquidate(place)
     place.tell("USDa", "mint(address,uint256)", owner, 10**6 * 10**6)
     place.tell("pool USDa", "exchange(int128,int128,uint256,uint256)", 0, 1, 150_000 * 10**6, 0)
     ledger.mine()
@@ -175,7 +175,7 @@ def _price(node: Node, place: Place, name: str, share: int) -> None:
         place.ledger.mine()
 
 
-def _liquidate(place: Place, people: list[str]) -> None:
+def _liquidate(place: Place) -> None:
     """Whoever is below zero goes: the first whole, the second by a third; the others stay as they are."""
     controller = place.at["Controller ETH"]
     below = controller.get_function_by_signature("users_to_liquidate()")().call()
@@ -185,7 +185,6 @@ def _liquidate(place: Place, people: list[str]) -> None:
     place.ledger.mine()
     place.tell("Controller ETH", "liquidate_extended", below[1][0], 0, WAD // 3, False, NOBODY, [])
     place.ledger.mine()
-    assert people
 
 
 def book(place: Place) -> str:
@@ -263,7 +262,7 @@ def make(sources: Path, vyper: str) -> None:
     artifacts = compiled(sources, vyper)
     with Node() as node:
         ledger = Ledger(node, address_of("deployer"))
-        place = deploy(node, ledger, artifacts)
+        place = deploy(ledger, artifacts)
         live(node, place)
         snapshot = record(node.url, book(place), FILE, about, views)
     for check in snapshot.checks:

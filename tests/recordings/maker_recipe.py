@@ -193,8 +193,7 @@ def live(node: Node, place: Place) -> None:
         duty = 1000000001547125957863212448 if ilk == "ETH-A" else 1000000000627937192491029810  # 5 % and 2 % a year
         place.tell("jug", "drip", word(ilk))
         ledger.mine()
-        node.request("evm_setAutomine", True)
-        _drip_and_file(node, place, ilk, duty)
+        _drip_and_file(place, ilk, duty)
     prices(node, place, {})
     prices(node, place, {})
     for number, who in enumerate(people):
@@ -243,7 +242,7 @@ def _less(place: Place, ilk: str, who: str) -> tuple[int, int]:
     return -ink, -art
 
 
-def _drip_and_file(node: Node, place: Place, ilk: str, duty: int) -> None:
+def _drip_and_file(place: Place, ilk: str, duty: int) -> None:
     """Jug takes a new duty only in the second of a drip: both calls go into one block."""
     place.tell("jug", "drip", word(ilk))
     place.tell("jug", "file(bytes32,bytes32,uint256)", word(ilk), word("duty"), duty)
@@ -389,9 +388,10 @@ def make(sources: Path, compilers: Path) -> None:
         live(node, place)
         snapshot = record(node.url, book(place), FILE, about, views)
     for check in snapshot.checks:
-        print("ok  " if check.passed else "FAIL", check.name, check.compared, *check.failures[:3], check.note)
-    print(*snapshot.gaps, sep="\n")
-    print({name: len(table) for name, table in snapshot.tables.items() if len(table)}, FILE.stat().st_size)
+        sys.stdout.write(
+            f"{'ok' if check.passed else 'FAIL'} {check.name} {check.compared} {check.failures[:3]} {check.note}\n"
+        )
+    sys.stdout.write("\n".join(snapshot.gaps) + f"\n{FILE.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":
