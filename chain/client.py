@@ -354,7 +354,7 @@ def _touched(call: Call, answer: Any) -> int | None:
     if not isinstance(answer, dict) or answer.get("error") or not isinstance(answer.get("accessList"), list):
         return None
     entries = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
-    return sum(slots + (address != call.address) for address, slots in entries)
+    return sum(int(slots) + (address != call.address) for address, slots in entries)
 
 
 def _log(item: dict[str, Any]) -> Log:

@@ -32,7 +32,7 @@ def _through(steps: Sequence[Row], decimals: int) -> int | None:
     value: int = steps[-1]["value_raw"]
     spare: int = decimals - steps[-1]["decimals"]
     if len(steps) == 1 and spare > 0:
-        return value * 10**spare
+        return int(value * 10**spare)
     if spare:
         return None
     if [step["kind"] for step in steps] == ["unknown", "feed", "feed"]:

@@ -86,7 +86,7 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
 
     Returns
     -------
-    market, protocol that lends : outbound collateral, roots, feeds, borrowed, borrowers, reserves, concentration; inbound suppliers.
+    market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound made_of, feeds, concentration; inbound markets (direct and looked through), pools, claims, holders, dependents
         (everybody who has some of it, directly or through claims), concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked

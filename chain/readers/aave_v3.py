@@ -108,7 +108,7 @@ def _market(client: Client, deployment: Deployment, found: Findings) -> tuple[In
         found.gaps.append(
             f"{label}: the rounding rules of revision {revision} were never compared with a running contract"
         )
-    found.gaps.append(f"{label}: backstops and incentives are not read, nor which of its authorities are multisigs")
+    found.gaps.append(f"{label}: backstops and incentives are not read")
     quote = base_currency(found, answers["currency"])
 
     # Rows

@@ -88,7 +88,7 @@ def _way(source: str, adapters: Mapping[str, Adapter | None]) -> Iterator[str]:
             return
         yield address
         known = adapters[address]
-        if known and known.times in adapters:
+        if known and known.times and known.times in adapters:
             yield known.times
         address = known.reads if known else None
 

@@ -38,7 +38,7 @@ class Look:
     now: int
     before: Mapping[int, int]
     time_now: int | None
-    times: Mapping[int, int]
+    times: Mapping[int, int | None]
     reads: int | None
 
     @property

@@ -52,7 +52,11 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             f"The comptroller {comptroller} is one of Venus's isolated pools, which this reader does not know; take it out of the deployments file"
         )
     terms = client.ask({name: Call(comptroller, text, optional=True) for name, text in OF_COMPTROLLER.items()})
-    here, _ = compound_v2.read_as(client, deployment, found, progress, lambda *asked: _differences(*asked, terms=terms))
+
+    def differ(asking: Client, pool: Instance, answers: dict[str, dict[str, Any]], noted: Findings) -> None:
+        _differences(asking, pool, answers, noted, terms)
+
+    here, _ = compound_v2.read_as(client, deployment, found, progress, differ)
     _vai(client, here, deployment.first_block, terms, found)
     guardian = terms["treasury_guardian"]
     if guardian not in (None, ZERO_ADDRESS):
