@@ -6,16 +6,17 @@ that comes to light later (a market listed since, a feed's next aggregator) is r
 joins, so that the tables are the same however the blocks were split.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from chain.calls import Log
 from chain.client import Client
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, InputError, NodeError, unknown_name
-from chain.histories import aave_v3, chainlink, compound_v2, erc20, governor, morpho_blue
+from chain.histories import aave_v3, chainlink, compound_v2, erc20, governor, morpho_blue, uniswap_v3
 from chain.histories.events import Source
 from chain.histories.folder import HistoryFolder, Purpose, history_schemas
 from chain.unfinished import fingerprint
@@ -101,7 +102,7 @@ def grow(
     notes = [
         f"{one.protocol} {one.instance}: no events are read"
         for one in deployments
-        if one.reader not in SOURCES and one.reader != "erc20"
+        if one.reader not in (*SOURCES, "erc20", "uniswap_v3")
     ]
     with Client.connect(url, purpose.chain) as client:
         final = client.pin().number
@@ -112,18 +113,21 @@ def grow(
                 f"blocks {final + 1} to {last} are not final yet and were not read; the same command reads them later"
             )
         end = final if last is None else min(last, final)
-        history = HistoryFolder.open(folder, purpose)
+        history, past = HistoryFolder.open(folder, purpose), Past(url, purpose.chain)
         try:
             notes += _take_back(client, history)
             before = _blocks(history)
             wanted = _sources(client, deployments, least or {}, purpose.tables)
+            exchanges = [one for one in deployments if one.reader == "uniswap_v3" and "observations" in purpose.tables]
+            pools = [pool for one in exchanges for pool in uniswap_v3.pools(client, one, deployments)]
             for start, stop in _pieces(history, first, end, piece_blocks):
                 say(f"blocks {start:,} to {stop:,} of {min(first, start):,} to {end:,}")
-                _read(client, history, wanted, start, stop)
+                _read(client, history, wanted, pools, past, start, stop)
             client.confirm()
             assert history.first is not None and history.last is not None
             return Grown(history.first, history.last, _blocks(history) - before, history.counts(), tuple(notes))
         finally:
+            past.close()
             history.close()
 
 
@@ -168,35 +172,52 @@ def _sources(
     return found
 
 
-def _read(client: Client, history: HistoryFolder, sources: Sequence[Source], first: int, last: int) -> None:
+def _read(
+    client: Client,
+    history: HistoryFolder,
+    sources: Sequence[Source],
+    pools: Sequence[str],
+    past: "Past",
+    first: int,
+    last: int,
+) -> None:
     """Read one range and keep it; contracts that are new to the history from its beginning on."""
     beginning = first if history.first is None else min(first, history.first)
     known, rows = history.joined, dict[str, list[dict[str, Any]]]()
-    joined = {address for one in sources for address in one.addresses} - known
+    joined = {address for one in sources for address in one.addresses}.union(pools) - known
     headers: dict[int, dict[str, Any]] = {}
+
+    def parts(addresses: Sequence[str], topics: tuple[str, ...]) -> Iterator[tuple[int, list[str], list[Log]]]:
+        """(first block, contracts, their events): those of the history, then those that join it."""
+        old, new = ([at for at in addresses if (at in known) == is_known] for is_known in (True, False))
+        for some, start in ((old, first), (new, beginning)):
+            if some:
+                logs = client.logs(some, topics, start, last, has_no_sum=True)
+                _look_up(client, headers, logs)
+                yield start, some, logs
+
+    def keep(table: str, log: Log, columns: dict[str, Any]) -> None:
+        place = {
+            "chain": client.chain,
+            "block_number": log.block_number,
+            "log_index": log.log_index,
+            "timestamp": int(headers[log.block_number]["timestamp"], 16),
+            "transaction": log.transaction,
+            "status": "unverified",
+        }
+        if table in history.purpose.tables:
+            rows.setdefault(table, []).append(place | columns)
+
     for one in sources:
-        for addresses, start in (
-            ([at for at in one.addresses if at in known], first),
-            ([at for at in one.addresses if at in joined], beginning),
-        ):
-            logs = client.logs(addresses, one.topics, start, last, has_no_sum=True) if addresses else []
-            _look_up(client, headers, sorted({log.block_number for log in logs}))
+        for _, _, logs in parts(one.addresses, one.topics):
             for log in logs:
-                if headers[log.block_number]["hash"].lower() != log.block_hash:
-                    raise BlockError(
-                        f"Block {log.block_number} was reorganised while it was read; run the same command again"
-                    )
-                place = {
-                    "chain": client.chain,
-                    "block_number": log.block_number,
-                    "log_index": log.log_index,
-                    "timestamp": int(headers[log.block_number]["timestamp"], 16),
-                    "transaction": log.transaction,
-                    "status": "unverified",
-                }
                 for table, columns in one.rows(log):
-                    if table in history.purpose.tables:
-                        rows.setdefault(table, []).append(place | columns)
+                    keep(table, log, columns)
+    for start, some, logs in parts(pools, tuple(uniswap_v3.SHAPES)):
+        times = {number: int(header["timestamp"], 16) for number, header in headers.items()}
+        ends = [uniswap_v3.state(past.at(number), some) for number in (start - 1, last)]
+        for log, columns in uniswap_v3.observations(ends[0], ends[1], logs, times, client.chain):
+            keep("observations", log, columns)
     if "blocks" in history.purpose.tables:
         rows["blocks"] = _blocks_of(client, first, last)
     last_hash = client.block_hash(last)
@@ -205,11 +226,38 @@ def _read(client: Client, history: HistoryFolder, sources: Sequence[Source], fir
     history.add(first, last, last_hash, rows, sorted(joined))
 
 
-def _look_up(client: Client, headers: dict[int, dict[str, Any]], numbers: Sequence[int]) -> None:
-    new = [number for number in numbers if number not in headers]
+class Past:
+    """The node at earlier blocks: one client for each block that is asked for, until it is closed."""
+
+    def __init__(self, url: str, chain: str) -> None:
+        self._url, self._chain = url, chain
+        self._clients: dict[int, Client] = {}
+
+    def at(self, number: int) -> Client | None:
+        """A client pinned to a block; None before the first block."""
+        if number < 0:
+            return None
+        if number not in self._clients:
+            self._clients[number] = Client.connect(self._url, self._chain)
+            self._clients[number].pin(number)
+        return self._clients[number]
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for client in self._clients.values():
+            client.__exit__()
+        self._clients = {}
+
+
+def _look_up(client: Client, headers: dict[int, dict[str, Any]], logs: Sequence[Log]) -> None:
+    """Get the headers of the events' blocks; BlockError where one is of another chain than its events."""
+    new = sorted({log.block_number for log in logs} - set(headers))
     for start in range(0, len(new), HEADERS_AT_ONCE):
         some = new[start : start + HEADERS_AT_ONCE]
         headers.update(zip(some, client.headers(some), strict=True))
+    for log in logs:
+        if headers[log.block_number]["hash"].lower() != log.block_hash:
+            raise BlockError(f"Block {log.block_number} was reorganised while it was read; run the same command again")
 
 
 def _blocks_of(client: Client, first: int, last: int) -> list[dict[str, Any]]:

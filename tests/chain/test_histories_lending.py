@@ -8,7 +8,7 @@ import pytest
 from chain.histories.reading import BY_DEFAULT, grow
 from chain.units import WAD
 from tests.chain.test_histories import Lived, at, hashes, read, rows, same_places, split_at_random, token, told
-from tests.devnet import compound_v2_market, governance, morpho_blue_market
+from tests.devnet import compound_v2, compound_v2_market, governance, morpho_blue_market
 from tests.devnet.availability import require_devnet
 from tests.devnet.deployments_file import address_lines, entry_lines
 
@@ -24,7 +24,7 @@ def compound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lived, 
     with compound_v2_market.lived_in() as (lived, book):
         comptroller = lived.market.comptroller
         bravo = governance.deploy_bravo(lived.ledger)
-        unitroller = lived.ledger.at(compound_v2_market.published("Unitroller"), str(comptroller.address))
+        unitroller = lived.ledger.at(compound_v2.published("Unitroller"), str(comptroller.address))
         lived.ledger.call("hand over", unitroller, "_setPendingAdmin", bravo.timelock.address)
         lived.ledger.mine()
         executed = ""
