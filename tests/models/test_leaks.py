@@ -20,7 +20,7 @@ from models.scores import qlike
 from models.task import Task, as_of_grid
 from tests.models.drawn_panel import START_S, drawn_panel
 
-DAYS, CUT_DAY, FIT_DAY = 200, 180, 150
+DAYS, CUT_DAY, FIT_DAY = 200, 165, 140
 CUT_S, FIT_S = START_S + CUT_DAY * 86_400, START_S + FIT_DAY * 86_400
 LEVELS = ("abs_range_6", "abs_range_24", "abs_range_168", "abs_range_720")
 GLM = GammaGlm("GLM", (*LEVELS, "market_abs_range_24"), LEVELS, ridge=1e-3)
