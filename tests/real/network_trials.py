@@ -70,6 +70,7 @@ LAGS = 5
 RNG = np.random.default_rng(0)
 SMALL = Shape(hidden=16, layers=1, heads=2, dropout=0.1)
 PLAIN = TrainingOptions(members=1, epochs=25, patience=4, batch=32, learning_rate=3e-4, weight_decay=1e-2)
+PATIENT = replace(PLAIN, epochs=14, patience=14)
 
 
 def panel() -> Panel:
@@ -164,6 +165,11 @@ def attempts(prices: Panel) -> Iterator[Attempt]:
         "category": category_history(prices),
     }
     graphs["all three"] = joined(*graphs.values())
+    yield Attempt("MLP, patient", "mlp", PATIENT)
+    history = graphs["all three"]
+    yield Attempt("graph, all three, patient", "graph", PATIENT, graph=partial(_true, history))
+    yield Attempt("graph, all three, patient, shuffled", "graph", PATIENT, graph=partial(_shuffled, history))
+    yield Attempt("graph, all three, patient, identity", "graph", PATIENT, graph=partial(_true, identity(history)))
     for name in ("all three", "correlation", "token flow", "category"):
         history = graphs[name]
         yield Attempt(f"graph, {name}", "graph", graph=partial(_true, history))
