@@ -1,7 +1,8 @@
 """Networks against the linear model on the validation half-year: every attempt, with its command, seeds and data. 2023 is never read.
 
-python -m tests.real.network_trials            writes docs/results/volatility-networks.csv, one row for each attempt and seed; goes on where it stopped
-python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from it
+python -m tests.real.network_trials            tries what was not tried yet; keeps each attempt's forecasts in --kept, so it goes on where it stopped
+python -m tests.real.network_trials --tune     chooses how the MLP learns inside the first training window, into docs/results/volatility-networks-mlp.toml
+python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from what was kept
 """
 
 import argparse
@@ -39,12 +40,13 @@ from models.scores import daily, diebold_mariano, qlike
 from models.store import hash_of
 from models.task import Task
 from models.training import TrainingOptions
+from models.tuning import Between, OneOf, Trial, Values, chosen_values, tune
 from tests.real.files import DATA
 
 PRICES = DATA / "prices-hourly-binance-2021-2023" / "ohlcv_1h.parquet"
 FLOWS = DATA / "defi-econ-uniswap-aave-compound" / "token_flow_edges.csv.gz"
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
-TABLE = RESULTS / "volatility-networks.csv"
+CHOSEN = RESULTS / "volatility-networks-mlp.toml"
 DAY_S = 86_400
 START, *CUTS, END = (
     int(pd.Timestamp(day).timestamp()) for day in ("2021-05-08", "2022-07-01", "2022-10-01", "2023-01-01")
@@ -190,6 +192,8 @@ def attempts(prices: Panel) -> Iterator[Attempt]:
     yield Attempt("MLP, strong decay", "mlp", replace(PLAIN, weight_decay=0.3))
 
     yield Attempt("Transformer, 14 days", "transformer")
+    if CHOSEN.is_file():
+        yield Attempt("MLP, tuned", "mlp", *tuned_mlp(chosen_values(CHOSEN)))
 
 
 def _true(history: GraphHistory, _seed: int) -> GraphHistory:
@@ -219,7 +223,8 @@ def main() -> int:
     parser.add_argument(
         "--kept", type=Path, default=Path(".cache/network-trials"), help="forecasts of each attempt are kept here"
     )
-    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--page", action="store_true", help="print the tables and end")
+    parser.add_argument("--tune", action="store_true", help="tune the MLP and end")
     options = parser.parse_args()
     if options.page:
         return page(options.kept)
@@ -231,6 +236,8 @@ def main() -> int:
         (samples.between(START, cut).known_by(cut), samples.between(cut, end).known_by(END))
         for cut, end in itertools.pairwise([*CUTS, END])
     ]
+    if options.tune:
+        return tune_mlp(samples.between(START, CUTS[0]).known_by(CUTS[0]), glm, options.kept / "mlp.db")
     _say(f"{len(prices.assets)} assets, {len(samples.names)} features; prices {hash_of(prices)}, {file_hash(PRICES)}")
     _say(f"instants to fit and to score: {[(len(train.as_of_s), len(fresh.as_of_s)) for train, fresh in folds]}")
     fresh = samples.between(CUTS[0], END).known_by(END)
@@ -274,6 +281,41 @@ class KeptGlm:
         if key not in self.fitted:
             self.fitted[key] = self.model.fit(train, panel, rng)
         return self.fitted[key]
+
+
+def tune_mlp(train: Samples, glm: "KeptGlm", study: Path) -> int:
+    """Twelve candidates on two folds of the window that ends with June 2022."""
+    features = own_features(train.names)
+
+    def make(values: Values) -> NetworkForecaster:
+        return NetworkForecaster("mlp", glm, *tuned_mlp(values), features=features)
+
+    space: dict[str, Between | OneOf] = {
+        "hidden": OneOf((8, 16, 32, 64)),
+        "dropout": OneOf((0.0, 0.1, 0.3)),
+        "learning_rate": Between(1e-4, 3e-3, log=True),
+        "weight_decay": Between(1e-3, 1.0, log=True),
+        "tail_share": OneOf((0.1, 0.2, 0.3)),
+    }
+    found = tune(make, space, train, None, trials=12, study=study, chosen=CHOSEN, seed=1, report=_said)
+    _say(f"chosen: {found.best}")
+    return 0
+
+
+def tuned_mlp(values: Values) -> tuple[TrainingOptions, Shape]:
+    """Options and shape from the values that tuning chose."""
+    shape = replace(SMALL, hidden=int(values["hidden"]), dropout=float(values["dropout"]))
+    learning = replace(
+        PLAIN,
+        learning_rate=float(values["learning_rate"]),
+        weight_decay=float(values["weight_decay"]),
+        tail_share=float(values["tail_share"]),
+    )
+    return learning, shape
+
+
+def _said(trial: Trial) -> None:
+    _say(f"{trial.number} of {trial.of}: {trial.qlike:.4f} {trial.values}")
 
 
 def page(kept: Path) -> int:
