@@ -2,6 +2,7 @@
 
 python -m tests.real.network_trials            tries what was not tried yet; keeps each attempt's forecasts in --kept, so it goes on where it stopped
 python -m tests.real.network_trials --tune     chooses how the MLP learns inside the first training window, into docs/results/volatility-networks-mlp.toml
+python -m tests.real.network_trials --explain  says what moves the graph network of seed 1, and how far that account can be trusted
 python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from what was kept
 """
 
@@ -19,6 +20,7 @@ import pandas as pd
 
 from chain.frames import file_hash
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
+from models.explain import attributions, fidelity, permutation_importance
 from models.features import price_samples
 from models.networks.forecaster import NetworkForecaster, train_network
 from models.networks.past import with_past
@@ -224,6 +226,7 @@ def main() -> int:
         "--kept", type=Path, default=Path(".cache/network-trials"), help="forecasts of each attempt are kept here"
     )
     parser.add_argument("--page", action="store_true", help="print the tables and end")
+    parser.add_argument("--explain", action="store_true", help="explain one graph network and end")
     parser.add_argument("--tune", action="store_true", help="tune the MLP and end")
     options = parser.parse_args()
     if options.page:
@@ -238,6 +241,9 @@ def main() -> int:
     ]
     if options.tune:
         return tune_mlp(samples.between(START, CUTS[0]).known_by(CUTS[0]), glm, options.kept / "mlp.db")
+    if options.explain:
+        late = samples.between(START, CUTS[-1]).known_by(CUTS[-1])
+        return account(late, samples.between(CUTS[-1], END).known_by(END), glm, prices)
     _say(f"{len(prices.assets)} assets, {len(samples.names)} features; prices {hash_of(prices)}, {file_hash(PRICES)}")
     _say(f"instants to fit and to score: {[(len(train.as_of_s), len(fresh.as_of_s)) for train, fresh in folds]}")
     fresh = samples.between(CUTS[0], END).known_by(END)
@@ -281,6 +287,26 @@ class KeptGlm:
         if key not in self.fitted:
             self.fitted[key] = self.model.fit(train, panel, rng)
         return self.fitted[key]
+
+
+def account(train: Samples, fresh: Samples, glm: "KeptGlm", prices: Panel) -> int:
+    """What moves the graph network over all three relations, seed 1, last quarter of 2022."""
+    graph = next(attempt.graph for attempt in attempts(prices) if attempt.name == "graph, all three")
+    assert graph is not None
+    features = own_features(train.names)
+    given = NetworkForecaster("graph", glm, PLAIN, SMALL, graph(1), features)
+    fitted = train_network(given, train, None, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    asked = [(int(rng.choice(fresh.as_of_s)), str(rng.choice(fresh.assets))) for _ in range(10)]
+    _say(f"{fidelity(fitted, fresh, asked, rng)}")
+    table = attributions(fitted, fresh, *asked[0])
+    _say(f"{asked[0][1]} at {np.datetime64(asked[0][0], 's')}\n{table.head(8).to_string()}")
+    groups: dict[str, list[str]] = {}
+    for name in features_of_glm(fresh.names):
+        shared = name not in features
+        groups.setdefault("market, leaders, calendar" if shared else name.rstrip("0123456789_"), []).append(name)
+    _say(permutation_importance(fitted, fresh, rng, groups).to_string())
+    return 0
 
 
 def tune_mlp(train: Samples, glm: "KeptGlm", study: Path) -> int:
