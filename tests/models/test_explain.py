@@ -12,17 +12,17 @@ from models.panel import FloatArray
 from models.samples import Samples
 from tests.models.network_worlds import SHORT, forecaster, ring, world
 
-LONGER = replace(SHORT, epochs=12, patience=12, members=2)
+LONGER = replace(SHORT, epochs=5, members=2, learning_rate=3e-2)
 
 
 @pytest.fixture(scope="module")
 def samples() -> Samples:
-    return world(200, past=1, neighbour=1.0)
+    return world(100, past=1, neighbour=1.0)
 
 
 @pytest.fixture(scope="module")
 def on_graph(samples: Samples) -> NetworkFitted:
-    return forecaster("graph", options=LONGER, history=ring(200)).fit(samples, None, np.random.default_rng(0))
+    return forecaster("graph", options=LONGER, history=ring(100)).fit(samples, None, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def on_rows(samples: Samples) -> NetworkFitted:
 
 
 def test_the_account_of_a_graph_network_adds_up_and_beats_chance(samples: Samples, on_graph: NetworkFitted) -> None:
-    asked = [(int(samples.as_of_s[row]), asset) for row, asset in ((3, "A"), (150, "C"), (20, "E"))]
+    asked = [(int(samples.as_of_s[row]), asset) for row, asset in ((3, "A"), (70, "C"))]
     found = fidelity(on_graph, samples, asked, np.random.default_rng(1), take_away=1)
     assert found.gap < 0.03
     assert found.named > 1.5 * found.random

@@ -1,5 +1,7 @@
 """Networks before and after learning: where they start, what they see, and that the ablations differ in their edges only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,12 @@ def test_graphs_of_one_batch_do_not_mix() -> None:
         ]
     assert np.allclose(together, np.stack(alone), atol=1e-6)
     assert np.abs(together[0] - together[2]).max() > 1e-4
+    # The same edges throughout: what still differs is what the markets say on each day.
+    only_nodes = GraphBatches(replace(ring(), graphs=ring().graphs[:1] * 2), SCALES)
+    with torch.inference_mode():
+        told = corrections(module, only_nodes, days, torch.from_numpy(x)).numpy()
+    assert np.abs(told[0] - told[2]).max() > 1e-4
+    assert np.allclose(told[:2], together[:2], atol=1e-6)
 
 
 def test_the_graph_layer_is_pyg_s_own() -> None:

@@ -150,27 +150,22 @@ def test_the_hash_is_that_of_the_bars() -> None:
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
-sys.modules["torch"] = None  # an import of it fails
 import models.features, models.networks.past, models.networks.relations, models.networks.shape, models.tuning
 from models.store import load
 fitted, card = load(Path(sys.argv[1]))
 assert type(fitted).__name__ == "FittedGlm"
+assert not {"torch", "torch_geometric"} & set(sys.modules), "torch was imported"
 """
 
 
 def test_a_linear_model_is_read_without_torch(tmp_path: Path) -> None:
-    save(tmp_path / "glm", glm(), CARD)
-    save(tmp_path / "mlp", network("mlp"), CARD)
-
-    def read(which: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / which)],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    assert read("glm").returncode == 0, read("glm").stderr
-    assert "SchemaError" in read("mlp").stderr
+    save(tmp_path, glm(), CARD)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

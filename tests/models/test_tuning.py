@@ -22,25 +22,31 @@ def glm(values: Values) -> Forecaster:
     return GammaGlm("glm", (str(values["features"]), "holes"), (), float(values["ridge"]))
 
 
-def tuned(folder: Path, samples: Samples | None = None, trials: int = 6, **more: object) -> Tuned:
+def tuned(folder: Path, samples: Samples | None = None, trials: int = 4, **more: object) -> Tuned:
     given: dict[str, object] = {"seed": 5, "study": folder / "study.db", "chosen": folder / "chosen.toml"} | more
     return tune(glm, SPACE, samples or world(past=0), None, trials=trials, **given)  # type: ignore[arg-type]
 
 
-def test_it_chooses_what_helps_and_writes_it_down(tmp_path: Path) -> None:
-    seen: list[Trial] = []
-    found = tuned(tmp_path, report=seen.append)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tuned, list[Trial]]:
+    """A study of four trials, undisturbed: its folder, what it found, and what it reported."""
+    folder, seen = tmp_path_factory.mktemp("whole"), []  # type: ignore[var-annotated]
+    return folder, tuned(folder, report=seen.append), seen
+
+
+def test_it_chooses_what_helps_and_writes_it_down(whole: tuple[Path, Tuned, list[Trial]]) -> None:
+    folder, found, seen = whole
     assert found.best.values["features"] == "z"
-    assert [trial.number for trial in seen] == [1, 2, 3, 4, 5, 6]
+    assert [trial.number for trial in seen] == [1, 2, 3, 4]
     assert found.best.qlike == min(trial.qlike for trial in found.trials)
-    written = tomllib.loads((tmp_path / "chosen.toml").read_text())
-    assert written["values"] == found.best.values == chosen_values(tmp_path / "chosen.toml")
-    assert (written["trials"], written["seed"]) == (6, 5)
+    written = tomllib.loads((folder / "chosen.toml").read_text())
+    assert written["values"] == found.best.values == chosen_values(folder / "chosen.toml")
+    assert (written["trials"], written["seed"]) == (4, 5)
     assert written["window"].startswith("2020-09-13T12:26:40 to ")
 
 
-def test_the_score_is_that_of_folds_fitted_by_hand(tmp_path: Path) -> None:
-    samples, best = world(past=0), tuned(tmp_path, trials=2).best
+def test_the_score_is_that_of_folds_fitted_by_hand(whole: tuple[Path, Tuned, list[Trial]]) -> None:
+    samples, best = world(past=0), whole[1].best
     by_hand = []
     for start, stop in ((56, 68), (68, 80)):
         rows = np.arange(80)
@@ -51,20 +57,21 @@ def test_the_score_is_that_of_folds_fitted_by_hand(tmp_path: Path) -> None:
     assert best.qlike == pytest.approx(np.mean(by_hand), rel=1e-9)
 
 
-def test_an_interrupted_study_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
+def test_an_interrupted_study_ends_like_an_undisturbed_one(
+    whole: tuple[Path, Tuned, list[Trial]], tmp_path: Path
+) -> None:
     class PowerCutError(Exception):
         pass
 
     def cut(trial: Trial) -> None:
-        if trial.number == 3:
+        if trial.number == 2:
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
         tuned(tmp_path / "cut", report=cut)
-    assert len(tuned(tmp_path / "cut", trials=3).trials) == 3
-    resumed, undisturbed = tuned(tmp_path / "cut"), tuned(tmp_path / "whole")
-    assert resumed == undisturbed
-    assert (tmp_path / "cut" / "chosen.toml").read_bytes() == (tmp_path / "whole" / "chosen.toml").read_bytes()
+    assert len(tuned(tmp_path / "cut", trials=2).trials) == 2
+    assert tuned(tmp_path / "cut") == whole[1]
+    assert (tmp_path / "cut" / "chosen.toml").read_bytes() == (whole[0] / "chosen.toml").read_bytes()
 
 
 def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
@@ -77,12 +84,11 @@ def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
         folds(samples.at(np.arange(80) < 2), 3, 0.9)
 
 
-def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
-    tuned(tmp_path, trials=1)
+def test_a_study_of_something_else_is_refused(whole: tuple[Path, Tuned, list[Trial]], tmp_path: Path) -> None:
     differently: list[dict[str, object]] = [{"samples": world(seed=9, past=0)}, {"seed": 6}, {"count": 3}]
     for changes in differently:
         with pytest.raises(InputError, match=r"study\.db was made from other data"):
-            tuned(tmp_path, trials=1, **changes)  # type: ignore[arg-type]
+            tuned(whole[0], trials=1, **changes)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least one trial"):
         tuned(tmp_path, trials=0)
     with pytest.raises(InputError, match="tune first"):

@@ -1,7 +1,9 @@
 """Networks against the linear model on the validation half-year: every attempt, with its command, seeds and data. 2023 is never read.
 
-python -m tests.real.network_trials            writes docs/results/volatility-networks.csv, one row for each attempt and seed; goes on where it stopped
-python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from it
+python -m tests.real.network_trials            tries what was not tried yet; keeps each attempt's forecasts in --kept, so it goes on where it stopped
+python -m tests.real.network_trials --tune     chooses how the MLP learns inside the first training window, into docs/results/volatility-networks-mlp.toml
+python -m tests.real.network_trials --explain  says what moves the graph network of seed 1, and how far that account can be trusted
+python -m tests.real.network_trials --page     prints the tables of docs/results/volatility-networks.md from what was kept
 """
 
 import argparse
@@ -14,54 +16,44 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from chain.frames import file_hash
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
+from models.explain import attributions, fidelity, permutation_importance
 from models.features import price_samples
 from models.networks.forecaster import NetworkForecaster, train_network
 from models.networks.past import with_past
 from models.networks.relations import (
-    ASSET,
-    Edges,
     GraphHistory,
-    category_edges,
-    correlation_edges,
-    flow_edges,
-    from_day_after,
     identity,
-    shuffled,
 )
 from models.networks.shape import Shape
-from models.panel import FloatArray, Panel, read_panel
+from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.scores import daily, diebold_mariano, qlike
 from models.store import hash_of
 from models.task import Task
 from models.training import TrainingOptions
-from tests.real.files import DATA
-
-PRICES = DATA / "prices-hourly-binance-2021-2023" / "ohlcv_1h.parquet"
-FLOWS = DATA / "defi-econ-uniswap-aave-compound" / "token_flow_edges.csv.gz"
-RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
-TABLE = RESULTS / "volatility-networks.csv"
-DAY_S = 86_400
-START, *CUTS, END = (
-    int(pd.Timestamp(day).timestamp()) for day in ("2021-05-08", "2022-07-01", "2022-10-01", "2023-01-01")
+from models.tuning import Between, OneOf, Trial, Values, chosen_values, tune
+from tests.real.network_histories import (
+    CUTS,
+    DAY_S,
+    END,
+    PRICES,
+    START,
+    category_history,
+    correlation_history,
+    dealt_anew,
+    flow_history,
+    joined,
+    panel,
+    same,
 )
-"""A month of history first; everything is fitted anew at each cut on outcomes known by then, and scored until the next one."""
+
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+CHOSEN = RESULTS / "volatility-networks-mlp.toml"
 TASK = Task(horizon_hours=24, step_hours=6)
-MOST_MISSING = 200
-"""Hours that an asset of the panel may lack: 33 assets with prices throughout remain (36 with the stablecoins, which are left out)."""
-STABLE = ("BUSD", "TUSD", "USDC", "USDP", "UST", "USTC")
 PAST = ("rv_24", "abs_range_24", "market_abs_range_24", "return_24", "volume_24")
-CATEGORY = {
-    "exchange": "1INCH BAL BNT CAKE CRV KNC LRC PERP RUNE SUSHI UNI ZRX",
-    "credit": "AAVE COMP JST KAVA MKR SNX XVS YFI",
-    "chain": "AVAX BNB BTC ETH INJ MATIC SOL",
-    "service": "BAT GRT LINK REN UMA",
-}
-"""Our own grouping of the panel's tokens by what they are for; PAXG (gold) has none."""
 RIDGE = 0.1
 """Chosen on the validation half-year among 1e-4 to 0.3 (0.4037 to 0.3917); it favours the linear model, so nothing here."""
 SEEDS = (1, 2, 3)
@@ -70,19 +62,7 @@ LAGS = 5
 RNG = np.random.default_rng(0)
 SMALL = Shape(hidden=16, layers=1, heads=2, dropout=0.1)
 PLAIN = TrainingOptions(members=1, epochs=25, patience=4, batch=32, learning_rate=3e-4, weight_decay=1e-2)
-
-
-def panel() -> Panel:
-    """Hourly bars of 33 assets that trade throughout, until the end of 2022: nothing of 2023 leaves this function."""
-    whole = read_panel(PRICES, "open", 3600)
-    known = whole.until(END)
-    late = known.end_s >= START
-    kept = [
-        name
-        for number, name in enumerate(known.assets)
-        if np.isnan(known.close[late, number]).sum() <= MOST_MISSING and name not in STABLE
-    ]
-    return known.select(kept)
+PATIENT = replace(PLAIN, epochs=14, patience=14)
 
 
 def features_of_glm(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -94,52 +74,6 @@ def own_features(names: tuple[str, ...]) -> tuple[str, ...]:
     """Without what is the same for every asset: market, leaders and calendar, of which there are only as many values as instants."""
     shared = ("market_", "btc_", "eth_", "index_", "weekday_", "hour_", "slot_market")
     return tuple(name for name in names if not name.startswith(shared))
-
-
-def correlation_history(prices: Panel) -> GraphHistory:
-    """Correlations of hourly returns over the 60 days before, five neighbours, anew on the first of each month."""
-    returns, graphs, known = prices.log_returns(), [], []
-    for month in pd.date_range("2021-05-01", "2022-12-01", freq="MS"):
-        now = int(month.timestamp())
-        window = (prices.end_s <= now) & (prices.end_s > now - 60 * DAY_S)
-        graphs.append((correlation_edges(returns[window], 5),))
-        known.append(now)
-    return GraphHistory(prices.assets, np.array(known), ((ASSET, "correlates", ASSET),), tuple(graphs))
-
-
-def flow_history(prices: Panel) -> GraphHistory:
-    """USD swapped between assets on Uniswap over 30 days, weekly; a row of day d counts from d + 1. The file ends with July 2022, so its last graph stays."""
-    table = pd.read_csv(FLOWS, keep_default_na=False)
-    table["date"] = pd.to_datetime(table["date"])
-    names = {"WETH": "ETH", "WBTC": "BTC"}
-    graphs, known = [], []
-    for last in pd.date_range("2021-05-01", "2022-07-31", freq="7D"):
-        rows = table[(table["date"] <= last) & (table["date"] > last - pd.Timedelta(days=30))]
-        sources, targets = ([names.get(token, token) for token in rows[end]] for end in ("Source", "Target"))
-        graphs.append((flow_edges(prices.assets, sources, targets, rows["Volume"].tolist()),))
-        known.append(from_day_after(int(last.timestamp())))
-    return GraphHistory(prices.assets, np.array(known), ((ASSET, "flows_to", ASSET),), tuple(graphs))
-
-
-def category_history(prices: Panel) -> GraphHistory:
-    """All assets of one category hear each other; the same at all times."""
-    category = {name: kind for kind, names in CATEGORY.items() for name in names.split()}
-    edges = category_edges(prices.assets, category)
-    return GraphHistory(prices.assets, np.array([0]), ((ASSET, "resembles", ASSET),), ((edges,),))
-
-
-def joined(*histories: GraphHistory) -> GraphHistory:
-    """Several relations as edge types of one history, at every instant at which one of them changes."""
-    first = max(int(history.known_s[0]) for history in histories)
-    known = np.unique(np.concatenate([history.known_s for history in histories]))
-    known = known[known >= first]
-    places = [history.at(known) for history in histories]
-    graphs: list[tuple[Edges, ...]] = [
-        tuple(edges for history, place in zip(histories, places, strict=True) for edges in history.graphs[place[row]])
-        for row in range(len(known))
-    ]
-    types = tuple(kinds for history in histories for kinds in history.types)
-    return GraphHistory(histories[0].assets, known, types, tuple(graphs))
 
 
 @dataclass(frozen=True)
@@ -164,16 +98,21 @@ def attempts(prices: Panel) -> Iterator[Attempt]:
         "category": category_history(prices),
     }
     graphs["all three"] = joined(*graphs.values())
+    yield Attempt("MLP, patient", "mlp", PATIENT)
+    history = graphs["all three"]
+    yield Attempt("graph, all three, patient", "graph", PATIENT, graph=partial(same, history))
+    yield Attempt("graph, all three, patient, shuffled", "graph", PATIENT, graph=partial(dealt_anew, history))
+    yield Attempt("graph, all three, patient, identity", "graph", PATIENT, graph=partial(same, identity(history)))
     for name in ("all three", "correlation", "token flow", "category"):
         history = graphs[name]
-        yield Attempt(f"graph, {name}", "graph", graph=partial(_true, history))
-        yield Attempt(f"graph, {name}, identity", "graph", graph=partial(_true, identity(history)))
-        yield Attempt(f"graph, {name}, shuffled", "graph", graph=partial(_shuffled, history))
-    yield Attempt("graph over GRU, all three", "graph-gru", graph=partial(_true, graphs["all three"]))
+        yield Attempt(f"graph, {name}", "graph", graph=partial(same, history))
+        yield Attempt(f"graph, {name}, identity", "graph", graph=partial(same, identity(history)))
+        yield Attempt(f"graph, {name}, shuffled", "graph", graph=partial(dealt_anew, history))
+    yield Attempt("graph over GRU, all three", "graph-gru", graph=partial(same, graphs["all three"]))
     yield Attempt(
-        "graph over GRU, all three, identity", "graph-gru", graph=partial(_true, identity(graphs["all three"]))
+        "graph over GRU, all three, identity", "graph-gru", graph=partial(same, identity(graphs["all three"]))
     )
-    yield Attempt("graph over GRU, all three, shuffled", "graph-gru", graph=partial(_shuffled, graphs["all three"]))
+    yield Attempt("graph over GRU, all three, shuffled", "graph-gru", graph=partial(dealt_anew, graphs["all three"]))
     yield Attempt("GRU, 14 days", "gru")
     yield Attempt("LSTM, 14 days", "lstm")
     yield Attempt("MLP, loss of logs", "mlp", replace(PLAIN, loss="log"))
@@ -184,14 +123,8 @@ def attempts(prices: Panel) -> Iterator[Attempt]:
     yield Attempt("MLP, strong decay", "mlp", replace(PLAIN, weight_decay=0.3))
 
     yield Attempt("Transformer, 14 days", "transformer")
-
-
-def _true(history: GraphHistory, _seed: int) -> GraphHistory:
-    return history
-
-
-def _shuffled(history: GraphHistory, seed: int) -> GraphHistory:
-    return shuffled(history, np.random.default_rng(seed))
+    if CHOSEN.is_file():
+        yield Attempt("MLP, tuned", "mlp", *tuned_mlp(chosen_values(CHOSEN)))
 
 
 def samples_of(prices: Panel) -> Samples:
@@ -213,7 +146,9 @@ def main() -> int:
     parser.add_argument(
         "--kept", type=Path, default=Path(".cache/network-trials"), help="forecasts of each attempt are kept here"
     )
-    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--page", action="store_true", help="print the tables and end")
+    parser.add_argument("--explain", action="store_true", help="explain one graph network and end")
+    parser.add_argument("--tune", action="store_true", help="tune the MLP and end")
     options = parser.parse_args()
     if options.page:
         return page(options.kept)
@@ -225,6 +160,11 @@ def main() -> int:
         (samples.between(START, cut).known_by(cut), samples.between(cut, end).known_by(END))
         for cut, end in itertools.pairwise([*CUTS, END])
     ]
+    if options.tune:
+        return tune_mlp(samples.between(START, CUTS[0]).known_by(CUTS[0]), glm, options.kept / "mlp.db")
+    if options.explain:
+        late = samples.between(START, CUTS[-1]).known_by(CUTS[-1])
+        return account(late, samples.between(CUTS[-1], END).known_by(END), glm, prices)
     _say(f"{len(prices.assets)} assets, {len(samples.names)} features; prices {hash_of(prices)}, {file_hash(PRICES)}")
     _say(f"instants to fit and to score: {[(len(train.as_of_s), len(fresh.as_of_s)) for train, fresh in folds]}")
     fresh = samples.between(CUTS[0], END).known_by(END)
@@ -268,6 +208,61 @@ class KeptGlm:
         if key not in self.fitted:
             self.fitted[key] = self.model.fit(train, panel, rng)
         return self.fitted[key]
+
+
+def account(train: Samples, fresh: Samples, glm: "KeptGlm", prices: Panel) -> int:
+    """What moves the graph network over all three relations, seed 1, last quarter of 2022."""
+    graph = next(attempt.graph for attempt in attempts(prices) if attempt.name == "graph, all three")
+    assert graph is not None
+    features = own_features(train.names)
+    given = NetworkForecaster("graph", glm, PLAIN, SMALL, graph(1), features)
+    fitted = train_network(given, train, None, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    asked = [(int(rng.choice(fresh.as_of_s)), str(rng.choice(fresh.assets))) for _ in range(10)]
+    _say(f"{fidelity(fitted, fresh, asked, rng)}")
+    table = attributions(fitted, fresh, *asked[0])
+    _say(f"{asked[0][1]} at {np.datetime64(asked[0][0], 's')}\n{table.head(8).to_string()}")
+    groups: dict[str, list[str]] = {}
+    for name in features_of_glm(fresh.names):
+        shared = name not in features
+        groups.setdefault("market, leaders, calendar" if shared else name.rstrip("0123456789_"), []).append(name)
+    _say(permutation_importance(fitted, fresh, rng, groups).to_string())
+    return 0
+
+
+def tune_mlp(train: Samples, glm: "KeptGlm", study: Path) -> int:
+    """Twelve candidates on two folds of the window that ends with June 2022."""
+    features = own_features(train.names)
+
+    def make(values: Values) -> NetworkForecaster:
+        return NetworkForecaster("mlp", glm, *tuned_mlp(values), features=features)
+
+    space: dict[str, Between | OneOf] = {
+        "hidden": OneOf((8, 16, 32, 64)),
+        "dropout": OneOf((0.0, 0.1, 0.3)),
+        "learning_rate": Between(1e-4, 3e-3, log=True),
+        "weight_decay": Between(1e-3, 1.0, log=True),
+        "tail_share": OneOf((0.1, 0.2, 0.3)),
+    }
+    found = tune(make, space, train, None, trials=12, study=study, chosen=CHOSEN, seed=1, report=_said)
+    _say(f"chosen: {found.best}")
+    return 0
+
+
+def tuned_mlp(values: Values) -> tuple[TrainingOptions, Shape]:
+    """Options and shape from the values that tuning chose."""
+    shape = replace(SMALL, hidden=int(values["hidden"]), dropout=float(values["dropout"]))
+    learning = replace(
+        PLAIN,
+        learning_rate=float(values["learning_rate"]),
+        weight_decay=float(values["weight_decay"]),
+        tail_share=float(values["tail_share"]),
+    )
+    return learning, shape
+
+
+def _said(trial: Trial) -> None:
+    _say(f"{trial.number} of {trial.of}: {trial.qlike:.4f} {trial.values}")
 
 
 def page(kept: Path) -> int:
