@@ -12,7 +12,7 @@ from chain.snapshot import save
 from tests.devnet.wide_world import widen
 from tests.devnet.world import build_world
 
-ACCOUNTS = 1_000
+ACCOUNTS = 1_500
 SEED = 7
 CAPTION = "generated accounts, real contracts"
 FOLDER = Path(__file__).resolve().parents[2] / "aftershock" / "sample" / "snapshot"
