@@ -13,7 +13,7 @@ import pandas as pd
 from chain.errors import InputError
 from graph.counted import value_counted
 from graph.lent_through import lent_through
-from graph.lookthrough import look_through, roots
+from graph.lookthrough import LookThrough, look_through, roots
 from graph.market_exposure import collateral_feeds, concentrations, figures_of, market_tables, share_of
 from graph.portfolio import dependents, final_roots, subject
 from graph.protocol_graph import ProtocolGraph
@@ -90,8 +90,7 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     asset : outbound made_of, feeds, concentration; inbound markets (direct and looked through), pools, claims, holders, dependents
         (everybody who has some of it, directly or through claims), concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
-        through), concentration; inbound borrowed (what it owes), and for
-        a vault holders of its share, concentration.
+        through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
     protocol : besides, figures gross_usd and net_usd (`graph.counted`).
     feed : inbound assets that it prices.
@@ -282,15 +281,16 @@ def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Fig
         share = graph.nodes["vault"].set_index("node").at[key, "asset"]
         inbound["holders"] = _holders(graph, [str(share)], top)
         inbound["concentration"] = _of_holders(graph, {str(share): graph.label(str(share))})
-    markets = lent_through(graph, key)
-    outbound = {"supplied": tables["supplied"], "held": held, "markets": markets, **_finally(graph, key)}
+    known = look_through(graph)
+    markets = lent_through(graph, key, known)
+    outbound = {"supplied": tables["supplied"], "held": held, "markets": markets, **_finally(graph, key, known)}
     return figures, outbound, inbound
 
 
-def _finally(graph: ProtocolGraph, key: str) -> Tables:
+def _finally(graph: ProtocolGraph, key: str, known: LookThrough) -> Tables:
     """What a holder finally has, and how concentrated that is before and after looking through."""
     assets = subject(graph, key).held
-    final = final_roots(graph, assets)
+    final = final_roots(graph, assets, known)
     spread = concentrations(
         ("assets", assets["amount_usd"], "relations supplies, holds, trades_in"),
         ("final roots", final["amount_usd"], "table roots"),

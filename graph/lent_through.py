@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from graph.dependences import idle, valued_holds
-from graph.lookthrough import SMALLEST_SHARE, Step, steps
+from graph.lookthrough import SMALLEST_SHARE, LookThrough, Step, steps
 from graph.protocol_graph import ProtocolGraph
 
 COLUMNS = ["market", "label", "asset", "symbol", "against", "amount_usd", "share_ratio", "path", "evidence", "status"]
@@ -30,8 +30,8 @@ class _Way:
     status: str
 
 
-def lent_through(graph: ProtocolGraph, holder: str) -> pd.DataFrame:
-    """The markets of an account or a vault, one row a market, asset and way, the largest first.
+def lent_through(graph: ProtocolGraph, holder: str, known: LookThrough | None = None) -> pd.DataFrame:
+    """The markets of an account or a vault, one row a market, asset and way, the largest first. `known`: all steps, if they are at hand.
 
     Returns
     -------
@@ -39,22 +39,22 @@ def lent_through(graph: ProtocolGraph, holder: str) -> pd.DataFrame:
     share_ratio (of all that the holder has), path (labels, from what the holder has to the market), evidence, status. Rows overlap where a
     claim is posted in one market and has lent in others.
     """
-    known, everything = _Claims(graph), 0.0
+    claims, everything = _Claims(graph, known), 0.0
     rows: list[tuple[Any, ...]] = []
-    for row, is_supply in known.of(holder):
+    for row, is_supply in claims.of(holder):
         asset, usd = (row.asset, row.amount_usd) if is_supply else (row.target, row.amount_usd)
         label, everything = graph.label(asset), everything + usd
         if is_supply:
             rows.append((row.target, asset, usd, (label,), (row.evidence,), row.status))
         rows += [
             (way.market, way.asset, usd * way.part, (label, *way.path), (row.evidence, *way.evidence), way.status)
-            for way in known.ways(asset, (asset,), 1.0)
+            for way in claims.ways(asset, (asset,), 1.0)
         ]
     table = pd.DataFrame(rows, columns=["market", "asset", "amount_usd", "way", "read", "status"])
     table = table.assign(
         label=[graph.label(market) for market in table["market"]],
         symbol=[graph.label(asset) for asset in table["asset"]],
-        against=[known.collateral.get(market, "") for market in table["market"]],
+        against=[claims.collateral.get(market, "") for market in table["market"]],
         path=[
             " → ".join((*way, graph.label(market))) for way, market in zip(table["way"], table["market"], strict=True)
         ],
@@ -70,6 +70,7 @@ class _Claims:
     """What claims lead to, asked for many of them."""
 
     graph: ProtocolGraph
+    known: LookThrough | None = None
 
     @cached_property
     def vault(self) -> dict[str, str]:
@@ -86,7 +87,7 @@ class _Claims:
     @cached_property
     def steps(self) -> Mapping[str, list[Step]]:
         """Other claims -> what backs them."""
-        return steps(self.graph)
+        return self.known.steps if self.known else steps(self.graph)
 
     @cached_property
     def collateral(self) -> dict[str, str]:
@@ -105,7 +106,8 @@ class _Claims:
     def of(self, holder: str) -> Iterator[tuple[Any, bool]]:
         """What a holder supplies (True) and holds (False), with a price."""
         for table, is_supply in zip(self._has, (True, False), strict=True):
-            for row in table[(table["source"] == holder) & (table["amount_usd"] > 0)].itertuples(index=False):
+            own = table[table["source"] == holder]
+            for row in own[own["amount_usd"] > 0].itertuples(index=False):
                 yield row, is_supply
 
     def ways(self, asset: str, passed: tuple[str, ...], part: float) -> Iterator[_Way]:

@@ -7,7 +7,7 @@ from chain.findings import ASSET_KINDS, Findings, Progress
 from chain.readers import erc4626, rate_tokens
 from chain.units import WAD, native_id, token_id
 
-VERSION = 1
+VERSION = 2
 LONGEST = {"symbol": 64, "name": 256}
 """Characters that are kept; anybody can deploy a token whose name is a megabyte."""
 DESCRIPTION = {

@@ -41,6 +41,8 @@ ASKS = {
 }
 MAY_BE_SILENT = {"total": "totalAssets()->(uint256)", "lost": "lostAssets()->(uint256)"}
 """totalAssets fails where a market's rate model does; lostAssets is v1.1's."""
+MOST_AT_ONCE = 500
+"""Vaults in one question for events."""
 QUEUES = ("supply", "withdraw")
 MOST_MARKETS = 30
 """ConstantsLib.MAX_QUEUE_LENGTH (src/libraries/ConstantsLib.sol of both)."""
@@ -83,9 +85,9 @@ def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Fi
     vaults = [at for at in vaults if token_id(client.chain, at) not in read_already]
     progress("metamorpho", 0, 3, f"{len(vaults)} vaults")
     read_before = _markets_read(found)
-    named = (
-        client.logs(vaults, ALLOCATOR, deployment.first_block, client.anchor.number, has_no_sum=True) if vaults else []
-    )
+    groups = [vaults[start : start + MOST_AT_ONCE] for start in range(0, len(vaults), MOST_AT_ONCE)]
+    first, last = deployment.first_block, client.anchor.number
+    named = [log for group in groups for log in client.logs(group, ALLOCATOR, first, last, has_no_sum=True)]
     allocators = sorted({(log.address, "0x" + log.topics[1][-40:]) for log in named})
 
     # Ask
@@ -124,7 +126,8 @@ def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Fi
             found, at, vault, {**powers, "allocator": [who for of, who in allocators if of == at and does[of, who]]}
         )
     progress("metamorpho", 2, 3, "holders")
-    read_balances(client, vaults, deployment.first_block, found)
+    for group in groups:
+        read_balances(client, group, first, found)
     progress("metamorpho", 3, 3, "done")
 
 

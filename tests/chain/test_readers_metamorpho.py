@@ -19,6 +19,7 @@ from chain.deployments import read_deployments
 from chain.errors import ContractError
 from chain.findings import Findings
 from chain.inspection import addresses
+from chain.readers import metamorpho
 from chain.resumable import ResumableClient
 from chain.snapshot import from_rows
 from chain.units import WAD
@@ -208,6 +209,19 @@ def test_the_doctor_knows_a_factory(recording: Path) -> None:
         found = [one for one in addresses(client, read_deployments(world.BOOK)) if one.subject.startswith("metamorpho")]
     assert {one.state for one in found} == {"ok"}
     assert [one.text.split()[2] for one in found if "isMetaMorpho" in one.text] == ["is", "is"]
+
+
+def test_many_vaults_are_asked_for_in_groups(replayed: Any, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metamorpho, "MOST_AT_ONCE", 1)
+    with ResumableClient.replay(recording) as client:
+        client.pin("latest")
+        found = world.read_only(client, world.BOOK)
+    for table in ("queues", "backings", "authorities", "balances"):
+        plain = [
+            [{**row, "status": "", "kind": "", "delay_seconds": row.get("delay_seconds")} for row in one.rows[table]]
+            for one in (found, replayed[0])
+        ]
+        assert sorted(map(str, plain[0])) == sorted(map(str, plain[1])), table
 
 
 def changed_recording(

@@ -23,6 +23,7 @@ from chain.deployments import read_deployments
 from chain.findings import Findings
 from chain.inspection import addresses
 from chain.pacing import Manners
+from chain.readers import metamorpho
 from chain.reading import describe, in_order, read_one
 from chain.resumable import ResumableClient
 from chain.units import UINT256_MAX, ZERO_ADDRESS
@@ -234,6 +235,8 @@ def main(built: Path) -> None:
             client.pin("latest")
             read_all(client, BOOK)
             addresses(client, read_deployments(BOOK))
+            metamorpho.MOST_AT_ONCE = 1
+            read_only(client, BOOK)  # the questions for events of one vault at a time
             vaults = {name: str(vault.address).lower() for name, vault in place.vaults.items()}
             client.ask(questions(vaults, str(place.morpho.address).lower(), place.ids))
         header, *answers = file.read_text().splitlines()
