@@ -71,6 +71,7 @@ def test_pools_are_what_the_contracts_say(market: Market, snapshot: Snapshot) ->
             assert row["lp_supply_raw"] == ask.totalSupply().call()
 
 
+@pytest.mark.verify
 def test_shares_minted_in_advance_are_not_counted_where_a_pool_does_not_say(
     devnet_world: World, market: Market, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,7 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.devnet
+@pytest.mark.verify
 def test_without_the_managers_address_it_stands_as_owner(devnet_world: World, lived: Lived, snapshot: Snapshot) -> None:
     """The same liquidity and nearly the same fees, by range instead of by token; the gap says so."""
     book = lived.exchange.deployments
