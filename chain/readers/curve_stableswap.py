@@ -227,20 +227,15 @@ def _ask_sales(
     found: Findings,
 ) -> None:
     """What each pool says to sales of three sizes, from each coin to the next: to be compared with the rows."""
-    places = [
-        (pool, slot, (slot + 1) % len(coins[pool]), reserves[pool, slot] // part)
+    sales = [
+        (pool, (slot, (slot + 1) % len(coins[pool]), reserves[pool, slot] // part))
         for pool in pools
         for slot in range(len(coins[pool]))
         for part in SIZES
         if all(reserves[pool, other] for other in range(len(coins[pool])))
     ]
-    answers = client.ask(
-        {
-            (pool, *sale): Call(pool, "get_dy(int128,int128,uint256)->(uint256)", sale, optional=True)
-            for pool, *rest in places
-            for sale in [tuple(rest)]
-        }
-    )
-    for (pool, *sale), answer in answers.items():
+    text = "get_dy(int128,int128,uint256)->(uint256)"
+    answers = client.ask({(pool, sale): Call(pool, text, sale, optional=True) for pool, sale in sales})
+    for (pool, sale), answer in answers.items():
         if answer is not None:
             found.witness("get_dy", (found.entity(pool, "pool"), *map(str, sale)), answer)

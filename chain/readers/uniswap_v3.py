@@ -101,7 +101,8 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     progress("uniswap_v3", 3, 4, "positions")
     states = {
         pool: uniswap_v3_positions.State(
-            *answers[pool]["slot0"][:2],
+            answers[pool]["slot0"][0],
+            answers[pool]["slot0"][1],
             (answers[pool]["growth0"], answers[pool]["growth1"]),
             {place: (below, above) for place, (_, _, below, above) in ticks[pool].items()},
             (answers[pool]["token0"], answers[pool]["token1"], answers[pool]["fee"]),

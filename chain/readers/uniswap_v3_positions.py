@@ -50,7 +50,7 @@ def read(client: Client, deployment: Deployment, pools: Mapping[str, State], fou
             for log in client.logs(list(pools), MINT, deployment.first_block, client.anchor.number)
         }
     )
-    manager = deployment.addresses.get("position_manager")
+    manager = deployment.addresses.get("position_manager", "")
     tokens = _tokens(client, manager, label, found) if manager else []
     if not manager:
         found.gaps.append(f"{label}: the book names no position_manager, so its tokens' owners are not read")
@@ -58,10 +58,8 @@ def read(client: Client, deployment: Deployment, pools: Mapping[str, State], fou
     # Ask
     asked = client.ask({place: Call(place[0], IN_POOL, (_key(place),)) for place in places})
     in_pool = {place: _owed(pools[place[0]], place[2:], *_split(asked[place])) for place in places}
-    kept = client.ask({(token, "position"): Call(manager or "", OF_TOKEN, (token,)) for token in tokens})
-    kept |= client.ask(
-        {(token, "owner"): Call(manager or "", "ownerOf(uint256)->(address)", (token,)) for token in tokens}
-    )
+    kept = client.ask({(token, "position"): Call(manager, OF_TOKEN, (token,)) for token in tokens})
+    kept |= client.ask({(token, "owner"): Call(manager, "ownerOf(uint256)->(address)", (token,)) for token in tokens})
 
     # Rows
     for place in places:
@@ -72,11 +70,11 @@ def read(client: Client, deployment: Deployment, pools: Mapping[str, State], fou
     for token in tokens:
         _, _, first, second, fee, lower, upper, liquidity, *rest = kept[token, "position"]
         pool = of_trades.get((first, second, fee))
-        if pool is None or manager is None:
+        if pool is None:
             continue
         place = (pool, manager, lower, upper)
         before, had = (rest[0], rest[1]), (rest[2], rest[3])
-        counted = _owed(pools[pool], (lower, upper), liquidity, before, had) if liquidity else had
+        counted = _owed(pools[pool], (lower, upper), liquidity, before, had)
         # a pool pays no more than it keeps for all tokens of this range, which it does not touch for a token without liquidity
         most = in_pool.get(place, (0, 0)) if liquidity else asked.get(place, (0,) * 5)[3:]
         both = min(counted[0], most[0]), min(counted[1], most[1])
@@ -129,13 +127,10 @@ def _row(
 
 
 def _owed(state: State, bounds: tuple[int, int], liquidity: int, before: Growth, kept: Growth) -> Growth:
-    if not liquidity:
-        return kept
-    outside = (
-        state.outside.get(bounds[0], (0, 0)),
-        state.outside.get(bounds[1], (0, 0)),
-    )  # a lost tick is found by a check
-    return owed(liquidity, growth_inside(state.tick, bounds, state.growth, outside), before, kept)
+    below, above = (
+        state.outside.get(tick, (0, 0)) for tick in bounds
+    )  # 0 where no position is left, or a lost tick: a check tells
+    return owed(liquidity, growth_inside(state.tick, bounds, state.growth, (below, above)), before, kept)
 
 
 def _split(answer: Sequence[Any]) -> tuple[int, Growth, Growth]:

@@ -169,6 +169,7 @@ def test_venues_pay_what_get_dy_says(client: ResumableClient, snapshot: Snapshot
         sides = list(snapshot["pool_assets"].query("pool == @pool").sort_values("slot").itertuples())
         venue = venue_of(found[pool], sides, [], [int(decimals[side.asset]) for side in sides])
         assert isinstance(venue, StableSwap)
+        assert venue.admin_fee == said(client, address_of(pool), "admin_fee()->(uint256)") > 0
         ours = venue.view if venue.a_precision == 1 else venue.quote
         assert ours(sold, bought, amount) == answer
         compared += 1

@@ -128,7 +128,7 @@ def test_a_lost_tick_is_found(
     current = concentrated(snapshot)[pool]["tick"]
     real = uniswap_v3._ticks
 
-    def forgetful(*arguments: Any) -> dict[str, dict[int, tuple[int, int]]]:
+    def forgetful(*arguments: Any) -> dict[str, dict[int, tuple[int, int, int, int]]]:
         ticks = real(*arguments)
         gone = min(ticks[pool]) if lost == "lowest" else min(tick for tick in ticks[pool] if tick > current)
         del ticks[pool][gone]

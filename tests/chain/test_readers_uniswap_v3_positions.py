@@ -167,6 +167,7 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.devnet
+@pytest.mark.verify
 def test_without_the_managers_address_it_stands_as_owner(devnet_world: World, lived: Lived, snapshot: Snapshot) -> None:
     """The same liquidity and nearly the same fees, by range instead of by token; the gap says so."""
     book = lived.exchange.deployments
@@ -228,7 +229,7 @@ def test_growth_by_hand() -> None:
 def test_positions_that_cannot_be_are_found(change: dict[str, int]) -> None:
     ticks = [{"pool": "p", "tick": tick, "liquidity_gross_raw": 7} for tick in (-10, 10)]
     row = {"pool": "p", "position_id": "1", "tick_lower": -10, "tick_upper": 10, "liquidity_raw": 7}
-    table = {"pool_ticks": ticks, "pool_positions": [{**row, **change}]}
+    table: dict[str, list[dict[str, Any]]] = {"pool_ticks": ticks, "pool_positions": [{**row, **change}]}
     assert bool(pool_checks.whole_positions(table, {("p",): True}).check.failures) == bool(change)
     assert not pool_checks.whole_positions(table, {}).check.compared
     paid = {**row, "amount0_raw": 5, "amount1_raw": 0, "owed0_raw": 4, "owed1_raw": 0}
