@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from chain.deployments import Deployment, Feed, read_deployments
 from chain.readers import comet_questions
+from chain.reading import in_order, read_all
 from tests.recordings import comet
 from tests.recordings.keeping import replayed, snapshot_of, without_code
 
@@ -50,3 +52,23 @@ def test_what_a_comet_counts_in_is_what_its_base_feed_says(
     assert all(base.startswith(quote) for base in snapshot["markets"]["base_asset"])
     assert not gap or any(gap in sentence for sentence in snapshot.gaps)
     assert all(check.passed for check in snapshot.checks)
+
+
+def test_a_market_that_counts_in_the_native_coin_is_in_dollars_by_its_listed_feed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = comet_questions.of_comet
+    described = {"description": "lstETH / ETH"}
+    monkeypatch.setattr(comet_questions, "of_comet", lambda *where: asked(*where) | described)
+    with replayed(comet.RECORDING) as client:
+        before = snapshot_of(client, comet.BOOK, "without")
+        symbols = before["assets"].set_index("asset")["symbol"]
+        weth = before["prices"][before["prices"]["asset"].map(symbols) == "WETH"]
+        [feed] = weth.loc[weth["price_raw"] == 1_444 * 10**8, "source"]
+        listed = (Feed(feed[-42:], "ETH / USD", 3600, 50),)
+        book = Deployment(comet.CHAIN, "chainlink", "feeds", "chainlink", 1, "a test", {}, listed)
+        snapshot = read_all(client, in_order([*read_deployments(comet.BOOK), book]))
+    prices = snapshot["prices"].assign(symbol=snapshot["prices"]["asset"].map(symbols))
+    assert before["prices"]["price_usd"].isna().all()
+    [lst] = prices.loc[prices["symbol"] == "lstETH", "price_usd"]
+    assert lst == pytest.approx(1.15 * 1_444)
