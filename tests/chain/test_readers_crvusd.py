@@ -113,7 +113,7 @@ def test_terms_are_what_the_contracts_say(snapshot: Snapshot, said: Said) -> Non
         assert owed["borrow_rate_ray"] == said["rate", amm] * 365 * 24 * 3600 * 10**9 > 0
         assert prices[market, token(collateral)]["price_raw"] == said["price_oracle", amm]
         assert prices[market, coin]["price_raw"] == WAD
-        inside = {name: {} for name in ("bands_x", "bands_y", "p_oracle_up")}
+        inside: dict[str, dict[int, int]] = {name: {} for name in ("bands_x", "bands_y", "p_oracle_up")}
         for name in inside:
             inside[name] = {
                 place[2]: value for place, value in said.items() if place[:2] == (name, amm) and len(place) == 3

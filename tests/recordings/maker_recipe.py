@@ -326,9 +326,9 @@ def book(place: Place) -> str:
     return "\n".join([*head, "first_block = 0", 'source = "the recipe"', "[deployments.addresses]", *lines]) + "\n"
 
 
-def views(client: ResumableClient, snapshot: Snapshot, books: Mapping[str, str]) -> dict[str, Any]:
+def views(client: ResumableClient, snapshot: Snapshot, books: Mapping[str, str]) -> dict[Any, Any]:
     """What the contracts themselves say at the block, asked one by one: what the test compares the rows with."""
-    found: dict[str, Any] = {}
+    found: dict[Any, Any] = {}
 
     def ask(to: str, text: str, *arguments: Any, sender: str | None = None) -> Any:
         shape = function(text)
