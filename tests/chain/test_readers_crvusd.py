@@ -226,6 +226,38 @@ def test_events_that_are_left_out_are_found_out(event: str, caught: str, tmp_pat
     assert caught in failed(snapshot_of(client, book))
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_amm_that_lacks_a_little_is_named(snapshot: Snapshot, said: Said, place: int, tmp_path: Path) -> None:
+    """A millionth of a token less than the contract said, in crvUSD or in collateral: far less than the fees that it keeps."""
+    _, amm, collateral, _ = markets(said)[0]
+    at, data = (said["coin"], collateral)[place], "0x70a08231" + amm[2:].rjust(64, "0")
+
+    def change(lines: Sequence[str]) -> list[str]:
+        changed = []
+        for line in lines:
+            one = json.loads(line)
+            if (
+                "ask" in one
+                and one["ask"][1] == "eth_call"
+                and (one["ask"][2]["to"], one["ask"][2]["data"]) == (at, data)
+            ):
+                one["answer"] = f"0x{int(one['answer'], 16) - 10**12:064x}"
+            changed.append(json.dumps(one))
+        return changed
+
+    client, book = replayed(FILE, tmp_path, change)
+    assert "the AMM holds its bands and fees" in failed(snapshot_of(client, book))
+
+
+@pytest.mark.parametrize("amplification", [20, 100, 400])
+def test_a_band_of_both_is_worth_the_same_on_either_side_of_its_edges(amplification: int) -> None:
+    high = 2000 * WAD
+    low = high * (amplification - 1) // amplification
+    for edge in (high, low):
+        above, below = (fall_value(3000 * WAD, 2 * WAD, edge + step, high, amplification) for step in (1, -1))
+        assert above == pytest.approx(below, rel=1e-12) and above > 3000 * WAD
+
+
 @pytest.mark.parametrize("amplification", [20, 100, 400])
 def test_a_band_is_worth_its_geometric_mean_when_the_price_falls_through(amplification: int) -> None:
     """Closed forms (whitepaper of LLAMMA): untouched collateral sells at the geometric mean of its band's edges, what is sold stays what it is;

@@ -223,6 +223,9 @@ def live(node: Node, place: Place) -> None:
         ledger.mine()
     left, heir = people[2], people[7]  # one leaves for good, one hands part of an urn on
     place.tell("vat", "frob", word("ETH-A"), left, left, left, *(_less(place, "ETH-A", left)), sender=left)
+    place.tell(
+        "vat", "frob", word("ETH-A"), heir, address_of("given"), heir, -(10**17), 0, sender=heir
+    )  # never named elsewhere
     place.tell("vat", "hope", heir, sender=people[5])
     place.tell("vat", "hope", people[5], sender=heir)
     place.tell("vat", "fork", word("ETH-A"), people[5], heir, WAD, 100 * WAD, sender=heir)
