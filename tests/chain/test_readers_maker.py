@@ -27,7 +27,8 @@ from graph.build import build
 from graph.exposure import exposure
 from simulations.book_of_graph import from_graph
 from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of
-from tests.recordings.maker_recipe import FILE, PEOPLE, views
+from tests.recordings.maker_recipe import FILE, PEOPLE
+from tests.recordings.maker_views import views
 
 RAD = 10**45
 
