@@ -51,7 +51,7 @@ def read(
         topic = noted(signature)
         notes[signature] = client.logs([vat], topic, deployment.first_block, client.anchor.number)
 
-    def named(arguments: dict[str, tuple[int, ...]]) -> list[tuple[bytes, str]]:
+    def named(arguments: Mapping[str, tuple[int, ...]]) -> list[tuple[bytes, str]]:
         logs = ((log, place) for text, places in arguments.items() for log in notes[text] for place in places)
         return sorted({(argument(log, 0), address_argument(log, place)) for log, place in logs})
 

@@ -113,7 +113,7 @@ def test_terms_are_what_the_contracts_say(snapshot: Snapshot, said: Said) -> Non
         assert owed["borrow_rate_ray"] == said["rate", amm] * 365 * 24 * 3600 * 10**9 > 0
         assert prices[market, token(collateral)]["price_raw"] == said["price_oracle", amm]
         assert prices[market, coin]["price_raw"] == WAD
-        inside = {name: {} for name in ("bands_x", "bands_y", "p_oracle_up")}
+        inside: dict[str, dict[int, int]] = {name: {} for name in ("bands_x", "bands_y", "p_oracle_up")}
         for name in inside:
             inside[name] = {
                 place[2]: value for place, value in said.items() if place[:2] == (name, amm) and len(place) == 3
@@ -224,6 +224,57 @@ def without(*topics: str) -> Callable[[Sequence[str]], list[str]]:
 def test_events_that_are_left_out_are_found_out(event: str, caught: str, tmp_path: Path) -> None:
     client, book = replayed(FILE, tmp_path, without(event_topic(event)))
     assert caught in failed(snapshot_of(client, book))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_amm_that_lacks_a_little_is_named(said: Said, place: int, tmp_path: Path) -> None:
+    """A millionth of a token less than the contract said, in crvUSD or in collateral: far less than the fees that it keeps."""
+    _, amm, collateral, _ = markets(said)[0]
+    at, data = (said["coin"], collateral)[place], "0x70a08231" + amm[2:].rjust(64, "0")
+
+    def change(lines: Sequence[str]) -> list[str]:
+        changed = []
+        for line in lines:
+            one = json.loads(line)
+            if (
+                "ask" in one
+                and one["ask"][1] == "eth_call"
+                and (one["ask"][2]["to"], one["ask"][2]["data"]) == (at, data)
+            ):
+                one["answer"] = f"0x{int(one['answer'], 16) - 10**12:064x}"
+            changed.append(json.dumps(one))
+        return changed
+
+    client, book = replayed(FILE, tmp_path, change)
+    assert "the AMM holds its bands and fees" in failed(snapshot_of(client, book))
+
+
+@pytest.mark.parametrize("amplification", [20, 100, 400])
+def test_a_band_of_both_is_worth_the_same_on_either_side_of_its_edges(amplification: int) -> None:
+    high = 2000 * WAD
+    low = high * (amplification - 1) // amplification
+    for edge in (high, low):
+        above, below = (fall_value(3000 * WAD, 2 * WAD, edge + step, high, amplification) for step in (1, -1))
+        assert above == pytest.approx(below, rel=1e-12) and above > 3000 * WAD
+
+
+@pytest.mark.parametrize("ratio", [0.90, 0.999, 1.01, 1.10])
+def test_a_band_of_both_is_traded_along_its_curve(ratio: float) -> None:
+    """The curve of AMM.vy's head, (f + x)(g + y) = p A^2 y0^2, solved for y0 by halving: what is left when all is traded to one side at that price."""
+    a, x, y, high = 100, 3000.0, 2.0, 2000.0
+    price = high * ratio
+    few, many = 0.0, 1e6
+    for _ in range(200):
+        start = (few + many) / 2
+        f, g = a * start * price**2 / high, (a - 1) * start * high / price
+        few, many = (few, start) if price * a**2 * start**2 > (f + x) * (g + y) else (start, many)
+    curve = (f + x) * (g + y)
+    wanted = curve / g - f if ratio < 1 - 1 / a else (curve / f - g) * high * (1 - 1 / a) ** 0.5
+    if 1 - 1 / a < ratio < 1:
+        left = a * start * (1 - high * (1 - 1 / a) / price)
+        wanted = curve / (g + left) - f + left * (high * (1 - 1 / a) * price) ** 0.5
+    found = fall_value(int(x * WAD), int(y * WAD), int(price * WAD), int(high * WAD), a)
+    assert found / WAD == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("amplification", [20, 100, 400])

@@ -7,24 +7,28 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 import pytest
 
+import aftershock
 from chain.accounting.maker import accrued_rate, needs_reset, rpow, safe_price, sale_price
 from chain.calls import event_topic
 from chain.deployments import read_deployments
 from chain.errors import InputError
 from chain.readers.maker_notes import noted
 from chain.snapshot import Check, Snapshot
+from chain.tables import schemas
 from chain.units import RAY, WAD
 from graph.build import build
 from graph.exposure import exposure
 from simulations.book_of_graph import from_graph
 from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of
-from tests.recordings.maker_recipe import FILE, PEOPLE, views
+from tests.recordings.maker_recipe import FILE, PEOPLE
+from tests.recordings.maker_views import views
 
 RAD = 10**45
 
@@ -81,6 +85,10 @@ def test_everything_that_was_compared_agrees(snapshot: Snapshot) -> None:
     assert compared["joins hold what urns have, what is free and what is on sale"] == 2
     assert (
         compared["tabs of an ilk add up to the Dog's dirt"] == 2 and compared["the price of a sale is getStatus"] == 4
+    )
+    notes = {check.name: check.note for check in snapshot.checks}
+    assert notes["joins hold what urns have, what is free and what is on sale"] == "", (
+        "nobody was forgotten: the joins hold no more"
     )
     for table in ("positions", "balances", "backings"):
         assert set(snapshot[table]["status"]) == {"verified"}, table
@@ -177,7 +185,7 @@ def test_sales_that_run_and_the_terms_of_new_ones(snapshot: Snapshot, said: dict
         if unit > 1:
             assert lot % unit, "a lot of part of an urn is no whole number of the token's units"
     assert 0 < due < 4, "some sale waits to be started again, some can be bought"
-    tabs = defaultdict(int)
+    tabs: dict[str, int] = defaultdict(int)
     for row in running:
         tabs[row["market"]] += row["tab_raw"]
     assert sum(tabs.values()) == said["Dirt"]
@@ -232,6 +240,23 @@ def test_the_graph_shows_it_and_the_simulator_says_that_it_has_no_rule(snapshot:
     assert "Dai (Vat)" in json.dumps(dai.to_dict()), "the token leads on to the internal Dai"
     with pytest.raises(InputError, match="no liquidation rule is written for maker"):
         from_graph(graph)
+
+
+def test_beside_a_market_with_a_rule_it_is_left_out_by_name(snapshot: Snapshot) -> None:
+    """The sample's Aave market and Maker's two ilks in one snapshot: exposure sees all three, a run says which it leaves out."""
+    sample = aftershock.load("sample")
+    tables = {
+        name: pd.concat([table, snapshot[name]]).drop_duplicates(schemas()[name].keys, ignore_index=True)
+        if name in ("protocols", "markets", "reserves", "positions", "prices", "assets", "entities", "feeds")
+        else table
+        for name, table in sample.tables.items()
+    }
+    graph = build(replace(sample, tables=tables))
+    assert len(graph.nodes["market"]) == 3
+    book = from_graph(graph)
+    assert [market.family for market in book.markets] == ["aave_v3"]
+    left = [note for note in book.notes if "no liquidation rule is written for its family, maker" in note]
+    assert len(left) == 2 and all(any(key in note for note in left) for key in markets(snapshot).values())
 
 
 def without(*topics: str) -> Callable[[Sequence[str]], list[str]]:

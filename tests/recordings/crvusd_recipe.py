@@ -80,8 +80,8 @@ def deploy(ledger: Ledger, artifacts: dict[str, Artifact]) -> Place:
         ledger.mine()
         pool = place.at[f"pool {name}"] = ledger.at(artifacts["Swap"], place.at["swaps"].functions.pools(number).call())
         place.tell(name, "mint(address,uint256)", me, 2 * 10**6 * 10**decimals)
-        for token in (name, "coin"):
-            place.tell(token, "approve", pool.address, 2**255)
+        for spent in (name, "coin"):
+            place.tell(spent, "approve", pool.address, 2**255)
         place.tell(f"pool {name}", "add_liquidity(uint256[2],uint256)", [500_000 * 10**decimals, 500_000 * WAD], 0)
         place.tell("aggregator", "add_price_pair", pool.address)
         ledger.mine()

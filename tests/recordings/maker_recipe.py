@@ -9,22 +9,17 @@ the names solc-0.5.12 and solc-0.6.12. Nothing of either is kept. The tokens are
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from eth_abi.abi import decode, encode
 from web3.contract import Contract
 
-from chain.calls import function
-from chain.resumable import ResumableClient
-from chain.snapshot import Snapshot
 from tests.devnet.availability import FOLDER as DEVNET
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
-from tests.recordings.maker_crvusd_tape import FOLDER, record, view
+from tests.recordings.maker_crvusd_tape import FOLDER, record
+from tests.recordings.maker_views import views, word
 
 FILE = FOLDER / "maker.jsonl.gz"
 SOURCES = {
@@ -76,11 +71,6 @@ class Place:
     def address(self, name: str) -> str:
         """Where a contract is, lower case."""
         return str(self.at[name].address).lower()
-
-
-def word(text: str) -> bytes:
-    """A name as bytes32."""
-    return text.encode().ljust(32, b"\0")
 
 
 def compiled(sources: Path, compilers: Path) -> dict[str, Artifact]:
@@ -223,6 +213,9 @@ def live(node: Node, place: Place) -> None:
         ledger.mine()
     left, heir = people[2], people[7]  # one leaves for good, one hands part of an urn on
     place.tell("vat", "frob", word("ETH-A"), left, left, left, *(_less(place, "ETH-A", left)), sender=left)
+    place.tell(
+        "vat", "frob", word("ETH-A"), heir, address_of("given"), heir, -(10**17), 0, sender=heir
+    )  # never named elsewhere
     place.tell("vat", "hope", heir, sender=people[5])
     place.tell("vat", "hope", people[5], sender=heir)
     place.tell("vat", "fork", word("ETH-A"), people[5], heir, WAD, 100 * WAD, sender=heir)
@@ -324,53 +317,6 @@ def book(place: Place) -> str:
         'reader = "maker"',
     ]
     return "\n".join([*head, "first_block = 0", 'source = "the recipe"', "[deployments.addresses]", *lines]) + "\n"
-
-
-def views(client: ResumableClient, snapshot: Snapshot, books: Mapping[str, str]) -> dict[str, Any]:
-    """What the contracts themselves say at the block, asked one by one: what the test compares the rows with."""
-    found: dict[str, Any] = {}
-
-    def ask(to: str, text: str, *arguments: Any, sender: str | None = None) -> Any:
-        shape = function(text)
-        data = shape.selector + encode(shape.inputs, arguments)
-        answer = decode(shape.outputs, view(client, to, data, sender))
-        return answer[0] if len(answer) == 1 else answer
-
-    for market in snapshot["markets"].to_dict("records"):
-        ilk = word(market["market"].rsplit("/", 1)[1])
-        found["drip", market["market"]] = ask(books["jug"], "drip(bytes32)->(uint256)", ilk)
-        found["ilk", market["market"]] = ask(
-            books["vat"], "ilks(bytes32)->(uint256,uint256,uint256,uint256,uint256)", ilk
-        )
-        found["dog", market["market"]] = ask(books["dog"], "ilks(bytes32)->(address,uint256,uint256,uint256)", ilk)
-        found["jug", market["market"]] = ask(books["jug"], "ilks(bytes32)->(uint256,uint256)", ilk)
-        found["spotter", market["market"]] = ask(books["spotter"], "ilks(bytes32)->(address,uint256)", ilk)
-        pip = found["spotter", market["market"]][0]
-        for name in ("peek", "peep"):
-            found[name, market["market"]] = ask(pip, f"{name}()->(bytes32,bool)", sender=books["spotter"])
-        found["pass", market["market"]] = ask(pip, "pass()->(bool)")
-        for who in sorted({row["position_id"] for row in snapshot["positions"].to_dict("records")}):
-            at = who.removesuffix("/gem")
-            found["urn", market["market"], at] = ask(books["vat"], "urns(bytes32,address)->(uint256,uint256)", ilk, at)
-            found["gem", market["market"], at] = ask(books["vat"], "gem(bytes32,address)->(uint256)", ilk, at)
-    for row in snapshot["balances"].to_dict("records"):
-        found["dai", row["holder"]] = ask(books["vat"], "dai(address)->(uint256)", row["holder"].rsplit(":", 1)[1])
-    for row in snapshot["auctions"].to_dict("records"):
-        if row["state"] == "running":
-            clip, number = row["auction"].rsplit("/", 2)[1:]
-            found["status", row["auction"]] = ask(
-                clip, "getStatus(uint256)->(bool,uint256,uint256,uint256)", int(number)
-            )
-            found["count", clip] = ask(clip, "count()->(uint256)")
-    for name in ("Sin", "Ash", "hump", "wait", "dump", "sump", "bump"):
-        found["vow", name] = ask(books["vow"], f"{name}()->(uint256)")
-    for name in ("dai", "sin"):
-        found["vow", name] = ask(books["vat"], f"{name}(address)->(uint256)", books["vow"])
-    for name in ("debt", "vice", "Line"):
-        found["vat", name] = ask(books["vat"], f"{name}()->(uint256)")
-    found["Dirt"] = ask(books["dog"], "Dirt()->(uint256)")
-    found["supply"] = ask(books["dai"], "totalSupply()->(uint256)")
-    return found
 
 
 def make(sources: Path, compilers: Path) -> None:
