@@ -353,8 +353,8 @@ def _touched(call: Call, answer: Any) -> int | None:
     """Entries of an access list: some nodes list the contract that is asked, without slots, though it is no other."""
     if not isinstance(answer, dict) or answer.get("error") or not isinstance(answer.get("accessList"), list):
         return None
-    entries = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
-    return sum(int(slots) + (address != call.address) for address, slots in entries)
+    entries: list[tuple[str, int]] = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
+    return sum(slots + (address != call.address) for address, slots in entries)
 
 
 def _log(item: dict[str, Any]) -> Log:

@@ -8,7 +8,7 @@ nothing but a node:
 - what it answered before: the same at every earlier block where the node knows it, while the market's own asset moved by MOVED against
   what it is priced in, by other sources of the same snapshot. Such a source is `hard_coded`, or `stale` if it names a time of its own that
   has stood still as well;
-- round data that say nothing: a time of 0, or the block's own time at each block, is no time of publication.
+- round data that say nothing: a time of 0, or the block's own time, is no time of publication.
 
 Earlier blocks lie 100 blocks back, which every node keeps, and a day, a week and 30 days, which an archive node knows. Every finding says
 in its evidence what it rests on; where a node does not answer, the state stays `unknown`.
@@ -66,9 +66,6 @@ def settle(client: Client, found: Findings) -> None:
     others = {source: _call(found, source, last[source]) for source in priced.values()}
     before = {block: _values(client, block, {**others, **calls}) for block in blocks}
     reads = dict(zip(calls, client.touched(list(calls.values())), strict=True))
-    block_times = {
-        block: int(header["timestamp"], 16) for block, header in zip(blocks, client.headers(blocks), strict=True)
-    }
 
     # Rows
     for source, row in undecided.items():
@@ -79,37 +76,35 @@ def settle(client: Client, found: Findings) -> None:
             {block: values[source][1] for block, values in before.items() if source in values},
             reads[source],
         )
-        state, why = judged(look, _move(found, source, priced, last, before), found.anchor.timestamp, block_times)
+        state, why = judged(look, _move(found, source, priced, last, before), found.anchor.timestamp)
         if why:
             row["state"] = state
             row["evidence"] += f"; {why}"
 
 
-def judged(
-    look: Look, moved: tuple[int, float] | None, timestamp: int, block_times: Mapping[int, int]
-) -> tuple[str, str]:
+def judged(look: Look, moved: tuple[int, float] | None, timestamp: int) -> tuple[str, str]:
     """The state that a look shows, and why; `unknown` and nothing where it shows none.
 
     Parameters
     ----------
     moved : an earlier block, and the relative move since then of what is priced, against what it is priced in; None if that is not known.
-    timestamp, block_times : of the pinned block and of the earlier ones, s.
+    timestamp : of the pinned block, s.
     """
     if not look.is_same:
         return "unknown", ""
-    since = min(look.before)
     same = f"the same answer at {', '.join(f'block {block}' for block in sorted(look.before))}"
     if look.reads == 0:
         return "hard_coded", f"reads no storage and no other contract (eth_createAccessList), {same}"
     if moved is None or moved[0] not in look.before or abs(moved[1]) < MOVED:
         return "unknown", ""
-    while_ = f"{same}, while what it prices moved by {100 * moved[1]:+.1f} % since block {moved[0]}"
-    says_a_time = look.time_now not in (None, 0, timestamp) and any(
-        look.times.get(block) not in (None, 0, block_times[block]) for block in look.before
-    )
-    if says_a_time and look.times.get(since) == look.time_now:
-        return "stale", f"the same round and {while_}"
-    return "hard_coded", while_ if look.time_now is None else f"{while_}; it names no time of publication"
+    still = f"{same}, while what it prices moved by {100 * moved[1]:+.1f} % since block {moved[0]}"
+    if look.time_now is None:
+        return "hard_coded", still
+    if look.time_now in (0, timestamp):
+        return "hard_coded", f"{still}; it names no time of publication"
+    if look.times.get(min(look.before)) == look.time_now:
+        return "stale", f"the same round and {still}"
+    return "hard_coded", f"{still}; each time published anew"
 
 
 def _last_steps(found: Findings) -> dict[str, dict[str, Any]]:

@@ -86,7 +86,11 @@ def test_an_exchange_rate_alone_sees_no_depeg_and_moves_with_what_it_counts_in(
     graph: ProtocolGraph, quiet: QuietPrices
 ) -> None:
     """8 WETH are owed against 10 lstETH. Where ether falls both fall, and the price of one in the other stays."""
-    depeg, fall = (lines(shocked(graph, shock), quiet)["rate"] for shock in ("lstETH=-40%", "WETH=-40%"))
+    run_of = {shock: shocked(graph, shock) for shock in ("lstETH=-40%", "WETH=-40%")}
+    depeg, fall = (lines(result, quiet)["rate"] for result in run_of.values())
+    after = run_of["WETH=-40%"].positions.set_index("market").loc[market(quiet, "rate")]
+    [owing] = after[after["debt_before_usd"] > 0].to_dict("records")
+    assert owing["health_factor_after"] == pytest.approx(owing["health_factor_before"], rel=1e-12)
     rate = quiet.oracles["rate"].functions.price().call() / 10**36
     assert depeg["liquidated_usd"] == fall["liquidated_usd"] == fall["bad_debt_usd"] == 0
     assert depeg["frozen_usd"] == depeg["bad_debt_usd"] == pytest.approx(CLOSING * (8 - 6 * rate), rel=1e-3)
