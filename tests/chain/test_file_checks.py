@@ -213,7 +213,8 @@ def test_files_that_are_a_bar_apart_are_found_out(tmp_path: Path) -> None:
     opened.to_csv(bars, index=False)
     right = check_files([closes, bars], NOW, stamp="open", bar_s=3_600.0)
     wrong = check_files([closes, bars], NOW, stamp="close", bar_s=3_600.0)
-    assert not right[1].findings and only(wrong[1], "shifted").value == "1 h"
+    assert {one.kind for one in right[1].findings} == {"copied"} and only(right[1], "copied").rows == 4 * HOURS
+    assert only(wrong[1], "shifted").value == "1 h"
     assert "1 h earlier" in only(wrong[1], "shifted").sentence
     opened.assign(close=opened["close"] * 1.05).to_csv(bars, index=False)
     other = check_files([closes, bars], NOW, stamp="open", bar_s=3_600.0)[1]
