@@ -8,7 +8,7 @@ import pytest
 from chain.histories.reading import BY_DEFAULT, grow
 from chain.tables import schemas
 from chain.units import WAD
-from tests.chain.test_histories import Lived, at, hashes, read, rows, same_places, split_at_random, token, told
+from tests.chain.history_receipts import Lived, at, hashes, read, rows, same_places, split_at_random, token, told
 from tests.devnet import compound_v2, compound_v2_market, governance, morpho_blue_market
 from tests.devnet.aave_v302_market import OldMarket, old_market
 from tests.devnet.availability import require_devnet

@@ -14,7 +14,7 @@ from chain.errors import NodeError
 from chain.histories.reading import grow
 from chain.histories.uniswap_v3 import INT56, Oracle
 from chain.rpc import Refusal
-from tests.chain.test_histories import Lived, at, hashes, read, split_at_random
+from tests.chain.history_receipts import Lived, at, hashes, read, split_at_random
 from tests.devnet.availability import require_devnet
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.node import Node
