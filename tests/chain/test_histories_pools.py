@@ -139,7 +139,8 @@ def test_the_contract_interpolates_between_our_rows(traded: Traded) -> None:
     assert cumulative == before["value_raw"] + tick * (middle - before["updated_at"])
 
 
-@pytest.mark.parametrize("seed", [5, pytest.param(6, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("seed", [5, 6])
 def test_however_the_range_is_split(traded: Traded, tmp_path: Path, seed: int) -> None:
     split_at_random(traded.past, tmp_path / "split", seed)
     assert hashes(tmp_path / "split") == hashes(traded.past.folder)

@@ -176,6 +176,7 @@ def daily(table: str) -> pd.DataFrame:
     return frame.melt("Date", var_name="symbol", value_name="close").rename(columns={"Date": "timestamp"})
 
 
+@pytest.mark.verify
 def test_defi_econ(tmp_path: Path) -> None:
     long = daily("token_price_daily")
     long.to_csv(tmp_path / "daily.csv", index=False)
