@@ -55,6 +55,7 @@ KINDS = {
     "quantiles": "quantiles that cross, or do not fit the variance",
     "shifted": "the same prices as in another file, one or more bars apart",
     "disagrees": "prices that differ from another file's",
+    "copied": "the very prices of another file: no second source",
     "same_key": "rows whose texts are equal and whose numbers are not",
 }
 """Kind of finding -> what it means."""

@@ -7,16 +7,18 @@ more, one of them is stamped at the other end of its bars, or in another time zo
 import numpy as np
 
 from chain.file_findings import Noted
-from chain.price_panel import MISSING, FloatArray, Panel, span, when
+from chain.price_panel import MISSING, FloatArray, Panel, many, span, when
 
 MOST_LAG, LEAST_POINTS = 3, 50
 LEAST_AGREEMENT, LEAST_GAIN = 0.6, 0.2
 MOST_DIFFERENCE = 0.02
+SAME_SHARE = 0.99
 
 
 def compare(noted: Noted, rows: Panel, other_file: str, other: Panel) -> None:
     """Note, for symbols that both files have, prices that are set off or differ."""
     theirs = {name: code for code, name in enumerate(other.symbols)}
+    same: list[tuple[str, int, int]] = []
     off: dict[int, list[tuple[str, int, FloatArray]]] = {}
     for code, name in enumerate(rows.symbols):
         if name not in theirs:
@@ -35,12 +37,22 @@ def compare(noted: Noted, rows: Panel, other_file: str, other: Panel) -> None:
             continue
         differs = np.abs(a - b)
         known = differs[np.isfinite(differs)]
-        if len(known) >= LEAST_POINTS and np.median(known) > MOST_DIFFERENCE:
+        if len(known) >= LEAST_POINTS and np.mean(known == 0) > SAME_SHARE:
+            same.append((name, mine.start, len(known)))
+        elif len(known) >= LEAST_POINTS and np.median(known) > MOST_DIFFERENCE:
             at = grid[np.nanargmax(differs)]
             sentence = f"differs from {other_file} by {np.median(known):.1%} in the middle; most at {when(at)}"
             noted.warn(
                 "disagrees", sentence, row=int(rows.row[mine.start]), column="close", symbol=name, rows=len(known)
             )
+    if same:
+        name, start, _ = same[0]
+        names = ", ".join(one[0] for one in same[:5])
+        sentence = (
+            f"{many(len(same), 'symbol')} ({names}) with the very prices of {other_file}: a copy, no second source"
+        )
+        points = sum(one[2] for one in same)
+        noted.warn("copied", sentence, row=int(rows.row[start]), column="close", symbol=name, rows=points)
     for lag, found in off.items():
         name, start, (agreement, step) = found[0]
         way = "later" if lag > 0 else "earlier"

@@ -1,5 +1,6 @@
 """`aftershock history`: what happened over ranges of blocks, into a folder of Parquet that each run adds to."""
 
+import sys
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from os import environ
@@ -12,8 +13,8 @@ from aftershock.cli.options import AsJson, Folder
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from chain.deployments import read_deployments
-from chain.errors import InputError
-from chain.histories.folder import history_schemas
+from chain.errors import InputError, NodeError
+from chain.histories.folder import LIST, history_schemas
 from chain.histories.reading import BY_DEFAULT, PIECE_BLOCKS, Grown, grow
 from chain.networks import node_url
 
@@ -54,13 +55,34 @@ def run(
     """
     named = tuple(name.strip() for name in tables.split(",") if name.strip()) if tables else BY_DEFAULT
     url = node_url(read_deployments(deployments)[0].chain, environ, "\n".join(rpc or ()))
-    with step("history") as running:
-        grown = grow(url, deployments, out, first, last, named, _amounts(transfers or []), piece, running.note)
-        running.note(f"{grown.blocks_read:,} blocks read, {sum(grown.rows.values()):,} rows in all")
+    try:
+        grown = _grown(url, deployments, out, first, last, named, _amounts(transfers or []), piece)
+    except (KeyboardInterrupt, NodeError) as error:
+        if (out / LIST).is_file():
+            sys.stderr.write(f"The ranges that were read are in {out}; the same command goes on from there\n")
+        if isinstance(error, KeyboardInterrupt):
+            raise typer.Exit(130) from None
+        raise
     if as_json:
         print_json({**asdict(grown), "folder": str(out)})
     else:
         _show(Page(), grown, out)
+
+
+def _grown(
+    url: str,
+    deployments: Path,
+    out: Path,
+    first: int,
+    last: int | None,
+    tables: tuple[str, ...],
+    least: dict[str, Decimal],
+    piece: int,
+) -> Grown:
+    with step("history") as running:
+        grown = grow(url, deployments, out, first, last, tables, least, piece, running.note)
+        running.note(f"{grown.blocks_read:,} blocks read, {sum(grown.rows.values()):,} rows in all")
+    return grown
 
 
 def _amounts(words: list[str]) -> dict[str, Decimal]:

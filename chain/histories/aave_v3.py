@@ -17,6 +17,8 @@ from chain.histories.events import Rows, Source, ToRows, source
 from chain.units import BPS, BPS_TO_WAD, RAY, ZERO_ADDRESS, entity_id, market_id, token_id
 
 BPS_TO_RAY = RAY // BPS
+MEMBERS = "categories.collateral_bitmap"
+"""Which assets are in a category: an event names one of them and says in words whether it is in."""
 RATE_DATA = ("uint16", "uint32", "uint32", "uint32")
 """IDefaultInterestRateStrategyV2.InterestRateData: optimal use, base, slope 1, slope 2, in basis points."""
 
@@ -180,7 +182,15 @@ def _configurator(chain: str, market: str, decimals: Mapping[str, int], unit: in
             yield change(event, "reserves.debt_asset", None, None, new_text=token_id(chain, debt))
 
     def category_of(event: Mapping[str, Any], _: Log) -> Rows:
-        yield change(event, "reserves.category", event["oldCategoryId"], event["newCategoryId"])
+        old, new = (f"in category {event[f'{when}CategoryId']}" for when in ("old", "new"))
+        yield change(event, MEMBERS, None, None, category=event["newCategoryId"], old_text=old, new_text=new)
+
+    def member(parameter: str, name: str) -> ToRows:
+        def rows(event: Mapping[str, Any], _: Log) -> Rows:
+            word = "with this asset" if event[name] else "without this asset"
+            yield change(event, parameter, None, None, category=event["categoryId"], new_text=word)
+
+        return rows
 
     return {
         "ReserveInitialized(address indexed asset, address indexed aToken, address stableDebtToken, address variableDebtToken, "
@@ -191,6 +201,15 @@ def _configurator(chain: str, market: str, decimals: Mapping[str, int], unit: in
         "EModeCategoryAdded(uint8 indexed categoryId, uint256 ltv, uint256 liquidationThreshold, uint256 liquidationBonus, address oracle, "
         "string label)": terms("categories"),
         "EModeAssetCategoryChanged(address indexed asset, uint8 oldCategoryId, uint8 newCategoryId)": category_of,
+        "AssetCollateralInEModeChanged(address indexed asset, uint8 categoryId, bool collateral)": member(
+            MEMBERS, "collateral"
+        ),
+        "AssetBorrowableInEModeChanged(address indexed asset, uint8 categoryId, bool borrowable)": member(
+            "categories.borrowable_bitmap", "borrowable"
+        ),
+        "AssetLtvzeroInEModeChanged(address indexed asset, uint8 categoryId, bool ltvzero)": member(
+            "categories.ltvzero_bitmap", "ltvzero"
+        ),
         "ReserveFactorChanged(address indexed asset, uint256 oldReserveFactor, uint256 newReserveFactor)": old_and_new(
             "reserves.reserve_factor_wad", "ReserveFactor", BPS_TO_WAD
         ),

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chain.histories import reading
 from tests.aftershock.command import Ask
 from tests.devnet.world import World
 
@@ -13,11 +15,13 @@ pytestmark = pytest.mark.devnet
 
 def test_a_history_grows_and_says_what_it_holds(ask: Ask, devnet_world: World, tmp_path: Path) -> None:
     words = ("history", "--deployments", str(devnet_world.deployments), "--rpc", devnet_world.url, "--out", "past")
-    half = devnet_world.block_number // 2
+    half = devnet_world.block_number - 10
     first = ask(*words, "--from", "1", "--to", str(half), "--transfers", "USDC=100000", "--json")
     assert first.code == 0, first.err
     record = json.loads(first.out)
-    assert (record["first"], record["last"], record["blocks_read"]) == (1, half, half) and record["rows"]["flows"] > 0
+    assert (record["first"], record["last"], record["blocks_read"]) == (1, half, half) and record["rows"][
+        "parameter_changes"
+    ]
     assert json.loads((tmp_path / "past" / "history.json").read_text())["purpose"]["least"] == {"USDC": "100000"}
     second = ask(*words, "--from", "1", "--transfers", "USDC=100000")
     assert second.code == 0 and f"{devnet_world.block_number - half:,} blocks read" in second.err
@@ -49,3 +53,21 @@ def test_wrong_options_are_one_sentence_and_write_nothing(
     )
     assert answer.code in (2, 3) and says in answer.err.strip().splitlines()[-1] and not answer.out
     assert not (tmp_path / "past").exists()
+
+
+def test_whoever_stops_it_is_told_that_ranges_are_kept(
+    ask: Ask, devnet_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, done = reading._read, iter(range(9))
+
+    def stopped(*arguments: Any) -> None:
+        if next(done) == 2:
+            raise KeyboardInterrupt
+        whole(*arguments)
+
+    monkeypatch.setattr(reading, "_read", stopped)
+    words = ("history", "--deployments", str(devnet_world.deployments), "--rpc", devnet_world.url, "--out", "past")
+    answer = ask(*words, "--from", "1", "--piece", "20", "--tables", "flows")
+    assert answer.code == 130 and "the same command goes on from there" in answer.err
+    monkeypatch.undo()
+    assert [one["last"] for one in json.loads((tmp_path / "past" / "history.json").read_text())["ranges"]] == [20, 40]

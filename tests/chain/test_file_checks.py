@@ -94,6 +94,7 @@ PLANTED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, int, 
     "a day and a month": (lambda f: _set(f, 0, "timestamp", "01/02/2022"), "date_order", "error", 2, "timestamp", 1),
     "twice the same": (lambda f: _doubled(f, B + 7, 1.0), "repeated", "warning", B + 10, "timestamp", 1),
     "two prices": (lambda f: _doubled(f, B + 7, 1.001), "contradicting", "error", B + 10, "close", 1),
+    "two prices far apart, the first of which counts": (lambda f: _doubled(f, B + 7, 3.0), "contradicting", "error", B + 10, "close", 1),
     "a hole": (lambda f: _dropped(f, B + 7, B + 16), "gap", "warning", B + 9, "timestamp", 10),
     "a tenth": (lambda f: _scaled(f, B + 200, B + HOURS - 1, 0.1), "redenomination", "error", B + 202, "close", 1),
     "a hundredfold": (lambda f: _scaled(f, B + 200, B + HOURS - 1, 100), "redenomination", "error", B + 202, "close", 1),
@@ -212,7 +213,9 @@ def test_files_that_are_a_bar_apart_are_found_out(tmp_path: Path) -> None:
     opened.to_csv(bars, index=False)
     right = check_files([closes, bars], NOW, stamp="open", bar_s=3_600.0)
     wrong = check_files([closes, bars], NOW, stamp="close", bar_s=3_600.0)
-    assert not right[1].findings and only(wrong[1], "shifted").value == "1 h"
+    assert {one.kind for one in right[1].findings} == {"copied"} and only(right[1], "copied").rows == 4 * HOURS
+    assert only(wrong[1], "shifted").value == "1 h"
+    assert "1 h earlier" in only(wrong[1], "shifted").sentence
     opened.assign(close=opened["close"] * 1.05).to_csv(bars, index=False)
     other = check_files([closes, bars], NOW, stamp="open", bar_s=3_600.0)[1]
     assert [one.symbol for one in other.findings if one.kind == "disagrees"] == list(SYMBOLS)

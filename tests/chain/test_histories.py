@@ -1,137 +1,41 @@
-"""Histories against the receipts of the transactions and the contracts' own words, read by plain web3 with the published interfaces.
+"""Histories of Aave V3.6 against the receipts of the transactions and the contracts' own words, read by plain web3 with the published interfaces.
 
 However a range is split, in whatever order and with whatever overlaps its parts are asked for, the tables are those of one read.
 """
 
 import json
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import pandas as pd
 import pytest
-from web3 import Web3
-from web3.contract import Contract
 
-from chain import client, networks
-from chain.calls import event_topic
 from chain.errors import InputError, NodeError, SnapshotError
 from chain.histories import reading
-from chain.histories.events import event
-from chain.histories.folder import HistoryFolder, history_schemas, stored
-from chain.histories.governor import title
-from chain.histories.reading import BY_DEFAULT, Grown, grow
-from chain.tables import content_hash
-from tests.devnet import flux, governance
+from chain.histories.folder import HistoryFolder, stored
+from chain.histories.reading import BY_DEFAULT, grow
+from tests.chain.history_receipts import (
+    CHAIN,
+    Lived,
+    at,
+    hashes,
+    lag_blocks,
+    read,
+    rows,
+    same_places,
+    split_at_random,
+    token,
+    told,
+)
 from tests.devnet.assets import fund
-from tests.devnet.availability import require_devnet
-from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.market import FEEDS
-from tests.devnet.node import Node
-from tests.devnet.transactions import Ledger
 from tests.devnet.world import World
 
 pytestmark = pytest.mark.devnet
 
 EVERYTHING = (*BY_DEFAULT, "blocks")
-CHAIN = "eip155:31337"
 FALL = 0.4
-
-
-@dataclass(frozen=True)
-class Told:
-    """One event as web3 decodes it from a receipt."""
-
-    name: str
-    address: str
-    block: int
-    index: int
-    transaction: str
-    args: dict[str, Any]
-
-
-def told(node: Node, contracts: Sequence[Contract]) -> list[Told]:
-    """Every event of these contracts in the receipts of all blocks; several interfaces of one address may be given."""
-    by_topic: dict[tuple[str, str], Any] = {}
-    for contract in contracts:
-        for one in cast("Any", contract.events):
-            topic = Web3.keccak(text=one.signature).hex()
-            by_topic.setdefault((str(contract.address).lower(), topic), one())
-    found = []
-    for number in range(int(node.request("eth_blockNumber"), 16) + 1):
-        for receipt in node.request("eth_getBlockReceipts", hex(number)):
-            for log in receipt["logs"]:
-                key = (log["address"].lower(), log["topics"][0][2:])
-                if key in by_topic:
-                    entry = by_topic[key].process_log(_log(log))
-                    found.append(
-                        Told(
-                            entry["event"],
-                            key[0],
-                            number,
-                            int(log["logIndex"], 16),
-                            log["transactionHash"],
-                            dict(entry["args"]),
-                        )
-                    )
-    return found
-
-
-def _log(log: dict[str, Any]) -> Any:
-    from web3._utils.method_formatters import log_entry_formatter
-    from web3.datastructures import AttributeDict
-
-    return AttributeDict(log_entry_formatter(log))
-
-
-def read(folder: Path, table: str) -> pd.DataFrame:
-    history = stored(folder)
-    assert history is not None
-    return history.table(table)
-
-
-def rows(folder: Path, table: str) -> dict[tuple[int, int], dict[str, Any]]:
-    """Rows by place; one a place."""
-    frame = read(folder, table).astype(object)
-    found = {
-        (row["block_number"], row["log_index"]): row for row in frame.where(frame.notna(), None).to_dict("records")
-    }
-    assert len(found) == len(frame)
-    return found
-
-
-def token(address: str) -> str:
-    return f"{CHAIN}/erc20:{address.lower()}"
-
-
-def at(who: str) -> str:
-    return f"{CHAIN}:{who.lower()}"
-
-
-def same_places(found: dict[tuple[int, int], Any], events: Sequence[Told]) -> None:
-    assert sorted(found) == sorted((one.block, one.index) for one in events) and events
-
-
-# Aave V3.6, feeds
-
-
-@dataclass(frozen=True)
-class Lived:
-    """A node with what happened on it, its address book, and the whole history of all tables."""
-
-    node: Node
-    book: Path
-    folder: Path
-    grown: Grown
-    events: tuple[Told, ...]
-    head: int
-
-    def of(self, *names: str) -> list[Told]:
-        return [one for one in self.events if one.name in names]
 
 
 @pytest.fixture(scope="module")
@@ -327,31 +231,6 @@ def test_blocks_are_those_of_the_chain(aave: Lived) -> None:
         )
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    history = stored(folder)
-    assert history is not None
-    return {name: content_hash(history_schemas()[name], history.table(name)) for name in history_schemas()}
-
-
-def lag_blocks(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
-    """Let the newest so many blocks of the local chain not be final."""
-    facts = replace(networks.network(CHAIN), finality_lag_blocks=blocks)
-    monkeypatch.setattr(client, "network", lambda _: facts)
-
-
-def split_at_random(lived: Lived, folder: Path, seed: int, tables: Sequence[str] = BY_DEFAULT) -> None:
-    """Ask for parts of 1 to the head in a random order, with overlaps, until all of it is there."""
-    rng = random.Random(seed)
-    for _ in range(rng.randint(2, 4)):
-        first, last = sorted((rng.randint(1, lived.head), rng.randint(1, lived.head)))
-        grow(lived.node.url, lived.book, folder, first, last, tables, piece_blocks=rng.choice((7, 20, lived.head)))
-        history = stored(folder)
-        assert history is not None
-        ends = [(one.first, one.last) for one in history.ranges]
-        assert all(before[1] + 1 == after[0] for before, after in pairwise(ends)), "no gap and no overlap"
-    grow(lived.node.url, lived.book, folder, 1, lived.head, tables, piece_blocks=rng.choice((13, lived.head)))
-
-
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.verify) for seed in range(2, 8))])
 def test_however_a_range_is_split_the_tables_are_the_same(aave: Lived, tmp_path: Path, seed: int) -> None:
     split_at_random(aave, tmp_path / "split", seed)
@@ -469,138 +348,3 @@ def test_damage_is_found(aave: Lived, tmp_path: Path) -> None:
     (folder / "history.json").write_text(json.dumps({"format": 9}))
     with pytest.raises(SnapshotError, match="format 9"):
         stored(folder)
-
-
-# Feeds and governors
-
-
-@pytest.fixture(scope="module")
-def ruled(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Lived, flux.Flux, tuple[governance.Governor, ...], dict[str, Any]]]:
-    """A feed that went through two aggregators, and two governors that each executed a proposal and cancelled one."""
-    require_devnet()
-    folder = tmp_path_factory.mktemp("ruled")
-    with Node() as node:
-        ledger = Ledger(node, node.w3.eth.accounts[0])
-        feed = flux.deploy(ledger)
-        for answer in (2_000 * 10**8, 2_010 * 10**8):
-            feed.submit(answer)
-        feed.next_aggregator([1_999 * 10**8, 1_998 * 10**8])
-        feed.submit(1_990 * 10**8)
-        feed.submit(2_500 * 10**8, phase=1)  # the old one goes on
-        done: dict[str, Any] = {}
-        governors = (governance.deploy_openzeppelin(ledger), governance.deploy_bravo(ledger))
-        for number, one in enumerate(governors):
-            call: governance.Call = (one.timelock, "setDelay" if one.is_bravo else "updateDelay", [5 * 86_400])
-            words = "\n## Longer wait\n\nThree days more."
-            passed = one.propose(words, call)
-            done[f"passed {number}"] = (passed, one.pass_through(passed, words, call))
-            done[f"dropped {number}"] = one.propose("Not this", call)
-            one.cancel(done[f"dropped {number}"], "Not this", call)
-        feed.submit(2_001 * 10**8)
-        lines = [
-            *entry_lines(0, "chainlink", "feeds", "chainlink"),
-            "[[deployments.feeds]]",
-            f'address = "{feed.proxy.address}"',
-        ]
-        lines += ['pair = "ETH / USD"', "heartbeat_seconds = 3600", "deviation_bps = 50", ""]
-        for one, name in zip(governors, ("openzeppelin", "bravo"), strict=True):
-            lines += [
-                *entry_lines(0, f"{name}-dao", "governor", "governor"),
-                *address_lines({"governor": str(one.contract.address)}),
-            ]
-        (folder / "book.toml").write_text("\n".join(lines))
-        head = int(node.request("eth_blockNumber"), 16)
-        grown = grow(node.url, folder / "book.toml", folder / "past", 1, head)
-        events = tuple(told(node, [*feed.aggregators, *(one.contract for one in governors)]))
-        yield Lived(node, folder / "book.toml", folder / "past", grown, events, head), feed, governors, done
-
-
-Ruled = tuple[Lived, flux.Flux, tuple[governance.Governor, ...], dict[str, Any]]
-
-
-def test_rounds_of_a_feed_are_what_its_proxy_answers(ruled: Ruled) -> None:
-    lived, feed, _, _ = ruled
-    found = rows(lived.folder, "observations")
-    same_places(found, lived.of("AnswerUpdated"))
-    assert len(found) == 7 and {row["source"] for row in found.values()} == {at(str(feed.proxy.address))}
-    for row in found.values():
-        number, answer, _, updated_at, _ = feed.proxy.functions.getRoundData(int(row["round"])).call()
-        assert (row["round"], row["value_raw"], row["updated_at"], row["decimals"]) == (
-            str(number),
-            answer,
-            updated_at,
-            8,
-        )
-    assert {int(row["round"]) >> 64 for row in found.values()} == {1, 2}
-
-
-def test_an_aggregator_that_comes_later_is_read_from_the_beginning(
-    ruled: Ruled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its first rounds are older than its phase: while the proxy does not know it they are not there, afterwards they are."""
-    lived, feed, _, _ = ruled
-    second = [one for one in lived.of("AnswerUpdated") if one.address == str(feed.aggregators[1].address).lower()]
-    folder = tmp_path / "past"
-    lag_blocks(monkeypatch, lived.head - second[0].block)
-    assert grow(lived.node.url, lived.book, folder, 1).rows["observations"] == 2
-    monkeypatch.undo()
-    grow(lived.node.url, lived.book, folder, 1, lived.head)
-    assert hashes(folder) == hashes(lived.folder)
-
-
-def test_proposals_are_what_the_governors_say(ruled: Ruled) -> None:
-    lived, _, governors, done = ruled
-    frame = read(lived.folder, "proposals")
-    same_places(
-        rows(lived.folder, "proposals"),
-        lived.of("ProposalCreated", "ProposalQueued", "ProposalExecuted", "ProposalCanceled"),
-    )
-    for number, one in enumerate(governors):
-        passed, transaction = done[f"passed {number}"]
-        mine = frame[(frame["governor"] == at(str(one.contract.address))) & (frame["proposal_id"] == str(passed))]
-        assert (
-            mine["state"].tolist() == ["created", "queued", "executed"]
-            and one.contract.functions.state(passed).call() == 7
-        )
-        assert mine["title"].tolist()[0] == "Longer wait" and mine["transaction"].tolist()[-1] == transaction
-        due = (
-            one.contract.functions.proposals(passed).call()[2]
-            if one.is_bravo
-            else one.contract.functions.proposalEta(passed).call()
-        )
-        queued = [event for event in lived.of("ProposalQueued") if event.address == str(one.contract.address).lower()]
-        assert mine["executable_at"].tolist()[1] in {
-            event.args.get("eta", event.args.get("etaSeconds")) for event in queued
-        }
-        assert mine["executable_at"].tolist()[1] == due or not one.is_bravo
-        dropped = frame[frame["proposal_id"] == str(done[f"dropped {number}"])]
-        assert dropped["state"].tolist() == ["created", "cancelled"]
-
-
-@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.verify)])
-def test_feeds_and_proposals_are_the_same_however_split(ruled: Ruled, tmp_path: Path, seed: int) -> None:
-    lived = ruled[0]
-    rng = random.Random(seed)
-    cuts = sorted(rng.sample(range(2, lived.head), 3))
-    for first, last in ((cuts[0], cuts[1]), (1, cuts[0]), (cuts[0] - 1, cuts[2]), (1, lived.head)):
-        grow(lived.node.url, lived.book, tmp_path / "split", first, last)
-    assert hashes(tmp_path / "split") == hashes(lived.folder)
-
-
-def test_declarations_give_the_topics_of_the_contracts() -> None:
-    shape = event("Liquidate(bytes32 indexed id, address indexed caller, uint256 repaidAssets)")
-    assert shape.topic == event_topic("Liquidate(bytes32,address,uint256)")
-    assert shape.indexed == (("bytes32", "id"), ("address", "caller")) and shape.plain == (("uint256", "repaidAssets"),)
-    for wrong in ("Liquidate", "Liquidate(", "1(uint256 a)"):
-        with pytest.raises(ValueError, match="is no event"):
-            event(wrong)
-
-
-def test_titles() -> None:
-    assert (
-        title("\n\n# [ARFC] Raise a cap \nmore") == "[ARFC] Raise a cap"
-        and title("") == ""
-        and len(title("x" * 999)) == 200
-    )

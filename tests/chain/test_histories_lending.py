@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from chain.histories.reading import BY_DEFAULT, grow
+from chain.tables import schemas
 from chain.units import WAD
-from tests.chain.test_histories import Lived, at, hashes, read, rows, same_places, split_at_random, token, told
+from tests.chain.history_receipts import Lived, at, hashes, read, rows, same_places, split_at_random, token, told
 from tests.devnet import compound_v2, compound_v2_market, governance, morpho_blue_market
+from tests.devnet.aave_v302_market import OldMarket, old_market
 from tests.devnet.availability import require_devnet
 from tests.devnet.deployments_file import address_lines, entry_lines
 
@@ -151,6 +153,70 @@ def morpho(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lived, mo
             Lived(lived.node, mine, folder / "past", grown, tuple(told(lived.node, [lived.first.events])), head),
             lived,
         )
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lived, OldMarket]]:
+    require_devnet()
+    folder = tmp_path_factory.mktemp("old")
+    with old_market() as market:
+        book = folder / "book.toml"
+        book.write_text(market.deployments.read_text())
+        head = int(market.node.request("eth_blockNumber"), 16)
+        grown = grow(market.url, book, folder / "past", 1, head)
+        events = tuple(told(market.node, [market.pool, market.configurator]))
+        yield Lived(market.node, book, folder / "past", grown, events, head), market
+
+
+def test_aave_302_flows_rates_and_parameters(old: tuple[Lived, OldMarket]) -> None:
+    past, market = old
+    kinds = {"Supply": "supply", "Withdraw": "withdraw", "Borrow": "borrow", "Repay": "repay"}
+    found, events = rows(past.folder, "flows"), past.of(*kinds)
+    same_places(found, events)
+    for one in events:
+        row = found[one.block, one.index]
+        assert (row["kind"], row["amount_raw"], row["asset"]) == (
+            kinds[one.name],
+            one.args["amount"],
+            token(one.args["reserve"]),
+        )
+    found, events = rows(past.folder, "rates"), past.of("ReserveDataUpdated")
+    same_places(found, events)
+    for one in events:
+        row = found[one.block, one.index]
+        assert (row["borrow_index_raw"], row["borrow_rate_ray"]) == (
+            one.args["variableBorrowIndex"],
+            one.args["variableBorrowRate"],
+        )
+    frame = read(past.folder, "parameter_changes")
+    last = frame.drop_duplicates(["asset", "parameter"], keep="last").set_index(["asset", "parameter"])
+    for asset in market.tokens.values():
+        key, ask = token(str(asset.address)), market.data_provider.functions
+        terms = ask.getReserveConfigurationData(asset.address).call()
+        if (key, "reserves.ltv_wad") in last.index:
+            stated = [
+                last.loc[(key, f"reserves.{name}"), "new_raw"]
+                for name in ("ltv_wad", "liquidation_threshold_wad", "liquidation_bonus_wad")
+            ]
+            assert stated == [bps * 10**14 for bps in terms[1:4]]
+        caps = ask.getReserveCaps(asset.address).call()
+        for name, cap in zip(("borrow_cap_raw", "supply_cap_raw"), caps, strict=True):
+            if (key, f"reserves.{name}") in last.index:
+                assert last.loc[(key, f"reserves.{name}"), "new_raw"] == (cap * 10 ** terms[0] or None)
+    categories = past.of("EModeAssetCategoryChanged")
+    moved = frame[frame["parameter"] == "categories.collateral_bitmap"]
+    assert (
+        moved["new_text"].tolist() == [f"in category {one.args['newCategoryId']}" for one in categories] and categories
+    )
+
+
+def test_a_parameter_is_a_column_of_a_table(
+    compound: "Compound", morpho: "Morpho", old: tuple[Lived, OldMarket]
+) -> None:
+    for past in (compound[0], morpho[0], old[0]):
+        for parameter in set(read(past.folder, "parameter_changes")["parameter"]):
+            table, column = parameter.split(".")
+            assert column in schemas()[table].names, parameter
 
 
 Morpho = tuple[Lived, morpho_blue_market.LivedIn]

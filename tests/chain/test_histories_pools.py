@@ -14,7 +14,7 @@ from chain.errors import NodeError
 from chain.histories.reading import grow
 from chain.histories.uniswap_v3 import INT56, Oracle
 from chain.rpc import Refusal
-from tests.chain.test_histories import Lived, at, hashes, read, split_at_random
+from tests.chain.history_receipts import Lived, at, hashes, read, split_at_random
 from tests.devnet.availability import require_devnet
 from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.node import Node
@@ -139,7 +139,8 @@ def test_the_contract_interpolates_between_our_rows(traded: Traded) -> None:
     assert cumulative == before["value_raw"] + tick * (middle - before["updated_at"])
 
 
-@pytest.mark.parametrize("seed", [5, pytest.param(6, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("seed", [5, 6])
 def test_however_the_range_is_split(traded: Traded, tmp_path: Path, seed: int) -> None:
     split_at_random(traded.past, tmp_path / "split", seed)
     assert hashes(tmp_path / "split") == hashes(traded.past.folder)

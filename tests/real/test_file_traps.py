@@ -101,6 +101,13 @@ def test_binance_majors() -> None:
     assert not of(found, "jump", "ETH") and not of(found, "spike", "ETH")  # March 2020 was the market, and stays in
 
 
+@pytest.mark.verify
+def test_two_panels_of_one_exchange_are_no_two_sources() -> None:
+    [_, majors] = check_files([real_file(BINANCE), real_file(MAJORS)], NOW, stamp="open", bar_s=HOUR)
+    [copied] = of(majors, "copied")
+    assert copied.sentence.startswith("9 symbols") and copied.rows > 119_000 and not of(majors, "disagrees")
+
+
 def test_coingecko_hourly() -> None:
     found = checked(COINGECKO)
     [ust] = [one for one in of(found, "spike", "UST") if "2022-03-25" in one.sentence]
@@ -169,6 +176,7 @@ def daily(table: str) -> pd.DataFrame:
     return frame.melt("Date", var_name="symbol", value_name="close").rename(columns={"Date": "timestamp"})
 
 
+@pytest.mark.verify
 def test_defi_econ(tmp_path: Path) -> None:
     long = daily("token_price_daily")
     long.to_csv(tmp_path / "daily.csv", index=False)
