@@ -77,7 +77,10 @@ def show(page: Page, found: list[BadDebt], horizon: int) -> None:
         ]
         for one in (forecast, flat)
     ]
-    page.table(["law", "mean", "VaR 95 %", "ES 95 %", "VaR 99 %", "draws with bad debt"], rows, right=[1, 2, 3, 4, 5])
+    page.table(["law", "mean", "VaR 95 %", "ES 95 %", "VaR 99 %", "hit"], rows, right=[1, 2, 3, 4, 5])
     page.say(
-        (f"Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom.", "dim")
+        (
+            f"Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
+            "dim",
+        )
     )
