@@ -173,7 +173,7 @@ def main() -> int:
     linear = np.concatenate([glm.fit(train, None, RNG).predict(part) for train, part in folds])
     np.savez(options.kept / "gamma GLM.npz", forecast=linear, y=fresh.y, as_of_s=fresh.as_of_s)
     _say(f"gamma GLM: {score(fresh, linear).mean():.4f}")
-    for attempt, seed in itertools.product(attempts(prices), SEEDS):
+    for seed, attempt in itertools.product(SEEDS, list(attempts(prices))):
         path = options.kept / f"{attempt.name}-{seed}.npz"
         if (options.only and options.only not in attempt.name) or path.exists():
             continue
