@@ -46,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(PARTS), help="only this part")
     only = parser.parse_args().only
-    _say("| what | ours | plain | plain : ours | largest difference |\n|---|--:|--:|--:|--:|")
+    _say("| what | ours | plain | ours : plain | largest difference |\n|---|--:|--:|--:|--:|")
     wrong = []
     with one_thread():
         for name, part in PARTS.items():
