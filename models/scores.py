@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from models.panel import FloatArray
+from models.panel import FloatArray, IntArray
 
 LEAST_OUTCOME = 1e-8
 
@@ -30,9 +30,9 @@ def pinball(y: FloatArray, quantile: FloatArray, level: float) -> FloatArray:
     return np.asarray(np.maximum(level * (y - quantile), (level - 1.0) * (y - quantile)))
 
 
-def daily(loss: FloatArray, as_of_s: FloatArray) -> FloatArray:
+def daily(loss: FloatArray, as_of_s: IntArray) -> FloatArray:
     """Mean over assets and instants of each day (UTC), in order; days without a known loss are left out. One number a day, shape (D,)."""
-    day = np.asarray(as_of_s) // 86_400
+    day = as_of_s // 86_400
     means = [np.nanmean(loss[day == d]) for d in np.unique(day) if np.isfinite(loss[day == d]).any()]
     return np.array(means)
 

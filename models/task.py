@@ -80,6 +80,15 @@ def range_proxy(panel: Panel, as_of_s: IntArray, task: Task) -> FloatArray:
     return _summed(panel, RANGE_TO_VARIANCE * np.log(panel.high / panel.low) ** 2, as_of_s, task)
 
 
+def horizon_returns(panel: Panel, as_of_s: IntArray, task: Task) -> FloatArray:
+    """Log return over (t, t + horizon], shape (instants, assets): between the closes of the bars that end then; NaN if one is missing."""
+    start = np.searchsorted(panel.end_s, as_of_s, side="right") - 1
+    stop = start + task.horizon_bars
+    inside = (start >= 0) & (stop < len(panel.end_s))
+    logs = np.log(panel.close)
+    return np.where(inside[:, None], logs[np.where(inside, stop, 0)] - logs[np.where(inside, start, 0)], np.nan)
+
+
 def _summed(panel: Panel, per_bar: FloatArray, as_of_s: IntArray, task: Task) -> FloatArray:
     known = np.isfinite(per_bar)
     start = np.searchsorted(panel.end_s, as_of_s, side="right")

@@ -7,8 +7,8 @@ import numpy as np
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 
-LEAST_VARIANCE = 1e-10
-"""Below any forecast: (0.001 %)^2."""
+LEAST_VARIANCE = 1e-8
+"""No forecast is below (0.01 %)^2: an hour in which nothing was traded does not promise another."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Lookback:
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
-        return np.maximum(np.exp(samples.feature(self.feature)) * samples.task.horizon_bars, LEAST_VARIANCE)
+        return np.asarray(np.maximum(np.exp(samples.feature(self.feature)) * samples.task.horizon_bars, LEAST_VARIANCE))
 
 
 def persistence(horizon_hours: int) -> Lookback:
-    """The horizon will be as the same stretch of time before it was."""
-    return Lookback("persistence", f"rv_{horizon_hours}")
+    """The horizon will be as the same stretch of time before it was; an hour by its range, because one squared return is nearly noise."""
+    return Lookback("persistence", f"rv_{horizon_hours}" if horizon_hours > 1 else "range_1")
 
 
 def rolling_mean() -> Lookback:

@@ -27,7 +27,7 @@ def price_features(
     back = lookback(panel, as_of_s)
     features = variance_features(panel, back, horizon_hours)
     own = dict(features)
-    features |= market_features(panel, back, own)
+    features |= market_features(panel, back, own, horizon_hours)
     features |= calendar_features(panel, back, as_of_s, horizon_hours)
     features |= trading_features(panel, back)
     for relation, weights in (relations or {}).items():

@@ -15,16 +15,18 @@ MARKET_WINDOWS = (6, 24, 168, 720)
 WEEK_HOURS, SLOT_WEEKS, LEAST_SLOT_WEEKS = 168, 12, 4
 
 
-def market_features(panel: Panel, back: Lookback, own: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def market_features(
+    panel: Panel, back: Lookback, own: Mapping[str, FloatArray], horizon_hours: int
+) -> dict[str, FloatArray]:
     """Market factors, the same for every asset at an instant, each of shape (A, N).
 
-    market_M_W, btc_M_W, eth_M_W for M in (abs_range, rv): mean over assets of the asset's own feature, and that of the leader; a leader that is not in the panel is
+    market_M_W, btc_M_W, eth_M_W for M in (abs_range, rv), W as above: mean over assets of the asset's own feature, and that of the leader; a leader that is not in the panel is
     replaced by the market. index_rv_W: variance of the equally weighted index, so what assets moved together. market_return_24, market_return_168.
     """
     shape = (len(back.stop), len(panel.assets))
     features: dict[str, FloatArray] = {}
     for measure in ("abs_range", "rv"):
-        for hours in MARKET_WINDOWS:
+        for hours in sorted({*MARKET_WINDOWS, horizon_hours}):
             name = f"{measure}_{hours}"
             market = _mean(own[name])
             features[f"market_{name}"] = market

@@ -16,7 +16,7 @@ WINDOWS = (6, 24, 168, 720)
 DECAY_A_DAY = 0.94
 """RiskMetrics 1996, daily data."""
 LEAST_VARIANCE = 1e-12
-LEAST_MOVE = 1e-6
+LEAST_MOVE = 1e-5
 
 
 def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[str, FloatArray]:

@@ -138,7 +138,7 @@ def samples_of(prices: Panel) -> Samples:
 
 def score(samples: Samples, forecast: FloatArray) -> FloatArray:
     """QLIKE, one number a day."""
-    return daily(qlike(samples.y, forecast), samples.as_of_s.astype(float))
+    return daily(qlike(samples.y, forecast), samples.as_of_s)
 
 
 def main() -> int:
@@ -270,7 +270,7 @@ def _said(trial: Trial) -> None:
 def page(kept: Path) -> int:
     """Print the tables: each seed and their log-mean against the linear model, and true edges against their twins; with and without the token that died."""
     with np.load(kept / "gamma GLM.npz") as file:
-        y, as_of_s, linear = file["y"], file["as_of_s"].astype(float), file["forecast"]
+        y, as_of_s, linear = file["y"], file["as_of_s"], file["forecast"]
     alive = np.array([asset != DYING for asset in panel().assets])
     files: dict[str, list[Any]] = {}
     for path in sorted(kept.glob("*-[0-9].npz")):
