@@ -22,7 +22,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GATv2Conv, HeteroConv
 
 from models.baselines.gamma_glm import GammaGlm
-from models.features.variance import variance_features
+from models.features.variance import LEAST_MOVE, variance_features
 from models.features.windows import lookback
 from models.networks.batches import GraphBatches
 from models.networks.build import build
@@ -46,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(PARTS), help="only this part")
     only = parser.parse_args().only
-    _say("| what | ours | plain | plain : ours | largest difference |\n|---|--:|--:|--:|--:|")
+    _say("| what | ours | plain | ours : plain | largest difference |\n|---|--:|--:|--:|--:|")
     wrong = []
     with one_thread():
         for name, part in PARTS.items():
@@ -88,8 +88,8 @@ def rolled(panel: Panel, as_of: np.ndarray[Any, Any]) -> dict[str, FloatArray]:
     for hours in WINDOWS:
         made[f"rv_{hours}"] = np.log(squares.rolling(hours).mean().clip(lower=1e-12))
         made[f"range_{hours}"] = np.log((ranges**2 / (4 * np.log(2))).rolling(hours).mean().clip(lower=1e-12))
-        made[f"abs_range_{hours}"] = np.log(ranges.rolling(hours).mean().clip(lower=1e-6))
-        made[f"abs_return_{hours}"] = np.log(returns.abs().rolling(hours).mean().clip(lower=1e-6))
+        made[f"abs_range_{hours}"] = np.log(ranges.rolling(hours).mean().clip(lower=LEAST_MOVE))
+        made[f"abs_return_{hours}"] = np.log(returns.abs().rolling(hours).mean().clip(lower=LEAST_MOVE))
     garman_klass = 0.5 * ranges**2 - (2 * np.log(2) - 1) * np.log(close / opened) ** 2
     bipower = np.pi / 2 * returns.abs() * returns.abs().shift()
     for hours in (24, 168):

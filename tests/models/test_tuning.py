@@ -38,6 +38,7 @@ def test_it_chooses_what_helps_and_writes_it_down(whole: tuple[Path, Tuned, list
     folder, found, seen = whole
     assert found.best.values["features"] == "z"
     assert [trial.number for trial in seen] == [1, 2, 3, 4]
+    assert len({trial.values["ridge"] for trial in found.trials}) == 4
     assert found.best.qlike == min(trial.qlike for trial in found.trials)
     written = tomllib.loads((folder / "chosen.toml").read_text())
     assert written["values"] == found.best.values == chosen_values(folder / "chosen.toml")
