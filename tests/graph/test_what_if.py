@@ -16,6 +16,7 @@ from graph.protocol_graph import ProtocolGraph
 from graph.timeline import changes, in_words
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
 from graph.what_if_file import read_what_if
+from tests.core_sample import core
 from tests.graph.small_world import AWETH, CENT, LSTETH, MARKET, RAY, USDC, WAD, WETH, E, small_rows, small_world
 
 
@@ -211,7 +212,7 @@ def test_the_totals_of_the_sample_follow_to_the_last_unit() -> None:
 )
 def test_without_one_borrower_the_sample_loses_what_the_rest_loses(fall: str, by: str) -> None:
     """The oracle: positions taken out by hand, and reserves reduced by what they stored and by the cash that they had brought."""
-    sample = aftershock.load()
+    sample = core()
     graph = build(sample)
     before = aftershock.simulate(graph, shocks=[fall])
     borrower = str(before.positions.set_index("owner")[by].idxmax())

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-import aftershock
 from graph.build import build
 from graph.protocol_graph import ProtocolGraph
 from models.graph_tensors import to_hetero
+from tests.core_sample import core
 
 
 @pytest.fixture(scope="module")
 def sample() -> ProtocolGraph:
-    return build(aftershock.load())
+    return build(core())
 
 
 def test_every_node_and_edge_is_there_and_nothing_else(sample: ProtocolGraph) -> None:

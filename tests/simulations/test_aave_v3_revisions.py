@@ -177,7 +177,7 @@ def test_the_coverage_page_says_what_the_tables_say() -> None:
 @pytest.fixture(scope="module")
 def sample() -> Book:
     """The embedded sample: one market of revision 10."""
-    return from_graph(aftershock.graph(aftershock.load("sample")))
+    return from_graph(aftershock.graph(core()))
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-import aftershock
 from chain.checks import aave_account
 from chain.snapshot import Snapshot
 from graph.build import build
 from simulations.book_of_graph import from_graph
 from simulations.health import health_factors
 from simulations.state import start
+from tests.core_sample import core
 
 
 def without_own_threshold(snapshot: Snapshot, revision: int) -> Snapshot:
@@ -32,7 +32,7 @@ def without_own_threshold(snapshot: Snapshot, revision: int) -> Snapshot:
 
 @pytest.mark.parametrize("revision", [9, 10])
 def test_health_factors_are_those_of_the_accounts(revision: int) -> None:
-    snapshot = without_own_threshold(aftershock.load(), revision)
+    snapshot = without_own_threshold(core(), revision)
     rows: dict[str, list[dict[str, Any]]] = {
         name: snapshot[name].to_dict("records") for name in ("markets", "reserves", "prices", "assets", "categories")
     }
@@ -55,7 +55,7 @@ def test_health_factors_are_those_of_the_accounts(revision: int) -> None:
 
 def test_the_two_revisions_differ_as_they_should() -> None:
     def counted(revision: int) -> float:
-        book = from_graph(build(without_own_threshold(aftershock.load(), revision)))
+        book = from_graph(build(without_own_threshold(core(), revision)))
         return float((book.leg_threshold_bps > 0)[book.leg_enabled].sum())
 
     assert counted(9) < counted(10)

@@ -129,7 +129,7 @@ class Row:
     columns: Mapping[str, Any]
 
     def __getattr__(self, name: str) -> Any:
-        return self.columns[name]
+        return self.columns.get(name)
 
 
 def read(kind: str, sides: Sequence[Mapping[str, Any]], ticks: Sequence[Mapping[str, Any]] = (), **pool: Any) -> Any:
