@@ -25,6 +25,7 @@ from simulations.rules.aave_v3_revisions import REVISIONS
 from simulations.rules.rule import Leg, Liquidation, Position, Refusal
 from simulations.scenarios import Scenario
 from simulations.shocks import PriceShock
+from tests.core_sample import core
 
 COVERAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
 ALL = 2**256 - 1
