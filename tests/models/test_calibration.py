@@ -19,6 +19,7 @@ def test_the_conformal_rank_is_the_papers() -> None:
     scores = np.arange(1.0, 20.0)  # 19 known: (19 + 1) x 0.95 = 19, (19 + 1) x 0.05 = 1
     assert conformal_quantile(scores, 0.95) == 19 and conformal_quantile(scores, 0.05) == 1
     assert conformal_quantile(scores, 0.9) == 18 and conformal_quantile(np.array([np.nan, 2.0]), 0.95) == 2.0
+    assert conformal_quantile(np.arange(1.0, 21.0), 0.95) == 20  # (20 + 1) x 0.95 = 19.95, not 19
     assert np.isnan(conformal_quantile(np.array([np.nan]), 0.5))
 
 
