@@ -9,6 +9,8 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)
 DEVNET := tests/devnet
+# Two processes, each file of tests in one of them: worlds and snapshots are built once a process.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 # pytest exits with 5 when it ran nothing: fine for a tier without a test, as long as it is said.
 OR_NONE := || { code=$$?; [ $$code -eq 5 ] && echo "no test carries this mark yet" || exit $$code; }
 CHECKED := chain graph models simulations reports aftershock tests docs benchmarks
@@ -25,10 +27,10 @@ demo: $(STAMPS)/runtime  ## the main job on the embedded sample, offline: exposu
 	$(BIN)/aftershock demo
 
 test: setup  ## the quick tier of the tests, at most 10 minutes
-	$(BIN)/python -m pytest -m "not verify and not soak"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not verify and not soak"
 
 verify: setup  ## the longer tier of the tests, at most 30 minutes more
-	$(BIN)/python -m pytest -m verify $(OR_NONE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m verify $(OR_NONE)
 
 soak: setup  ## long runs, by hand; their table goes into docs/results
 	$(BIN)/python -m pytest -m soak $(OR_NONE)

@@ -22,6 +22,8 @@ def with_bridges(snapshot: Snapshot, deployments: Iterable[Deployment]) -> Snaps
     deployments : the entries of all address books; a token and its escrow have the same protocol and instance.
     """
     entries = list(deployments)
+    if not any(entry.reader == TOKEN for entry in entries):
+        return snapshot
     escrows = {(entry.protocol, entry.instance): entry for entry in entries if entry.reader == ESCROW}
     supply = snapshot["assets"].set_index("asset")["total_supply_raw"].to_dict()
     decimals = snapshot["assets"].set_index("asset")["decimals"].to_dict()

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chain.as_of import words_of
+from chain.bridges import with_bridges
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError, NodeError
@@ -66,7 +67,7 @@ def take_several(
         except KeyboardInterrupt:
             said.stop()
             raise
-        whole = merged(out.name, parts)
+        whole = with_bridges(merged(out.name, parts), [entry for entries in books.values() for entry in entries])
         save(whole, out)
         for one in unfinished.values():
             one.remove()

@@ -12,7 +12,7 @@ SHOWN = "exposure-map"
 
 def picture() -> str:
     """The exposure map of the sample as a picture that can stand alone."""
-    drawn = page(aftershock.report(aftershock.load(), "aave-v3"))
+    drawn = page(aftershock.report(aftershock.load(), "core"))
     blocks = [block for section in drawn.sections for block in section.blocks]
     block, chart = next((block, chart) for block in blocks for chart in block.charts if chart.name == SHOWN)
     return standalone(drawn, block, chart)

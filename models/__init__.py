@@ -1,1 +1,1 @@
-"""Forecasting of volatility and of contagion probability. Not built yet: so far only the graph as tensors; no command or report uses it."""
+"""Forecasting: realised variance of assets as a distribution, and networks over the protocol graph. Contagion probability is not built yet."""

@@ -48,8 +48,10 @@ def run(
     show(Page(), answer, snapshot, turned)
 
 
-def show(page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool = False) -> None:
-    """Print the ways, then the steps of each; `turned` says that there are ways in the other direction."""
+def show(
+    page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool = False, with_steps: bool = True
+) -> None:
+    """Print the ways, with the steps of each; `turned` says that there are ways in the other direction."""
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
     write = Money(max((path.amount_usd for path in answer.paths), default=0.0))
     if not answer.paths:
@@ -64,9 +66,11 @@ def show(page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool 
             "Ways overlap, so they are not added up."
         )
     for number, path in enumerate(answer.paths, 1):
-        page.blank()
+        if with_steps or number == 1:
+            page.blank()
         page.say((f"{number}  ", "dim"), (write.words(path.amount_usd), "bold"), f"  {path.text}")
-        _steps(page, write, path)
+        if with_steps:
+            _steps(page, write, path)
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)

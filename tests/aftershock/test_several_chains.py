@@ -14,6 +14,7 @@ from chain.reading import take
 from tests.aftershock.command import Ask
 from tests.chain.counting_proxy import counting
 from tests.devnet.availability import require_devnet
+from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.world import World, build_world
 
 pytestmark = pytest.mark.devnet
@@ -83,6 +84,32 @@ def test_without_a_time_it_is_the_newest_that_is_final_on_both(
     newest = min(worlds[chain].w3.eth.get_block(number)["timestamp"] for chain, number in final.items())
     for anchor in taken.anchors:
         assert anchor.timestamp <= newest < worlds[anchor.chain].w3.eth.get_block(anchor.number + 1)["timestamp"]
+
+
+def test_what_is_locked_on_one_chain_backs_what_the_other_minted(
+    two: tuple[dict[str, World], dict[str, Path]], tmp_path: Path
+) -> None:
+    """DAI of Ethereum in a pool that plays the escrow, DAI of Base as the bridged token: amounts and verdict by the two contracts."""
+    worlds, books = two
+    ethereum, base = worlds["eip155:1"], worlds["eip155:8453"]
+    escrow, token = ethereum.pairs["WETH/DAI"], base.tokens["DAI"]
+    roles = {
+        "eip155:1": ("bridge_escrow", {"escrow": escrow.address, "token": ethereum.tokens["DAI"].address}),
+        "eip155:8453": ("bridged_token", {"token": token.address, "bridge": base.pool.address}),
+    }
+    written = []
+    for chain, (reader, addresses) in roles.items():
+        lines = "\n".join([*entry_lines(1, "canonical-bridge", "dai", reader), *address_lines(addresses)])
+        written.append(tmp_path / f"{chain[7:]}.toml")
+        written[-1].write_text(books[chain].read_text() + lines.replace("eip155:31337", chain))
+    taken = aftershock.snapshot(written, nodes(worlds), out=tmp_path / "both")
+    at = {anchor.chain: anchor.number for anchor in taken.anchors}
+    locked = ethereum.tokens["DAI"].functions.balanceOf(escrow.address).call(block_identifier=at["eip155:1"])
+    minted = token.functions.totalSupply().call(block_identifier=at["eip155:8453"])
+    backing = taken["backings"].set_index("claim").loc[f"eip155:8453/erc20:{token.address.lower()}"]
+    assert backing["amount_raw"] == locked
+    [check] = [check for check in taken.checks if "locked covers" in check.name]
+    assert check.compared == 1 and check.passed == (locked >= minted)
 
 
 def test_a_chain_that_fails_does_not_stop_the_other_and_the_next_run_goes_on(

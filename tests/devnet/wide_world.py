@@ -5,7 +5,7 @@
     Morpho Blue            two markets that lend USDC: against staked ether, and against cWETH at a price written into the oracle
     a vault                lends to both, for forty savers: what happens to a Compound borrower reaches them
     Uniswap V3             one pool with many ranges
-    Balancer V2            a weighted pool of staked ether and ether
+    Balancer V2            a weighted pool of LINK and DAI
 
 All figures are chosen: sizes are drawn from a lognormal law, what each account does follows from its number.
 """
@@ -20,12 +20,12 @@ from web3.contract import Contract
 from chain.units import UINT256_MAX, ZERO_ADDRESS
 from tests.devnet import compound_v2, morpho_blue
 from tests.devnet.aave_v302 import Aave302, deploy_aave_v302
-from tests.devnet.assets import fund, price_sources
+from tests.devnet.assets import fund, price_sources, publish
 from tests.devnet.balancer_v2 import THIRD, BalancerV2, deploy_contracts
 from tests.devnet.compound_v2 import CompoundMarket
 from tests.devnet.contracts import compiled
 from tests.devnet.deployments_file import address_lines, entry_lines
-from tests.devnet.market import RESERVES, closing_price_usd, raw_amount
+from tests.devnet.market import FEEDS, RESERVES, closing_price_usd, raw_amount
 from tests.devnet.transactions import address_of
 from tests.devnet.uniswap_v3_exchange import POOLS, deploy_exchange
 from tests.devnet.vault_world import deploy_vault, open_market
@@ -62,6 +62,7 @@ def widen(world: World, seed: int) -> WideWorld:
     balancer = _balancer(world)
     morpho, params, vault = _morpho(world, compound, rng)
     world.advance(DAY)
+    publish(ledger, world.feeds, {symbol: feed.closing_usd for symbol, feed in FEEDS.items()})
     for symbol in ("WETH", "DAI"):
         ledger.call("accrue", compound.markets[symbol], "accrueInterest")
     ledger.mine()
@@ -157,14 +158,14 @@ def _compound(world: World, rng: np.random.Generator) -> CompoundMarket:
 
 
 def _balancer(world: World) -> BalancerV2:
-    """Half staked ether, half ether, its shares in three hands."""
+    """Half LINK, half DAI, its shares in three hands."""
     ledger, tokens = world.ledger, world.tokens
     exchange = deploy_contracts(ledger, tokens["WETH"], (THIRD,))
-    for symbol in ("WETH", "lstETH"):
+    for symbol in ("LINK", "DAI"):
         fund(ledger, tokens, symbol, raw_amount(symbol, 6_000_000.0))
     ledger.mine()
-    members = sorted((tokens["WETH"], tokens["lstETH"]), key=lambda token: int(str(token.address), 16))
-    symbols = {str(tokens[symbol].address): symbol for symbol in ("WETH", "lstETH")}
+    members = sorted((tokens["LINK"], tokens["DAI"]), key=lambda token: int(str(token.address), 16))
+    symbols = {str(tokens[symbol].address): symbol for symbol in ("LINK", "DAI")}
     amounts = [raw_amount(symbols[str(one.address)], 5_000_000.0) for one in members]
     pool = exchange.at(exchange.pool(THIRD, members, [WAD // 2, WAD // 2], amounts, WAD // 1_000))
     whole = int(pool.functions.balanceOf(ledger.deployer).call())
