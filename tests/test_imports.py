@@ -19,7 +19,7 @@ OFFLINE_VERBS: tuple[tuple[str, ...], ...] = (
     ("demo", "--out", "{out}"),
     ("doctor",),
     ("query", "exposure", "aave-v3", "--json"),
-    ("report", "aave-v3", "--scenario", "eth-10", "--out", "{out}"),
+    ("report", "core", "--scenario", "eth-10", "--out", "{out}"),
     ("scenarios",),
     ("simulate", "--scenario", "eth-20"),
 )

@@ -98,7 +98,7 @@ def grow(
         raise InputError(f"the last block, {last}, lies before the first, {first}")
     deployments = read_deployments(deployments_path)
     amounts = {symbol: str(amount) for symbol, amount in sorted((least or {}).items())}
-    purpose = Purpose(deployments[0].chain, fingerprint(deployments_path), tuple(sorted(set(tables))), amounts)
+    purpose = Purpose(deployments[0].chain, fingerprint(deployments), tuple(sorted(set(tables))), amounts)
     notes = [
         f"{one.protocol} {one.instance}: no events are read"
         for one in deployments

@@ -34,7 +34,7 @@ def venue_of(pool: Any, sides: Sequence[Any], ticks: Sequence[Any], decimals: Se
     if len(sides) < 2 or (pd.notna(pool.paused) and pool.paused):
         return None
     reserves = tuple(side.reserve_raw for side in sides)
-    if pool.kind == "constant_product":
+    if pool.kind == "constant_product" and len(sides) == 2:
         return ConstantProduct((reserves[0], reserves[1]), pool.fee_wad)
     if pool.kind == "weighted":
         weights = tuple(side.weight_wad for side in sides)

@@ -18,6 +18,8 @@ VERBS = (
     "demo",
     "doctor",
     "snapshot",
+    "history",
+    "check",
     "simulate",
     "scenarios",
     "replay",
@@ -150,7 +152,7 @@ def test_a_crossed_threshold_is_exit_code_one(ask: Ask) -> None:
 
 
 def test_the_report_is_written_whole_and_names_its_command(ask: Ask, tmp_path: Path) -> None:
-    answer = ask("report", "aave-v3", "--scenario", "eth-10", "--scenario", "eth-30", "--out", "out")
+    answer = ask("report", "core", "--scenario", "eth-10", "--scenario", "eth-30", "--out", "out")
     assert answer.code in (0, 1)
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {
         "report.html",
@@ -159,7 +161,7 @@ def test_the_report_is_written_whole_and_names_its_command(ask: Ask, tmp_path: P
         "run.json",
     }
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "aftershock report aave-v3 --scenario eth-10 --scenario eth-30" in text
+    assert "aftershock report core --scenario eth-10 --scenario eth-30" in text
     assert "generated accounts, real contracts" in text
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     assert record["content_id"] in answer.out and record["content_id"] in text
@@ -176,7 +178,7 @@ def test_a_report_on_a_users_own_book_says_that_it_has_no_block(ask: Ask, tmp_pa
 
 def test_the_same_report_twice_has_the_same_bytes(ask: Ask, tmp_path: Path) -> None:
     for folder in ("one", "two"):
-        ask("report", "aave-v3", "--scenario", "eth-10", "--out", folder)
+        ask("report", "core", "--scenario", "eth-10", "--out", folder)
     for name in ("report.html", "report.md", "report.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -216,7 +218,7 @@ BAD = [
     (("query", "exposure", "aave-v3", "--snapshot", "nowhere"), 2, "nowhere does not exist"),
     (("query", "exposure", "aave-v3", "--snapshot", "."), 3, "no snapshot"),
     (("report", "compound"), 2, "named 'compound'"),
-    (("report", "--asset", "USD-COIN"), 2, "no asset named"),
+    (("report", "core", "--asset", "USD-COIN"), 2, "no asset named"),
     (("snapshot", "--deployments", "nowhere.toml", "--out", "new"), 2, "nowhere.toml"),
     (("snapshot", "--deployments", "book.csv", "--out", "new"), 2, "book.csv"),
 ]

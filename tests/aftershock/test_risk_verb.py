@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import aftershock
 from aftershock.cli import app
 from chain.errors import InputError
 from chain.snapshot import save
+from tests.core_sample import core
 
 RUNNER = CliRunner()
 
@@ -24,9 +26,9 @@ def asked(*words: str) -> tuple[int, str]:
 
 
 def test_json_adds_up_and_repeats() -> None:
-    code, first = asked("aave-v3", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")
+    code, first = asked("core", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")
     record = json.loads(first)
-    assert code == 0 and first == asked("aave-v3", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")[1]
+    assert code == 0 and first == asked("core", "--json", "--fall", "0", "--fall", "30", "--gas-gwei", "20")[1]
     assert [point["fall_percent"] for point in record["falls"]] == [0.0, 30.0]
     now, (later,) = record["falls"][0]["markets"][0], record["falls"][1]["markets"]
     assert now["liquidatable_debt_usd"] == sum(one["debt_usd"] for one in record["positions"] if one["liquidatable"])
@@ -39,8 +41,8 @@ def test_json_adds_up_and_repeats() -> None:
 
 
 def test_the_positions_are_all_that_owe_something() -> None:
-    snapshot = aftershock.load()
-    table = aftershock.risk(snapshot, "aave-v3", falls=(0.0,)).positions
+    snapshot = core()
+    table = aftershock.risk(snapshot, "core", falls=(0.0,)).positions
     rows = snapshot["positions"]
     assert set(table["position_id"]) == set(
         rows.loc[(rows["side"] == "debt") & (rows["stored_raw"] > 0), "position_id"]
@@ -49,7 +51,7 @@ def test_the_positions_are_all_that_owe_something() -> None:
 
 
 def test_the_page_says_what_was_assumed_and_what_the_words_mean() -> None:
-    code, said = asked("aave-v3", "--fall", "0", "--fall", "30", "--gas-usd", "7.5")
+    code, said = asked("core", "--fall", "0", "--fall", "30", "--gas-usd", "7.5")
     assert code == 0
     assert "gas of one liquidation $7.50, which is 500,000 units at 7.5 gwei" in said
     assert "toxic: health factor below threshold × (1 + bonus)" in said
@@ -80,51 +82,56 @@ def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
     exposed, run = aftershock.exposure(sample, "aave-v3"), aftershock.simulate(sample, "eth-30")
     assert record["figures"] == dict(exposed.figures)
     assert [row["of"] for row in record["concentration"]] == ["suppliers", "borrowers", "collateral by asset"]
-    owed = sample["positions"].loc[sample["positions"]["side"] == "debt", "owner"]
-    assert record["concentration"][1]["count"] == owed.nunique()
-    assert record["as_of"] == [{"chain": "eip155:31337", "number": 89, "hash": sample.anchors[0].hash, "timestamp": 1702603784, "time": "2023-12-15T01:29:44Z"}]  # fmt: skip
+    mine = set(sample["markets"].loc[sample["markets"]["protocol"] == "aave-v3", "market"])
+    rows = sample["positions"]
+    owed = rows.loc[(rows["side"] == "debt") & rows["market"].isin(mine), "owner"]
+    assert len(mine) == 2 and record["concentration"][1]["count"] == owed.nunique()
+    [anchor] = sample.anchors
+    time = datetime.fromtimestamp(anchor.timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert record["as_of"] == [{"chain": "eip155:31337", "number": anchor.number, "hash": anchor.hash, "timestamp": anchor.timestamp, "time": time}]  # fmt: skip
     counted = aftershock.value_counted(sample).set_index("protocol")["net_usd"]
     assert record["place"]["net_ratio"] == pytest.approx(counted["aave-v3"] / counted.sum())
     assert record["place"]["rank"] == sorted(counted, reverse=True).index(counted["aave-v3"]) + 1
-    found = record["cascade"]
+    found, hit = record["cascade"], run.positions[run.positions["market"].isin(mine)]
     assert found["content_id"] == run.content_id and found["scenario"]["name"] == "eth-30"
-    assert found["bad_debt_usd"] == pytest.approx(run.positions["loss_usd"].sum())
-    assert found["liquidated_usd"] == pytest.approx(run.positions["liquidated_usd"].sum())
-    assert found["liquidated_positions"] == (run.positions["liquidated_usd"] > 0).sum()
+    assert found["bad_debt_usd"] == pytest.approx(hit["loss_usd"].sum())
+    assert found["liquidated_usd"] == pytest.approx(hit["liquidated_usd"].sum())
+    assert found["liquidated_positions"] == (hit["liquidated_usd"] > 0).sum()
 
 
 def test_the_page_fits_one_screen() -> None:
-    result = RUNNER.invoke(app, ["query", "risk", "aave-v3", "--scenario", "eth-10"])
+    result = RUNNER.invoke(app, ["query", "risk", "core", "--scenario", "eth-10"])
     assert "run to calm in" in result.stdout and "position" in result.stdout
-    assert "counted once $1.33bn" in result.stdout and len(result.stdout.splitlines()) <= 40
+    assert "counted once $1.38bn" in result.stdout and len(result.stdout.splitlines()) <= 40
 
 
 def test_simulate_says_before_and_after() -> None:
     result = RUNNER.invoke(app, ["simulate", "--shock", "ETH=-30%", "--json"])
     record = json.loads(result.stdout)["frontier"]
-    (before,), (after,) = record["before"], record["after"]
+    key = core()["markets"]["market"].iloc[0]
+    before, after = (next(one for one in record[when] if one["market"] == key) for when in ("before", "after"))
     assert before["liquidatable_debt_usd"] == 0 < after["liquidatable_debt_usd"]
     assert 0 < after["toxic_debt_usd"] <= after["liquidatable_debt_usd"]
 
 
 @pytest.fixture(scope="module")
 def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample, planted with revision 11, which nobody compared with a contract."""
-    sample = aftershock.load()
-    markets = sample["markets"].assign(revision=11)
-    folder = tmp_path_factory.mktemp("planted") / "revision-11"
-    save(replace(sample, tables={**sample.tables, "markets": markets}), folder)
+    """One market of the sample as it is, and planted with revision 11, which nobody compared with a contract."""
+    folder = tmp_path_factory.mktemp("planted")
+    markets = core()["markets"].assign(revision=11)
+    save(replace(core(), tables={**core().tables, "markets": markets}), folder / "revision-11")
+    save(core(), folder / "plain")
     return folder
 
 
 @pytest.mark.parametrize(
     "words",
-    [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "aave-v3", "--fall", "10", "--scenario", "none")],
+    [("simulate", "--shock", "ETH=-10%"), ("query", "risk", "core", "--fall", "10", "--scenario", "none")],
     ids=["simulate", "risk"],
 )
 @pytest.mark.parametrize("as_json", [False, True], ids=["terminal", "json"])
 def test_an_unchecked_revision_is_named_in_every_answer(unchecked: Path, words: tuple[str, ...], as_json: bool) -> None:
-    for folder, told in ((unchecked, True), (aftershock.SAMPLE, False)):
+    for folder, told in ((unchecked / "revision-11", True), (unchecked / "plain", False)):
         result = RUNNER.invoke(app, [*words, "--snapshot", str(folder), *(["--json"] if as_json else [])])
         assert result.exit_code == 0, result.output
         said = re.sub(r"\s+", " ", result.stdout)
