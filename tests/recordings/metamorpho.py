@@ -7,10 +7,8 @@ By hand, since no package carries MetaMorpho's bytecode and none of it is kept h
 writes metamorpho.jsonl.gz, metamorpho.toml (the address book) and asks at the end, of the contracts, everything that the test compares.
 """
 
-import gzip
 import json
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from chain.calls import Call
 from chain.deployments import read_deployments
 from chain.findings import Findings
 from chain.inspection import addresses
-from chain.pacing import Manners
 from chain.readers import metamorpho
 from chain.reading import describe, in_order, read_one
 from chain.resumable import ResumableClient
@@ -33,6 +30,7 @@ from tests.devnet.deployments_file import address_lines, entry_lines
 from tests.devnet.morpho_blue import WAD
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of
+from tests.recordings.keeping import recorded
 
 FOLDER = Path(__file__).parent
 RECORDING, BOOK = FOLDER / "metamorpho.jsonl.gz", FOLDER / "metamorpho.toml"
@@ -217,7 +215,7 @@ def read_only(client: ResumableClient, book: Path) -> Findings:
 
 def main(built: Path) -> None:
     """Build, live, read, ask, and write the recording with its address book."""
-    with Node() as node, tempfile.TemporaryDirectory() as folder:
+    with Node() as node:
         place = build(node, json.loads(built.read_text()))
         live(place)
         lines = [
@@ -230,19 +228,14 @@ def main(built: Path) -> None:
                 *address_lines({"factory": str(factory.address)}),
             ]
         BOOK.write_text("\n".join(lines).replace("tests/devnet world, seed 0", "tests/recordings/metamorpho.py"))
-        file = Path(folder, "recording.jsonl")
-        with ResumableClient.connect(node.url, CHAIN, Manners(0), record_to=file) as client:
-            client.pin("latest")
+        with recorded(node.url, CHAIN, RECORDING, {"source": SOURCE}) as client:
             read_all(client, BOOK)
             addresses(client, read_deployments(BOOK))
             metamorpho.MOST_AT_ONCE = 1
             read_only(client, BOOK)  # the questions for events of one vault at a time
             vaults = {name: str(vault.address).lower() for name, vault in place.vaults.items()}
             client.ask(questions(vaults, str(place.morpho.address).lower(), place.ids))
-        header, *answers = file.read_text().splitlines()
-        text = "\n".join([json.dumps({**json.loads(header), "source": SOURCE}, sort_keys=True), *answers]) + "\n"
-        RECORDING.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-        sys.stderr.write(f"{len(answers)} answers, {len(text):,} bytes, {RECORDING.stat().st_size:,} compressed\n")
+    sys.stderr.write(f"{RECORDING.name}: {RECORDING.stat().st_size:,} bytes\n")
 
 
 if __name__ == "__main__":
