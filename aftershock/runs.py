@@ -181,13 +181,7 @@ def report(
 
 def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None) -> str:
     """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
-    table = asked.nodes["market"]
-    protocol = str(table.set_index("node").at[market, "protocol"])
-    words = [
-        "aftershock",
-        "report",
-        protocol if (table["protocol"] == protocol).sum() == 1 and protocol != "file" else market,
-    ]
+    words = ["aftershock", "report", _short_name(asked, market)]
     for name in names:
         words += ["--scenario", Path(name).name]
     if asset is not None:
@@ -195,6 +189,19 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
     if asked.snapshot.name != "sample":
         words += ["--snapshot", asked.snapshot.name]
     return shlex.join(words)
+
+
+def _short_name(asked: ProtocolGraph, market: str) -> str:
+    """What a person would call a market: its protocol if that has no other, its instance if that is nothing else, else the key."""
+    table = asked.nodes["market"]
+    protocol = str(table.set_index("node").at[market, "protocol"])
+    if (table["protocol"] == protocol).sum() == 1 and protocol != "file":
+        return protocol
+    stated = asked.snapshot["markets"].set_index("market")["instance"].get(market)
+    try:
+        return str(stated) if isinstance(stated, str) and asked.find(stated) == market else market
+    except InputError:
+        return market
 
 
 def _main_asset(held: Book) -> str:
@@ -221,12 +228,16 @@ def _market(asked: ProtocolGraph, name: str | None) -> str:
     if name is None and len(markets) == 1:
         return str(markets[0])
     if name is None:
-        raise InputError(f"there are {len(markets)} markets; name one of {', '.join(markets)}")
+        raise InputError(f"there are {len(markets)} markets; name one of {_listed(asked, markets)}")
     key = asked.find(name)
     inside = asked.nodes["market"].loc[asked.nodes["market"]["protocol"] == key, "node"].tolist()
     if key in markets or len(inside) == 1:
         return key if key in markets else str(inside[0])
-    raise InputError(f"{name} is not one market; name one of {', '.join(inside or markets)}")
+    raise InputError(f"{name} is not one market; name one of {_listed(asked, inside or markets)}")
+
+
+def _listed(asked: ProtocolGraph, markets: Sequence[str]) -> str:
+    return ", ".join(_short_name(asked, market) for market in markets)
 
 
 def _applicable(held: Book, asset: str) -> list[Scenario]:

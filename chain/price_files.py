@@ -130,17 +130,6 @@ def _volumes(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     return np.asarray(values)
 
 
-def _volumes(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
-    """Volumes, NaN where the cell is empty: not every source has them."""
-    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero((~np.isfinite(values) & frame[name].notna().to_numpy()) | (values < 0))
-    if len(wrong):
-        raise InputError(
-            f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give a volume of at least zero, or leave it empty ({len(wrong)} such rows)"
-        )
-    return np.asarray(values)
-
-
 def joined(sources: Sequence[Series], reach_s: float = HOUR) -> Series | None:
     """One series from several, best first: a later one adds only samples further than `reach_s` from any sample before it."""
     kept: list[Series] = []

@@ -79,5 +79,7 @@ def found_assets(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
 def rates(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     """The rate of a claim is what very many of them are worth, each."""
     keys = {(row["claim"], row["backing"], row["holder"]): row.get("rate_wad") for row in rows.get("backings", ())}
-    pairs = {key: (keys[key], answer // WAD) for key, answer in answers.items() if key in keys}
+    pairs: dict[Subject, tuple[Any, Any]] = {
+        key: (keys[key], answer // WAD) for key, answer in answers.items() if key in keys
+    }
     return compare("backings", "the rate is what many are worth", pairs)
