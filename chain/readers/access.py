@@ -82,6 +82,8 @@ def add_power(found: Findings, who: str, target: str, power: str, evidence: str)
 def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
     """Say of every authority what it is (`authorities`), and add who decides in what is only a means: one level after the other.
 
+    What a reader has said of one itself stays where its form says no more than that it is a contract.
+
     Parameters
     ----------
     codes : how the code at each mentioned address begins.
@@ -101,7 +103,8 @@ def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[
         forms = authorities.forms(client, contracts)
         for row in found.rows["authorities"]:
             if (form := forms.get(address_of(row["authority"]))) is not None:
-                row["kind"] = form.kind
+                if form.kind != "contract" or row["kind"] == "account":
+                    row["kind"] = form.kind
                 row |= {name: value for name, value in form.columns.items() if row.get(name) is None}
         for at, form in forms.items():
             _name_and_admin(found, at, form)

@@ -21,6 +21,7 @@ VERSION = 1
 YEAR = 365 * 24 * 3600
 DECIMALS = 18
 USD = "iso4217:USD"
+PRICE = "price()->(uint256)"
 CONTROLLER = {
     "amm": "amm()->(address)",
     "collateral": "collateral_token()->(address)",
@@ -97,7 +98,7 @@ def _markets(client: Client, deployment: Deployment, controllers: Sequence[str],
     amms = {at: asked[at, "amm"] for at in controllers}
     traded = client.ask({(at, name): Call(amms[at], text) for at in controllers for name, text in AMM.items()})
     decimals = client.ask({at: Call(asked[at, "collateral"], "decimals()->(uint8)") for at in controllers})
-    priced = client.ask({at: Call(traded[at, "oracle"], "price()->(uint256)", optional=True) for at in controllers})
+    priced = client.ask({at: Call(traded[at, "oracle"], PRICE, optional=True) for at in controllers})
     return [
         Market(
             market_id(client.chain, deployment.protocol, at),
@@ -152,6 +153,7 @@ def _market(found: Findings, deployment: Deployment, market: Market) -> None:
 def _prices(found: Findings, market: Market, stable: str) -> None:
     """The collateral as the AMM takes it from the oracle (it limits how fast that moves); crvUSD as one unit of it."""
     source = found.entity(market.said["oracle"], "feed")
+    found.answers[source] = Call(market.said["oracle"], PRICE, optional=True)
     row = {"market": market.key, "decimals": DECIMALS, "quote_asset": USD}
     found.add(
         "prices", found.asked("price_oracle", market.amm), **row, asset=market.asset, price_raw=market.said["price"],

@@ -146,7 +146,7 @@ def _usd_sources(found: Findings, last: Mapping[str, Mapping[str, Any]]) -> dict
         row["asset"]: row["source"]
         for row in found.rows.get("prices", ())
         if row["quote_asset"] == USD
-        and row["source"] in last
+        and row.get("source") in last
         and (last[row["source"]]["kind"], last[row["source"]]["step"]) == ("feed", 0)
     }
 
@@ -161,7 +161,7 @@ def _move(
     """(block, relative move since) of what a source prices, by other sources than itself; the largest that is known."""
     moves: list[tuple[int, float]] = []
     for row in found.rows.get("prices", ()):
-        if row["source"] != source or priced.get(row["asset"], source) == source:
+        if row.get("source") != source or priced.get(row["asset"], source) == source:
             continue
         legs: Sequence[str] = [priced[row["asset"]]]
         if row["quote_asset"] != USD:

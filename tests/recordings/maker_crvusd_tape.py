@@ -1,8 +1,9 @@
 """Recordings of whole reads: made once against contracts that no package carries, replayed without them.
 
 The recipes beside this file build the contracts from their public sources, outside the repository, and keep only what the node answered: no
-source, no bytecode. Where a reader asks whether there is code at an address, the recording keeps `0x01` for yes. Its first line names sources,
-commits, compilers and block.
+source, no bytecode. Where a reader asks whether there is code at an address, the recording keeps `0x01` for yes, and the reading that is recorded
+sees no more, so that it asks what a replay will ask: a minimal proxy (EIP-1167) looks like any contract. The first line names sources, commits,
+compilers and block.
 """
 
 import gzip
@@ -26,6 +27,14 @@ FOLDER = Path(__file__).resolve().parent
 LOCAL = "eip155:31337"
 CODE_METHODS = ("code_start", "eth_getCode")
 CODE_PRESENT = "0x01"
+
+
+class Blindfolded(ResumableClient):
+    """A client that sees of code only whether there is any."""
+
+    def codes(self, addresses: Sequence[str]) -> list[str]:
+        """`0x01` where there is code, else `0x`."""
+        return ["0x" if code == "0x" else CODE_PRESENT for code in super().codes(addresses)]
 
 
 def snapshot_of(client: ResumableClient, book: Path) -> Snapshot:
@@ -68,7 +77,7 @@ def record(
     raw, written = file.with_suffix(".raw"), file.with_suffix(".toml")
     written.write_text(book, encoding="utf-8")
     try:
-        with ResumableClient.connect(url, LOCAL, Manners(0), record_to=raw) as client:
+        with Blindfolded.connect(url, LOCAL, Manners(0), record_to=raw) as client:
             client.pin("latest")
             snapshot = snapshot_of(client, written)
             more(client, snapshot, read_deployments(written)[0].addresses)
