@@ -121,7 +121,7 @@ def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, in
 
 def left_to_borrow(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     """A controller has at least what was issued to it, less what it lent, plus what came back."""
-    cash = {(row["market"], row["asset"]): row.get("cash_raw") for row in rows.get("reserves", ())}
+    cash = {(row["market"], row["asset"]): row.get("cash_raw") or 0 for row in rows.get("reserves", ())}
     pairs = {key: (min(cash[key], answer), answer) for key, answer in answers.items()}
     return compare("reserves", "the controller has what was issued, less minted, plus redeemed", pairs)
 
