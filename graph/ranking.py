@@ -10,6 +10,8 @@ from graph.balance_sheets import Floats, Network
 
 Score = Callable[[Network], Floats]
 Draw = Callable[[np.random.Generator], Network]
+BITS = 40
+"""Of a score's mantissa: what differs beyond (a part in 1e12) is the order in which floats were added, and no rank hangs on it."""
 
 
 def ranking(
@@ -35,13 +37,13 @@ def ranking(
     if draws < 2:
         raise InputError(f"draws is {draws}; at least 2 are needed to say how sure a rank is")
     rng = np.random.default_rng(seed)
-    point = score(network)
+    point = _cut(score(network))
     scores = np.empty((draws, len(network.names)))
     for number in range(draws):
         drawn = draw(rng)
         if drawn.names != network.names:
             raise ValueError("a draw must have the nodes of the network in the same order")
-        scores[number] = score(drawn)
+        scores[number] = _cut(score(drawn))
         progress(number + 1, draws)
     ranks = np.array([_ranks(row) for row in scores])
     low, high = np.quantile(scores, [0.05, 0.95], axis=0)
@@ -80,6 +82,11 @@ def uncertain(network: Network, claim_sigma: Floats, keep_ratio: Floats | None =
         return network.with_claims(network.claims.data * factor * (rng.random(count) < keep))
 
     return draw
+
+
+def _cut(score: Floats) -> Floats:
+    mantissa, exponent = np.frexp(score)
+    return np.ldexp(np.round(mantissa * 2**BITS), exponent - BITS)
 
 
 def _ranks(score: Floats) -> "np.ndarray":

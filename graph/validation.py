@@ -10,6 +10,8 @@ from chain.snapshot import Snapshot
 from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
 from graph.schema import relation_schemas
 
+UNCOUNTED = ("maker",)
+"""Families whose totals leave out what is posted and backs nothing (Maker's gem); elsewhere it is counted (Liquity's gains and surpluses)."""
 USD_TOLERANCE = 1e-9  # relative: sums of floats in another order
 COARSE = 1_000
 """Where no exact sum exists, positions may miss the market's total by this part of it: the tight bound is the snapshot's own check."""
@@ -89,12 +91,13 @@ def _admitted(snapshot: Snapshot, market: str) -> bool:
 
 
 def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int, int]]:
-    """(market, asset, is debt) -> exact sum and number of positions; what is posted and backs nothing (Maker gem) is in no market's total."""
-    positions = snapshot["positions"]
+    """(market, asset, is debt) -> exact sum and number of positions, of those that the market's total counts (`UNCOUNTED`)."""
+    positions, markets = snapshot["positions"], snapshot["markets"]
+    leaves_out = set(markets["market"][markets["family"].isin(UNCOUNTED)])
     found: dict[tuple[str, str, bool], tuple[int, int]] = {}
     columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw", "collateral_enabled"))
     for market, asset, side, amount, is_enabled in zip(*columns, strict=True):
-        if side == "collateral" and not is_enabled:
+        if side == "collateral" and not is_enabled and market in leaves_out:
             continue
         key = (market, asset, side in DEBT_SIDES)
         amount_sum, count = found.get(key, (0, 0))

@@ -72,6 +72,15 @@ def test_what_is_certain_keeps_its_rank_and_equal_scores_share_it() -> None:
     ]  # fmt: skip
 
 
+def test_the_order_in_which_floats_were_added_decides_no_rank() -> None:
+    one, other = (0.1 + 0.2 + 0.3) * 1e10, 0.6e10
+    network = Network.from_claims([("h", "x", other), ("h", "y", one), ("h", "z", one * (1 - 1e-9))], {})
+    table = ranking(network, owed_to, uncertain(network, np.zeros(3)), draws=3).set_index("node")
+    assert one > other and table.at["x", "score"] == table.at["y", "score"] == pytest.approx(other, rel=1e-12)
+    assert table["rank"].to_dict() == {"x": 1, "y": 1, "z": 3, "h": 4}
+    assert table["first_share"].to_dict() == {"x": 1, "y": 1, "z": 0, "h": 0}
+
+
 def test_rows_that_may_not_exist_drop_out() -> None:
     network = Network.from_claims([("h", "x", 5.0), ("h", "y", 4.0)], {})
     keep = np.array([0.25, 1.0])
