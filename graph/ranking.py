@@ -86,7 +86,7 @@ def uncertain(network: Network, claim_sigma: Floats, keep_ratio: Floats | None =
 
 def _cut(score: Floats) -> Floats:
     mantissa, exponent = np.frexp(score)
-    return np.ldexp(np.round(mantissa * 2**BITS), exponent - BITS)
+    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS), exponent - BITS), dtype=float)
 
 
 def _ranks(score: Floats) -> "np.ndarray":
