@@ -180,7 +180,7 @@ def said(place: Place, tried: dict[str, int]) -> dict[str, Any]:
     """What web3 reads from receipts and contracts, for the test."""
     ask = place.controller.functions
     events = told(place.ledger.node, [place.controller, *place.executors])
-    shape = next(one for one in place.controller.abi if one.get("name") == "getPayloadById")
+    shape: Any = next(one for one in place.controller.abi if one.get("name") == "getPayloadById")
     names = [one["name"] for one in shape["outputs"][0]["components"]]
     records = [
         dict(zip(names, ask.getPayloadById(number).call(), strict=True)) | {"view": ask.getPayloadState(number).call()}
