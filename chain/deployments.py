@@ -51,6 +51,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
     "crvusd": ("factory",),
     "governor": ("governor",),
+    "aave_payloads": ("payloads_controller",),
 }
 """Addresses that each reader's entry names."""
 OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}

@@ -99,6 +99,7 @@ IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
         ("comptroller", "vaiController()->(address)", (), ""),
     ),
     "governor": (("governor", "votingPeriod()->(uint256)", (), ""),),
+    "aave_payloads": (("payloads_controller", "getPayloadsCount()->(uint40)", (), ""),),
 }
 """By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 

@@ -12,6 +12,7 @@ from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
 from chain.readers import (
+    aave_payloads,
     aave_v2,
     aave_v3,
     access,
@@ -68,6 +69,7 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "chainlink": (chainlink.read, chainlink.VERSION),
     "timelock": (timelock.read, timelock.VERSION),
     "governor": (governor.read, governor.VERSION),
+    "aave_payloads": (aave_payloads.read, aave_payloads.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
 PROTOCOL_KINDS = {
@@ -93,6 +95,7 @@ PROTOCOL_KINDS = {
     "erc20": "token",
     "timelock": "governance",
     "governor": "governance",
+    "aave_payloads": "governance",
 }
 
 

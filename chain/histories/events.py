@@ -1,9 +1,11 @@
 """One kind of event: how a contract declares it, and how the values of one are read back.
 
 A declaration is copied from the contract's source, `Transfer(address indexed from, address indexed to, uint256 value)`; that text gives the
-topic, the names and the types. Enumerations are written as the uint8 that they are on the wire.
+topic, the names and the types. Enumerations are written as the uint8 that they are on the wire, structures as the types of their fields in
+brackets, without names: `(address,uint256)[] actions`; none within another.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,8 @@ from chain.errors import NodeError
 Rows = Iterable[tuple[str, dict[str, Any]]]
 """(table, columns) without those that every row of an event has: chain, block, place, time, transaction, evidence, status."""
 ToRows = Callable[[Mapping[str, Any], Log], Rows]
+BETWEEN = re.compile(r",(?![^(]*\))")
+"""A comma between values, not one inside the brackets of a structure."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def event(text: str) -> Event:
     name, bracket, rest = text.partition("(")
     if not bracket or not rest.endswith(")") or not name.isidentifier():
         raise ValueError(f"{text!r} is no event; write Name(type indexed name, type name)")
-    words = [part.split() for part in rest[:-1].split(",") if part.strip()]
+    words = [part.split() for part in BETWEEN.split(rest[:-1]) if part.strip()]
     parts = [(word[0], "indexed" in word[1:], word[-1]) for word in words]
     return Event(
         name,

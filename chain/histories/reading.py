@@ -16,7 +16,7 @@ from chain.calls import Log
 from chain.client import Client
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, InputError, NodeError, unknown_name
-from chain.histories import aave_v3, chainlink, compound_v2, erc20, governor, morpho_blue, uniswap_v3
+from chain.histories import aave_payloads, aave_v3, chainlink, compound_v2, erc20, governor, morpho_blue, uniswap_v3
 from chain.histories.events import Source
 from chain.histories.folder import HistoryFolder, Purpose, history_schemas
 from chain.unfinished import fingerprint
@@ -30,6 +30,7 @@ SOURCES: Mapping[str, Callable[[Client, Deployment], list[Source]]] = {
     "morpho_blue": morpho_blue.sources,
     "chainlink": chainlink.sources,
     "governor": governor.sources,
+    "aave_payloads": aave_payloads.sources,
 }
 """Reader of an address book's entry -> its events; erc20 has its own, for it needs amounts."""
 BY_DEFAULT = (
