@@ -1,6 +1,7 @@
 """What needs no simulation: reading a source, the graph, and the questions it answers. The public names are those of `aftershock`."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,10 +74,11 @@ def snapshot(
     from chain.several import take_several
 
     target = Path(out) if out is not None else None
-    if target is not None:
-        snapshots.refuse_foreign_folder(target)
     books = chosen(_files(deployments), chains, protocols)
     urls = {chain: node_url(chain, environ, rpc if isinstance(rpc, str) else rpc.get(chain, "")) for chain in books}
+    if target is not None:
+        snapshots.refuse_foreign_folder(target)
+        _refuse_other_chains(target, books)
     if len(books) > 1:
         if target is None or (isinstance(rpc, str) and rpc) or (block is not None and time_of(str(block)) is None):
             raise InputError(
@@ -109,6 +111,19 @@ def snapshot_cost(
     books = chosen(_files(deployments), chains, protocols)
     urls = {chain: node_url(chain, environ, rpc if isinstance(rpc, str) else rpc.get(chain, "")) for chain in books}
     return [expect(urls[chain], entries, block) for chain, entries in books.items()]
+
+
+def _refuse_other_chains(target: Path, chains: Iterable[str]) -> None:
+    """InputError if the folder holds a snapshot of other chains, which would be replaced."""
+    try:
+        stored = json.loads((target / snapshots.MANIFEST).read_text(encoding="utf-8"))
+        held = {str(anchor["chain"]) for anchor in stored["anchors"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # none, or a damaged one, which may be replaced
+    if held != set(chains):
+        raise InputError(
+            f"{target} holds a snapshot of {', '.join(sorted(held))}, which one of {', '.join(sorted(chains))} would replace; give another --out"
+        )
 
 
 def _files(deployments: str | Path | Sequence[str | Path]) -> list[Path]:

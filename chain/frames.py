@@ -36,6 +36,10 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
         )
     except (OSError, ValueError, EOFError) as error:  # pandas and pyarrow raise subclasses of these
         raise InputError(f"{path} cannot be read as {'Parquet' if is_parquet else 'CSV'}: {error}") from error
+    if len(frame.columns) == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
+        raise InputError(
+            f"{path.name} has no commas between its cells, its header is {str(frame.columns[0])!r}; write it with commas"
+        )
     frame = frame.set_axis(pd.RangeIndex(1 if is_parquet else 2, len(frame) + (1 if is_parquet else 2)))
     if not is_parquet:
         frame = frame.loc[frame.notna().any(axis=1).to_numpy()]

@@ -2,7 +2,8 @@
 
 A node fails: all of its worth is gone. Each step of `dependences` passes a loss on in proportion to its share in the worth of what loses, no
 node loses more than it has, and what arrives at those on whom nobody depends (accounts, holders of a file) is added up. That is linear
-DebtRank (`graph.debtrank`) on these shares, with each holder's worth as the weight. It bounds a loss by who holds what; it knows no
+DebtRank (`graph.debtrank`) on these shares, with each holder's worth as the weight. Tokens and pools hold for others, so they are no holders
+themselves, even where nobody who has them was read. It bounds a loss by who holds what; it knows no
 prices that fall because something is sold, and nobody who reacts. These a cascade computes.
 """
 
@@ -18,6 +19,9 @@ from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain
+
+HOLDING = ("supplies", "holds", "allocates_to")
+"""Relations by which somebody has something, rather than is made of it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def systemic(
     uncertainty: Uncertainty | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
-    """Every node on which somebody depends, by what holders lose if it fails.
+    """Every node whose failure costs a holder something, by what holders lose in all.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def systemic(
     table = dependences(graph)
     network, status = _network(table)
     owed = set(table["target"])
-    known = set(table.dropna(subset="amount_usd")["source"])
+    having = table[table["relation"].isin(HOLDING)].dropna(subset="amount_usd")
+    known = set(having["source"]) - set(graph.nodes["asset"]["node"]) - set(graph.nodes["pool"]["node"])
     is_holder = np.array([name not in owed and name in known for name in network.names])
     worth = np.where(is_holder, network.face_equity, 0.0)
     causes = [name for name in network.names if name in owed]
@@ -93,7 +98,8 @@ def systemic(
         "first_share",
     ]
     columns += ["loss_ratio", "pagerank", "katz", "core", "status"]
-    return found.reset_index().sort_values(["rank", "node"], ignore_index=True)[columns]
+    order = ["rank", "first_share", "node"]
+    return found.reset_index().sort_values(order, ascending=[True, False, True], ignore_index=True)[columns]
 
 
 def _label(graph: ProtocolGraph, node: str) -> str:

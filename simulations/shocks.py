@@ -75,14 +75,17 @@ def reference_prices(book: Book, shocks: Sequence[PriceShock]) -> FloatArray:
 
 
 def find(book: Book, name: str) -> tuple[int, ...]:
-    """Asset indices that a symbol or key means; UnknownNameError with the nearest symbols."""
+    """Asset indices that a symbol or key means; UnknownNameError with the nearest symbols.
+
+    One symbol on several chains means all of them: ether that falls, falls on each.
+    """
     for number, asset in enumerate(book.assets):
         if asset.key == name:
             return (number,)
     numbers = book.symbols.get(name.lower())
     if numbers is None:
         raise unknown_name("asset", name, [asset.symbol for asset in book.assets])
-    if len(numbers) > 1:
+    if len({book.assets[number].key.partition("/")[0] for number in numbers}) < len(numbers):
         keys = ", ".join(book.assets[number].key for number in numbers)
         raise InputError(f"{len(numbers)} assets are called {name}; write the key of the one you mean: {keys}")
     return numbers

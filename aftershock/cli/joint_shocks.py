@@ -65,9 +65,9 @@ def show(page: Page, found: list[BadDebt], horizon: int) -> None:
     page.header(
         f"Bad debt within {horizon} h, {found[0].law.text}", f"{forecast['draws']} joint draws, seed {found[0].seed}"
     )
-    page.sentence(
-        f"With nineteen chances in twenty bad debt stays below **{money(forecast['var_usd_95'])}**; under constant volatility it would be {money(flat['var_usd_95'])}."
-    )
+    stays = f"stays below **{money(forecast['var_usd_95'])}**" if forecast["var_usd_95"] else "is **none**"
+    other = money(flat["var_usd_95"]) if flat["var_usd_95"] else "none as well"
+    page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility it would be {other}.")
     page.blank()
     rows = [
         [

@@ -51,7 +51,7 @@ def run(
     ] = None,
     horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
     draws: Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     fail_above: FailAbove = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +94,7 @@ def run(
 
 def _exit_above(bad_debt_usd: float, fail_above: float | None) -> None:
     if fail_above is not None and bad_debt_usd > fail_above:
-        typer.echo(f"exit 1: bad debt {money(bad_debt_usd)} is above your threshold of {money(fail_above)}", err=True)
+        typer.echo(f"exit 1: bad debt {money(bad_debt_usd)} is above your threshold of ${fail_above:,.0f}", err=True)
         raise typer.Exit(1)
 
 

@@ -28,7 +28,7 @@ def run(
         float, typer.Option(help="Probability that a row which nothing vouches for is right.", metavar="0..1")
     ] = Uncertainty.unverified_kept,
     draws: Annotated[int, typer.Option(help="Networks drawn for the range of ranks.", min=2)] = Uncertainty.draws,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = Uncertainty.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = Uncertainty.seed,
     as_json: AsJson = False,
 ) -> None:
     """What holders lose in all if a thing fails: tokens, markets, pools, feeds and who keeps them, ranked, each rank with its range."""
@@ -84,7 +84,8 @@ def run(
     page.say(
         f"Ranges: 5 % and 95 % of {draws} networks drawn with seed {seed}, every amount at stake off by {percent(sigma)} and rows that nothing "
         f"vouches for left out with probability {percent(1 - kept)}: both assumed, not measured. A loss passes on in proportion to what is held; no prices fall, "
-        "nobody reacts (a cascade does that)."
+        "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
+        "first place each count as first."
     )
     page.next(with_source(f"aftershock query exposure {first.label.split()[0]}", given))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)

@@ -72,6 +72,11 @@ def test_each_chain_is_read_at_the_last_block_before_the_instant(
     assert not list(tmp_path.glob("incomplete_*"))
     graph = aftershock.graph(both)
     assert len(graph.nodes["market"]) == 2 and len(graph.nodes["chain"]) == 2
+    fallen = aftershock.simulate(graph, shocks=["ETH=-30%"])
+    assert all(fallen.positions.groupby("market")["liquidated_usd"].sum() > 0)  # ether falls on both chains
+    one = ask(*("snapshot", "--chain", "1", "--deployments", str(books["eip155:1"]), "--rpc", worlds["eip155:1"].url), "--out", str(tmp_path / "both"))  # fmt: skip
+    assert one.code == 2 and "holds a snapshot of eip155:1, eip155:8453" in " ".join(one.err.split())
+    assert aftershock.load(tmp_path / "both").content_id == both.content_id
 
 
 def test_without_a_time_it_is_the_newest_that_is_final_on_both(

@@ -10,7 +10,9 @@ import aftershock
 from graph.dependences import dependences
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import Uncertainty, systemic
+from tests.core_sample import core
 
+HAVING = ["supplies", "holds", "allocates_to"]
 CERTAIN = Uncertainty(amount_sigma=0.0, unverified_kept=1.0, draws=3)
 
 
@@ -30,7 +32,8 @@ def lost_by_rounds(graph: ProtocolGraph, cause: str) -> float:
             if gain > 1e-9:
                 new[name] = gain
                 lost[name] = lost.get(name, 0.0) + gain
-    holders = steps[~steps["source"].isin(steps["target"])]
+    kept_for_others = {*graph.nodes["asset"]["node"], *graph.nodes["pool"]["node"]}
+    holders = steps[~steps["source"].isin({*steps["target"], *kept_for_others}) & steps["relation"].isin(HAVING)]
     worth = (holders["amount_usd"] / holders["share"]).groupby(holders["source"]).max()
     return float(sum(usd * lost.get(name, 0.0) for name, usd in worth.dropna().items()))
 
@@ -72,3 +75,13 @@ def test_ranges_hold_the_point_and_grow_with_what_is_not_known() -> None:
     inside = (much["loss_low_usd"] <= much["loss_usd"] * 1.2) & (much["loss_usd"] * 0.8 <= much["loss_high_usd"])
     assert inside.all()
     pd.testing.assert_frame_equal(much, systemic(graph, Uncertainty(0.2, 1.0, 40, seed=3)))
+
+
+def test_a_reserve_that_fails_costs_its_suppliers_what_they_supplied() -> None:
+    """Counted once: neither the receipt tokens nor the market's own contracts are holders beside the suppliers."""
+    graph = aftershock.graph(core())
+    supplied = graph.relations["supplies"].groupby("asset")["amount_usd"].sum()
+    losses = systemic(graph, CERTAIN).set_index("node")["loss_usd"]
+    [market] = graph.nodes["market"]["node"]
+    for asset in supplied.index:
+        assert losses[f"{market}#{asset}"] == pytest.approx(supplied[asset], rel=1e-6)
