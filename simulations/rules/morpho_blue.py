@@ -55,6 +55,8 @@ def incentive_wad(threshold_bps: int) -> int:
 
 def health_factor_wad(position: Position) -> int:
     """Most that may be borrowed over what is owed, x 1e18, rounded down; at least 1e18 exactly when the contract calls it healthy."""
+    if len(position.legs) == 1:  # of a what-if that took the market's other asset away
+        return 0 if position.legs[0].debt_stored else NO_DEBT
     taken, owed = _sides(position)
     debt = debt_raw(position, position.legs.index(owed))
     if not debt:

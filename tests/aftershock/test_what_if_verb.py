@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import aftershock
 from aftershock.cli import app
 from chain.snapshot import save
+from tests.core_sample import core
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = CliRunner()
@@ -37,10 +38,22 @@ def edits(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.verify
-def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str) -> None:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sample's first market by itself, as a folder."""
+    return str(save(core(), tmp_path_factory.mktemp("core") / "alone"))
+
+
+def test_the_whole_sample_without_an_asset_is_simulated(edits: str) -> None:
+    """Who owes on Morpho against the asset that is gone has nothing left to seize, and is left alone."""
     code, printed = asked("what-if", edits, "--shock", "ETH=-10%", "--json")
-    record, sample = json.loads(printed), aftershock.load()
+    assert code == 0 and {row["figure"] for row in json.loads(printed)["cascade"]} >= {"bad_debt_usd"}
+
+
+@pytest.mark.verify
+def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str, alone: str) -> None:
+    code, printed = asked("what-if", edits, "--shock", "ETH=-10%", "--json", "--snapshot", alone)
+    record, sample = json.loads(printed), aftershock.load(alone)
     assert code == 0 and record["content_id_before"] == sample.content_id != record["content_id"]
     assert record["words"] == ["lstETH in Aave V3 core was removed.", "WETH in Aave V3 core was paused."]
     left = aftershock.what_if(sample, edits)
@@ -62,8 +75,8 @@ def test_a_what_if_says_what_changed_and_what_a_cascade_costs_then(edits: str) -
 
 
 @pytest.mark.verify
-def test_the_page_tells_debt_that_the_change_left_under_water_from_what_the_shock_adds(edits: str) -> None:
-    code, said = asked("what-if", edits, "--shock", "ETH=-10%")
+def test_the_page_tells_debt_that_the_change_left_under_water_from_what_the_shock_adds(edits: str, alone: str) -> None:
+    code, said = asked("what-if", edits, "--shock", "ETH=-10%", "--snapshot", alone)
     assert code == 0 and "lstETH (asset) is removed" in said and "nobody reacts to the change" in said
     assert "what-if with 2 changes, not as it was read" in said
     assert "in the end no collateral covers" in said and "bad debt before the shock" in said
@@ -78,18 +91,18 @@ def test_the_entries_of_the_documentation_can_be_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.verify
-def test_a_difference_of_two_folders_in_words_and_as_a_table(edits: str, tmp_path: Path) -> None:
-    sample = aftershock.load()
+def test_a_difference_of_two_folders_in_words_and_as_a_table(edits: str, alone: str, tmp_path: Path) -> None:
+    sample = aftershock.load(alone)
     reserves = sample["reserves"].assign(frozen=True)
     later = replace(sample, name="later", tables={**sample.tables, "reserves": reserves})
     folder = str(save(later, tmp_path / "later"))
-    code, said = asked("diff", "sample", folder)
+    code, said = asked("diff", alone, folder)
     assert code == 0 and "From sample to later" in said and said.count("was frozen.") == 6
-    record = json.loads(asked("diff", "sample", folder, "--json")[1])
+    record = json.loads(asked("diff", alone, folder, "--json")[1])
     assert [row["what"] for row in record["changes"]] == ["frozen"] * 6 and record["figures"] == []
     assert record["before"]["content_id"] == sample.content_id and record["after"]["content_id"] == later.content_id
     gone = str(save(replace(aftershock.what_if(sample, edits), name="gone"), tmp_path / "gone"))
-    assert "Aave V3 core supplied $m 2,185 1,943 −242" in asked("diff", "sample", gone)[1]
+    assert "Aave V3 core supplied $m 2,185 1,943 −242" in asked("diff", alone, gone)[1]
 
 
 def test_snapshots_of_other_chains_are_not_compared(tmp_path: Path) -> None:
