@@ -101,10 +101,9 @@ def stored_by(pool: Contract, head: int) -> list[tuple[int, int, int, int]]:
     """(block, slot, time, cumulative tick) of every observation, asked of the pool after every block."""
     found: list[tuple[int, int, int, int]] = []
     for block in range(1, head + 1):
-        try:
-            slot0 = pool.functions.slot0().call(block_identifier=block)
-        except Exception:  # not deployed yet; web3 has several errors for that
-            continue
+        if not pool.w3.eth.get_code(pool.address, block_identifier=block):
+            continue  # not deployed yet
+        slot0 = pool.functions.slot0().call(block_identifier=block)
         if not slot0[0]:
             continue
         time, cumulative, _, _ = pool.functions.observations(slot0[2]).call(block_identifier=block)

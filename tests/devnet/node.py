@@ -70,6 +70,7 @@ class Node:
         self.w3 = Web3(self._provider)
         self.w3.middleware_onion.remove("validation")  # it asks for the chain id twice with every call
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._states = tempfile.TemporaryDirectory(prefix="anvil-states-")  # gone with the node, gigabytes if kept
         self._process = subprocess.Popen(
             self._command(extra), stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT
         )
@@ -91,6 +92,7 @@ class Node:
             *("--timestamp", str(GENESIS_TIME)),
             *("--hardfork", HARDFORK),
             *("--order", "fifo"),
+            *("--cache-path", self._states.name),
             *("--gas-limit", str(BLOCK_GAS_LIMIT)),
             *("--block-base-fee-per-gas", "0"),
             *("--gas-price", "0"),
@@ -153,6 +155,7 @@ class Node:
                 self._process.kill()
                 self._process.wait()
         self._output.close()
+        self._states.cleanup()
 
     def __enter__(self) -> Self:
         return self
