@@ -25,37 +25,10 @@ from typing import Any
 
 from chain.errors import InputError, unknown_name
 from chain.networks import networks
+from chain.protocols import PROTOCOLS
 from chain.units import to_address
 
 TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token", "wsteth", "reth")
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "aave_v3": ("pool_addresses_provider", "pool", "pool_data_provider", "oracle"),
-    "aave_v2": ("pool_addresses_provider", "pool", "oracle"),
-    "compound_v2": ("comptroller",),
-    "venus": ("comptroller",),
-    "morpho_blue": ("morpho",),
-    "comet": ("comet",),
-    "liquity_v1": ("trove_manager", "coll_surplus_pool", "gas_pool"),
-    "uniswap_v2": ("factory",),
-    "uniswap_v3": ("factory",),
-    "chainlink": (),
-    "erc20": (),
-    "timelock": ("controller",),
-    "metamorpho": ("factory",),
-    "metamorpho_vault": ("vault",),
-    "balancer_v2": ("vault",),
-    "curve_stableswap": ("registry",),
-    "psm": ("psm",),
-    "bridge_escrow": ("escrow", "token"),
-    "bridged_token": ("token", "bridge"),
-    "maker": ("vat", "jug", "spotter", "dog", "vow", "dai_join", "dai", "cdp_manager"),
-    "crvusd": ("factory",),
-    "governor": ("governor",),
-    "aave_payloads": ("payloads_controller",),
-}
-"""Addresses that each reader's entry names."""
-OPTIONAL_ROLES: Mapping[str, tuple[str, ...]] = {"uniswap_v3": ("position_manager",)}
-"""Addresses that it may name besides."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +153,11 @@ def _deployment(entry: _Entry) -> Deployment:
     optional = ["addresses", "feeds", "tokens", "like_revision"]
     entry.only(["chain", "protocol", "instance", "reader", "first_block", "source", *optional])
     chain = entry.one_of("chain", "chain", networks())
-    reader = entry.one_of("reader", "reader", ROLES)
+    reader = entry.one_of("reader", "reader", PROTOCOLS)
+    protocol = PROTOCOLS[reader]
     roles = _Entry(f"{entry.where}, addresses", entry.table.get("addresses", {}))
-    optional_roles = [role for role in OPTIONAL_ROLES.get(reader, ()) if role in roles.table]
-    roles.only([*ROLES[reader], *OPTIONAL_ROLES.get(reader, ())])
+    optional_roles = [role for role in protocol.optional_roles if role in roles.table]
+    roles.only([*protocol.roles, *protocol.optional_roles])
     feeds = tuple(
         Feed(item.address("address"), item.text("pair"), item.whole("heartbeat_seconds"), item.whole("deviation_bps"))
         for item in entry.children("feeds")
@@ -209,7 +183,7 @@ def _deployment(entry: _Entry) -> Deployment:
         reader,
         entry.whole("first_block"),
         entry.text("source"),
-        {role: roles.address(role) for role in [*ROLES[reader], *optional_roles]},
+        {role: roles.address(role) for role in [*protocol.roles, *optional_roles]},
         feeds,
         tokens,
         like_revision,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chain.address_books import SHIPPED
 from chain.calls import Call
@@ -12,7 +11,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError
 from chain.pacing import Manners
-from chain.units import ZERO_ADDRESS
+from chain.protocols import PROTOCOLS
 
 DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)
 """How many blocks behind the head state is asked for, deepest first; None is block 1."""
@@ -21,87 +20,6 @@ LATE_SECONDS = 300
 UNCACHED = Manners(tries=2)
 """What was answered before is no answer to what the node has now."""
 QUIET_TOPIC = "0x" + "00" * 31 + "01"
-IDENTITIES: dict[str, tuple[tuple[str, str, tuple[Any, ...], str], ...]] = {
-    "aave_v3": (
-        ("pool_addresses_provider", "getPool()->(address)", (), "pool"),
-        ("pool_addresses_provider", "getPriceOracle()->(address)", (), "oracle"),
-        ("pool_addresses_provider", "getPoolDataProvider()->(address)", (), "pool_data_provider"),
-        ("pool", "POOL_REVISION()->(uint256)", (), ""),
-        ("oracle", "BASE_CURRENCY_UNIT()->(uint256)", (), ""),
-    ),
-    "aave_v2": (
-        ("pool_addresses_provider", "getLendingPool()->(address)", (), "pool"),
-        ("pool_addresses_provider", "getPriceOracle()->(address)", (), "oracle"),
-        ("pool", "LENDINGPOOL_REVISION()->(uint256)", (), ""),
-        ("oracle", "getFallbackOracle()->(address)", (), ""),
-    ),
-    "compound_v2": (
-        ("comptroller", "getAllMarkets()->(address[])", (), ""),
-        ("comptroller", "closeFactorMantissa()->(uint256)", (), ""),
-    ),
-    "morpho_blue": (
-        ("morpho", "DOMAIN_SEPARATOR()->(bytes32)", (), ""),
-        ("morpho", "feeRecipient()->(address)", (), ""),
-    ),
-    "comet": (
-        ("comet", "baseTokenPriceFeed()->(address)", (), ""),
-        ("comet", "storeFrontPriceFactor()->(uint256)", (), ""),
-    ),
-    "liquity_v1": (
-        ("trove_manager", "NAME()->(string)", (), ""),
-        ("trove_manager", "MINUTE_DECAY_FACTOR()->(uint256)", (), ""),
-    ),
-    "uniswap_v2": (("factory", "allPairsLength()->(uint256)", (), ""),),
-    "uniswap_v3": (
-        ("factory", "feeAmountTickSpacing(uint24)->(int24)", (3000,), ""),
-        ("position_manager", "factory()->(address)", (), "factory"),
-    ),
-    "timelock": (
-        ("controller", "getMinDelay()->(uint256)", (), ""),
-        ("controller", "PROPOSER_ROLE()->(bytes32)", (), ""),
-    ),
-    "metamorpho": (
-        ("factory", "MORPHO()->(address)", (), ""),
-        ("factory", "isMetaMorpho(address)->(bool)", (ZERO_ADDRESS,), ""),
-    ),
-    "metamorpho_vault": (
-        ("vault", "MORPHO()->(address)", (), ""),
-        ("vault", "withdrawQueueLength()->(uint256)", (), ""),
-    ),
-    "balancer_v2": (
-        ("vault", "WETH()->(address)", (), ""),
-        ("vault", "getProtocolFeesCollector()->(address)", (), ""),
-    ),
-    "curve_stableswap": (
-        ("registry", "pool_count()->(uint256)", (), ""),
-        ("registry", "pool_list(uint256)->(address)", (0,), ""),
-    ),
-    "psm": (
-        ("psm", "tout()->(uint256)", (), ""),
-        ("psm", "gemJoin()->(address)", (), ""),
-    ),
-    "bridge_escrow": (("token", "totalSupply()->(uint256)", (), ""),),
-    "bridged_token": (("token", "totalSupply()->(uint256)", (), ""),),
-    "maker": (
-        ("jug", "vat()->(address)", (), "vat"),
-        ("spotter", "vat()->(address)", (), "vat"),
-        ("dog", "vat()->(address)", (), "vat"),
-        ("vow", "vat()->(address)", (), "vat"),
-        ("dai_join", "dai()->(address)", (), "dai"),
-        ("cdp_manager", "cdpi()->(uint256)", (), ""),
-    ),
-    "crvusd": (
-        ("factory", "n_collaterals()->(uint256)", (), ""),
-        ("factory", "stablecoin()->(address)", (), ""),
-    ),
-    "venus": (
-        ("comptroller", "getAllMarkets()->(address[])", (), ""),
-        ("comptroller", "vaiController()->(address)", (), ""),
-    ),
-    "governor": (("governor", "votingPeriod()->(uint256)", (), ""),),
-    "aave_payloads": (("payloads_controller", "getPayloadsCount()->(uint40)", (), ""),),
-}
-"""By reader: role, the question that its contract must answer, and the role whose address the answer must be (or any answer)."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +102,14 @@ def _coded(client: Client, label: str, where: Sequence[str]) -> Finding:
 
 def _identities(client: Client, label: str, entry: Deployment) -> list[Finding]:
     questions = [
-        (role, text, Call(entry.addresses[role], text, arguments, optional=True), entry.addresses.get(wanted, ""))
-        for role, text, arguments, wanted in IDENTITIES.get(entry.reader, ())
-        if role in entry.addresses
+        (
+            of.role,
+            of.function,
+            Call(entry.addresses[of.role], of.function, of.arguments, optional=True),
+            entry.addresses.get(of.same_as, ""),
+        )
+        for of in PROTOCOLS[entry.reader].identities
+        if of.role in entry.addresses
     ]
     text = "description()->(string)"
     questions += [(feed.pair, text, Call(feed.address, text, optional=True), feed.pair) for feed in entry.feeds]

@@ -11,6 +11,7 @@ from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
+from chain.protocols import PROTOCOLS
 from chain.readers import (
     aave_payloads,
     aave_v2,
@@ -72,31 +73,6 @@ READERS: Mapping[str, tuple[Read, int]] = {
     "aave_payloads": (aave_payloads.read, aave_payloads.VERSION),
 }
 """Reader and its version, in the order in which they run: lending first, so that the others know the assets that matter."""
-PROTOCOL_KINDS = {
-    "aave_v3": "lending",
-    "aave_v2": "lending",
-    "compound_v2": "lending",
-    "venus": "lending",
-    "morpho_blue": "lending",
-    "comet": "lending",
-    "liquity_v1": "lending",
-    "maker": "lending",
-    "crvusd": "lending",
-    "metamorpho": "vault",
-    "metamorpho_vault": "vault",
-    "uniswap_v2": "exchange",
-    "uniswap_v3": "exchange",
-    "balancer_v2": "exchange",
-    "curve_stableswap": "exchange",
-    "psm": "stablecoin",
-    "bridge_escrow": "bridge",
-    "bridged_token": "bridge",
-    "chainlink": "oracle",
-    "erc20": "token",
-    "timelock": "governance",
-    "governor": "governance",
-    "aave_payloads": "governance",
-}
 
 
 def take(
@@ -286,7 +262,7 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
             f"deployments file: {deployment.source}",
             protocol=deployment.protocol,
             name=deployment.protocol.replace("-", " ").title(),
-            kind=PROTOCOL_KINDS[deployment.reader],
+            kind=PROTOCOLS[deployment.reader].kind,
         )
 
 

@@ -9,9 +9,11 @@ import pytest
 from eth_utils.address import is_checksum_address
 
 from chain.client import Client
-from chain.deployments import ROLES, read_deployments
-from chain.inspection import IDENTITIES, Finding, addresses, clock, node, shipped
+from chain.deployments import read_deployments
+from chain.inspection import Finding, addresses, clock, node, shipped
 from chain.networks import networks
+from chain.protocols import PROTOCOLS
+from chain.reading import READERS
 from tests.devnet.uniswap_v3_exchange import deploy_exchange
 from tests.devnet.world import World
 
@@ -82,9 +84,9 @@ def test_the_worlds_own_book_is_sound(devnet_world: World) -> None:
         "symbol is WETH",
     ):
         assert words in text
-    assert {reader for reader, roles in ROLES.items() if roles} == set(IDENTITIES), (
-        "a reader that the doctor does not know"
-    )
+    assert set(PROTOCOLS) == set(READERS)
+    unknown = {name for name, protocol in PROTOCOLS.items() if protocol.roles and not protocol.identities}
+    assert not unknown, "the doctor cannot recognise their contracts"
 
 
 WRONG = {
