@@ -118,7 +118,9 @@ class Touched:
         """Entries of the list: some nodes list the contract that is asked, without slots, though it is no other."""
         if not isinstance(answer, dict) or answer.get("error") or not isinstance(answer.get("accessList"), list):
             return None
-        entries: list[tuple[str, int]] = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
+        entries: list[tuple[str, int]] = [
+            (one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]
+        ]
         return sum(slots + (address != self.call.address) for address, slots in entries)
 
 
