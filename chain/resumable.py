@@ -47,6 +47,7 @@ class ResumableClient(Client):
         """As `Client.ask_many`: calls, codes and balances from what is kept where they are; the rest is asked, and kept piece by piece."""
         order = [_name(ask) for ask in asks]
         asked = dict(zip(order, asks, strict=True))
+        asked |= {name: ask for name, ask in zip(order, asks, strict=True) if not _may_refuse(ask)}
         kept: dict[str, str | None] = {}
         if self.unfinished is not None:
             kept = {name: self.unfinished[name] for name in asked if name in self.unfinished}

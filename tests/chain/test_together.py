@@ -1,6 +1,7 @@
 """What does not wait travels together: rounds of inquiries, questions of every kind in one request, and what a whole reading takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from chain.errors import ContractError
 from chain.facts import Code, CodeStart, Earlier, NativeBalance, Slot, Touched
 from chain.pacing import Manners
 from chain.reading import take
+from chain.resumable import ResumableClient
 from chain.together import Inquiry, together
 from tests.chain.counting_proxy import counting
 from tests.chain.picky_node import Whims, picky
@@ -57,6 +59,24 @@ def test_the_error_of_one_inquiry_ends_all(devnet_world: World) -> None:
         client.pin(devnet_world.block_number)
         with pytest.raises(ContractError, match=f"balanceOf of {nobody}"):
             together(client, balances(token, [[nobody]] * 3), balances(nobody, [[token]]))
+
+
+def test_who_takes_no_refusal_gets_none_for_another_who_does(devnet_world: World) -> None:
+    """The same call, asked by two: for one of them a refusal is an answer."""
+    nobody = "0x" + "77" * 20
+    call = Call(nobody, "symbol()->(string)")
+
+    def once(asked: Call) -> Inquiry[str | None]:
+        answers = yield {"symbol": asked}
+        symbol: str | None = answers["symbol"]
+        return symbol
+
+    with ResumableClient.connect(devnet_world.url, LOCAL, Manners(0)) as client:
+        client.pin(devnet_world.block_number)
+        optional = replace(call, optional=True)
+        assert together(client, once(optional), once(optional)) == [None, None]
+        with pytest.raises(ContractError, match=f"symbol of {nobody}"):
+            together(client, once(call), once(optional))
 
 
 def test_questions_of_every_kind_travel_in_one_request(devnet_world: World) -> None:
