@@ -52,7 +52,7 @@ class Bundles:
         self._network = network
         self._most = manners.bundle
         self._is_known, self._packs, self._multicall3 = False, True, ""
-        self._size = Size(self._most)
+        self._sizes = _sizes(self._most)
 
     @property
     def name(self) -> str:
@@ -72,22 +72,28 @@ class Bundles:
         """Fix the block."""
         self._nodes.pin(anchor, head)
         self._is_known, self._packs, self._multicall3 = False, True, ""
-        self._size = Size(self._most)
+        self._sizes = _sizes(self._most)
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
-        """Answers in order, a refusal being an answer."""
+        """Answers in order, a refusal being an answer. What cannot be bundled travels beside the first bundles."""
         answers: list[Any] = [_NOT_ASKED] * len(questions)
         if not self._bundled(questions, answers):
             self._learn()
             self._bundled(questions, answers)
-        rest = [place for place, answer in enumerate(answers) if answer is _NOT_ASKED]
-        alone = self._nodes.ask([_alone(questions[place]) for place in rest])
-        for place, answer in zip(rest, alone, strict=True):
+        self._exchange([], questions, answers, [place for place, one in enumerate(answers) if one is _NOT_ASKED])
+        return answers
+
+    def _exchange(
+        self, bundles: Sequence[Question], questions: Sequence[Question], answers: list[Any], alone: Sequence[int]
+    ) -> list[Any]:
+        """The answers to bundles; beside them, the questions at the places `alone` are asked as they are, into `answers`."""
+        found = self._nodes.ask([*bundles, *(_alone(questions[place]) for place in alone)])
+        for place, answer in zip(alone, found[len(bundles) :], strict=True):
             is_cut = questions[place].method == CODE_START and isinstance(answer, str)
             answers[place] = answer[: 2 + 2 * CODE_START_BYTES] if is_cut else answer
             if questions[place].may_refuse and isinstance(answer, Refusal) and answer.is_execution:
                 answers[place] = _REFUSED
-        return answers
+        return found[: len(bundles)]
 
     def _learn(self) -> None:
         """See which way bundles can go at the pinned block, where the first one failed; a bundle without calls tells."""
@@ -96,7 +102,7 @@ class Bundles:
         if not self._packs:
             [code] = self._nodes.ask([Question("eth_getCode", (self._network.multicall3,), "pinned")])
             self._multicall3 = self._network.multicall3 if isinstance(code, str) and code != "0x" else ""
-            self._size = Size(min(self._most, MOST_MULTICALL3) if self._multicall3 else 1)
+            self._sizes = _sizes(min(self._most, MOST_MULTICALL3) if self._multicall3 else 1)
         self._is_known = True
 
     def _ask(self, question: Question) -> Ask | None:
@@ -115,48 +121,53 @@ class Bundles:
     def _bundled(self, questions: Sequence[Question], answers: list[Any]) -> bool:
         """Fill in the answers of what succeeds inside bundles; False if the first one failed and the way is not known yet."""
         asks = {place: ask for place, question in enumerate(questions) if (ask := self._ask(question)) is not None}
-        left = list(asks) if len(asks) > 1 and self._size.most > 1 else []
+        left = list(asks) if len(asks) > 1 and self._sizes[False].most > 1 else []
+        beside = [place for place, answer in enumerate(answers) if answer is _NOT_ASKED and place not in asks]
         while left:
             groups, bundles = self._bundles(left, asks)
-            left = []
-            for group, answer in zip(groups, self._nodes.ask(bundles), strict=True):
+            left, found = [], self._exchange(bundles, questions, answers, beside)
+            beside = []
+            for group, answer in zip(groups, found, strict=True):
                 parts = None if isinstance(answer, Refusal) else self._parts(bytes.fromhex(answer[2:]), len(group))
                 if not parts and not self._is_known:
                     return False
                 self._is_known = True
+                size = self._sizes[asks[group[0]].is_code]
                 if not parts:
-                    self._size.down(len(group))
+                    size.down(len(group))
                     left += group if len(group) > 1 else []
                     continue
                 if len(parts) < len(group):
-                    self._size.down(2 * len(parts))
+                    size.down(2 * len(parts))
                     left += group[len(parts) :]
                 else:
-                    self._size.up()
-                for place, found in zip(group, parts, strict=False):
-                    if isinstance(found, bytes):
-                        is_code = not asks[place].selector
-                        answers[place] = "0x" + (found[-CODE_START_BYTES:] if is_code else found).hex()
-                    elif found is Missing.REFUSED and questions[place].may_refuse:
+                    size.up()
+                for place, part in zip(group, parts, strict=False):
+                    if isinstance(part, bytes):
+                        answers[place] = "0x" + (part[-CODE_START_BYTES:] if asks[place].is_code else part).hex()
+                    elif part is Missing.REFUSED and questions[place].may_refuse:
                         answers[place] = _REFUSED
         return True
 
     def _bundles(self, places: Sequence[int], asks: dict[int, Ask]) -> tuple[list[Sequence[int]], list[Question]]:
-        """The questions at these places, group by group, and the bundle that each group becomes."""
-        groups, bundles, start, room = [], [], 0, MOST_INITCODE - len(deployless_code()) - 96
-        while start < len(places):
-            group = places[start : start + self._size.now]
-            some = [asks[place] for place in group]
-            if self._packs:
-                runs, count = packed(some, room)
-                group, bundle = group[:count], deployless(runs)
-            else:
-                pairs = [("0x" + ask.address.hex(), ask.selector + ask.arguments) for ask in some]
-                call: Call = bundled(self._multicall3, pairs)
-                bundle = Question("eth_call", ({"to": call.address, "data": "0x" + call.data.hex()},), "pinned")
-            groups.append(group)
-            bundles.append(bundle)
-            start += len(group)
+        """The questions at these places, group by group, calls apart from codes, and the bundle that each group becomes."""
+        groups: list[Sequence[int]] = []
+        bundles, room = [], MOST_INITCODE - len(deployless_code()) - 96
+        for is_code, size in self._sizes.items():
+            mine, start = [place for place in places if asks[place].is_code == is_code], 0
+            while start < len(mine):
+                group = mine[start : start + size.now]
+                some = [asks[place] for place in group]
+                if self._packs:
+                    runs, count = packed(some, room)
+                    group, bundle = group[:count], deployless(runs)
+                else:
+                    pairs = [("0x" + ask.address.hex(), ask.selector + ask.arguments) for ask in some]
+                    call: Call = bundled(self._multicall3, pairs)
+                    bundle = Question("eth_call", ({"to": call.address, "data": "0x" + call.data.hex()},), "pinned")
+                groups.append(group)
+                bundles.append(bundle)
+                start += len(group)
         return groups, bundles
 
     def _parts(self, answer: bytes, count: int) -> list[bytes | Missing] | None:
@@ -165,6 +176,11 @@ class Bundles:
             return unpacked(answer, count)
         parts = decoded_bundle(answer, count)
         return None if parts is None else [data if succeeded else Missing.UNKNOWN for succeeded, data in parts]
+
+
+def _sizes(most: int) -> dict[bool, Size]:
+    """How many calls, and (by True) how many questions for codes, are bundled: a code costs little, a call what it costs."""
+    return {False: Size(most), True: Size(most)}
 
 
 def _alone(question: Question) -> Question:

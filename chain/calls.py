@@ -85,6 +85,11 @@ class Call:
         shape = function(self.text)
         return shape.selector + encoded(shape.inputs, self.arguments)
 
+    @property
+    def message(self) -> dict[str, str]:
+        """The call as a node is asked for it."""
+        return {"to": self.address, "data": "0x" + self.data.hex()}
+
     def decoded(self, answer: bytes) -> Any:
         """The answer: the value itself where the function returns one, else a tuple; ValueError if it does not fit the types."""
         shape = function(self.text)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from chain.as_of import block_at, time_of
-from chain.bundles import CODE_START, Bundles
+from chain.bundles import Bundles
 from chain.cache import LOCAL_NODE, Cached
 from chain.calls import Call, Log, refusal_text
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
 from chain.events import Events
+from chain.facts import Asked, CodeStart, NativeBalance, Slot
 from chain.networks import network, node_urls
 from chain.nodes import Nodes
 from chain.pacing import Manners, manners_from
@@ -158,82 +159,60 @@ class Client:
             )
 
     def call(self, call: Call) -> Any:
-        """The answer to one call, as `call_many` gives it."""
-        return self.call_many([call])[0]
+        """The answer to one call, as `ask_many` gives it."""
+        return self.ask_many([call])[0]
 
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Answers in the order of the calls, decoded; None where an optional call was refused.
+        """The answers to some calls, as `ask_many` gives them."""
+        return self.ask_many(calls)
+
+    def ask(self, asks: Mapping[Key, Asked]) -> dict[Key, Any]:
+        """Answers under the same names as what is asked; otherwise as `ask_many`."""
+        return dict(zip(asks, self.ask_many(list(asks.values())), strict=True))
+
+    def ask_many(self, asks: Sequence[Asked]) -> list[Any]:
+        """Answers to calls and to what else may be asked (`facts`), in order, decoded; None where an optional call was refused.
+
+        All of it travels together, as far as the nodes take it.
 
         Raises
         ------
         ContractError
             If a call that is not optional was refused or its answer does not fit; the sentence names contract, function and block.
         NodeError
-            If the node, not the contract, refuses a call, or answers in two ways.
+            If the node, not the contract, refuses, or answers in two ways.
         """
-        asked = [
-            Question(
-                "eth_call",
-                (_message(call),),
-                "pinned",
-                may_refuse=call.optional,
-            )
-            for call in calls
-        ]
+        asked = [_question(ask) for ask in asks]
         answers = self._source.ask(asked)
-        read = [self._read(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        read = [self._read(ask, answer) for ask, answer in zip(asks, answers, strict=True)]
         # bytes that do not fit may be the contract's or the node's: they are the contract's if they come twice
         doubtful = [place for place, answer in enumerate(answers) if isinstance(answer, str) and read[place][1]]
         again = self._source.ask([replace(asked[place], again=1) for place in doubtful])
         for place, answer in zip(doubtful, again, strict=True):
-            read[place] = self._read(calls[place], answer)
+            read[place] = self._read(asks[place], answer)
             if answer != answers[place] and read[place][1]:
                 raise NodeError(
-                    f"{self._who} answers {self._named(calls[place])} differently each time; use another node"
+                    f"{self._who} answers {self._named(asks[place])} differently each time; use another node"
                 )
-        for call, (_, why) in zip(calls, read, strict=True):
-            if why and not call.optional:
+        for ask, (_, why) in zip(asks, read, strict=True):
+            if why and isinstance(ask, Call) and not ask.optional:
                 raise ContractError(
-                    f"{call.name} of {call.address} failed at block {self.anchor.number} ({why}); "
+                    f"{ask.name} of {ask.address} failed at block {self.anchor.number} ({why}); "
                     "check this address in the deployments file"
                 )
         return [value for value, _ in read]
 
-    def ask(self, calls: Mapping[Key, Call]) -> dict[Key, Any]:
-        """Answers under the same names as the calls; otherwise as `call_many`."""
-        return dict(zip(calls, self.call_many(list(calls.values())), strict=True))
-
     def codes(self, addresses: Sequence[str]) -> list[str]:
         """How the code at each address begins, its first three bytes; `0x` where there is none."""
-        return [str(code) for code in self._many(CODE_START, [(address,) for address in addresses], "pinned")]
-
-    def whole_codes(self, addresses: Sequence[str]) -> list[str]:
-        """The code at each address; `0x` where there is none."""
-        return [str(code) for code in self._many("eth_getCode", [(address,) for address in addresses], "pinned")]
+        return self.ask_many([CodeStart(address) for address in addresses])
 
     def slots(self, addresses: Sequence[str], slot: str) -> list[str | None]:
         """The 32 bytes in a storage slot of each address; None where the node refuses to say."""
-        answers = self._source.ask([Question("eth_getStorageAt", (address, slot), "pinned") for address in addresses])
-        return [None if isinstance(answer, Refusal) else str(answer).lower() for answer in answers]
-
-    def earlier(self, block: int, calls: Sequence[Call]) -> list[Any]:
-        """Answers at an earlier block, decoded; None where the contract refuses or the node does not know (an archive node does)."""
-        asked = [Question("eth_call", (_message(call), hex(block)), "guarded") for call in calls]
-        answers = self._source.ask(asked)
-        return [
-            None if isinstance(answer, Refusal) else self._read(call, answer)[0]
-            for call, answer in zip(calls, answers, strict=True)
-        ]
-
-    def touched(self, calls: Sequence[Call]) -> list[int | None]:
-        """How many storage slots and other contracts each call reads (eth_createAccessList); None where the node does not say."""
-        answers = self._source.ask([Question("eth_createAccessList", (_message(call),), "pinned") for call in calls])
-        return [_touched(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        return self.ask_many([Slot(address, slot) for address in addresses])
 
     def native_balances(self, addresses: Sequence[str]) -> list[int]:
         """Native coin at each address in its smallest unit."""
-        answers = self._many("eth_getBalance", [(address,) for address in addresses], "pinned")
-        return [int(text, 16) for text in answers]
+        return self.ask_many([NativeBalance(address) for address in addresses])
 
     def logs(
         self, addresses: Sequence[str], topic: str | tuple[str, ...], first: int, last: int, has_no_sum: bool = False
@@ -308,20 +287,31 @@ class Client:
                 raise NodeError(f"{self._who} refuses {question.method}: {answer.message}")
         return answers
 
-    def _read(self, call: Call, answer: str | Refusal) -> tuple[Any, str]:
+    def _read(self, ask: Asked, answer: Any) -> tuple[Any, str]:
         """What an answer says, or why it says nothing; NodeError if the node is at fault."""
+        if not isinstance(ask, Call):
+            if isinstance(answer, Refusal) and not ask.may_refuse:
+                raise NodeError(f"{self._who} refuses {ask.question.method}: {answer.message}")
+            return ask.read(answer), ""
         if isinstance(answer, Refusal) and not answer.is_execution:
             hint = "" if answer.is_size else "; for old blocks an archive node is needed"
-            raise NodeError(f"{self._who} cannot answer {self._named(call)}: {answer.message}{hint}")
+            raise NodeError(f"{self._who} cannot answer {self._named(ask)}: {answer.message}{hint}")
         if isinstance(answer, Refusal):
             return None, refusal_text(answer.data) if answer.data else answer.message or "no reason given"
         try:
-            return call.decoded(bytes.fromhex(answer[2:])), ""
+            return ask.decoded(bytes.fromhex(answer[2:])), ""
         except ValueError as error:
             return None, f"the answer cannot be read: {error}"
 
-    def _named(self, call: Call) -> str:
-        return f"{call.name} of {call.address} at block {self.anchor.number}"
+    def _named(self, ask: Asked) -> str:
+        what = f"{ask.name} of {ask.address}" if isinstance(ask, Call) else ask.question.method
+        return f"{what} at block {self.anchor.number}"
+
+
+def _question(ask: Asked) -> Question:
+    if isinstance(ask, Call):
+        return Question("eth_call", (ask.message,), "pinned", may_refuse=ask.optional)
+    return ask.question
 
 
 def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int | str:
@@ -343,18 +333,6 @@ def _wanted_block(block: int | str | None, head: int, finality_lag: int) -> int 
     if number < 0:
         raise InputError(f"Block {block!r} lies before block 0; the head is block {head}")
     return number
-
-
-def _message(call: Call) -> dict[str, str]:
-    return {"to": call.address, "data": "0x" + call.data.hex()}
-
-
-def _touched(call: Call, answer: Any) -> int | None:
-    """Entries of an access list: some nodes list the contract that is asked, without slots, though it is no other."""
-    if not isinstance(answer, dict) or answer.get("error") or not isinstance(answer.get("accessList"), list):
-        return None
-    entries: list[tuple[str, int]] = [(one["address"].lower(), len(one["storageKeys"])) for one in answer["accessList"]]
-    return sum(slots + (address != call.address) for address, slots in entries)
 
 
 def _log(item: dict[str, Any]) -> Log:

@@ -160,7 +160,7 @@ class _SamplingClient(ResumableClient):
             is_call = isinstance(question, Call)
             if is_call:
                 self._contracts.add(question.address)
-            about = question.arguments if is_call else (question,)
+            about = question.arguments if is_call else (question.address,)
             weight = self._weight(
                 question.address if is_call else "", {each for each in about if isinstance(each, str)}
             )

@@ -8,6 +8,7 @@ asked for in the same exchange. What a node does not answer properly is asked ag
 import random
 import time
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from chain.errors import BlockError, NodeError, WrongChainError
@@ -180,7 +181,7 @@ class Nodes:
         """Ask one node all that is pending: into `answers`, and into `refused` what another node may know."""
         left, failures = list(pending), 0
         while left:
-            chunk = left[: endpoint.size.now]
+            chunk = _fitting(questions, left[: endpoint.size.now], self._manners.body)
             found, fault = self._exchange(endpoint, [questions[place] for place in chunk])
             again: dict[int, Refusal] = {}
             for place, answer in zip(chunk, found, strict=False):
@@ -237,6 +238,12 @@ class Nodes:
             return list(question.params)
         at = _at_hash(self._anchor.hash) if endpoint.takes_hashes else hex(self._anchor.number)
         return [*question.params, at]
+
+
+def _fitting(questions: Sequence[Question], places: Sequence[int], most_bytes: int) -> list[int]:
+    """The first of these places, at least one, whose questions have so many bytes together."""
+    sizes = accumulate(len(questions[place].text) for place in places)
+    return [place for place, size in zip(places, sizes, strict=True) if size <= most_bytes] or list(places[:1])
 
 
 def _sent(endpoint: Endpoint, asked: Sequence[Request]) -> list[Any]:

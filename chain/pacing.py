@@ -23,7 +23,7 @@ class Manners:
     requests_per_second : HTTP requests to one node, at most; 0 for no limit.
     tries : how often a request is made before a node is given up.
     timeout_seconds : how long a node may be silent.
-    batch : JSON-RPC requests in one HTTP request, at most.
+    batch, body : JSON-RPC requests in one HTTP request, and bytes of them, at most.
     bundle : contract calls in one JSON-RPC request, at most; how many fit is found out.
     seed : decides the jitter of waiting times.
     cache : folder for immutable answers; None to keep none.
@@ -33,7 +33,8 @@ class Manners:
     requests_per_second: float = 25.0
     tries: int = 4
     timeout_seconds: float = 30.0
-    batch: int = 20
+    batch: int = 100
+    body: int = 2_000_000
     bundle: int = 2_000
     seed: int = 0
     cache: Path | None = None

@@ -34,6 +34,11 @@ class Ask(NamedTuple):
     selector: bytes
     arguments: bytes = b""
 
+    @property
+    def is_code(self) -> bool:
+        """Whether a code is asked about."""
+        return not self.selector
+
 
 def is_packable(data: bytes) -> bool:
     """Whether call data is a selector and whole words, not too many of them."""

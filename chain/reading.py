@@ -10,6 +10,7 @@ from chain.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, NodeError
 from chain.events import MOST_READINGS, differ
+from chain.facts import CodeStart
 from chain.findings import Findings, Progress
 from chain.protocols import PROTOCOLS
 from chain.readers import (
@@ -42,6 +43,7 @@ from chain.readers import (
 from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
+from chain.together import Inquiry, together
 from chain.unfinished import Purpose, Unfinished, fingerprint
 from chain.units import ZERO_ADDRESS, address_of
 
@@ -210,18 +212,19 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
 def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:
     """Read what the protocols mentioned: price sources, tokens, authorities, addresses."""
     before = client.tally.calls, row_count(found)
-    progress("describe", 0, 3, f"{len(found.sources)} price sources")
-    chainlink.describe(client, found)
-    price_behaviour.settle(client, found)
-    progress("describe", 1, 3, f"{len(found.tokens)} tokens")
-    erc20.describe(client, found)
+    progress("describe", 0, 2, f"{len(found.sources)} price sources, {len(found.tokens)} tokens")
+    *_, codes = together(
+        client,
+        chainlink.describe(found),
+        chainlink.answers_about_many(found),
+        erc20.describe(client, found),
+        _codes(list(found.entities)),
+    )
+    progress("describe", 1, 2, f"{len(found.entities)} addresses")
+    together(client, price_behaviour.settle(client, found), _entities(client.chain, found, codes))
     quotes.in_usd(found, client.network.native_symbol)
-    progress("describe", 2, 3, f"{len(found.entities)} addresses")
-    codes = dict(zip(found.entities, client.codes(list(found.entities)), strict=True))
-    codes = access.describe(client, found, codes)
-    _entities(client, found, codes)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
-    progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
+    progress("describe", 2, 2, f"{rows:,} rows from {calls:,} calls")
 
 
 def row_count(found: Findings) -> int:
@@ -266,21 +269,33 @@ def _protocol(deployment: Deployment, found: Findings) -> None:
         )
 
 
-def _entities(client: Client, found: Findings, codes: Mapping[str, str]) -> None:
-    """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not."""
-    behind = proxies.behind(client, found, codes)
-    new = [address for address in found.entities if address not in codes]
-    codes = {**codes, **dict(zip(new, client.codes(new), strict=True))}
+def _codes(addresses: Sequence[str]) -> Inquiry[dict[str, str]]:
+    """How the code at each address begins."""
+    codes = yield {address: CodeStart(address) for address in addresses}
+    return codes
+
+
+def _entities(chain: str, found: Findings, codes: Mapping[str, str]) -> Inquiry[None]:
+    """One row for every address that was mentioned; code at an address makes an account a contract, a delegation (EIP-7702) does not.
+
+    Parameters
+    ----------
+    codes : how the code at each address begins, as far as it is known; the rest is asked.
+    """
+    known = {**codes} | (yield from _codes([address for address in found.entities if address not in codes]))
+    known = yield from access.describe(found, known)
+    behind = yield from proxies.behind(found, known)
+    known |= yield from _codes([address for address in found.entities if address not in known])
     labels = _labels(found)
     for address, mention in found.entities.items():
-        code = codes[address]
+        code = known[address]
         is_delegated = code.lower().startswith("0xef0100")
         kind = "contract" if mention.kind == "account" and code != "0x" and not is_delegated else mention.kind
         found.add(
             "entities",
             f"eth_getCode block {found.anchor.number}",
-            entity=f"{client.chain}:{address}",
-            chain=client.chain,
+            entity=f"{chain}:{address}",
+            chain=chain,
             address=address,
             kind="burn" if address == ZERO_ADDRESS else kind,
             name=mention.name or labels.get(address),

@@ -4,19 +4,20 @@ What is kept of a call is its answer as the ABI writes it (or that it was refuse
 arguments; so reading it again takes the same way as reading it from the chain.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from chain.calls import Call, Log, encoded, function
 from chain.client import Client
+from chain.facts import Asked, CodeStart, NativeBalance
 from chain.rpc import Refusal
 from chain.unfinished import Unfinished
 
 QUESTIONS_A_PIECE = 40_000
 """After so many questions the answers are kept; whoever kills a run loses at most these."""
-
-Question = TypeVar("Question")
+KEPT = (Call, CodeStart, NativeBalance)
+"""What is kept; all else is little, and asked again."""
 
 
 @dataclass
@@ -42,22 +43,26 @@ class ResumableClient(Client):
         unfinished.begin(self.anchor)
         self.unfinished = self.events.keeper = unfinished
 
-    def call_many(self, calls: Sequence[Call]) -> list[Any]:
-        """As `Client.call_many`, from what is kept where it is."""
-        asked = {f"{call.address} {call.text} {call.data[4:].hex()}": call for call in calls}
-        kept = self._kept(asked, super().call_many, _written, lambda call: call.optional)
-        found = {name: _read(call, kept[name]) for name, call in asked.items()}
-        return [found[f"{call.address} {call.text} {call.data[4:].hex()}"] for call in calls]
-
-    def codes(self, addresses: Sequence[str]) -> list[str]:
-        """As `Client.codes`, from what is kept where it is."""
-        kept = self._kept({f"code {address}": address for address in addresses}, super().codes, _code)
-        return [f"0x{kept[f'code {address}']}" for address in addresses]
-
-    def native_balances(self, addresses: Sequence[str]) -> list[int]:
-        """As `Client.native_balances`, from what is kept where it is."""
-        kept = self._kept({f"coin {address}": address for address in addresses}, super().native_balances, _number)
-        return [int(kept[f"coin {address}"] or "0", 16) for address in addresses]
+    def ask_many(self, asks: Sequence[Asked]) -> list[Any]:
+        """As `Client.ask_many`: calls, codes and balances from what is kept where they are; the rest is asked, and kept piece by piece."""
+        order = [_name(ask) for ask in asks]
+        asked = dict(zip(order, asks, strict=True))
+        asked |= {name: ask for name, ask in zip(order, asks, strict=True) if not _may_refuse(ask)}
+        kept: dict[str, str | None] = {}
+        if self.unfinished is not None:
+            kept = {name: self.unfinished[name] for name in asked if name in self.unfinished}
+            kept = {name: text for name, text in kept.items() if text is not None or _may_refuse(asked[name])}
+        passing: dict[str, Any] = {}
+        for names in _pieces([name for name in asked if name not in kept]):
+            answers = dict(zip(names, super().ask_many([asked[name] for name in names]), strict=True))
+            new = {name: _written(ask, answers[name]) for name in names if isinstance(ask := asked[name], KEPT)}
+            if self.unfinished is not None:
+                self.unfinished.keep(new)
+            kept |= new
+            passing |= {name: answer for name, answer in answers.items() if name not in new}
+        self.count({name: ask for name, ask in asked.items() if name in kept}, kept)
+        found = passing | {name: _read(asked[name], text) for name, text in kept.items()}
+        return [found[name] for name in order]
 
     def get_logs(self, *question: Any, **options: Any) -> list[Log] | Refusal:
         """As `Client.get_logs`, counted."""
@@ -66,27 +71,6 @@ class ResumableClient(Client):
         if not isinstance(answer, Refusal):
             self.tally.bytes += sum(len(log.data) // 2 - 1 + 32 * len(log.topics) for log in answer)
         return answer
-
-    def _kept(
-        self,
-        asked: Mapping[str, Question],
-        ask: Callable[[Sequence[Question]], Sequence[Any]],
-        written: Callable[[Question, Any], str | None],
-        may_refuse: Callable[[Question], bool] = lambda _: False,
-    ) -> Mapping[str, str | None]:
-        """Answers by name, as text; those that are not kept are asked, and kept piece by piece."""
-        found: dict[str, str | None] = {}
-        if self.unfinished is not None:
-            found = {name: self.unfinished[name] for name in asked if name in self.unfinished}
-            found = {name: answer for name, answer in found.items() if answer is not None or may_refuse(asked[name])}
-        for names in _pieces([name for name in asked if name not in found]):
-            answers = ask([asked[name] for name in names])
-            new = {name: written(asked[name], answer) for name, answer in zip(names, answers, strict=True)}
-            if self.unfinished is not None:
-                self.unfinished.keep(new)
-            found |= new
-        self.count(asked, found)
-        return found
 
     def count(self, asked: Mapping[str, Any], found: Mapping[str, str | None]) -> None:
         """Note that these questions were put and had these answers."""
@@ -99,19 +83,27 @@ def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + QUESTIONS_A_PIECE]
 
 
-def _written(call: Call, answer: Any) -> str | None:
-    """The answer as the contract's ABI writes it; None for a refusal."""
-    types = function(call.text).outputs
-    return None if answer is None else encoded(types, [answer] if len(types) == 1 else answer).hex()
+def _name(ask: Asked) -> str:
+    """Under which name an answer is kept."""
+    if isinstance(ask, Call):
+        return f"{ask.address} {ask.text} {ask.data[4:].hex()}"
+    word = {CodeStart: "code", NativeBalance: "coin"}.get(type(ask))
+    return f"{word} {ask.address}" if isinstance(ask, KEPT) else repr(ask)
 
 
-def _read(call: Call, text: str | None) -> Any:
-    return None if text is None else call.decoded(bytes.fromhex(text))
+def _may_refuse(ask: Asked) -> bool:
+    return isinstance(ask, Call) and ask.optional
 
 
-def _code(_: str, code: str) -> str:
-    return code.removeprefix("0x")
+def _written(ask: Asked, answer: Any) -> str | None:
+    """The answer as text: of a call as the contract's ABI writes it; None for a refusal."""
+    if isinstance(ask, Call):
+        types = function(ask.text).outputs
+        return None if answer is None else encoded(types, [answer] if len(types) == 1 else answer).hex()
+    return f"{answer:064x}" if isinstance(ask, NativeBalance) else str(answer).removeprefix("0x")
 
 
-def _number(_: str, amount: int) -> str:
-    return f"{amount:064x}"
+def _read(ask: Asked, text: str | None) -> Any:
+    if isinstance(ask, Call):
+        return None if text is None else ask.decoded(bytes.fromhex(text))
+    return int(text or "0", 16) if isinstance(ask, NativeBalance) else f"0x{text}"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import InputError
 from chain.findings import Findings
 from chain.readers import aave_v3_accounts
 from chain.readers.aave_v3_questions import Configuration
+from chain.together import Inquiry
 from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, token_id
 
 USD = "iso4217:USD"
@@ -52,7 +52,7 @@ def base_currency(found: Findings, token: str) -> str:
     return found.token(token)
 
 
-def add_fallback(client: Client, found: Findings, here: Instance, answers: Mapping[str, dict[str, Any]]) -> None:
+def add_fallback(found: Findings, here: Instance, answers: Mapping[str, dict[str, Any]]) -> Inquiry[None]:
     """Find out for which assets the oracle's fallback answers: `asked`, the source that gave the price, is added to their answers.
 
     AaveOracle.getAssetPrice asks the fallback where there is no source or its latestAnswer is not above 0; the base currency is asked of
@@ -60,8 +60,9 @@ def add_fallback(client: Client, found: Findings, here: Instance, answers: Mappi
     """
     # Ask
     sources = {asset: answer["source"] for asset, answer in answers.items() if answer["source"] != ZERO_ADDRESS}
-    told = client.ask({asset: Call(at, "latestAnswer()->(int256)", optional=True) for asset, at in sources.items()})
-    fallback = client.call(Call(here.oracle, "getFallbackOracle()->(address)", optional=True))
+    asks = {asset: Call(at, "latestAnswer()->(int256)", optional=True) for asset, at in sources.items()}
+    told = yield asks | {"": Call(here.oracle, "getFallbackOracle()->(address)", optional=True)}
+    fallback = told[""]
 
     # Rows
     currency = here.quote.rpartition(":")[2]

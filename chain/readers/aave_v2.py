@@ -28,6 +28,7 @@ from chain.readers.aave_rows import (
     require_named,
 )
 from chain.readers.aave_v3_questions import FIXED_SUPPLY, OF_EVERY_REVISION, of_tokens
+from chain.together import Inquiry, together
 from chain.units import WAD, ZERO_ADDRESS, market_id
 
 VERSION = 1
@@ -73,16 +74,19 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     answers = _reserves(client, here, paused)
     if base in answers:
         answers[base]["source"] = ZERO_ADDRESS
-    add_fallback(client, found, here, answers)
+    progress("aave_v2", 2, 3, "accounts")
+    differences = {"revision": ACCOUNTS_LIKE_V3_REVISION, "growth": compounded_growth, "has_categories": False}
+    together(
+        client,
+        add_fallback(found, here, answers),
+        aave_v3_accounts.read(client, market_of(here, deployment.first_block, answers, **differences), found),
+        _authorities(deployment, here, found),
+    )
 
     # Rows
     for asset, answer in answers.items():
         add_reserve(found, here, asset, answer)
         add_price(found, here, asset, answer)
-    progress("aave_v2", 2, 3, "accounts")
-    differences = {"revision": ACCOUNTS_LIKE_V3_REVISION, "growth": compounded_growth, "has_categories": False}
-    aave_v3_accounts.read(client, market_of(here, deployment.first_block, answers, **differences), found)
-    _authorities(client, deployment, here, found)
     progress("aave_v2", 3, 3, "done")
 
 
@@ -169,12 +173,11 @@ def _in_v3_order(words: tuple[Any, ...]) -> tuple[Any, ...]:
     return config, supply_index, supply_rate, debt_index, debt_rate, fixed_rate, touched_at, number, *tokens, 0, 0, 0
 
 
-def _authorities(client: Client, deployment: Deployment, here: Instance, found: Findings) -> None:
+def _authorities(deployment: Deployment, here: Instance, found: Findings) -> Inquiry[None]:
     provider = deployment.addresses["pool_addresses_provider"]
-    who = client.ask(
-        {name: Call(provider, f"{name}()->(address)") for name in POWERS}
-        | {"oracle": Call(here.oracle, "owner()->(address)", optional=True)}
-    )
+    who = yield {name: Call(provider, f"{name}()->(address)") for name in POWERS} | {
+        "oracle": Call(here.oracle, "owner()->(address)", optional=True)
+    }
     rows = {(who[name], power): (name, provider) for name, powers in POWERS.items() for power in powers}
     if who["oracle"] is not None:
         rows.setdefault((who["oracle"], "oracle"), ("owner", here.oracle))

@@ -24,6 +24,7 @@ from chain.readers.aave_rows import (
     require_named,
 )
 from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
+from chain.together import together
 from chain.units import BPS_TO_WAD, entity_id, market_id
 
 VERSION = 4
@@ -40,28 +41,29 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
         If a contract refuses, or the pool has a revision that this reader does not know.
     """
     # Where
-    progress("aave_v3", 0, 4, f"{deployment.instance}: market")
+    progress("aave_v3", 0, 3, f"{deployment.instance}: market")
     here, manager, owner = _market(client, deployment, found)
-    assets, pool, oracle = here.assets, here.pool, here.oracle
+    pool, oracle = here.pool, here.oracle
 
     # Ask
-    progress("aave_v3", 1, 4, f"{len(assets)} reserves")
-    answers = aave_v3_questions.reserves(client, pool, oracle, here.revision, assets)
-    add_fallback(client, found, here, answers)
-    progress("aave_v3", 2, 4, "categories")
+    progress("aave_v3", 1, 3, f"{len(here.assets)} reserves")
+    answers = aave_v3_questions.reserves(client, pool, oracle, here.revision, here.assets)
     by_index = {answer["data"][7]: Configuration(answer["data"][0]) for answer in answers.values()}
-    categories = aave_v3_questions.categories(client, pool, oracle, here.revision, by_index)
+    progress("aave_v3", 2, 3, "accounts")
+    _, categories, *_ = together(
+        client,
+        add_fallback(found, here, answers),
+        aave_v3_questions.categories(pool, oracle, here.revision, by_index),
+        aave_v3_accounts.read(client, market_of(here, deployment.first_block, answers), found),
+        aave_v3_authorities.read(client, deployment, here.key, manager, owner, found),
+    )
 
     # Rows
-    for asset in assets:
+    for asset in here.assets:
         add_reserve(found, here, asset, answers[asset])
         add_price(found, here, asset, answers[asset])
     _categories(found, here, categories)
-    progress("aave_v3", 3, 4, "accounts")
-    accounts = market_of(here, deployment.first_block, answers)
-    aave_v3_accounts.read(client, accounts, found)
-    aave_v3_authorities.read(client, deployment, here.key, manager, owner, found)
-    progress("aave_v3", 4, 4, "done")
+    progress("aave_v3", 3, 3, "done")
 
 
 def _market(client: Client, deployment: Deployment, found: Findings) -> tuple[Instance, str, str]:

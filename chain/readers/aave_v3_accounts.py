@@ -5,14 +5,16 @@ balanceOf and the pool's getUserAccountData are kept as witnesses, for the check
 grows from its own last change at its own rate: the stored amount is the principal, the index the growth since.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chain.accounting.aave_v3 import compounded, debt_balance, supply_balance
 from chain.calls import Call
 from chain.client import Client
 from chain.findings import Findings
 from chain.readers.holders import BALANCE, ever_held
+from chain.together import Inquiry
 from chain.units import RAY
 
 SCALED_BALANCE = "scaledBalanceOf(address)->(uint256)"
@@ -45,7 +47,7 @@ class Market:
     has_categories: bool = True
 
 
-def read(client: Client, market: Market, found: Findings) -> None:
+def read(client: Client, market: Market, found: Findings) -> Inquiry[None]:
     """Read every position of a market; ContractError if a contract refuses."""
     # Where
     places = {token: (asset, "supply") for asset, token in market.supply_tokens.items()}
@@ -57,8 +59,11 @@ def read(client: Client, market: Market, found: Findings) -> None:
     ever = [
         (token, who) for token, (_, side) in places.items() if side != "fixed_debt" for who in sorted(held_by[token])
     ]
-    stored = client.ask({(token, who): Call(token, SCALED_BALANCE, (who,)) for token, who in ever})
-    fixed = _fixed_debts(client, {token: held_by[token] for token in market.fixed_tokens.values()}, market, found)
+    fixed_debts = _fixed_debts({token: held_by[token] for token in market.fixed_tokens.values()})
+    scaled: dict[Any, Call] = {(token, who): Call(token, SCALED_BALANCE, (who,)) for token, who in ever}
+    answers = yield scaled | fixed_debts
+    stored = {place: answers[place] for place in ever}
+    fixed = _grown(answers, fixed_debts, market, found.anchor.timestamp)
     indices = {
         token: market.indices[asset][0 if side == "supply" else 1]
         for token, (asset, side) in places.items()
@@ -66,17 +71,14 @@ def read(client: Client, market: Market, found: Findings) -> None:
     }
     held = {place: (amount, indices[place[0]]) for place, amount in stored.items() if amount} | fixed
     accounts = sorted({who for _, who in held})
-    of_account = {"flags": CONFIGURATION, "totals": ACCOUNT_DATA}
-    if market.has_categories:
-        of_account["category"] = CATEGORY
-    answers = client.ask(  # in one go: how many travel together is the client's business
-        {(token, who): Call(token, BALANCE, (who,)) for token, who in held}
-        | {
-            (name, who): Call(market.pool, text, (who,), optional=name == "totals")
-            for name, text in of_account.items()
-            for who in accounts
-        }
-    )
+    of_account = {"category": CATEGORY} if market.has_categories else {}
+    of_account |= {"flags": CONFIGURATION, "totals": ACCOUNT_DATA}  # what takes the most gas comes last
+    balances: dict[tuple[str, str], Call] = {(token, who): Call(token, BALANCE, (who,)) for token, who in held}
+    answers = yield balances | {
+        (name, who): Call(market.pool, text, (who,), optional=name == "totals")
+        for name, text in of_account.items()
+        for who in accounts
+    }
 
     # Decode and rows: a user's bitmap has two bits a reserve, the upper one says that the supply is collateral
     for (token, who), (amount, index) in held.items():
@@ -109,17 +111,19 @@ def read(client: Client, market: Market, found: Findings) -> None:
             found.witness("account", (market.key, who), answers["totals", who])
 
 
-def _fixed_debts(
-    client: Client, held_by: dict[str, set[str]], market: Market, found: Findings
+def _fixed_debts(held_by: dict[str, set[str]]) -> dict[tuple[str, str, str], Call]:
+    """What is asked about debts at a fixed rate, by (token, account, name)."""
+    places = [(token, who) for token in held_by for who in sorted(held_by[token])]
+    return {(token, who, name): Call(token, text, (who,)) for token, who in places for name, text in FIXED_DEBT.items()}
+
+
+def _grown(
+    answers: Mapping[Any, Any], asked: Iterable[tuple[str, str, str]], market: Market, timestamp: int
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """(token, account) -> principal and its growth since the account's last change, 1e-27 (StableDebtToken.balanceOf)."""
-    places = [(token, who) for token in held_by for who in sorted(held_by[token])]
-    answers = client.ask(
-        {(token, who, name): Call(token, text, (who,)) for token, who in places for name, text in FIXED_DEBT.items()}
-    )
     debts = {}
-    for token, who in places:
+    for token, who in dict.fromkeys((token, who) for token, who, _ in asked):
         principal, rate, since = (answers[token, who, name] for name in FIXED_DEBT)
         if principal:
-            debts[token, who] = (principal, market.growth(rate, found.anchor.timestamp - since))
+            debts[token, who] = (principal, market.growth(rate, timestamp - since))
     return debts

@@ -10,6 +10,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
 from chain.readers import access
+from chain.together import Inquiry
 
 POWERS: Mapping[str, tuple[str, ...]] = {
     "POOL_ADMIN_ROLE": ("upgrade", "parameters", "caps", "pause", "list", "oracle"),
@@ -23,10 +24,10 @@ OWNER_POWERS = ("upgrade", "oracle")
 
 def read(
     client: Client, deployment: Deployment, market: str, manager: str, provider_owner: str, found: Findings
-) -> None:
+) -> Inquiry[None]:
     """Add who may change a market, given its ACLManager and who owns its addresses provider; ContractError if a contract refuses."""
     # Ask
-    held = access.holders(client, manager, tuple(POWERS), deployment.first_block)
+    held = yield from access.holders(client, manager, tuple(POWERS), deployment.first_block)
 
     # Rows
     found.entity(manager, "contract", f"{deployment.protocol} {deployment.instance} roles", deployment.protocol)

@@ -12,6 +12,7 @@ from typing import Any
 from chain.calls import Call
 from chain.client import Client
 from chain.readers.holders import BALANCE
+from chain.together import Inquiry
 from chain.units import ZERO_ADDRESS
 
 READABLE = (1, 8, 9, 10)
@@ -129,15 +130,14 @@ def of_tokens(asset: str, receipt: str, debt: str, oracle: str) -> dict[str, Cal
 
 
 def categories(
-    client: Client, pool: str, oracle: str, revision: int, configurations: Mapping[int, Configuration]
-) -> dict[int, CategoryAnswer]:
+    pool: str, oracle: str, revision: int, configurations: Mapping[int, Configuration]
+) -> Inquiry[dict[int, CategoryAnswer]]:
     """The e-mode categories that exist (their threshold is not zero), by number; `configurations` are by reserve index."""
-    if revision >= 8:
-        return _bitmap_categories(client, pool)
-    return _single_categories(client, pool, oracle, configurations)
+    found = yield from _bitmap_categories(pool) if revision >= 8 else _single_categories(pool, oracle, configurations)
+    return found
 
 
-def _bitmap_categories(client: Client, pool: str) -> dict[int, CategoryAnswer]:
+def _bitmap_categories(pool: str) -> Inquiry[dict[int, CategoryAnswer]]:
     asks = {
         "terms": "getEModeCategoryCollateralConfig(uint8)->(uint16,uint16,uint16)",
         "label": "getEModeCategoryLabel(uint8)->(string)",
@@ -145,13 +145,11 @@ def _bitmap_categories(client: Client, pool: str) -> dict[int, CategoryAnswer]:
         "borrowable": "getEModeCategoryBorrowableBitmap(uint8)->(uint128)",
         "ltvzero": "getEModeCategoryLtvzeroBitmap(uint8)->(uint128)",
     }
-    answers = client.ask(
-        {
-            (number, name): Call(pool, text, (number,), optional=name == "ltvzero")  # new in 3.6
-            for number in range(1, 256)
-            for name, text in asks.items()
-        }
-    )
+    answers = yield {
+        (number, name): Call(pool, text, (number,), optional=name == "ltvzero")  # new in 3.6
+        for number in range(1, 256)
+        for name, text in asks.items()
+    }
     terms = {number: answers[number, "terms"] for number in range(1, 256) if answers[number, "terms"][1]}
     return {
         number: CategoryAnswer(
@@ -168,23 +166,19 @@ def _bitmap_categories(client: Client, pool: str) -> dict[int, CategoryAnswer]:
 
 
 def _single_categories(
-    client: Client, pool: str, oracle: str, configurations: Mapping[int, Configuration]
-) -> dict[int, CategoryAnswer]:
+    pool: str, oracle: str, configurations: Mapping[int, Configuration]
+) -> Inquiry[dict[int, CategoryAnswer]]:
     """One category an asset: members are the reserves that name it; one whose own LTV is 0 has none inside either (GenericLogic)."""
-    every = client.ask(
-        {
-            number: Call(pool, "getEModeCategoryData(uint8)->((uint16,uint16,uint16,address,string))", (number,))
-            for number in range(1, 256)
-        }
-    )
+    every = yield {
+        number: Call(pool, "getEModeCategoryData(uint8)->((uint16,uint16,uint16,address,string))", (number,))
+        for number in range(1, 256)
+    }
     exist = {number: answer for number, answer in every.items() if answer[1]}
-    prices = client.ask(
-        {
-            number: Call(oracle, "getAssetPrice(address)->(uint256)", (source,), optional=True)
-            for number, (_, _, _, source, _) in exist.items()
-            if source != ZERO_ADDRESS
-        }
-    )
+    prices = yield {
+        number: Call(oracle, "getAssetPrice(address)->(uint256)", (source,), optional=True)
+        for number, (_, _, _, source, _) in exist.items()
+        if source != ZERO_ADDRESS
+    }
     found = {}
     for number, (ltv, threshold, bonus, source, label) in exist.items():
         members = {index: config for index, config in configurations.items() if config.category == number}

@@ -10,8 +10,10 @@ from typing import Any
 
 from chain.calls import Call, event_topic
 from chain.client import Client
+from chain.facts import CodeStart
 from chain.findings import Findings
 from chain.readers import authorities
+from chain.together import Inquiry
 from chain.units import ZERO_ADDRESS, address_of
 
 GRANTED = event_topic("RoleGranted(bytes32,address,address)")
@@ -22,7 +24,9 @@ DELEGATED = "0xef0100"
 """How the code of an account begins that delegates to a contract (EIP-7702): it stays an account."""
 
 
-def holders(client: Client, contract: str, roles: Sequence[str], first_block: int) -> dict[str, dict[str, str]]:
+def holders(
+    client: Client, contract: str, roles: Sequence[str], first_block: int
+) -> Inquiry[dict[str, dict[str, str]]]:
     """By role (the name of its getter): who has it at the block -> how, in words for the evidence.
 
     Raises
@@ -40,10 +44,10 @@ def holders(client: Client, contract: str, roles: Sequence[str], first_block: in
     calls: dict[tuple[Any, str], Call] = {(role, "name"): Call(contract, f"{role}()->(bytes32)") for role in roles}
     calls |= {place: Call(contract, HAS, place) for place in sorted(granted)}
     calls |= {(role, "admin"): Call(contract, ADMIN, (role,)) for role in sorted({role for role, _ in granted})}
-    answers = client.ask(calls)
+    answers = yield calls
     named = {role: answers[role, "name"] for role in roles}
     never = sorted(set(named.values()) - {role for role, _ in granted})
-    answers |= client.ask({(role, "admin"): Call(contract, ADMIN, (role,)) for role in never})
+    answers |= yield {(role, "admin"): Call(contract, ADMIN, (role,)) for role in never}
 
     def now(role: bytes) -> list[str]:
         return [who for of, who in sorted(granted) if of == role and answers[of, who]]
@@ -79,7 +83,7 @@ def add_power(found: Findings, who: str, target: str, power: str, evidence: str)
     )
 
 
-def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
+def describe(found: Findings, codes: Mapping[str, str]) -> Inquiry[dict[str, str]]:
     """Say of every authority what it is (`authorities`), and add who decides in what is only a means: one level after the other.
 
     What a reader has said of one itself stays where its form says no more than that it is a contract.
@@ -97,10 +101,9 @@ def describe(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[
         who = sorted({address_of(row["authority"]) for row in found.rows.get("authorities", ())} - told)
         if not who:
             break
-        new = [at for at in who if at not in known]
-        known |= dict(zip(new, client.codes(new), strict=True))
+        known |= yield {at: CodeStart(at) for at in who if at not in known}
         contracts = [at for at in who if known[at] != "0x" and not known[at].lower().startswith(DELEGATED)]
-        forms = authorities.forms(client, contracts)
+        forms = yield from authorities.forms(contracts)
         for row in found.rows["authorities"]:
             if (form := forms.get(address_of(row["authority"]))) is not None:
                 if form.kind != "contract" or row["kind"] == "account":

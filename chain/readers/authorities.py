@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chain.calls import Call
-from chain.client import Client
+from chain.together import Inquiry
 
 ASKS = {
     "threshold": "getThreshold()->(uint256)",
@@ -47,9 +47,9 @@ class Form:
     asked: str = ""
 
 
-def forms(client: Client, contracts: Sequence[str]) -> dict[str, Form]:
+def forms(contracts: Sequence[str]) -> Inquiry[dict[str, Form]]:
     """What each of these contracts is."""
-    asked = client.ask({(at, name): Call(at, text, optional=True) for at in contracts for name, text in ASKS.items()})
+    asked = yield {(at, name): Call(at, text, optional=True) for at in contracts for name, text in ASKS.items()}
     return {at: form({name: asked[at, name] for name in ASKS}) for at in contracts}
 
 

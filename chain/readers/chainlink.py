@@ -17,6 +17,7 @@ from chain.deployments import Deployment
 from chain.findings import Findings, Progress
 from chain.readers import price_adapters
 from chain.readers.price_adapters import Adapter
+from chain.together import Inquiry
 from chain.units import entity_id
 
 VERSION = 4
@@ -42,11 +43,11 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     progress("chainlink", len(deployment.feeds), len(deployment.feeds), "done")
 
 
-def describe(client: Client, found: Findings) -> None:
+def describe(found: Findings) -> Inquiry[None]:
     """Add the steps of every price source that was mentioned; ContractError never, an unreadable source is `unknown`."""
     chain = found.anchor.chain
     sources = [at for at in found.sources if entity_id(chain, at) not in found.explained]
-    answers, adapters = _levels(client, sources, found.anchor.timestamp)
+    answers, adapters = yield from _levels(sources, found.anchor.timestamp)
 
     silent = [pair[0] for at, pair in found.sources.items() if pair and answers[at]["round"] is None]
     if silent:
@@ -56,22 +57,18 @@ def describe(client: Client, found: Findings) -> None:
     for source in sources:
         for step, address in enumerate(_way(source, adapters)):
             _step(found, source, step, address, answers[address], adapters[address])
-    _answers_about_many(client, found)
     _same_everywhere(found)
 
 
-def _levels(
-    client: Client, sources: list[str], timestamp: int
-) -> tuple[dict[str, dict[str, Any]], dict[str, Adapter | None]]:
+def _levels(sources: list[str], timestamp: int) -> Inquiry[tuple[dict[str, dict[str, Any]], dict[str, Adapter | None]]]:
     """What every source and all that stands behind it answers, one level of adapters after the other, and which adapter each is."""
     answers: dict[str, dict[str, Any]] = {}
     adapters: dict[str, Adapter | None] = {}
     wanted, texts = sources, ASKS | price_adapters.ASKS
     for _ in range(MOST_STEPS):
-        asked = client.ask({(at, name): Call(at, text, optional=True) for at in wanted for name, text in texts.items()})
+        asked = yield {(at, name): Call(at, text, optional=True) for at in wanted for name, text in texts.items()}
         answers |= {at: {name: asked[at, name] for name in texts} for at in wanted}
-        rates = {at: call for at in wanted if (call := price_adapters.rate_call(answers[at])) is not None}
-        told = client.ask(rates)
+        told = yield {at: call for at in wanted if (call := price_adapters.rate_call(answers[at])) is not None}
         for at in wanted:
             answers[at]["rate"] = told.get(at)
         adapters |= {at: price_adapters.adapter(answers[at], timestamp) for at in wanted}
@@ -140,12 +137,12 @@ def _step(
     )
 
 
-def _answers_about_many(client: Client, found: Findings) -> None:
+def answers_about_many(found: Findings) -> Inquiry[None]:
     """One row for each source that is what a contract answers about one asset, unless a reader has explained it."""
     about = {source: call for source, call in found.answers.items() if source not in found.explained and "/" in source}
-    asked = client.ask(
-        {source: Call(call.address, call.text, call.arguments, optional=True) for source, call in about.items()}
-    )
+    asked = yield {
+        source: Call(call.address, call.text, call.arguments, optional=True) for source, call in about.items()
+    }
     for source, call in about.items():
         found.add(
             "feeds", found.asked(call.name, call.address), source=source, step=0, kind="unknown", state="unknown",

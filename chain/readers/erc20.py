@@ -5,6 +5,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import ASSET_KINDS, Findings, Progress
 from chain.readers import erc4626, rate_tokens
+from chain.together import Inquiry
 from chain.units import WAD, native_id, token_id
 
 VERSION = 2
@@ -67,19 +68,17 @@ def _wrapped_native(client: Client, address: str, found: Findings) -> None:
     )
 
 
-def describe(client: Client, found: Findings) -> None:
+def describe(client: Client, found: Findings) -> Inquiry[None]:
     """Add an asset row for every token that was mentioned, each asked once.
 
     A token without a readable symbol is labelled by its address; one without decimals is counted in its smallest unit (0), and said so.
     """
     # Ask
-    answers = client.ask(
-        {
-            (address, name): Call(address, text, optional=True)
-            for address in found.tokens
-            for name, text in DESCRIPTION.items()
-        }
-    )
+    answers = yield {
+        (address, name): Call(address, text, optional=True)
+        for address in found.tokens
+        for name, text in DESCRIPTION.items()
+    }
 
     # Rows
     for address, mention in found.tokens.items():

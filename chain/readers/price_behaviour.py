@@ -20,7 +20,9 @@ from typing import Any
 
 from chain.calls import Call
 from chain.client import Client
+from chain.facts import Earlier, Touched
 from chain.findings import Findings
+from chain.together import Inquiry
 from chain.units import address_of
 
 LATEST = "latestAnswer()->(int256)"
@@ -47,7 +49,7 @@ class Look:
         return bool(self.before) and set(self.before.values()) == {self.now}
 
 
-def settle(client: Client, found: Findings) -> None:
+def settle(client: Client, found: Findings) -> Inquiry[None]:
     """Set the state of steps whose form does not tell it; all rows of feeds and prices must be there."""
     # Where
     last = _last_steps(found)
@@ -63,9 +65,11 @@ def settle(client: Client, found: Findings) -> None:
     # Ask
     blocks = _earlier_blocks(client)
     priced = _usd_sources(found, last)
-    others = {source: _call(found, source, last[source]) for source in priced.values()}
-    before = {block: _values(client, block, {**others, **calls}) for block in blocks}
-    reads = dict(zip(calls, client.touched(list(calls.values())), strict=True))
+    asked = {source: _call(found, source, last[source]) for source in priced.values()} | calls
+    answers = yield {(block, source): Earlier(call, block) for block in blocks for source, call in asked.items()} | {
+        ("reads", source): Touched(call) for source, call in calls.items()
+    }
+    before = {block: _values({source: answers[block, source] for source in asked}) for block in blocks}
 
     # Rows
     for source, row in undecided.items():
@@ -74,7 +78,7 @@ def settle(client: Client, found: Findings) -> None:
             {block: values[source][0] for block, values in before.items() if source in values},
             row.get("updated_at"),
             {block: values[source][1] for block, values in before.items() if source in values},
-            reads[source],
+            answers["reads", source],
         )
         state, why = judged(look, _move(found, source, priced, last, before), found.anchor.timestamp)
         if why:
@@ -130,12 +134,11 @@ def _earlier_blocks(client: Client) -> list[int]:
     return [client.anchor.number - blocks for blocks in back if blocks < client.anchor.number]
 
 
-def _values(client: Client, block: int, calls: Mapping[str, Call]) -> dict[str, tuple[int, int | None]]:
+def _values(answers: Mapping[str, Any]) -> dict[str, tuple[int, int | None]]:
     """(value, time that it names) of each source at a block, where anything is known."""
-    answers = client.earlier(block, list(calls.values()))
     return {
         source: (answer[1], answer[3]) if isinstance(answer, tuple) else (answer, None)
-        for source, answer in zip(calls, answers, strict=True)
+        for source, answer in answers.items()
         if answer is not None
     }
 

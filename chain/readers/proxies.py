@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from eth_utils.crypto import keccak
 
 from chain.calls import Call
-from chain.client import Client
+from chain.facts import Code, Slot
 from chain.findings import Findings
+from chain.together import Inquiry
 from chain.units import ZERO_ADDRESS, address_of
 
 IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
@@ -32,7 +33,7 @@ IMPLEMENTATION = "implementation()->(address)"
 """A beacon answers it too, and is no proxy: it is asked only of tokens and of who may change something."""
 
 
-def behind(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[str, str]:
+def behind(found: Findings, codes: Mapping[str, str]) -> Inquiry[dict[str, str]]:
     """Proxy -> entity of the contract that it delegates to, of everything but mere accounts and pools; they are mentioned too.
 
     Parameters
@@ -48,38 +49,38 @@ def behind(client: Client, found: Findings, codes: Mapping[str, str]) -> dict[st
     ]
 
     # Ask, of each only until it is known
-    known = _slots(client, asked, IMPLEMENTATION_SLOT)
+    minimal = [at for at in asked if codes[at] == MINIMAL_START]
+    answers = yield {at: Slot(at, IMPLEMENTATION_SLOT) for at in asked} | {("code", at): Code(at) for at in minimal}
+    known = {at: _address(answers[at]) for at in asked}
     refused = [at for at in asked if known[at] is None]
     if refused:
         found.gaps.append(f"implementations of {len(refused)} contracts: the node refuses eth_getStorageAt")
     told = {at: one for at, one in known.items() if one}
     left = [at for at in asked if at not in told and at not in refused]
-    beacons = {at: one for at, one in _slots(client, left, BEACON_SLOT).items() if one}
-    answers = client.ask({at: Call(one, IMPLEMENTATION, optional=True) for at, one in beacons.items()})
-    told |= {at: one for at, one in answers.items() if one}
-    left = [at for at in left if at not in beacons]
-    told |= {at: one for at, one in _slots(client, left, OLD_SLOT).items() if one}
-    minimal = [at for at in asked if codes[at] == MINIMAL_START]
-    found_in = (MINIMAL.fullmatch(code.lower()) for code in client.whole_codes(minimal))
-    told |= {at: "0x" + match.group(1) for at, match in zip(minimal, found_in, strict=True) if match}
-    told |= _by_getters(client, found, [at for at in asked if at not in told], acting)
+    slots = yield {(at, slot): Slot(at, slot) for at in left for slot in (BEACON_SLOT, OLD_SLOT)}
+    beacons = {at: one for at in left if (one := _address(slots[at, BEACON_SLOT]))}
+    named = yield {at: Call(one, IMPLEMENTATION, optional=True) for at, one in beacons.items()}
+    told |= {at: one for at, one in named.items() if one}
+    told |= {at: one for at in left if at not in beacons and (one := _address(slots[at, OLD_SLOT]))}
+    matches = {at: MINIMAL.fullmatch(answers["code", at].lower()) for at in minimal}
+    told |= {at: "0x" + match.group(1) for at, match in matches.items() if match}
+    told |= yield from _by_getters(found, [at for at in asked if at not in told], acting)
 
     # Rows
     return {at: found.entity(one, "contract", protocol=found.entities[at].protocol) for at, one in told.items()}
 
 
-def _slots(client: Client, addresses: Sequence[str], slot: str) -> dict[str, str | None]:
-    """Address -> the address in a slot: None where the node does not say, empty where the word is no address."""
-    words = zip(addresses, client.slots(addresses, slot), strict=True)
-    return {
-        at: None if word is None else "0x" + word[-40:] if int(word, 16) and int(word, 16) < 1 << 160 else ""
-        for at, word in words
-    }
+def _address(word: str | None) -> str | None:
+    """The address in a slot: None where the node does not say, empty where the word is no address."""
+    if word is None:
+        return None
+    return "0x" + word[-40:] if 0 < int(word, 16) < 1 << 160 else ""
 
 
-def _by_getters(client: Client, found: Findings, addresses: Sequence[str], acting: set[str]) -> dict[str, str]:
+def _by_getters(found: Findings, addresses: Sequence[str], acting: set[str]) -> Inquiry[dict[str, str]]:
     texts = {name: f"{name}()->(address)" for name in GETTERS}
     calls = {(at, name): Call(at, text, optional=True) for at in addresses for name, text in texts.items()}
     named = [at for at in addresses if at in acting or found.entities[at].kind == "token"]
     calls |= {(at, "implementation"): Call(at, IMPLEMENTATION, optional=True) for at in named}
-    return {at: one for (at, _), one in client.ask(calls).items() if one not in (None, ZERO_ADDRESS)}
+    answers = yield calls
+    return {at: one for (at, _), one in answers.items() if one not in (None, ZERO_ADDRESS)}

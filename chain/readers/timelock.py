@@ -10,6 +10,7 @@ from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
 from chain.readers import access
+from chain.together import together
 
 VERSION = 1
 SCHEDULED = event_topic("CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)")
@@ -27,7 +28,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
     # Ask
     delay = client.call(Call(controller, "getMinDelay()->(uint256)"))
-    held = access.holders(client, controller, tuple(POWERS), deployment.first_block)
+    [held] = together(client, access.holders(client, controller, tuple(POWERS), deployment.first_block))
     progress("timelock", 1, 2, "scheduled operations")
     events = client.logs([controller], SCHEDULED, deployment.first_block, client.anchor.number, has_no_sum=True)
     operations = sorted({log.topics[1] for log in events})

@@ -17,6 +17,7 @@ from chain.errors import ContractError
 from chain.findings import Findings, Progress
 from chain.readers import uniswap_v3_positions
 from chain.readers.holders import BALANCE
+from chain.together import Inquiry, together
 from chain.units import WAD, ZERO_ADDRESS
 
 VERSION = 2
@@ -42,25 +43,28 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     factory = deployment.addresses["factory"]
     label = f"{deployment.protocol} {deployment.instance}"
     found.entity(factory, "contract", f"{label} factory", deployment.protocol)
-    progress("uniswap_v3", 0, 4, "pools")
-    pools = _pools(client, factory, deployment.first_block, found)
 
     # Ask
-    progress("uniswap_v3", 1, 4, f"{len(pools)} pools")
-    asked = client.ask({(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()})
-    answers = {pool: {name: asked[pool, name] for name in POOL_ASKS} for pool in pools if asked[pool, "slot0"][0]}
-    pools = list(answers)  # the others have no price yet
-    spacings = {pool: answers[pool]["spacing"] for pool in pools}
-    tokens = [(pool, token) for pool in pools for token in ("token0", "token1")]
-    held = client.ask(
-        {(pool, token): Call(answers[pool][token], BALANCE, (pool,)) for pool, token in tokens} | _bitmap(spacings)
+    progress("uniswap_v3", 0, 2, "pools")
+    (answers, held), tokens = together(
+        client,
+        _pools(client, factory, deployment.first_block, found),
+        uniswap_v3_positions.tokens(deployment, found),
     )
-    progress("uniswap_v3", 2, 4, "ticks")
-    ticks = _ticks(client, spacings, held)
+    pools = list(answers)
+    spacings = {pool: answers[pool]["spacing"] for pool in pools}
+    progress("uniswap_v3", 1, 2, f"{len(pools)} pools, ticks and positions")
+    places = uniswap_v3_positions.places(client, pools, deployment.first_block)
+    initialised = _ticks(spacings, held)
+    asks: dict[Any, Call] = {**initialised, **places}
+    asked = client.ask(asks)
+    ticks: dict[str, dict[int, tuple[int, int, int, int]]] = {pool: {} for pool in pools}
+    for pool, tick in initialised:
+        ticks[pool][tick] = asked[pool, tick][:4]
 
     # Rows
     for pool in pools:
-        answer, initialised = answers[pool], ticks[pool]
+        answer = answers[pool]
         sqrt_price, tick = answer["slot0"][:2]
         key = found.entity(pool, "pool", protocol=deployment.protocol)
         found.add(
@@ -76,7 +80,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             sqrt_price_x96=sqrt_price,
             liquidity_raw=answer["liquidity"],
         )
-        nets = [(place, net) for place, (_, net, *_) in sorted(initialised.items())]
+        nets = [(place, net) for place, (_, net, *_) in sorted(ticks[pool].items())]
         for slot, needed in enumerate(amounts(nets, sqrt_price)):
             found.add(
                 "pool_assets",
@@ -89,7 +93,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
             )
             asset = found.token(answer[f"token{slot}"])
             found.witness("owed", (key, asset), answer["owed"][slot])
-        for place, (gross, net, *_) in initialised.items():
+        for place, (gross, net, *_) in ticks[pool].items():
             found.add(
                 "pool_ticks",
                 found.asked("ticks", pool),
@@ -98,7 +102,6 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
                 liquidity_net_raw=net,
                 liquidity_gross_raw=gross,
             )
-    progress("uniswap_v3", 3, 4, "positions")
     states = {
         pool: uniswap_v3_positions.State(
             answers[pool]["slot0"][0],
@@ -109,12 +112,14 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
         )
         for pool in pools
     }
-    uniswap_v3_positions.read(client, deployment, states, found)
-    progress("uniswap_v3", 4, 4, "done")
+    uniswap_v3_positions.add(found, states, {place: asked[place] for place in places}, tokens)
+    progress("uniswap_v3", 2, 2, "done")
 
 
-def _pools(client: Client, factory: str, first_block: int, found: Findings) -> list[str]:
-    """Pools between the known assets, at every fee level of the factory."""
+def _pools(
+    client: Client, factory: str, first_block: int, found: Findings
+) -> Inquiry[tuple[dict[str, dict[str, Any]], dict[tuple[str, Any], int]]]:
+    """Pools between the known assets, at every fee level of the factory: their answers, and the words of their bitmaps beside their balances."""
     events = client.logs([factory], FEE_ENABLED, first_block, client.anchor.number, has_no_sum=True)
     fees = sorted({int(log.topics[1], 16) for log in events})
     if not fees:
@@ -122,14 +127,20 @@ def _pools(client: Client, factory: str, first_block: int, found: Findings) -> l
             f"The factory {factory} announced no fee level from block {first_block} on; check address and first_block"
         )
     tokens = sorted(address for address, mention in found.tokens.items() if mention.kind not in ("receipt", "debt"))
-    asked = client.call_many(
-        [
-            Call(factory, "getPool(address,address,uint24)->(address)", (*pair, fee))
-            for pair in combinations(tokens, 2)
-            for fee in fees
-        ]
-    )
-    return sorted(set(asked) - {ZERO_ADDRESS})
+    named = yield {
+        (*pair, fee): Call(factory, "getPool(address,address,uint24)->(address)", (*pair, fee))
+        for pair in combinations(tokens, 2)
+        for fee in fees
+    }
+    pools = sorted(set(named.values()) - {ZERO_ADDRESS})
+    asked = yield {(pool, name): Call(pool, text) for pool in pools for name, text in POOL_ASKS.items()}
+    answers = {pool: {name: asked[pool, name] for name in POOL_ASKS} for pool in pools if asked[pool, "slot0"][0]}
+    held = yield {  # the others have no price yet
+        (pool, token): Call(answer[token], BALANCE, (pool,))
+        for pool, answer in answers.items()
+        for token in ("token0", "token1")
+    } | _bitmap({pool: answer["spacing"] for pool, answer in answers.items()})
+    return answers, held
 
 
 def _bitmap(spacings: Mapping[str, int]) -> dict[tuple[str, Any], Call]:
@@ -141,19 +152,13 @@ def _bitmap(spacings: Mapping[str, int]) -> dict[tuple[str, Any], Call]:
     }
 
 
-def _ticks(
-    client: Client, spacings: Mapping[str, int], words: Mapping[tuple[str, Any], int]
-) -> dict[str, dict[int, tuple[int, int, int, int]]]:
-    """(liquidityGross, liquidityNet, fee growth outside of token 0 and 1) of every initialised tick, by pool and tick, given the bitmaps."""
-    places = [
+def _ticks(spacings: Mapping[str, int], words: Mapping[tuple[str, Any], int]) -> dict[tuple[str, int], Call]:
+    """The questions for every initialised tick, by pool and tick, given the bitmaps."""
+    ticks = [
         (pool, (256 * word + bit) * spacings[pool])
         for pool, word in _bitmap(spacings)
         if (bits := words[pool, word])
         for bit in range(256)
         if bits >> bit & 1
     ]
-    answers = client.ask({(pool, tick): Call(pool, TICK, (tick,)) for pool, tick in places})
-    ticks: dict[str, dict[int, tuple[int, int, int, int]]] = {pool: {} for pool in spacings}
-    for (pool, tick), answer in answers.items():
-        ticks[pool][tick] = answer[:4]
-    return ticks
+    return {(pool, tick): Call(pool, TICK, (tick,)) for pool, tick in ticks}

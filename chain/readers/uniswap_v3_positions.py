@@ -16,6 +16,7 @@ from chain.calls import Call, event_topic
 from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.together import Inquiry
 from chain.units import entity_id
 
 MINT = event_topic("Mint(address,address,int24,int24,uint128,uint256,uint256)")
@@ -40,34 +41,59 @@ class State:
     trades: tuple[str, str, int]
 
 
-def read(client: Client, deployment: Deployment, pools: Mapping[str, State], found: Findings) -> None:
-    """Add a row for every position with liquidity or something to collect; ContractError if a contract refuses."""
-    # Where
+@dataclass(frozen=True)
+class Tokens:
+    """What a position manager answers about its tokens, by (number, `position` or `owner`); its address is empty where none is named."""
+
+    manager: str
+    numbers: Sequence[int]
+    answers: Mapping[tuple[int, str], Any]
+
+
+def tokens(deployment: Deployment, found: Findings) -> Inquiry[Tokens]:
+    """The tokens of the position manager that the address book names; none, and a gap, if it names none or there are too many."""
     label = f"{deployment.protocol} {deployment.instance}"
-    places = sorted(
-        {
-            (log.address, "0x" + log.topics[1][-40:], _signed(log.topics[2]), _signed(log.topics[3]))
-            for log in client.logs(list(pools), MINT, deployment.first_block, client.anchor.number)
-        }
-    )
     manager = deployment.addresses.get("position_manager", "")
-    tokens = _tokens(client, manager, label, found) if manager else []
     if not manager:
         found.gaps.append(f"{label}: the book names no position_manager, so its tokens' owners are not read")
+        return Tokens("", (), {})
+    found.entity(manager, "contract", f"{label} position manager")
+    count = (yield {"count": Call(manager, "totalSupply()->(uint256)")})["count"]
+    if count > MOST_TOKENS:
+        found.gaps.append(
+            f"{label}: the owners of the {count} tokens of the position manager are not read; it stands as the owner itself"
+        )
+        return Tokens(manager, (), {})
+    named = yield {index: Call(manager, "tokenByIndex(uint256)->(uint256)", (index,)) for index in range(count)}
+    numbers = sorted(named.values())
+    answers = yield {(number, "position"): Call(manager, OF_TOKEN, (number,)) for number in numbers} | {
+        (number, "owner"): Call(manager, "ownerOf(uint256)->(address)", (number,)) for number in numbers
+    }
+    return Tokens(manager, numbers, answers)
 
-    # Ask
-    asked = client.ask({place: Call(place[0], IN_POOL, (_key(place),)) for place in places})
-    in_pool = {place: _owed(pools[place[0]], place[2:], *_split(asked[place])) for place in places}
-    kept = client.ask({(token, "position"): Call(manager, OF_TOKEN, (token,)) for token in tokens})
-    kept |= client.ask({(token, "owner"): Call(manager, "ownerOf(uint256)->(address)", (token,)) for token in tokens})
+
+def places(client: Client, pools: Sequence[str], first_block: int) -> dict[Place, Call]:
+    """Where the pools keep positions, by their Mint events, and the question for each."""
+    events = client.logs(pools, MINT, first_block, client.anchor.number)
+    named = {
+        (log.address, "0x" + log.topics[1][-40:], _signed(log.topics[2]), _signed(log.topics[3])) for log in events
+    }
+    return {place: Call(place[0], IN_POOL, (_key(place),)) for place in sorted(named)}
+
+
+def add(found: Findings, pools: Mapping[str, State], asked: Mapping[Place, Sequence[int]], tokens: Tokens) -> None:
+    """Add a row for every position with liquidity or something to collect; `asked` is what the pools answer about theirs."""
+    # Decode
+    in_pool = {place: _owed(pools[place[0]], place[2:], *_split(answer)) for place, answer in asked.items()}
 
     # Rows
-    for place in places:
-        if not (tokens and place[1] == manager):
+    manager, kept = tokens.manager, tokens.answers
+    for place, answer in asked.items():
+        if not (tokens.numbers and place[1] == manager):
             identity = "/".join(map(str, place[1:]))
-            _row(found, pools, place, identity, place[1], asked[place][0], in_pool[place], "positions")
+            _row(found, pools, place, identity, place[1], answer[0], in_pool[place], "positions")
     of_trades = {state.trades: pool for pool, state in pools.items()}
-    for token in tokens:
+    for token in tokens.numbers:
         _, _, first, second, fee, lower, upper, liquidity, *rest = kept[token, "position"]
         pool = of_trades.get((first, second, fee))
         if pool is None:
@@ -81,19 +107,6 @@ def read(client: Client, deployment: Deployment, pools: Mapping[str, State], fou
         _row(found, pools, place, f"{manager}/{token}", kept[token, "owner"], liquidity, both, f"positions({token})")
     for pool in pools:
         found.witness("positions read", (found.entity(pool, "pool"),), True)
-
-
-def _tokens(client: Client, manager: str, label: str, found: Findings) -> list[int]:
-    """Numbers of the manager's tokens; none, and a gap, if there are too many."""
-    found.entity(manager, "contract", f"{label} position manager")
-    count = client.call(Call(manager, "totalSupply()->(uint256)"))
-    if count > MOST_TOKENS:
-        found.gaps.append(
-            f"{label}: the owners of the {count} tokens of the position manager are not read; it stands as the owner itself"
-        )
-        return []
-    calls = [Call(manager, "tokenByIndex(uint256)->(uint256)", (index,)) for index in range(count)]
-    return sorted(client.call_many(calls))
 
 
 def _row(

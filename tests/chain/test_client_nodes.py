@@ -20,7 +20,7 @@ from tests.devnet.world import World
 pytestmark = pytest.mark.devnet
 LOCAL = "eip155:31337"
 TRANSFER = event_topic("Transfer(address,address,uint256)")
-QUICK = Manners(requests_per_second=0, timeout_seconds=0.4, bundle=10)
+QUICK = Manners(requests_per_second=0, timeout_seconds=0.4, batch=20, bundle=10)
 NO_SUCH = {"code": -32602, "message": "invalid argument: hex string expected"}
 
 

@@ -14,6 +14,7 @@ from chain.errors import ContractError
 from chain.readers import access
 from chain.reading import take
 from chain.snapshot import Snapshot
+from chain.together import together
 from graph.build import build
 from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact
@@ -168,4 +169,4 @@ def test_a_role_that_a_contract_lacks_is_named(devnet_world: World, timelock: Co
     with Client.connect(devnet_world.url, "eip155:31337") as client:
         client.pin("latest")
         with pytest.raises(ContractError, match="POOL_ADMIN_ROLE"):
-            access.holders(client, timelock.address.lower(), ("POOL_ADMIN_ROLE",), 1)
+            together(client, access.holders(client, timelock.address.lower(), ("POOL_ADMIN_ROLE",), 1))

@@ -7,6 +7,7 @@ import pytest
 
 from chain import pool_checks
 from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, Q96, amounts, sqrt_price_at
+from chain.calls import Call
 from chain.errors import ContractError
 from chain.readers import uniswap_v3
 from chain.reading import take
@@ -128,10 +129,10 @@ def test_a_lost_tick_is_found(
     current = concentrated(snapshot)[pool]["tick"]
     real = uniswap_v3._ticks
 
-    def forgetful(*arguments: Any) -> dict[str, dict[int, tuple[int, int, int, int]]]:
+    def forgetful(*arguments: Any) -> dict[tuple[str, int], Call]:
         ticks = real(*arguments)
-        gone = min(ticks[pool]) if lost == "lowest" else min(tick for tick in ticks[pool] if tick > current)
-        del ticks[pool][gone]
+        gone = min(tick for of, tick in ticks if of == pool and (lost == "lowest" or tick > current))
+        del ticks[pool, gone]
         return ticks
 
     monkeypatch.setattr(uniswap_v3, "_ticks", forgetful)

@@ -1,7 +1,7 @@
 """Owners of Uniswap V3 positions, and what each can collect: against `collect` of the position manager and of the pools, called without effect."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +12,7 @@ from chain.accounting.uniswap_v3 import growth_inside, owed
 from chain.readers import uniswap_v3_positions
 from chain.reading import take
 from chain.snapshot import Snapshot
+from chain.together import Inquiry
 from chain.units import UINT256_MAX, address_of
 from graph.build import build
 from graph.exposure import exposure
@@ -186,8 +187,13 @@ def test_without_the_managers_address_it_stands_as_owner(devnet_world: World, li
 
 @pytest.mark.devnet
 def test_a_lost_position_is_found(devnet_world: World, lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = uniswap_v3_positions._tokens
-    monkeypatch.setattr(uniswap_v3_positions, "_tokens", lambda *asked: real(*asked)[1:])
+    real = uniswap_v3_positions.tokens
+
+    def forgetful(*asked: Any) -> Inquiry[uniswap_v3_positions.Tokens]:
+        tokens = yield from real(*asked)
+        return replace(tokens, numbers=tokens.numbers[1:])
+
+    monkeypatch.setattr(uniswap_v3_positions, "tokens", forgetful)
     planted = take(devnet_world.url, lived.exchange.deployments, "latest")
     [check] = [one for one in planted.checks if not one.passed]
     assert check.name == "positions add up to the liquidity of every tick" and len(check.failures) == 2

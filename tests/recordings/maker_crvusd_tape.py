@@ -15,6 +15,7 @@ from typing import Any
 from chain import checks, reading
 from chain.client import Client
 from chain.deployments import read_deployments
+from chain.facts import Asked, CodeStart
 from chain.findings import Findings
 from chain.pacing import Manners
 from chain.questions import Question
@@ -32,9 +33,11 @@ CODE_PRESENT = "0x01"
 class Blindfolded(ResumableClient):
     """A client that sees of code only whether there is any."""
 
-    def codes(self, addresses: Sequence[str]) -> list[str]:
-        """`0x01` where there is code, else `0x`."""
-        return ["0x" if code == "0x" else CODE_PRESENT for code in super().codes(addresses)]
+    def ask_many(self, asks: Sequence[Asked]) -> list[Any]:
+        """As the client's own; of code `0x01` where there is any, else `0x`."""
+        answers = super().ask_many(asks)
+        is_code = [isinstance(ask, CodeStart) and answer != "0x" for ask, answer in zip(asks, answers, strict=True)]
+        return [CODE_PRESENT if hides else answer for hides, answer in zip(is_code, answers, strict=True)]
 
 
 def snapshot_of(client: ResumableClient, book: Path) -> Snapshot:
