@@ -292,6 +292,12 @@ def test_large_positions_and_dust_are_one_unit(tmp_path: Path) -> None:
     assert book(tmp_path, {"DAI": [*wide, "150000000000000000000"]}) == [("mixed_units", 402, "amount", "DAI", 1)]
 
 
+def test_round_amounts_are_two_units_only_when_they_are_billions_and_apart(tmp_path: Path) -> None:
+    assert book(tmp_path, {"USDC": ["5000", "900", "2500000000", "12000"]}) == [("mixed_units", 4, "amount", "USDC", 1)]
+    assert book(tmp_path, {"USDC": ["1", "2", "3000000", "4"]}) == []
+    assert book(tmp_path, {"PEPE": [str(10**power) for power in range(15)]}) == []  # wide, and nowhere apart
+
+
 def test_a_list_of_amounts_is_checked_for_its_units_as_well(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"account": list("abcd"), "symbol": "ETH", "amount": [1, 2, 3 * 10**18, 4], "amount_usd": [1e3, 2e3, 3e12, 4e3]}
