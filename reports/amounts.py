@@ -127,6 +127,11 @@ def short(address: str) -> str:
     return f"{found[0][:6]}…{found[0][-4:]}" if found else address
 
 
+def shortened(text: str) -> str:
+    """A text with each address in it as `0x3f9a…c41e`."""
+    return re.sub(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])", lambda found: short(found[0]), text)
+
+
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from chain.errors import InputError
+from chain.networks import placed
 from chain.snapshot import Snapshot
 from graph.measures import concentration
 from reports import unmoved
@@ -145,7 +146,11 @@ def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str) -> Sub
     anchor = next((anchor for anchor in snapshot.anchors if anchor.chain == row["chain"]), None)
     return Subject(
         market=market,
-        name=", ".join(part for part in (names.get(row["protocol"], row["protocol"]), row["instance"]) if part),
+        name=placed(
+            ", ".join(part for part in (names.get(row["protocol"], row["protocol"]), row["instance"]) if part),
+            str(row["market"]),
+            [anchor.chain for anchor in snapshot.anchors],
+        ),
         protocol=row["protocol"],
         chain=row["chain"],
         chain_name=chain_name,

@@ -11,6 +11,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Money, Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL
+from chain.networks import placed
 from reports import unmoved
 from reports.amounts import change, count, fixed, millions, percent
 from simulations.gas import UNITS
@@ -114,7 +115,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
         ["collateral", "category", "threshold %", "bonus %", "toxic below", "secures, $m"],
         [
             [
-                row["symbol"],
+                placed(row["symbol"], row["market"], [anchor.chain for anchor in snapshot.anchors]),
                 str(row["category"] or "–"),
                 fixed(row["threshold_bps"] / 100, 1),
                 fixed(row["bonus_bps"] / 100, 1),

@@ -8,7 +8,7 @@ import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Money, Page, print_json, when
 from graph.exposure import records
-from reports.amounts import percent
+from reports.amounts import percent, shortened
 
 EXAMPLE = "Example: aftershock query shared WETH lstETH"
 
@@ -60,7 +60,7 @@ def run(
                     percent(row.left_ratio),
                     write.column(row.right_usd),
                     percent(row.right_ratio),
-                    row.evidence,
+                    shortened(row.evidence),
                 ]
                 for row in shared.itertuples(index=False)
             ],

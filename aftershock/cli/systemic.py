@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
+from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Money, Page, print_json, when
 from chain.errors import InputError
@@ -87,5 +87,10 @@ def run(
         "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
         "first place each count as first."
     )
-    page.next(with_source(f"aftershock query exposure {first.label.split()[0]}", given))
+    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", given))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+
+
+def _named(label: str) -> str:
+    """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
+    return label.removesuffix(" (its contract)").rpartition(": ")[2]
