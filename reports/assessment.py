@@ -16,7 +16,6 @@ from reports.frontier import Frontier
 from reports.market_rows import MarketRows
 from reports.provenance import redacted, report_id
 from reports.record import (
-    SHOWN_FROM_USD,
     STATUSES,
     UNLABELLED,
     Amount,
@@ -318,7 +317,7 @@ def _cascade(line: ScenarioLine, result: CascadeResult, market: str, snapshot: S
         for step, each in zip(_acting(result, market), result.rounds, strict=False)
     )
     mine = result.positions[result.positions["market"] == market]
-    by = "loss_usd" if line.bad_debt_usd >= SHOWN_FROM_USD else "liquidated_usd"
+    by = "loss_usd" if line.is_loss_shown else "liquidated_usd"
     largest = mine[mine[by] > 0].sort_values([by, "position_id"], ascending=[False, True])
     names = dict(zip(snapshot["entities"]["entity"], snapshot["entities"]["name"], strict=True))
     return Cascade(

@@ -6,9 +6,9 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from graph.paths import LossPath, Paths
-from reports.amounts import percent, shortened
+from reports.amounts import Money, money_for, percent, shortened
 
 EXAMPLE = "Example: aftershock query paths --from aave-v3 --to ETH --top 3"
 RELATIONS = {
@@ -53,7 +53,7 @@ def show(
 ) -> None:
     """Print the ways, with the steps of each; `turned` says that there are ways in the other direction."""
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
-    write = Money(max((path.amount_usd for path in answer.paths), default=0.0))
+    write = money_for(max((path.amount_usd for path in answer.paths), default=0.0))
     if not answer.paths:
         other = f" {answer.cause_label} depends on {answer.loser_label}: turn --from and --to round." if turned else ""
         page.sentence(f"**Nothing** that is known here: no way leads from {answer.loser_label} down to it.{other}")

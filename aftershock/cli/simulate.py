@@ -20,10 +20,10 @@ from aftershock.cli.options import (
     exit_if_incomplete,
 )
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json, when
+from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
 from chain.errors import InputError
 from chain.networks import placed
-from reports.amounts import count, fixed, health_factor, money, short
+from reports.amounts import Money, count, fixed, health_factor, money, money_for, short
 from simulations.result import CascadeResult, Round
 
 EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"
@@ -124,7 +124,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> No
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
     )
-    write = Money(float(result.markets["supplied_usd"].max()))
+    write = money_for(float(result.markets["supplied_usd"].max()))
     _verdict(page, result, write)
     if result.liquidated_usd:
         page.blank()

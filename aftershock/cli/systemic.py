@@ -7,11 +7,11 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from chain.errors import InputError
 from graph.exposure import records
 from graph.systemic import Uncertainty
-from reports.amounts import percent
+from reports.amounts import money_for, percent
 
 EXAMPLE = "Example: aftershock query systemic --top 10"
 
@@ -57,7 +57,7 @@ def run(
         )
         return
     page, first = Page(), shown.iloc[0]
-    write = Money(float(shown["loss_usd"].max()))
+    write = money_for(float(shown["loss_usd"].max()))
     page.header("What holders depend on most", when(snapshot))
     page.sentence(
         f"**{first.label}**: if it fails, holders lose {write.words(float(first.loss_usd))}, {percent(float(first.loss_ratio))} of what they "

@@ -16,14 +16,12 @@ from rich.text import Text
 
 from chain.networks import chain_name
 from chain.snapshot import Snapshot
-from reports.amounts import fixed, millions, money
 
 WIDTH = 100
 HARM = "#dd7a3e"
 DEEP_HARM = "#f2b48b"
 STATE = "#7aa9cf"
 DIM = "dim"
-SMALL_USD = 1e6
 LONG_TEXT, LEAST_TEXT = 36, 20
 """How far a column of text is narrowed before heads are broken, and after."""
 _CONTROLS = {code: "�" for code in (*range(32), *range(127, 160)) if code != 10}
@@ -44,22 +42,6 @@ def console(stderr: bool = False) -> Console:
         markup=False,
         width=min(WIDTH, wanted.width) if wanted.is_terminal else WIDTH,
     )
-
-
-class Money:
-    """How amounts are written on one page: in millions, or in dollars where all of them are small."""
-
-    def __init__(self, largest_usd: float) -> None:
-        self.is_small = largest_usd < SMALL_USD
-        self.unit = "$" if self.is_small else "$m"
-
-    def column(self, usd: float) -> str:
-        """A number for a column headed by `unit`."""
-        return fixed(usd, 0 if abs(usd) >= 100 or usd == 0 else 2) if self.is_small else millions(usd)
-
-    def words(self, usd: float) -> str:
-        """A number inside a sentence."""
-        return f"{'−' if usd < 0 else ''}${abs(usd):,.0f}" if self.is_small else money(usd)
 
 
 class Page:
