@@ -192,16 +192,19 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
 
 
 def _short_name(asked: ProtocolGraph, market: str) -> str:
-    """What a person would call a market: its protocol if that has no other, its instance if that is nothing else, else the key."""
+    """What a person would call a market: its protocol if that has no other, its instance or its label if that is nothing else, else the key."""
     table = asked.nodes["market"]
     protocol = str(table.set_index("node").at[market, "protocol"])
     if (table["protocol"] == protocol).sum() == 1 and protocol != "file":
         return protocol
     stated = asked.snapshot["markets"].set_index("market")["instance"].get(market)
-    try:
-        return str(stated) if isinstance(stated, str) and asked.find(stated) == market else market
-    except InputError:
-        return market
+    for name in (stated, asked.label(market)):
+        try:
+            if isinstance(name, str) and asked.find(name) == market:
+                return name
+        except InputError:
+            continue
+    return market
 
 
 def _main_asset(held: Book) -> str:

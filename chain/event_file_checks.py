@@ -1,5 +1,6 @@
 """Checks of what else users bring: logs of liquidations, books, exposures, depth quotes, forecasts, and tables that are none of these."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from chain.files import OPTIONAL as BOOK_OPTIONAL
 from chain.files import REQUIRED as BOOK
 from chain.forecast_file import FORECASTS, QUANTILES
 from chain.stamp_checks import instants
+from chain.unit_checks import ALL, RAW_AMOUNT, check_units
 
 TRANSACTION = ("transaction", "transaction_hash", "tx_hash", "log_index", "event_id")
-LEAST_WHOLE, LEAST_RATIO, LEAST_ROWS, ALL = 1e4, 1e4, 3, 0.95
-RAW_AMOUNT = 1e9
+NAMES_OF_ASSETS = ("asset", "symbol", "token")
+AMOUNT = re.compile(r"(?!.*usd)(.*_)?amount(_.*)?", re.IGNORECASE)
+"""Columns of a table of no contract that are taken for an asset's name and for an amount of it."""
 SPREAD = 2 * 1.6449
 """Standard deviations from the 5th to the 95th percentile of a normal law."""
 MOST_SPREAD_RATIO = 100.0
@@ -34,7 +37,7 @@ def check_liquidations(noted: Noted, frame: pd.DataFrame, now_s: float) -> Float
     time_s = instants(noted, frame, "timestamp", now_s)
     for symbol, amount in (("collateral_symbol", "collateral_amount"), ("debt_symbol", "debt_amount")):
         values = _above_zero(noted, frame, amount)
-        _units(noted, frame, symbol, amount, values)
+        check_units(noted, frame, symbol, amount, values)
     _repeated(noted, frame)
     key = [name for name in LIQUIDATIONS if name != "pool"]
     near = frame.duplicated(key).to_numpy() & ~frame.duplicated().to_numpy()
@@ -70,7 +73,7 @@ def check_book(noted: Noted, frame: pd.DataFrame) -> None:
     sides = ~frame["side"].isin(["collateral", "debt"]).to_numpy()
     noted.rows("error", "column", frame, "side", sides, "is no side; write collateral or debt")
     _contradicting(noted, frame, ["market", "position_id", "asset", "side"], "amount")
-    _units(noted, frame, "asset", "amount", amounts)
+    check_units(noted, frame, "asset", "amount", amounts)
 
 
 def check_exposures(noted: Noted, frame: pd.DataFrame) -> None:
@@ -178,7 +181,10 @@ def check_table(noted: Noted, frame: pd.DataFrame) -> None:
         if again.mean() < 0.5:
             sentence = f"{', '.join(map(str, texts))} are those of an earlier row and the numbers are not: add them up, or tell them apart"
             noted.rows("warning", "same_key", frame, str(texts[0]), again, sentence)
+    asset = next((name for name in NAMES_OF_ASSETS if name in frame.columns), None)
     for name in frame.columns:
+        if asset and AMOUNT.fullmatch(str(name)) and pd.api.types.is_numeric_dtype(frame[name]):
+            check_units(noted, frame, asset, str(name), frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
         if frame[name].dtype == np.float64:
             values = frame[name].to_numpy()
             with np.errstate(invalid="ignore"):
@@ -257,32 +263,3 @@ def _contradicting(noted: Noted, frame: pd.DataFrame, key: list[str], column: st
         again,
         f"{', '.join(key)} are those of an earlier row; keep one, or add them up",
     )
-
-
-def _units(noted: Noted, frame: pd.DataFrame, symbol: str, amount: str, values: FloatArray) -> None:
-    """Note assets whose amounts are in smallest units: whole numbers, in all rows, or in some that are ten thousand times the others."""
-    is_whole = (values == np.floor(values)) & (values >= LEAST_WHOLE)
-    rows = pd.DataFrame({"symbol": frame[symbol].astype("str").to_numpy(), "value": values, "whole": is_whole})
-    for name, group in rows[np.isfinite(values)].groupby("symbol"):
-        whole, broken = group.loc[group["whole"], "value"], group.loc[~group["whole"], "value"]
-        if len(whole) < LEAST_ROWS:
-            continue
-        first = int(whole.index[0])
-        where = {
-            "row": int(frame.index[first]),
-            "column": amount,
-            "symbol": str(name),
-            "value": f"{values[first]:.0f}",
-            "rows": len(whole),
-        }
-        if len(whole) >= ALL * len(group):
-            if whole.median() > RAW_AMOUNT:
-                noted.error(
-                    "raw_units",
-                    "whole numbers of billions and more: smallest units? divide them by 10^decimals",
-                    **where,
-                )
-        elif len(broken) >= LEAST_ROWS and whole.median() > LEAST_RATIO * broken.median():
-            ratio = np.log10(whole.median() / broken.median())
-            sentence = f"these rows are whole numbers about 10^{ratio:.0f} times the other {len(broken):,}: smallest units in some rows"
-            noted.error("mixed_units", sentence, **where)

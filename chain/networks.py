@@ -5,7 +5,7 @@ in an error, a log or a manifest passes through `redact` first.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,19 @@ def network(chain: str) -> Network:
     if chain not in networks():
         raise unknown_name("chain", chain, networks())
     return networks()[chain]
+
+
+def chain_name(chain: str) -> str:
+    """A chain's name for people; its CAIP-2 id where it is not known."""
+    return networks()[chain].name if chain in networks() else chain
+
+
+def placed(label: str, key: str, chains: Collection[str]) -> str:
+    """A label with its chain behind it, `USDC on Base`, where there are several chains (CAIP-2) and the key begins with one; else the label."""
+    if len(chains) < 2 or key in chains:
+        return label
+    chain = next((one for one in chains if key.startswith((f"{one}:", f"{one}/"))), None)
+    return label if chain is None else f"{label} on {chain_name(chain)}"
 
 
 def node_url(chain: str, environment: Mapping[str, str], given: str = "") -> str:

@@ -36,7 +36,7 @@ def node_label(graph: ProtocolGraph, node: str) -> str:
         return graph.label(node[1:])
     market, mark, asset = node.partition("#")
     if mark and market in graph.kinds:
-        return f"{graph.label(market)}: {graph.label(asset)}"
+        return f"{graph.label(market)}: {graph.own_labels.get(asset, graph.label(asset))}"
     return graph.label(node)
 
 

@@ -17,6 +17,7 @@ from graph.lookthrough import LookThrough, look_through, roots
 from graph.market_exposure import collateral_feeds, concentrations, figures_of, market_tables, share_of
 from graph.portfolio import dependents, final_roots, subject
 from graph.protocol_graph import ProtocolGraph
+from graph.vault_shares import valued_balances, vault_of
 
 Tables = dict[str, pd.DataFrame]
 Figures = dict[str, float | int | None]
@@ -87,8 +88,9 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     Returns
     -------
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
-    asset : outbound made_of, feeds, concentration; inbound markets (direct and looked through), pools, claims, holders, dependents
-        (everybody who has some of it, directly or through claims), concentration.
+    asset : outbound made_of, feeds, concentration, and for a vault's share supplied, held and markets as of the vault; inbound markets
+        (direct and looked through), pools, claims, holders, dependents (everybody who has some of it, directly or through claims),
+        concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
@@ -193,7 +195,7 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
     inbound |= {
         "dependents": everybody.head(top),
         "concentration": concentrations(
-            ("holders", held[held["target"] == asset]["amount_usd"], "relation holds"),
+            ("holders", held[held["target"] == asset]["amount_raw"].astype(float), "relation holds"),
             ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
             ("all who have it, looked through", everybody["looked_through_usd"], "table dependents"),
         ).query("count > 0"),
@@ -210,10 +212,20 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
     }
     outbound = {
         "made_of": made_of,
+        **_lent(graph, asset),
         "feeds": feeds.reset_index(drop=True),
         "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
     }
     return figures, outbound, inbound
+
+
+def _lent(graph: ProtocolGraph, asset: str) -> Tables:
+    """What the vault has whose share this is: the tables that asking for the vault gives; nothing for any other asset."""
+    vault = vault_of(graph, asset)
+    if vault is None:
+        return {}
+    outbound = _of_holder(graph, vault, "vault", 1)[1]
+    return {name: outbound[name] for name in ("supplied", "held", "markets")}
 
 
 def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
@@ -329,7 +341,7 @@ def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures
 
 def _holders(graph: ProtocolGraph, assets: list[str], top: int) -> pd.DataFrame:
     """The largest holders of some assets by amount; share is of what the table of balances holds."""
-    rows = graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)]
+    rows = valued_balances(graph, graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)])
     rows = _named(graph, rows, "source", "holder").assign(asset=rows["target"])
     everything = {asset: sum(part["amount_raw"].tolist()) for asset, part in rows.groupby("asset")}
     share = [

@@ -203,7 +203,7 @@ def _holders(
     largest = largest.assign(
         kind=[graph.node_kind(holder) for holder in holders],
         label=[graph.label(holder) for holder in holders],
-        assets=[", ".join(dict.fromkeys(map(graph.label, of[holder]["asset"]))) for holder in holders],
+        assets=[", ".join(dict.fromkeys(map(graph.own_labels.__getitem__, of[holder]["asset"]))) for holder in holders],
         evidence=[joined(of[holder]["evidence"]) for holder in holders],
         status=[weakest(of[holder]["status"]) for holder in holders],
     )

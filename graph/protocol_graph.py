@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from chain.errors import InputError, UnknownNameError, unknown_name
+from chain.networks import placed
 from chain.snapshot import Snapshot
 from graph.identity import short
 from graph.schema import relation_schemas
@@ -58,7 +59,16 @@ class ProtocolGraph:
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """Node key -> name for people."""
+        """Node key -> name for people; with its chain where the snapshot holds several."""
+        return {key: placed(label, key, self._chains) for key, label in self.own_labels.items()}
+
+    @property
+    def _chains(self) -> tuple[str, ...]:
+        return tuple(anchor.chain for anchor in self.snapshot.anchors)
+
+    @cached_property
+    def own_labels(self) -> dict[str, str]:
+        """Node key -> name without its chain, as the tables have it."""
         return {
             key: label
             for table in self.nodes.values()
@@ -70,11 +80,12 @@ class ProtocolGraph:
         """Every name that a node answers to -> nodes: key, label, short and full address, and a market's instance."""
         names: dict[str, set[str]] = {}
         for key, label in self.labels.items():
-            for name in {key, label, short(key), key[key.rfind("0x") :] if "0x" in key else key}:
+            for name in {key, label, self.own_labels[key], short(key), key[key.rfind("0x") :] if "0x" in key else key}:
                 names.setdefault(name, set()).add(key)
         for row in self.snapshot["markets"].itertuples(index=False):
             if row.market in self.kinds:
-                names.setdefault(row.instance, set()).add(row.market)
+                for name in {row.instance, placed(row.instance, row.market, self._chains)}:
+                    names.setdefault(name, set()).add(row.market)
         return names
 
     def node_kind(self, key: str) -> str:
@@ -188,7 +199,9 @@ class ProtocolGraph:
 
     def _unknown(self, name: str, kind: str | None) -> UnknownNameError:
         kinds = [kind] if kind else [other for other in self.nodes if other not in ("account", "feed")]
-        known = {label for other in kinds if other in self.nodes for label in self.nodes[other]["label"].tolist()}
+        known = {
+            self.labels[key] for other in kinds if other in self.nodes for key in self.nodes[other]["node"].tolist()
+        }
         known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
         return unknown_name(kind or "market, protocol, asset or account", name, known)
 

@@ -6,6 +6,7 @@ Everything a reader sees goes through here, so that a sentence, a table and a ch
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 MINUS = "\u2212"
 THIN = "\u202f"  # narrow no-break space, between a number and %
@@ -14,19 +15,58 @@ FIGURE, POINT = "\u2007", "\u2008"  # spaces as wide as a digit and as a point
 UNKNOWN = "not known"
 
 _MILLION = 1e6
-_SMALLEST = 0.005  # $ millions; anything below is shown as "under 0.01"
-_BILLIONS_FROM = 999.5  # $ millions; what would round to 1,000
+_SMALLEST = 0.005  # of a unit; anything below is shown as "under 0.01"
+_UNITS = (("bn", "billion", 1e9, 999.5e6), ("m", "million", 1e6, 999_500.0), ("k", "thousand", 1e3, 99_999.5))
+"""Letters, word, US dollars, and the amount from which a sentence uses it: what would round to 1,000 of the next, dollars up to 100,000."""
+_BILLION_COLUMN_FROM = 1e11
+
+
+@dataclass(frozen=True)
+class Money:
+    """How the amounts of one page, table or chart are written, by the largest of them: in $, $k, $m or $bn.
+
+    Attributes
+    ----------
+    unit, heading : what stands at the head of a column: `$m`, `$ million`.
+    usd : US dollars in one unit.
+    """
+
+    unit: str
+    heading: str
+    usd: float
+
+    def column(self, usd: float) -> str:
+        """The number alone for a column headed by the unit: `6,120`, `65.5`, `0.62`, `0`, `<0.01`; whole dollars from 100 on."""
+        if not math.isfinite(usd):
+            return UNKNOWN
+        amount = abs(usd) / self.usd
+        if 0 < amount < _SMALLEST:
+            return "<0.01" if usd > 0 else f"{MINUS}<0.01"
+        if self.usd == 1:
+            return fixed(usd, 0 if amount >= 100 or amount == 0 else 2)
+        return _sign(usd) + (_figures(amount) if amount else "0")
+
+    def words(self, usd: float) -> str:
+        """The amount inside a sentence of the page."""
+        return money(usd)
+
+
+def money_for(largest_usd: float) -> Money:
+    """The unit for amounts of which this is the largest: thousands from 100,000, millions from a million, billions from a hundred."""
+    for letters, word, usd, least in _UNITS:
+        if abs(largest_usd) >= (_BILLION_COLUMN_FROM if letters == "bn" else least):
+            return Money(f"${letters}", f"$ {word}", usd)
+    return Money("$", "$", 1.0)
 
 
 def money(usd: float) -> str:
-    """`$212m`, `$65.5m`, `$0.62m`, `$24.1bn`: three significant figures, at most two decimals; `under $0.01m` for less than half of it."""
+    """`$92.67`, `$15,400`, `$154k`, `$65.5m`, `$24.1bn`: the unit by size, from $100k three significant figures; `under $0.01` for less than half a cent."""
     if not math.isfinite(usd):
         return UNKNOWN
-    millions_ = abs(usd) / _MILLION
-    if 0 < millions_ < _SMALLEST:
-        return f"above {MINUS}$0.01m" if usd < 0 else "under $0.01m"
-    amount, unit = _scaled(millions_)
-    return f"{_sign(usd)}${amount}{unit}"
+    if 0 < abs(usd) < _SMALLEST:
+        return f"above {MINUS}$0.01" if usd < 0 else "under $0.01"
+    letters, amount = _scaled(usd)
+    return f"{_sign(usd)}${amount}{letters}"
 
 
 def money_range(low_usd: float, high_usd: float) -> str:
@@ -35,19 +75,10 @@ def money_range(low_usd: float, high_usd: float) -> str:
         return f"{money(low_usd)} to {money(high_usd)}"
     if not (math.isfinite(low_usd) and math.isfinite(high_usd)):
         return UNKNOWN
-    high, unit = _scaled(high_usd / _MILLION)
-    low = _figures(low_usd / _MILLION / (1000 if unit == "bn" else 1)) if low_usd else "0"
-    return f"${low}{DASH}{high}{unit or 'm'}"
-
-
-def millions(usd: float) -> str:
-    """The number alone for a column headed `$ million`: `6,120`, `65.5`, `0.62`, `0`, `<0.01`."""
-    if not math.isfinite(usd):
-        return UNKNOWN
-    amount = abs(usd) / _MILLION
-    if 0 < amount < _SMALLEST:
-        return "<0.01" if usd > 0 else f"{MINUS}<0.01"
-    return _sign(usd) + (_figures(amount) if amount else "0")
+    letters, high = _scaled(high_usd)
+    size = next((usd for known, _, usd, _ in _UNITS if known == letters), 1.0)
+    low = "0" if not low_usd else _figures(low_usd / size) if letters else _dollars(low_usd)
+    return f"${low}{DASH}{high}{letters}"
 
 
 def fixed(value: float, decimals: int) -> str:
@@ -127,6 +158,11 @@ def short(address: str) -> str:
     return f"{found[0][:6]}…{found[0][-4:]}" if found else address
 
 
+def shortened(text: str) -> str:
+    """A text with each address in it as `0x3f9a…c41e`."""
+    return re.sub(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])", lambda found: short(found[0]), text)
+
+
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -193,10 +229,16 @@ def ticks(largest: float, at_most: int = 6) -> list[float]:
     return [round(number * step, 12) for number in range(math.ceil(largest / step - 1e-9) + 1)]
 
 
-def _scaled(millions_: float) -> tuple[str, str]:
-    if millions_ == 0:
-        return "0", ""
-    return (_figures(millions_ / 1000), "bn") if millions_ >= _BILLIONS_FROM else (_figures(millions_), "m")
+def _scaled(usd: float) -> tuple[str, str]:
+    """Letters of the unit, and the number before them."""
+    for letters, _, size, least in _UNITS:
+        if abs(usd) >= least:
+            return letters, _figures(abs(usd) / size)
+    return "", _dollars(abs(usd))
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd:,.0f}" if usd >= 99.995 or usd == 0 else f"{usd:,.2f}"
 
 
 def _figures(value: float) -> str:

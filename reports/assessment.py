@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from chain.errors import InputError
+from chain.networks import placed
 from chain.snapshot import Snapshot
 from graph.measures import concentration
 from reports import unmoved
@@ -15,7 +16,6 @@ from reports.frontier import Frontier
 from reports.market_rows import MarketRows
 from reports.provenance import redacted, report_id
 from reports.record import (
-    SHOWN_FROM_USD,
     STATUSES,
     UNLABELLED,
     Amount,
@@ -145,7 +145,11 @@ def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str) -> Sub
     anchor = next((anchor for anchor in snapshot.anchors if anchor.chain == row["chain"]), None)
     return Subject(
         market=market,
-        name=", ".join(part for part in (names.get(row["protocol"], row["protocol"]), row["instance"]) if part),
+        name=placed(
+            ", ".join(part for part in (names.get(row["protocol"], row["protocol"]), row["instance"]) if part),
+            str(row["market"]),
+            [anchor.chain for anchor in snapshot.anchors],
+        ),
         protocol=row["protocol"],
         chain=row["chain"],
         chain_name=chain_name,
@@ -313,7 +317,7 @@ def _cascade(line: ScenarioLine, result: CascadeResult, market: str, snapshot: S
         for step, each in zip(_acting(result, market), result.rounds, strict=False)
     )
     mine = result.positions[result.positions["market"] == market]
-    by = "loss_usd" if line.bad_debt_usd >= SHOWN_FROM_USD else "liquidated_usd"
+    by = "loss_usd" if line.is_loss_shown else "liquidated_usd"
     largest = mine[mine[by] > 0].sort_values([by, "position_id"], ascending=[False, True])
     names = dict(zip(snapshot["entities"]["entity"], snapshot["entities"]["name"], strict=True))
     return Cascade(

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from reports.amounts import Money, money_for
 from reports.frontier import Frontier
 from reports.unmoved import UnmovedPrice
 
 UNLABELLED = "unlabelled"
-SHOWN_FROM_USD = 5_000.0  # what is written as $0.01m; less than that is no bar of a chart
 STATUSES = ("verified", "derived", "unverified", "not seen")
 
 
@@ -156,6 +156,11 @@ class AtRisk:
     points: tuple[AtRiskPoint, ...]
     capacity_usd: float
 
+    @property
+    def money(self) -> Money:
+        """The unit of the curve."""
+        return money_for(max(max(point.collateral_usd, point.debt_usd) for point in self.points))
+
     def at(self, fall_percent: float) -> float:
         """Liquidatable collateral at a fall, between points on a straight line, beyond the last as at the last."""
         return _between([(point.fall_percent, point.collateral_usd) for point in self.points], fall_percent)
@@ -198,6 +203,16 @@ class ScenarioLine:
     leading_symbol: str
     leading_change_ratio: float
     content_id: str
+
+    @property
+    def money(self) -> Money:
+        """The unit of its amounts."""
+        return money_for(max(self.liquidated_usd, self.bad_debt_usd))
+
+    @property
+    def is_loss_shown(self) -> bool:
+        """Whether its bad debt is half a hundredth of the unit, so that it is no bar of length nothing."""
+        return self.bad_debt_usd >= 0.005 * self.money.usd
 
     @property
     def indirect_ratio(self) -> float:
@@ -249,7 +264,12 @@ class Cascade:
     @property
     def by_bad_debt(self) -> bool:
         """Whether there is bad debt that can be shown; otherwise the pictures show what is liquidated."""
-        return self.scenario.bad_debt_usd >= SHOWN_FROM_USD
+        return self.scenario.is_loss_shown
+
+    @property
+    def money(self) -> Money:
+        """The unit of its rounds."""
+        return self.scenario.money
 
     @property
     def total_usd(self) -> float:

@@ -189,7 +189,7 @@ def _bound(
     if not lines:
         return f"{room[0].upper()}{room[1:]}."
     what = "bad debt" if cascade.by_bad_debt else "liquidations"
-    whole = few >= cascade.total_usd
+    whole = few >= cascade.total_usd * (1 - 1e-9)
     part = "**all**" if whole else f"**{percent(few / cascade.total_usd)}**"
     carried = f"{part} of the {what} at {cascade.scenario.title}"
     if level["few_positions"] == "few":

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError
+from chain.networks import placed
 from chain.tables import rows
 from chain.units import BPS_TO_WAD, WAD
 from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, UNMOVED, findings
@@ -75,10 +76,15 @@ def _failed(graph: ProtocolGraph) -> tuple[str, ...]:
 
 def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
     names = dict(zip(tables["protocols"]["protocol"], tables["protocols"]["name"], strict=True))
+    chains = set(tables["markets"]["chain"])
     return tuple(
         Market(
             row.market,
-            ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
+            placed(
+                ", ".join(part for part in (names.get(row.protocol, row.protocol), row.instance) if part),
+                row.market,
+                chains,
+            ),
             row.family,
             _maybe_int(row.revision),
             row.loss_rule,

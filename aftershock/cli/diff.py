@@ -8,9 +8,9 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from aftershock.comparisons import Comparison, compared
-from reports.amounts import percent
+from reports.amounts import Money, money_for, percent
 
 EXAMPLE = "Example: aftershock diff monday tuesday --json"
 SHOWN = 20
@@ -82,7 +82,7 @@ def show_figures(page: Page, answer: Comparison) -> None:
     if not len(table):
         return
     money = table[table["figure"].str.endswith("_usd")]
-    write = Money(float(money[["before", "after"]].fillna(0.0).to_numpy().max()) if len(money) else 0.0)
+    write = money_for(float(money[["before", "after"]].fillna(0.0).to_numpy().max()) if len(money) else 0.0)
     rows = []
     for row in table.head(SHOWN).to_dict("records"):
         name = str(row["figure"])

@@ -7,9 +7,9 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from reports import unmoved
-from reports.amounts import listing, percent
+from reports.amounts import Money, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
@@ -65,7 +65,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     if frozen:
         page.blank()
         page.sentence(frozen)
-    write = Money(float(figures["supplied_usd"] or 0))
+    write = money_for(float(figures["supplied_usd"] or 0))
     page.blank()
     page.table(
         ["", write.unit, ""],
@@ -128,7 +128,7 @@ def _tables(page: Page, answer: aftershock.Exposure) -> None:
     amounts = {name: float(value) for name, value in figures.items() if value and name.endswith("_usd")}
     tables = [*answer.outbound.values(), *answer.inbound.values()]
     shown = [table[name].max() for table in tables if len(table) for name in table if name.endswith("_usd")]
-    write = Money(max([*amounts.values(), *(float(value) for value in shown if pd.notna(value))], default=0.0))
+    write = money_for(max([*amounts.values(), *(float(value) for value in shown if pd.notna(value))], default=0.0))
     known = [] if price is None else [f"price ${price:,.2f}"]
     known += [f"{name.removesuffix('_usd').replace('_', ' ')} {write.words(value)}" for name, value in amounts.items()]
     if known:

@@ -57,6 +57,11 @@ def with_source(command: str, source: str) -> str:
     return command if source == "sample" else f"{command} --snapshot {shlex.quote(source)}"
 
 
+def quoted(name: str) -> str:
+    """A name as it is typed behind a verb."""
+    return f'"{name}"' if " " in name else name
+
+
 def opened(source: str, exposures: Path | None) -> str:
     """What to load: the file of exposures where one is given; InputError if a snapshot is named too."""
     if exposures is None:

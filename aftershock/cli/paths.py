@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted
+from aftershock.cli.terminal import Page, print_json, when
 from graph.paths import LossPath, Paths
-from reports.amounts import percent
+from reports.amounts import Money, money_for, percent, shortened
 
 EXAMPLE = "Example: aftershock query paths --from aave-v3 --to ETH --top 3"
 RELATIONS = {
@@ -53,7 +53,7 @@ def show(
 ) -> None:
     """Print the ways, with the steps of each; `turned` says that there are ways in the other direction."""
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
-    write = Money(max((path.amount_usd for path in answer.paths), default=0.0))
+    write = money_for(max((path.amount_usd for path in answer.paths), default=0.0))
     if not answer.paths:
         other = f" {answer.cause_label} depends on {answer.loser_label}: turn --from and --to round." if turned else ""
         page.sentence(f"**Nothing** that is known here: no way leads from {answer.loser_label} down to it.{other}")
@@ -74,7 +74,7 @@ def show(
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
-    page.next(f"aftershock query exposure {_quoted(answer.cause_label)}", "add --json for the whole keys")
+    page.next(f"aftershock query exposure {quoted(answer.cause_label)}", "add --json for the whole keys")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 
@@ -86,14 +86,10 @@ def _steps(page: Page, write: Money, path: LossPath) -> None:
             "–" if hop.amount_usd is None else write.column(hop.amount_usd),
             percent(hop.share),
             write.column(hop.passed_usd),
-            hop.evidence,
+            shortened(hop.evidence),
         ]
         for hop in path.hops
     ]
     page.table(
         ["   step", "on", f"at stake {write.unit}", "share", f"lost {write.unit}", "evidence"], rows, right=[2, 3, 4]
     )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name

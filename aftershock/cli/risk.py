@@ -8,11 +8,12 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Gas, Source, exit_if_incomplete, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL
+from chain.networks import placed
 from reports import unmoved
-from reports.amounts import change, count, fixed, millions, percent
+from reports.amounts import change, count, fixed, money_for, percent
 from simulations.gas import UNITS
 
 EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
@@ -66,7 +67,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
     page.blank()
     for place, (_, name) in enumerate(answer.markets):
         sums = [(fall, markets[place]) for fall, markets in answer.falls]
-        write = Money(max(one.liquidatable_debt_usd for _, one in sums))
+        write = money_for(max(one.liquidatable_debt_usd for _, one in sums))
         fall, worst = max(sums, key=lambda row: (row[1].toxic_debt_usd, row[1].liquidatable_debt_usd))
         page.sentence(
             f"{name}: at {answer.asset} {change(-fall)}, **{write.words(worst.toxic_debt_usd)}** of {write.words(worst.liquidatable_debt_usd)} of liquidatable debt "
@@ -110,16 +111,17 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
         )
         page.blank()
     edges = answer.edges.head(ROWS)
+    secured = money_for(float(edges["collateral_usd"].max()) if len(edges) else 0.0)
     page.table(
-        ["collateral", "category", "threshold %", "bonus %", "toxic below", "secures, $m"],
+        ["collateral", "category", "threshold %", "bonus %", "toxic below", f"secures, {secured.unit}"],
         [
             [
-                row["symbol"],
+                placed(row["symbol"], row["market"], [anchor.chain for anchor in snapshot.anchors]),
                 str(row["category"] or "–"),
                 fixed(row["threshold_bps"] / 100, 1),
                 fixed(row["bonus_bps"] / 100, 1),
                 fixed(row["frontier"], 3),
-                millions(row["collateral_usd"]),
+                secured.column(row["collateral_usd"]),
             ]
             for row in edges.to_dict("records")
         ],
@@ -138,7 +140,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
 def _exposure(page: Page, answer: aftershock.Risk) -> None:
     """What it holds, how few hold it, and what it weighs in the graph: three lines."""
     figures, place = answer.figures, answer.place
-    write = Money(float(figures["supplied_usd"] or 0))
+    write = money_for(float(figures["supplied_usd"] or 0))
     named = {
         "supplied": "supplied_usd",
         "counts as collateral": "collateral_usd",
@@ -162,7 +164,7 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
 
 
 def _cascade(page: Page, found: Mapping[str, Any], supplied_usd: float) -> None:
-    write, lost = Money(supplied_usd), float(found["bad_debt_usd"])
+    write, lost = money_for(supplied_usd), float(found["bad_debt_usd"])
     share = f", {percent(lost / supplied_usd)} of supply" if supplied_usd > 0 and lost > 0 else ""
     page.sentence(
         f"{found['scenario']['title']}, run to calm in {count(found['rounds'], 'round')}: {count(found['liquidated_positions'], 'position')} "

@@ -6,9 +6,9 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from graph.exposure import records
-from reports.amounts import percent
+from reports.amounts import money_for, percent, shortened
 
 EXAMPLE = "Example: aftershock query shared WETH lstETH"
 
@@ -46,7 +46,7 @@ def run(
     if not len(shared):
         page.sentence("**Nothing** that is known here.")
     else:
-        write = Money(float(shared[["left_usd", "right_usd"]].to_numpy().max()))
+        write = money_for(float(shared[["left_usd", "right_usd"]].to_numpy().max()))
         page.sentence(
             f"**{write.words(overlap_usd)}** of the same on both sides; {percent(overlap)} of their proportions agree."
         )
@@ -60,7 +60,7 @@ def run(
                     percent(row.left_ratio),
                     write.column(row.right_usd),
                     percent(row.right_ratio),
-                    row.evidence,
+                    shortened(row.evidence),
                 ]
                 for row in shared.itertuples(index=False)
             ],

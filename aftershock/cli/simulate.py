@@ -1,6 +1,7 @@
 """`aftershock simulate`: one shock or scenario, run to calm on a snapshot or on a user's own book."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +20,10 @@ from aftershock.cli.options import (
     exit_if_incomplete,
 )
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import DEEP_HARM, HARM, Money, Page, aligned, bar, print_json, when
+from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
 from chain.errors import InputError
-from reports.amounts import count, fixed, health_factor, money, short
+from chain.networks import placed
+from reports.amounts import Money, count, fixed, health_factor, money, money_for, short
 from simulations.result import CascadeResult, Round
 
 EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"
@@ -122,14 +124,14 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> No
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
     )
-    write = Money(float(result.markets["supplied_usd"].max()))
+    write = money_for(float(result.markets["supplied_usd"].max()))
     _verdict(page, result, write)
     if result.liquidated_usd:
         page.blank()
         _rounds(page, result, snapshot, write)
     page.blank()
     _markets(page, result, write)
-    _positions(page, result, write)
+    _positions(page, result, write, [anchor.chain for anchor in snapshot.anchors])
     page.blank()
     worst = f"{result.identities.worst_residual_ratio:.0e}"
     page.say(
@@ -262,7 +264,7 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
         )
 
 
-def _positions(page: Page, result: CascadeResult, write: Money) -> None:
+def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence[str]) -> None:
     table = result.positions
     small = len(table) <= SHOWN_POSITIONS
     shown = (
@@ -275,7 +277,7 @@ def _positions(page: Page, result: CascadeResult, write: Money) -> None:
     if not len(shown):
         return
     page.blank()
-    rows = [_position(row, write) for row in shown.to_dict("records")]
+    rows = [_position(row, write, chains) for row in shown.to_dict("records")]
     head = [
         "position" if small else "largest losses",
         "holds → owes",
@@ -287,9 +289,9 @@ def _positions(page: Page, result: CascadeResult, write: Money) -> None:
     page.table(head, rows, right=[5], strong=[5])
 
 
-def _position(row: dict[str, Any], write: Money) -> list[str]:
+def _position(row: dict[str, Any], write: Money, chains: Sequence[str]) -> list[str]:
     return [
-        short(str(row["position_id"])),
+        placed(short(str(row["position_id"])), str(row["market"]), chains),
         f"{row['collateral_assets'] or '–'} → {row['debt_assets'] or '–'}",
         f"{health_factor(row['health_factor_before'])} → {health_factor(row['health_factor_after'])}",
         f"{write.column(row['collateral_before_usd'])} → {write.column(row['collateral_after_usd'])}",

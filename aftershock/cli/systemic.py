@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
+from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from chain.errors import InputError
 from graph.exposure import records
 from graph.systemic import Uncertainty
-from reports.amounts import percent
+from reports.amounts import money_for, percent
 
 EXAMPLE = "Example: aftershock query systemic --top 10"
 
@@ -57,7 +57,7 @@ def run(
         )
         return
     page, first = Page(), shown.iloc[0]
-    write = Money(float(shown["loss_usd"].max()))
+    write = money_for(float(shown["loss_usd"].max()))
     page.header("What holders depend on most", when(snapshot))
     page.sentence(
         f"**{first.label}**: if it fails, holders lose {write.words(float(first.loss_usd))}, {percent(float(first.loss_ratio))} of what they "
@@ -87,5 +87,10 @@ def run(
         "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
         "first place each count as first."
     )
-    page.next(with_source(f"aftershock query exposure {first.label.split()[0]}", given))
+    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", given))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+
+
+def _named(label: str) -> str:
+    """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
+    return label.removesuffix(" (its contract)").rpartition(": ")[2]

@@ -14,15 +14,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from chain.networks import chain_name
 from chain.snapshot import Snapshot
-from reports.amounts import fixed, millions, money
 
 WIDTH = 100
 HARM = "#dd7a3e"
 DEEP_HARM = "#f2b48b"
 STATE = "#7aa9cf"
 DIM = "dim"
-SMALL_USD = 1e6
+LONG_TEXT, LEAST_TEXT = 36, 20
+"""How far a column of text is narrowed before heads are broken, and after."""
 _CONTROLS = {code: "�" for code in (*range(32), *range(127, 160)) if code != 10}
 
 
@@ -41,22 +42,6 @@ def console(stderr: bool = False) -> Console:
         markup=False,
         width=min(WIDTH, wanted.width) if wanted.is_terminal else WIDTH,
     )
-
-
-class Money:
-    """How amounts are written on one page: in millions, or in dollars where all of them are small."""
-
-    def __init__(self, largest_usd: float) -> None:
-        self.is_small = largest_usd < SMALL_USD
-        self.unit = "$" if self.is_small else "$m"
-
-    def column(self, usd: float) -> str:
-        """A number for a column headed by `unit`."""
-        return fixed(usd, 0 if abs(usd) >= 100 or usd == 0 else 2) if self.is_small else millions(usd)
-
-    def words(self, usd: float) -> str:
-        """A number inside a sentence."""
-        return f"{'−' if usd < 0 else ''}${abs(usd):,.0f}" if self.is_small else money(usd)
 
 
 class Page:
@@ -96,31 +81,28 @@ class Page:
     def table(
         self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), strong: Sequence[int] = ()
     ) -> None:
-        """Columns by width of their content, numbers aligned on the decimal point; `right` columns hold numbers, `strong` are bold."""
+        """Columns by width of their content, numbers aligned on the decimal point; `right` columns hold numbers, `strong` are bold.
+
+        What is wider than the page is narrowed: heads are broken between words first, then the widest column of text.
+        """
         body = [list(row) for row in rows]
         for column in right:
             for row, text in zip(body, aligned([row[column] for row in body]), strict=True):
                 row[column] = text
-        widths = [max([len(head[column]), *(len(row[column]) for row in body)]) for column in range(len(head))]
+        widths = _widths(list(head), body, right, self.width)
         for number, row in enumerate([list(head), *body]):
-            cells = [
-                text.rjust(width) if column in right else text.ljust(width)
-                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            broken = [
+                [text] if len(text) <= width else wrap(text, width) for text, width in zip(row, widths, strict=True)
             ]
-            styles = [DIM if number == 0 else "bold" if column in strong else "" for column in range(len(head))]
-            parts: list[str | tuple[str, str]] = []
-            for cell, style in zip(cells, styles, strict=True):
-                parts += [(cell, style), "  "]
-            line = Text.assemble(*parts)
-            line.rstrip()
-            if line.cell_len <= self.width or len(cells) < 2:
+            for at in range(max(map(len, broken))):
+                parts: list[str | tuple[str, str]] = []
+                for column, (lines, width) in enumerate(zip(broken, widths, strict=True)):
+                    text = lines[at] if at < len(lines) else ""
+                    style = DIM if number == 0 else "bold" if column in strong else ""
+                    parts += [(text.rjust(width) if column in right else text.ljust(width), style), "  "]
+                line = Text.assemble(*parts)
+                line.rstrip()
                 self._print(line)
-                continue
-            before = Text.assemble(*parts[:-2])
-            room = max(self.width - before.cell_len, 20)
-            for piece_number, piece in enumerate(wrap(row[-1], room) or [""]):
-                lead = before if piece_number == 0 else Text(" " * before.cell_len)
-                self._print(Text.assemble(lead, (piece, styles[-1])))
 
     def bars(
         self, head: Sequence[str], rows: Iterable[tuple[Sequence[str], float]], right: Sequence[int], style: str = STATE
@@ -154,12 +136,36 @@ class Page:
         self.say(("   ".join(part for part in parts if part), DIM))
 
 
+def _widths(head: list[str], body: list[list[str]], right: Sequence[int], page: int) -> list[int]:
+    """How wide each column is, so that all of them fit the page where that can be."""
+    need = [max((len(row[column]) for row in body), default=0) for column in range(len(head))]
+    widths = [max(len(name), least) for name, least in zip(head, need, strict=True)]
+    texts = [column for column in range(len(head)) if column not in right]
+
+    def excess() -> int:
+        return sum(widths) + 2 * (len(widths) - 1) - page
+
+    def narrow(least: int) -> None:
+        while excess() > 0 and texts and max(widths[column] for column in texts) > least:
+            first, *others = sorted(texts, key=lambda column: -widths[column])
+            beside = max((widths[column] for column in others), default=0)
+            widths[first] = max(widths[first] - excess(), min(beside, widths[first] - 1), least)
+
+    narrow(LONG_TEXT)
+    for column in sorted(range(len(head)), key=lambda one: need[one] - len(head[one])):
+        if excess() > 0:
+            in_two = next(width for width in range(1, len(head[column]) + 2) if len(wrap(head[column], width)) < 3)
+            widths[column] = min(widths[column], max(in_two, need[column]))
+    narrow(LEAST_TEXT)
+    return widths
+
+
 def when(snapshot: Snapshot) -> str:
     """Block and time of a snapshot, of each chain where it has several, or that it is a file."""
     if not snapshot.anchors:
         return "from a file, no block"
     blocks = [
-        f"block {anchor.number}" + (f" of {anchor.chain}" if len(snapshot.anchors) > 1 else "")
+        f"block {anchor.number}" + (f" of {chain_name(anchor.chain)}" if len(snapshot.anchors) > 1 else "")
         for anchor in snapshot.anchors
     ]
     oldest = min(anchor.timestamp for anchor in snapshot.anchors)

@@ -10,8 +10,9 @@ from aftershock.cli.diff import show_changes, show_figures, signed
 from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source
 from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from aftershock.comparisons import Comparison, compared
+from reports.amounts import money_for
 
 EXAMPLE = "Example: aftershock what-if edits.toml --scenario eth-30 --json"
 
@@ -77,7 +78,7 @@ def _show(
 def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None:
     table = answer.cascade
     amounts = table[table["figure"] != "rounds"]
-    write = Money(float(amounts[["before", "after"]].fillna(0.0).to_numpy().max()))
+    write = money_for(float(amounts[["before", "after"]].fillna(0.0).to_numpy().max()))
     was, now = (write.words(answer.bad_debt_usd(side)) for side in ("before", "after"))
     page.sentence(f"{chosen.title}: in the end no collateral covers **{now}** of debt, instead of {was}.")
     page.blank()

@@ -6,15 +6,14 @@ from reports.amounts import MINUS, change, fixed, money, ticks
 from reports.charts.svg import Plane, Point, area, dot, frame, line, text, width_of
 from reports.record import Assessment, AtRisk
 
-_MILLION = 1e6
 _SPARE = 1.06  # room above the highest point
 
 
 def at_risk(assessment: Assessment, narrow: bool = False) -> str:
     """Curve and capacity line; what the pools can take is blue, what they cannot is orange."""
     curve, size = assessment.at_risk, 11.5 if narrow else 12
-    capacity = curve.capacity_usd / _MILLION
-    points = [(point.fall_percent, point.collateral_usd / _MILLION) for point in curve.points]
+    capacity = curve.capacity_usd / curve.money.usd
+    points = [(point.fall_percent, point.collateral_usd / curve.money.usd) for point in curve.points]
     last, highest = points[-1][0], max(height for _, height in points)
     fits = capacity <= 1.6 * highest
     y_ticks = ticks(_SPARE * max(highest, capacity if fits else 0.0))
@@ -80,7 +79,7 @@ def _axes(curve: AtRisk, plane: Plane, x_ticks: list[float], y_ticks: list[float
     foot = plane.top + plane.height
     cents = 0 if curve.price_usd >= 100 else 2
     drawn = [
-        text(0, plane.top - 16, "collateral liquidatable, $ million", role="ink2", size=size),
+        text(0, plane.top - 16, f"collateral liquidatable, {curve.money.heading}", role="ink2", size=size),
         *_grid(plane, y_ticks[1:]),
     ]
     drawn += [
@@ -157,7 +156,7 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
     drawn = []
     blocked = _capacity_line(curve, plane)
     for fall, said in sorted(spots.items()):
-        x, y = plane.x(fall), plane.y(curve.at(fall) / _MILLION)
+        x, y = plane.x(fall), plane.y(curve.at(fall) / curve.money.usd)
         wide = width_of(said, size)
         base = min(y - 10, blocked)
         strong = fall == full
@@ -167,7 +166,7 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         if x - 9 - wide < plane.left:
             anchor, place = "start", max(plane.left + 4, x - wide / 2)
             under = [point for point in curve.points if place <= plane.x(point.fall_percent) <= place + wide]
-            highest = max((point.collateral_usd for point in under), default=0.0) / _MILLION
+            highest = max((point.collateral_usd for point in under), default=0.0) / curve.money.usd
             base = min(base, y - 26, plane.y(highest) - 9)
             drawn.append(line([(x, y - 4), (x, base + 5)], "ink3"))
         else:
@@ -187,6 +186,6 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
 
 def _capacity_line(curve: AtRisk, plane: Plane) -> float:
     """Labels start above the axis; where the capacity line lies low they start above it, so that it crosses none."""
-    y = plane.y(min(curve.capacity_usd / _MILLION, plane.up))
+    y = plane.y(min(curve.capacity_usd / curve.money.usd, plane.up))
     foot = plane.top + plane.height
     return y - 8 if foot - y < 40 else foot - 8

@@ -6,20 +6,21 @@ from reports.amounts import THIN, adding_up, decimals_for, fixed, ticks
 from reports.charts.svg import Plane, bar, frame, line, text, width_of
 from reports.record import Assessment, Cascade
 
-_MILLION = 1e6
 _MOST_ROWS = 8
 _LINE, _BAR = 29.0, 20.0  # px from row to row, height of a bar
 
 
 def rows_of(cascade: Cascade) -> list[tuple[str, float, float, str]]:
-    """(label, part in $ million as printed, liquidated in USD, price change) of each row; late rounds are taken together.
+    """(label, part in units of `cascade.money` as printed, liquidated in USD, price change) of each row; late rounds are taken together.
 
     Printed parts add up to the printed total: they are rounded together.
     """
     steps = cascade.steps
     cut = len(steps) if len(steps) <= _MOST_ROWS else _MOST_ROWS - 1
     groups = [[step] for step in steps[:cut]] + ([list(steps[cut:])] if cut < len(steps) else [])
-    printed = adding_up([sum(map(cascade.of_step, group)) / _MILLION for group in groups], decimals_of(cascade))
+    printed = adding_up(
+        [sum(map(cascade.of_step, group)) / cascade.money.usd for group in groups], decimals_of(cascade)
+    )
     return [
         (
             f"Round {group[0].number}" if len(group) == 1 else f"Rounds {group[0].number}–{group[-1].number}",
@@ -35,7 +36,7 @@ def rows_of(cascade: Cascade) -> list[tuple[str, float, float, str]]:
 
 def decimals_of(cascade: Cascade) -> int:
     """One fixed number of decimals for the whole chart, by its total: at least one, so that late rounds do not vanish."""
-    total = cascade.total_usd / _MILLION
+    total = cascade.total_usd / cascade.money.usd
     return 3 if total < 0.1 else max(1, decimals_for(total))
 
 
@@ -58,7 +59,7 @@ def cascade(assessment: Assessment, narrow: bool = False) -> str:
     height = _LINE * (len(rounds) + 1)
     plane = Plane(left, top, width - left - right, height, 1.04 * largest, 1)
     first, later = ("h900", "h500") if record.by_bad_debt else ("s900", "s400")
-    body = _axis(plane, what, largest, narrow)
+    body = _axis(plane, f"{what}, {record.money.heading}", largest, narrow)
     for number, (label, part, _, _) in enumerate(rounds):
         y = top + _LINE * number + (_LINE - _BAR) / 2
         low, high = sorted((levels[number], levels[number + 1]))
@@ -73,7 +74,7 @@ def cascade(assessment: Assessment, narrow: bool = False) -> str:
     if not narrow:
         body += _columns(record, rounds, top, width)
     label = (
-        f"{what.capitalize()} by round, $ million: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
+        f"{what.capitalize()} by round, {record.money.heading}: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
         f"total {fixed(total, decimals)}; scenario {record.scenario.title}"
     )
     return frame(body, "cascade", label, (width, top + height + 42), narrow)
@@ -84,9 +85,7 @@ def _axis(plane: Plane, what: str, largest: float, narrow: bool) -> list[str]:
     values = [tick for tick in ticks(largest, 4 if narrow else 5) if tick <= 1.04 * largest]
     drawn = [line([(plane.x(tick), plane.top), (plane.x(tick), foot)], "rule") for tick in values]
     drawn += [text(plane.x(tick), foot + 16, f"{tick:,g}", anchor="middle", role="ink2", size=size) for tick in values]
-    drawn.append(
-        text(plane.left + plane.width / 2, foot + 35, f"{what}, $ million", anchor="middle", role="ink2", size=size)
-    )
+    drawn.append(text(plane.left + plane.width / 2, foot + 35, what, anchor="middle", role="ink2", size=size))
     return drawn
 
 
@@ -112,9 +111,9 @@ def _kind(plane: Plane, y: float, number: int, amount: str, end: float, hue: str
 
 def _columns(record: Cascade, rounds: list[tuple[str, float, float, str]], top: float, width: float) -> list[str]:
     """Two columns of numbers beside the bars: what was liquidated, and the leading price after the round."""
-    decimals = decimals_for(max(liquidated for _, _, liquidated, _ in rounds) / _MILLION)
+    decimals = decimals_for(max(liquidated for _, _, liquidated, _ in rounds) / record.money.usd)
     ends = (width - 134, width - 4)
-    heads = (("liquidated,", "$ million"), (f"{record.leading_symbol} market price", "after the round"))
+    heads = (("liquidated,", record.money.heading), (f"{record.leading_symbol} market price", "after the round"))
     drawn = [
         text(end, top - 22 + 14 * number, word, anchor="end", role="ink2", size=12)
         for end, words in zip(ends, heads, strict=True)
@@ -122,6 +121,6 @@ def _columns(record: Cascade, rounds: list[tuple[str, float, float, str]], top: 
     ]
     for number, (_, _, liquidated, price) in enumerate(rounds):
         y = top + _LINE * number + (_LINE - _BAR) / 2 + 14.5
-        drawn.append(text(ends[0], y, fixed(liquidated / _MILLION, decimals), anchor="end", role="ink2"))
+        drawn.append(text(ends[0], y, fixed(liquidated / record.money.usd, decimals), anchor="end", role="ink2"))
         drawn.append(text(ends[1], y, price, anchor="end", role="ink2"))
     return drawn

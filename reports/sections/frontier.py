@@ -1,6 +1,6 @@
 """What liquidation cannot mend: the table of debts that are toxic, do not pay, or are held by dust rules, fall by fall."""
 
-from reports.amounts import change, count, millions, money, unbroken
+from reports.amounts import change, count, money, money_for, unbroken
 from reports.page import Block, Cell, Column, Table
 from reports.record import Assessment
 from reports.sections.parts import source
@@ -18,6 +18,7 @@ OTHERS = (
 def frontier(assessment: Assessment, number: int) -> Block:
     part = assessment.frontier
     first, last = part.first_toxic, part.points[-1]
+    write = money_for(max(point.liquidatable_debt_usd for point in part.points))
     if first is None:
         title = f"Down to {part.symbol} {change(-last.fall_percent / 100)} every liquidation heals the position that it reaches"
     else:
@@ -27,18 +28,18 @@ def frontier(assessment: Assessment, number: int) -> Block:
         "frontier",
         (
             Column(f"{part.symbol}|%", "number"),
-            Column("liquidatable|$ million", "number"),
-            Column("toxic|$ million", "number"),
-            Column("partly toxic|$ million", "number", optional=True),
-            Column("unprofitable|$ million", "number"),
-            Column("dust|$ million", "number"),
-            Column("refused|$ million", "number", optional=True),
+            Column(f"liquidatable|{write.heading}", "number"),
+            Column(f"toxic|{write.heading}", "number"),
+            Column(f"partly toxic|{write.heading}", "number", optional=True),
+            Column(f"unprofitable|{write.heading}", "number"),
+            Column(f"dust|{write.heading}", "number"),
+            Column(f"refused|{write.heading}", "number", optional=True),
         ),
         tuple(
             (
                 Cell(f"−{point.fall_percent:g}" if point.fall_percent else "0"),
                 *(
-                    Cell(millions(amount) if amount else "0")
+                    Cell(write.column(amount) if amount else "0")
                     for amount in (
                         point.liquidatable_debt_usd,
                         point.toxic_debt_usd,

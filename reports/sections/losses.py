@@ -5,8 +5,8 @@ from reports.amounts import (
     fixed,
     health_factor,
     listing,
-    millions,
     money,
+    money_for,
     part_in,
     percent,
     percent_number,
@@ -16,14 +16,15 @@ from reports.amounts import (
 )
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
-from reports.record import SHOWN_FROM_USD, UNLABELLED, Assessment
+from reports.record import UNLABELLED, Assessment
 from reports.sections.parts import chart, ratio, sentence, source
 
 
 def scenarios(assessment: Assessment, number: int) -> Block:
     lines, supplied = assessment.scenarios, assessment.coverage.total_usd
     worst = lines[0]
-    by_debt = worst.bad_debt_usd >= SHOWN_FROM_USD
+    by_debt = worst.is_loss_shown
+    write = money_for(max(max(line.bad_debt_usd, line.liquidated_usd) for line in lines))
     longest = max((line.bad_debt_usd if by_debt else line.liquidated_usd) for line in lines) or 1.0
 
     def bar_of(direct: float, indirect: float, whole: float) -> Cell:
@@ -40,33 +41,33 @@ def scenarios(assessment: Assessment, number: int) -> Block:
         rows.append(
             (
                 Cell(line.title, note=line.kind),
-                Cell(millions(line.liquidated_usd)),
-                Cell(millions(line.bad_debt_usd)),
+                Cell(write.column(line.liquidated_usd)),
+                Cell(write.column(line.bad_debt_usd)),
                 Cell(percent_number(ratio(line.bad_debt_usd, supplied), 2)),
                 bar_of(direct, indirect, line.liquidated_usd),
-                Cell(millions(direct)),
-                Cell(millions(indirect)),
+                Cell(write.column(direct)),
+                Cell(write.column(indirect)),
                 Cell(count(line.rounds) if line.liquidated_usd else "0"),
-                Cell(millions(line.waiting_debt_usd)),
+                Cell(write.column(line.waiting_debt_usd)),
             )
         )
     table = Table(
         "scen",
         (
             Column("scenario", "name"),
-            Column("liquidated|$ million", "number", optional=True),
-            Column("bad debt|$ million", "number"),
+            Column(f"liquidated|{write.heading}", "number", optional=True),
+            Column(f"bad debt|{write.heading}", "number"),
             Column("of supply|%", "number", optional=True),
             Column("direct, indirect" if by_debt else "liquidated", "bar"),
-            Column("direct|$ million", "number"),
-            Column("indirect|$ million", "number"),
+            Column(f"direct|{write.heading}", "number"),
+            Column(f"indirect|{write.heading}", "number"),
             Column("rounds|to calm", "number", optional=True),
-            Column("waiting|$ million", "number", optional=True),
+            Column(f"waiting|{write.heading}", "number", optional=True),
         ),
         tuple(rows),
     )
     if not by_debt:
-        title = f"No scenario leaves {'bad debt' if worst.bad_debt_usd <= 0 else 'more than $0.01m of bad debt'}; {worst.title} liquidates the most, {money(worst.liquidated_usd)}"
+        title = f"No scenario leaves {'bad debt' if worst.bad_debt_usd <= 0 else f'more than {money(worst.money.usd / 100)} of bad debt'}; {worst.title} liquidates the most, {money(worst.liquidated_usd)}"
     elif len(lines) > 1 and lines[1].bad_debt_usd > 0 and worst.bad_debt_usd / lines[1].bad_debt_usd >= 1.2:
         title = f"{worst.title} costs {worst.bad_debt_usd / lines[1].bad_debt_usd:.1f} times as much as {lines[1].title}, the next"
     else:
@@ -89,7 +90,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
     record = assessment.cascade
     line = record.scenario
     what = measure_of(record)
-    rows, decimals = rows_of(record), decimals_of(record)
+    rows, decimals, write = rows_of(record), decimals_of(record), record.money
     first = record.of_step(record.steps[0])
     later = ratio(record.total_usd - first, record.total_usd)
     when = f"{percent(later)} of it comes after the first round" if later > 0 else "all of it in the first round"
@@ -103,18 +104,18 @@ def cascade(assessment: Assessment, number: int) -> Block:
         "rounds",
         (
             Column("round", "name"),
-            Column(f"{what}|$ million", "number"),
-            Column("liquidated|$ million", "number"),
+            Column(f"{what}|{write.heading}", "number"),
+            Column(f"liquidated|{write.heading}", "number"),
             Column(f"{record.leading_symbol} market price|after the round", "number"),
         ),
         tuple(
-            (Cell(label), Cell(fixed(part, decimals)), Cell(millions(liquidated)), Cell(price))
+            (Cell(label), Cell(fixed(part, decimals)), Cell(write.column(liquidated)), Cell(price))
             for label, part, liquidated, price in rows
         ),
         (
             Cell("total"),
             Cell(fixed(sum(part for _, part, _, _ in rows), decimals)),
-            Cell(millions(line.liquidated_usd)),
+            Cell(write.column(line.liquidated_usd)),
             Cell(""),
         ),
     )
@@ -122,7 +123,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
-        subtitle=f"{what.capitalize()} by round of the cascade, $ million; market prices, not oracle prices",
+        subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
             f"Scenario {line.title}, λ {line.pass_through:g}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
@@ -140,12 +141,13 @@ def positions(assessment: Assessment, number: int) -> Block:
     record = assessment.cascade
     lines = record.positions
     what = "loss" if record.by_bad_debt else "liquidated"
+    write = money_for(max((max(line.collateral_usd, line.debt_usd) for line in lines), default=0.0))
     top = sum(record.of_position(line) for line in lines)
     share = percent(ratio(top, record.total_usd))
     named = any(line.label != UNLABELLED for line in lines)
     largest = max((record.of_position(line) for line in lines), default=1.0)
     of = "the loss" if record.by_bad_debt else "what is liquidated"
-    part = f"all of {of}" if top >= record.total_usd else f"{share} of {of}"
+    part = f"all of {of}" if top >= record.total_usd * (1 - 1e-9) else f"{share} of {of}"
     who = "One position makes" if len(lines) == 1 else f"{sentence(spelled(len(lines)))} positions make"
     title = f"{who} {part}" if lines else "No position loses anything"
     table = Table(
@@ -153,20 +155,20 @@ def positions(assessment: Assessment, number: int) -> Block:
         (
             Column("position", "name"),
             Column("collateral → debt", optional=True),
-            Column("collateral|$ million", "number"),
-            Column("debt|$ million", "number"),
+            Column(f"collateral|{write.heading}", "number"),
+            Column(f"debt|{write.heading}", "number"),
             Column("health|factor", "number"),
-            Column(f"{what}|$ million", "number"),
+            Column(f"{what}|{write.heading}", "number"),
             Column("", "bar"),
         ),
         tuple(
             (
                 Cell(short(line.owner), note=line.label if named else "", full=line.position, code=True),
                 Cell(f"{line.collateral_assets} → {line.debt_assets}"),
-                Cell(millions(line.collateral_usd)),
-                Cell(millions(line.debt_usd)),
+                Cell(write.column(line.collateral_usd)),
+                Cell(write.column(line.debt_usd)),
                 Cell(health_factor(line.health_factor) if line.health_factor is not None else "none"),
-                Cell(millions(record.of_position(line))),
+                Cell(write.column(record.of_position(line))),
                 Cell(
                     "",
                     segments=(
@@ -182,7 +184,7 @@ def positions(assessment: Assessment, number: int) -> Block:
             Cell(""),
             Cell(""),
             Cell(""),
-            Cell(millions(top)),
+            Cell(write.column(top)),
             Cell(f"{share} of {money(record.total_usd)}"),
         )
         if lines

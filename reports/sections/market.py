@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.amounts import adding_up, change, count, fixed, millions, money, percent, short, spelled, unbroken
+from reports.amounts import adding_up, change, count, fixed, money, money_for, percent, short, spelled, unbroken
 from reports.page import Block, Cell, Column, Fold, Table
 from reports.record import Amount, Assessment, Spread
 from reports.sections.parts import chart, ratio, sentence, source
@@ -26,19 +26,19 @@ _STATES = {"stale": " (stale)", "hard_coded": " (hard-coded)"}
 
 
 def coverage(assessment: Assessment) -> Block:
-    part = assessment.coverage
+    part, write = assessment.coverage, money_for(assessment.coverage.total_usd)
     parts = [line.share_ratio for line in part.by_status]
     shares = adding_up([100 * share for share in parts], 1)
     unseen = part.by_status[-1].amount_usd
     amounts = [line.amount_usd for line in part.by_status]
     table = Table(
         "cov",
-        (Column("what we know", "name"), Column("%", "number"), Column("$ million", "number"), Column("how")),
+        (Column("what we know", "name"), Column("%", "number"), Column(write.heading, "number"), Column("how")),
         tuple(
             (
                 Cell(line.status, swatch=number),
                 Cell(fixed(share, 1)),
-                Cell(millions(line.amount_usd)),
+                Cell(write.column(line.amount_usd)),
                 Cell(_HOW[line.status]),
             )
             for number, (line, share) in enumerate(zip(part.by_status, shares, strict=True))
@@ -46,7 +46,7 @@ def coverage(assessment: Assessment) -> Block:
         (
             Cell("supplied"),
             Cell(fixed(sum(shares), 1)),
-            Cell(millions(sum(amounts))),
+            Cell(write.column(sum(amounts))),
             Cell("by the market’s own totals"),
         ),
     )
@@ -71,7 +71,7 @@ def coverage(assessment: Assessment) -> Block:
 
 
 def exposure(assessment: Assessment, number: int) -> Block:
-    part = assessment.exposure
+    part, write = assessment.exposure, money_for(assessment.exposure.borrowed_usd)
     feed = part.feeds[0] if part.feeds else None
     symbols = list(dict.fromkeys(piece.symbol for piece in part.posted if feed and piece.feed == feed.name))
     if feed and feed.share_ratio >= 0.5:
@@ -83,7 +83,7 @@ def exposure(assessment: Assessment, number: int) -> Block:
         )
     else:
         title = "No price feed of the collateral is known"
-    borrowed = ", ".join(f"{line.name} {millions(line.amount_usd)}" for line in part.borrowed[:4])
+    borrowed = ", ".join(f"{line.name} {write.column(line.amount_usd)}" for line in part.borrowed[:4])
     borrowed += f" and {count(len(part.borrowed) - 4, 'other')}" if len(part.borrowed) > 4 else ""
     return Block(
         label=f"Figure {number}",
@@ -91,7 +91,7 @@ def exposure(assessment: Assessment, number: int) -> Block:
         subtitle="Left to right: what the collateral is finally made of, the token that is posted, and the holders of claims on the market. Thickness: US dollars",
         source=source(
             assessment,
-            f"Borrowed against it: {money(part.borrowed_usd)} ($ million: {borrowed}). Collateral here is what secures a debt; {money(part.enabled_usd)} counts if holders who owe nothing are included. All other supply is lent.",
+            f"Borrowed against it: {money(part.borrowed_usd)} ({write.heading}: {borrowed}). Collateral here is what secures a debt; {money(part.enabled_usd)} counts if holders who owe nothing are included. All other supply is lent.",
         ),
         charts=(chart(assessment, "exposure-map", (690, 310)),),
         folds=(
@@ -123,7 +123,7 @@ def _concentration(spread: Spread, who: str, what: str) -> str:
 
 
 def _posted(assessment: Assessment) -> Table:
-    pieces = assessment.exposure.posted
+    pieces, write = assessment.exposure.posted, money_for(assessment.exposure.collateral_usd)
     shares = adding_up([100 * piece.share_ratio for piece in pieces], 1)
     return Table(
         "posted",
@@ -131,7 +131,7 @@ def _posted(assessment: Assessment) -> Table:
             Column("posted as", "name"),
             Column("finally made of"),
             Column("price feed", optional=True),
-            Column("$ million", "number"),
+            Column(write.heading, "number"),
             Column("%", "number"),
         ),
         tuple(
@@ -139,7 +139,7 @@ def _posted(assessment: Assessment) -> Table:
                 Cell(piece.symbol, full=piece.asset),
                 Cell(piece.root),
                 Cell(piece.feed + _STATES.get(piece.feed_state, "")),
-                Cell(millions(piece.amount_usd)),
+                Cell(write.column(piece.amount_usd)),
                 Cell(fixed(share, 1)),
             )
             for piece, share in zip(pieces, shares, strict=True)
@@ -148,7 +148,7 @@ def _posted(assessment: Assessment) -> Table:
             Cell("collateral"),
             Cell(""),
             Cell(""),
-            Cell(millions(assessment.exposure.collateral_usd)),
+            Cell(write.column(assessment.exposure.collateral_usd)),
             Cell(fixed(sum(shares), 1)),
         ),
     )
@@ -167,23 +167,24 @@ def _amounts(name: str, head: str, lines: Sequence[Amount], are_addresses: bool)
             )
         )
     shares = adding_up([100 * line.share_ratio for line in kept], 1)
+    write = money_for(sum(line.amount_usd for line in kept))
     return Table(
         name,
-        (Column(head, "name"), Column("$ million", "number"), Column("%", "number")),
+        (Column(head, "name"), Column(write.heading, "number"), Column("%", "number")),
         tuple(
             (
                 Cell(short(line.name), full=line.key, code=are_addresses and line.name.startswith("0x")),
-                Cell(millions(line.amount_usd)),
+                Cell(write.column(line.amount_usd)),
                 Cell(fixed(share, 1)),
             )
             for line, share in zip(kept, shares, strict=True)
         ),
-        (Cell("all"), Cell(millions(sum(line.amount_usd for line in kept))), Cell(fixed(sum(shares), 1))),
+        (Cell("all"), Cell(write.column(sum(line.amount_usd for line in kept))), Cell(fixed(sum(shares), 1))),
     )
 
 
 def at_risk(assessment: Assessment, number: int) -> Block:
-    curve = assessment.at_risk
+    curve, write = assessment.at_risk, assessment.at_risk.money
     full = curve.full_at_percent
     last = curve.points[-1].fall_percent
     if full is not None:
@@ -199,15 +200,15 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         "curve",
         (
             Column(f"fall of {curve.symbol}, %", "number"),
-            Column("collateral|$ million", "number"),
-            Column("debt|$ million", "number"),
+            Column(f"collateral|{write.heading}", "number"),
+            Column(f"debt|{write.heading}", "number"),
             Column("over what|pools take, %", "number"),
         ),
         tuple(
             (
                 Cell(f"{point.fall_percent:g}"),
-                Cell(millions(point.collateral_usd)),
-                Cell(millions(point.debt_usd)),
+                Cell(write.column(point.collateral_usd)),
+                Cell(write.column(point.debt_usd)),
                 Cell(
                     fixed(100 * ratio(point.collateral_usd, curve.capacity_usd), 1)
                     if curve.capacity_usd > 0

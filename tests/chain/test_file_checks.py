@@ -247,6 +247,67 @@ def test_a_log_of_liquidations_in_two_units_is_found_out(tmp_path: Path) -> None
     }
 
 
+BOOK = "market,position_id,asset,side,amount,price,threshold_bps"
+
+
+def book(folder: Path, amounts: dict[str, list[str]]) -> list[tuple[str, int | None, str, str, int]]:
+    """Findings of a book in which each asset has these amounts, one position a row, assets one after the other."""
+    rows = [
+        f"m,p{n},{asset},collateral,{text},1,8000" for asset, texts in amounts.items() for n, text in enumerate(texts)
+    ]
+    (folder / "book.csv").write_text("\n".join([BOOK, *rows]) + "\n", encoding="utf-8")
+    [found] = check_files([folder / "book.csv"], NOW)
+    assert found.kind == "book"
+    return [(one.kind, one.row, one.column, one.symbol, one.rows) for one in found.findings]
+
+
+def test_a_book_in_two_units_is_found_out_at_its_rows(tmp_path: Path) -> None:
+    whole = {"ETH": ["10", "25", "3"], "USDC": ["14000", "900", "2500000"], "WBTC": ["2", "1", "0.5"]}
+    assert book(tmp_path, whole) == []
+    raw = {
+        "ETH": ["10", "25000000000000000000", "3"],
+        "USDC": ["14000000000", "900", "2500000000000"],
+        "WBTC": ["2", "1", "5000000000"],
+    }
+    assert book(tmp_path, raw) == [
+        ("mixed_units", 3, "amount", "ETH", 1),
+        ("mixed_units", 5, "amount", "USDC", 2),
+        ("mixed_units", 10, "amount", "WBTC", 1),
+    ]
+    assert book(tmp_path, {"ETH": ["7", "7000000000000000000"]}) == [("mixed_units", 3, "amount", "ETH", 1)]
+    assert book(tmp_path, {"ETH": [f"{n}000000000000000000" for n in range(1, 9)]}) == [
+        ("raw_units", 2, "amount", "ETH", 8)
+    ]
+    some = [f"{n + 0.25}" for n in range(6)] + [
+        f"{n}250000" for n in range(1, 6)
+    ]  # no billions: told apart by their digits
+    assert book(tmp_path, {"USDC": some}) == [("mixed_units", 8, "amount", "USDC", 5)]
+
+
+def test_large_positions_and_dust_are_one_unit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    wide = [f"{size:.6f}" for size in 10 ** rng.normal(1, 2.5, 400)]
+    assert book(tmp_path, {"DAI": [*wide, "1500000000", "0.000001"]}) == []  # a whale of 1.5 billion beside dust
+    assert book(tmp_path, {"DAI": ["1", "5", "20", "400", "6000", "90000", "1000000", "20000000", "3000000000"]}) == []
+    assert book(tmp_path, {"DAI": [*wide, "150000000000000000000"]}) == [("mixed_units", 402, "amount", "DAI", 1)]
+
+
+def test_round_amounts_are_two_units_only_when_they_are_billions_and_apart(tmp_path: Path) -> None:
+    assert book(tmp_path, {"USDC": ["5000", "900", "2500000000", "12000"]}) == [("mixed_units", 4, "amount", "USDC", 1)]
+    assert book(tmp_path, {"USDC": ["1", "2", "3000000", "4"]}) == []
+    assert book(tmp_path, {"PEPE": [str(10**power) for power in range(15)]}) == []  # wide, and nowhere apart
+
+
+def test_a_list_of_amounts_is_checked_for_its_units_as_well(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"account": list("abcd"), "symbol": "ETH", "amount": [1, 2, 3 * 10**18, 4], "amount_usd": [1e3, 2e3, 3e12, 4e3]}
+    )
+    found = checked(tmp_path, frame)
+    assert [(one.kind, one.row, one.column) for one in found.findings if "units" in one.kind] == [
+        ("mixed_units", 4, "amount")
+    ]
+
+
 def test_depth_quotes_must_rise_and_bend_down(tmp_path: Path) -> None:
     path = tmp_path / "depth.csv"
 

@@ -2,9 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
 
+import aftershock
 from chain.errors import InputError, UnknownNameError
+from chain.units import WAD
 from graph.build import build
 from graph.exposure import exposure
 from graph.measures import concentration
@@ -134,3 +137,39 @@ def test_an_answer_asked_again_is_the_same_and_nobody_can_change_it() -> None:
     for top in range(2, 40):
         exposure(graph, "USDC", top=top)
     assert len(graph.answers) <= 16 and exposure(graph, "Aave V3 core").to_dict() == said
+
+
+def test_a_share_is_looked_through_as_its_vault_is() -> None:
+    """svUSDC of the sample is no listed asset and has no price. Oracle: the vault contract's own convertToAssets, and what Morpho keeps for it."""
+    snapshot = aftershock.load()
+    share = next(row for row in snapshot["assets"].itertuples() if row.symbol == "svUSDC")
+    graph = build(snapshot)
+    by_share, by_vault = exposure(graph, "svUSDC", top=50), exposure(graph, f"{share.chain}:{share.address}")
+    assert (by_share.kind, by_vault.kind) == ("asset", "vault")
+    for name in ("supplied", "held", "markets"):
+        pd.testing.assert_frame_equal(by_share.outbound[name], by_vault.outbound[name])
+    kept = snapshot["positions"][snapshot["positions"]["owner"] == by_vault.subject].set_index("market")["amount_raw"]
+    price = exposure(graph, "USDC").figures["price_usd"]
+    assert price is not None
+    lent = by_share.outbound["markets"].set_index("market")
+    assert len(lent) == 2 and lent["amount_usd"].to_dict() == pytest.approx((kept / 10**6 * price).to_dict(), rel=1e-9)
+    assert all("block 277" in text for text in lent["evidence"])
+    for answer in (by_share, by_vault):
+        holders = answer.inbound["holders"]
+        [backing] = snapshot["backings"][snapshot["backings"]["claim"] == share.asset].to_dict("records")
+        stated = [raw * backing["rate_wad"] / WAD / 10**share.decimals * price for raw in holders["amount_raw"]]
+        assert holders["amount_usd"].tolist() == pytest.approx(stated, rel=1e-3)
+        assert set(holders["status"]) == {"derived"}
+        assert all(backing["evidence"] in text and "balance" in text for text in holders["evidence"])
+    assert by_share.inbound["holders"]["amount_usd"].sum() == pytest.approx(lent["amount_usd"].sum(), rel=1e-3)
+    assert by_share.inbound["concentration"]["count"].tolist() == [40, 40]
+
+
+def test_a_priced_asset_keeps_the_amounts_of_its_holders() -> None:
+    graph = build(aftershock.load())
+    held = graph.relations["holds"]
+    [weth] = [node for node, label in graph.labels.items() if label == "WETH" and graph.kinds[node] == "asset"]
+    found = exposure(graph, "WETH", top=3).inbound["holders"]
+    first = held[held["target"] == weth].set_index("source")
+    assert found["amount_usd"].tolist() == first.loc[found["holder"], "amount_usd"].tolist()
+    assert found["evidence"].tolist() == first.loc[found["holder"], "evidence"].tolist()

@@ -17,6 +17,7 @@ from chain.file_checks import CheckedFile, check_files
 from chain.file_findings import FileFinding
 from chain.price_files import Stamp, read_prices
 from tests.real.files import DATA, real_file
+from tests.real.steth_book import accounts, book_table, rebuild
 
 pytestmark = pytest.mark.real
 
@@ -167,6 +168,37 @@ def test_liquidations_of_aave_v2(tmp_path: Path) -> None:
     )
     assert (first.row, first.rows) == (weth[0] + 2, len(weth))
     assert len(read_liquidations(real_file(LOG))) == 11_489
+
+
+def unit_findings(frame: pd.DataFrame, path: Path) -> list[FileFinding]:
+    frame.to_csv(path, index=False)
+    return [one for one in check_files([path], NOW)[0].findings if one.kind in ("mixed_units", "raw_units")]
+
+
+def test_real_positions_are_in_one_unit_until_some_are_not(tmp_path: Path) -> None:
+    real_file("lido-aave-steth-positions/b21_debt_stables.csv")
+    book = book_table(rebuild(accounts()).completed)
+    lists = pd.read_csv(real_file("aavev3-top1000-borrowers/hercules_top_1000_borrowed_positions.csv"))
+    loans = pd.read_csv(real_file("crvusd-positions-2024-01/positions.csv")).rename(
+        columns={"market": "symbol", "collateral": "amount"}
+    )
+    days = pd.read_csv(real_file("aavev2-liquidations-idea/usersdaily_50users_balances.csv.gz"))
+    days = days.melt(["date", "user"], var_name="symbol", value_name="amount").query("amount > 0")
+    for frame in (book, lists, loans[["user", "symbol", "amount"]], days):
+        assert unit_findings(frame, tmp_path / "clean.csv") == []
+    places = {"usdc": 6, "usdt": 6, "wbtc": 8}
+    for seed, share in ((1, 0.1), (2, 0.5), (3, 0.9)):
+        rng = np.random.default_rng(seed)
+        turned = (rng.random(len(book)) < share) & (book["amount"].astype(float) > 1e-6)
+        raw = book["amount"].astype(float) * 10.0 ** book["asset"].map(places).fillna(18)
+        mixed = book.assign(
+            amount=[f"{r:.0f}" if t else text for r, t, text in zip(raw, turned, book["amount"], strict=True)]
+        )
+        found = {one.symbol: one for one in unit_findings(mixed, tmp_path / "mixed.csv")}
+        for asset in ("stETH", "weth", "usdc", "dai"):
+            mine = np.flatnonzero(turned & (book["asset"] == asset))
+            assert (found[asset].kind, found[asset].column) == ("mixed_units", "amount"), (asset, share)
+            assert found[asset].row == mine[0] + 2 and abs(found[asset].rows - len(mine)) <= 0.05 * len(mine)
 
 
 @cache

@@ -1,6 +1,7 @@
 """How numbers are written. The cases are the house's own examples and their neighbours."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -14,18 +15,27 @@ from reports import amounts
     [
         (212e6, "$212m"),
         (65.5e6, "$65.5m"),
-        (0.62e6, "$0.62m"),
+        (620_000, "$620k"),
+        (999_499, "$999k"),
+        (999_500, "$1.00m"),
+        (100_000, "$100k"),
+        (99_999, "$99,999"),
+        (15_400, "$15,400"),
+        (92.67, "$92.67"),
+        (100, "$100"),
+        (0.01, "$0.01"),
+        (0.004, "under $0.01"),
+        (-0.001, "above −$0.01"),
         (24.1e9, "$24.1bn"),
         (1.31e9, "$1.31bn"),
-        (4_999, "under $0.01m"),
-        (5_000, "$0.01m"),
+        (4_999, "$4,999"),
         (0, "$0"),
         (999.4e6, "$999m"),
         (999.6e6, "$1.00bn"),
         (9.996e6, "$10.0m"),
         (99.96e6, "$100m"),
         (-8.1e6, "−$8.10m"),
-        (-100, "above −$0.01m"),
+        (-8_100, "−$8,100"),
         (math.nan, "not known"),
     ],
 )
@@ -38,7 +48,9 @@ def test_money(usd: float, text: str) -> None:
     [
         (12.6e6, 20.8e6, "$12.6–20.8m"),
         (148e6, 301e6, "$148–301m"),
-        (0.55e6, 0.67e6, "$0.55–0.67m"),
+        (550_000, 670_000, "$550–670k"),
+        (550_000, 1.2e6, "$0.55–1.20m"),
+        (1_400, 15_640, "$1,400–15,640"),
         (0, 2.07e6, "$0–2.07m"),
         (0.9e9, 1.2e9, "$0.90–1.20bn"),
         (-8.1e6, -3.6e6, "−$8.10m to −$3.60m"),
@@ -60,8 +72,36 @@ def test_ranges_say_their_unit_once_and_never_put_a_dash_beside_a_minus(low: flo
         (-2.6e6, "−2.60"),
     ],
 )
-def test_millions(usd: float, text: str) -> None:
-    assert amounts.millions(usd) == text
+def test_a_column_in_millions(usd: float, text: str) -> None:
+    assert amounts.money_for(1e9).column(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("largest", "unit", "heading", "usd", "text"),
+    [
+        (22_000, "$", "$", 92.67, "92.67"),
+        (22_000, "$", "$", 15_400, "15,400"),
+        (99_999, "$", "$", 0.001, "<0.01"),
+        (100_000, "$k", "$ thousand", 15_400, "15.4"),
+        (999_499, "$k", "$ thousand", 100, "0.10"),
+        (999_500, "$m", "$ million", 620_000, "0.62"),
+        (-24.1e9, "$m", "$ million", 24.1e9, "24,100"),
+        (241e9, "$bn", "$ billion", 24.1e9, "24.1"),
+    ],
+)
+def test_the_unit_of_a_table_is_chosen_by_its_largest_amount(
+    largest: float, unit: str, heading: str, usd: float, text: str
+) -> None:
+    found = amounts.money_for(largest)
+    assert (found.unit, found.heading, found.column(usd)) == (unit, heading, text)
+
+
+@given(st.floats(min_value=0.01, max_value=1e13))
+def test_no_amount_is_printed_as_nothing_or_off_by_more_than_its_last_digit(usd: float) -> None:
+    found = re.fullmatch(r"\$([\d,.]+)(k|m|bn|)", amounts.money(usd))
+    assert found
+    said = float(found[1].replace(",", "")) * {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9}[found[2]]
+    assert said > 0 and abs(said - usd) <= max(0.0051 * usd, 0.0051)
 
 
 @pytest.mark.parametrize(

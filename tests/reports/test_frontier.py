@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reports.amounts import millions
+from reports.amounts import money_for
 from reports.frontier import FrontierPoint, frontier_of
 from reports.record import Assessment
 from reports.sections import page
@@ -27,7 +27,7 @@ def test_the_table_shows_the_record(assessment: Assessment) -> None:
     block = section.blocks[1]
     (table,) = block.tables
     for point, row in zip(assessment.frontier.points, table.rows, strict=True):
-        assert row[2].text == (millions(point.toxic_debt_usd) if point.toxic_debt_usd else "0")
+        assert row[2].text == (money_for(6e6).column(point.toxic_debt_usd) if point.toxic_debt_usd else "0")
     assert assessment.frontier.gas in block.source
     assert "less healthy" in block.aside[0]
 

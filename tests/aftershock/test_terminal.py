@@ -1,0 +1,44 @@
+"""Tables stay within the page: heads break between words, texts are wrapped, numbers stay on their decimal point."""
+
+import pytest
+
+from aftershock.cli.terminal import WIDTH, Page
+from reports.amounts import shortened
+
+
+def printed(capsys: pytest.CaptureFixture[str], head: list[str], rows: list[list[str]], right: list[int]) -> list[str]:
+    Page().table(head, rows, right=right)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_table_that_fits_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, ["name", "waiting debt $m"], [["a", "1.5"], ["b", "12"]], [1]) == [
+        "name  waiting debt $m", "a                 1.5", "b                12",
+    ]  # fmt: skip
+
+
+def test_a_head_is_broken_above_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    heads = ["name", *(f"quantity number {number} $m" for number in range(4)), "waiting debt $m"]
+    lines = printed(capsys, heads, [["a", *["1.25"] * 4, "3.78"], ["b", *["20"] * 4, "0.1"]], [1, 2, 3, 4, 5])
+    assert max(map(len, lines)) <= WIDTH and len(lines) == 4
+    assert "quantity  quantity number 1 $m" in lines[0] and lines[1].strip() == "number 0 $m"  # no more than is needed
+    assert lines[2].rindex(".") == lines[3].rindex(".")
+    assert len(lines[2]) == len(lines[0])
+
+
+def test_a_long_text_is_wrapped_in_its_column_wherever_that_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "call getReserveData at one contract; call totalSupply at another; events Supply and Withdraw"
+    lines = printed(capsys, ["step", "evidence", "share"], [["lends", long, "57 %"], ["holds", "row 2", "9 %"]], [2])
+    assert max(map(len, lines)) <= WIDTH and lines[1].endswith("57 %")
+    assert " ".join(line[7:-6].strip() if line.endswith("%") else line[7:].strip() for line in lines[1:3]) == long
+    assert all(line.startswith("       ") for line in lines[2:3])
+
+
+def test_a_table_of_texts_alone_fits_too(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, ["a", "b", "c"], [["one two " * 10, "three four " * 9, "five six seven " * 8]], [])
+    assert max(map(len, lines)) <= WIDTH and sum("two" in line for line in lines) >= 3
+
+
+def test_addresses_in_a_text_are_shortened() -> None:
+    text = f"call x @0x{'ab' * 20} block 1; topic 0x{'cd' * 32}; 0x12"
+    assert shortened(text) == f"call x @0xabab…abab block 1; topic 0x{'cd' * 32}; 0x12"
