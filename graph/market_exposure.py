@@ -6,6 +6,7 @@ positions that count in a health factor.
 
 import pandas as pd
 
+from chain.tables import each_row
 from graph.lookthrough import LookThrough, look_through
 from graph.measures import concentration
 from graph.price_findings import unmoved_debt_usd, unmoved_prices
@@ -136,7 +137,7 @@ def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
     posted = posted.assign(share_ratio=share_of(posted["collateral_usd"]))
     asked = graph.relations["prices"].sort_values(["step", "source"])
     rows = []
-    for row in posted.itertuples(index=False):
+    for row in each_row(posted):
         ends: dict[str, float] = {}
         for path in known.paths(row.asset):
             ends[path.assets[-1]] = ends.get(path.assets[-1], 0.0) + (path.share or 0.0)
@@ -164,7 +165,7 @@ def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.Data
     """What the collateral is finally made of. Where a share is not known (no price), the asset stands for itself."""
     known = look_through(graph)
     rows = []
-    for row in collateral.itertuples(index=False):
+    for row in each_row(collateral):
         below = list(known.paths(row.asset))
         if any(path.share is None for path in below):
             below = list(LookThrough({}, {}).paths(row.asset))
@@ -227,7 +228,7 @@ def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
 def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":
     """Whether each reserve has supply that is lent out, by row."""
     reserves = graph.snapshot["reserves"]
-    lent = {(row.market, row.asset) for row in reserves.itertuples(index=False) if row.supplied_stored_raw > 0}
+    lent = {(row.market, row.asset) for row in each_row(reserves) if row.supplied_stored_raw > 0}
     return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
 
 

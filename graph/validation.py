@@ -7,6 +7,7 @@ import pandas as pd
 
 from chain.checks import FIXED_DEBT_BOUND, NO_EXACT_SUM
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
 from graph.schema import relation_schemas
 
@@ -38,7 +39,7 @@ def structure(graph: GraphTables) -> list[str]:
     problems = []
     where: dict[str, str] = {}
     for kind, table in graph.nodes.items():
-        for key in table["node"]:
+        for key in table["node"].tolist():
             if key in where:
                 problems.append(f"{key} is both a {where[key]} and a {kind}.")
             where[key] = kind
@@ -107,7 +108,7 @@ def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int,
 
 def _expected(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
     """(market, asset, is debt) -> what the market itself says."""
-    rows = list(snapshot["reserves"].itertuples(index=False))
+    rows = list(each_row(snapshot["reserves"]))
     return {(row.market, row.asset, False): supplied_raw(row) for row in rows} | {
         (row.market, row.asset, True): borrowed_raw(row) for row in rows
     }
@@ -118,10 +119,7 @@ def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
     (`chain.checks`), and what markets round for each account by itself (`chain.checks.NO_EXACT_SUM`)."""
     reserves = snapshot["reserves"]
     fixed = reserves[reserves["fixed_debt_raw"].notna()]
-    bounds = {
-        (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
-        for row in fixed.itertuples(index=False)
-    }
+    bounds = {(row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND for row in each_row(fixed)}
     family = dict(zip(snapshot["markets"]["market"], snapshot["markets"]["family"], strict=True))
     expected = _expected(snapshot).items()
     return bounds | {
@@ -208,10 +206,10 @@ def _derived_sums(graph: GraphTables) -> list[str]:
     )
     problems = []
     for kind, figure, relation, end, column in sides:
-        sums = graph.relations[relation].groupby(end)[column].sum()
+        sums = graph.relations[relation].groupby(end)[column].sum().to_dict()
         nodes = graph.nodes[kind]
-        expected = pd.Series([sums.get(node, 0.0) for node in nodes["node"]], index=nodes.index, dtype=float)
+        expected = pd.Series([sums.get(node, 0.0) for node in nodes["node"].tolist()], index=nodes.index, dtype=float)
         off = (nodes[figure] - expected).abs() > USD_TOLERANCE * expected.abs().clip(lower=1.0)
-        for row, amount in zip(nodes[off].itertuples(), expected[off], strict=True):
+        for row, amount in zip(each_row(nodes[off]), expected[off], strict=True):
             problems.append(f"{kind} {row.node}: {figure} is {getattr(row, figure)}, its relations add up to {amount}.")
     return problems
