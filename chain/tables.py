@@ -12,6 +12,7 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from json.encoder import encode_basestring
 from math import isfinite
 from operator import lt
@@ -144,11 +145,7 @@ def make(schema: TableSchema, rows: Iterable[Row]) -> pd.DataFrame:
             raise SchemaError(
                 f"table {schema.name} has no column {sorted(set(record) - known)}; known are {schema.names}"
             )
-    data = {
-        column.name: _array(schema, column, [record.get(column.name) for record in records])
-        for column in schema.columns
-    }
-    return _in_order(schema, data)
+    return of_columns(schema, {name: [record.get(name) for record in records] for name in schema.names})
 
 
 def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -157,46 +154,46 @@ def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_columns(schema: TableSchema, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """A checked table from the values of its columns, which must be those of the schema, in order."""
+    """A checked table from the values of its columns, which must be those of the schema, in order; rows sorted by key."""
     if list(columns) != schema.names:
         missing, extra = set(schema.names) - set(columns), set(columns) - set(schema.names)
         raise SchemaError(f"table {schema.name}: missing columns {sorted(missing)}, unexpected columns {sorted(extra)}")
-    return _in_order(schema, {column.name: _array(schema, column, columns[column.name]) for column in schema.columns})
+    checked = {column.name: _checked(schema, column, columns[column.name]) for column in schema.columns}
+    order = _order(schema, [checked[name] for name in schema.keys])
+    if order is not None:
+        checked = {name: [values[row] for row in order] for name, values in checked.items()}
+    return pd.DataFrame({column.name: _array(column, checked[column.name]) for column in schema.columns})
 
 
-def _in_order(schema: TableSchema, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """A table of typed columns, its rows sorted by key; SchemaError if a key occurs twice."""
-    frame = pd.DataFrame(columns)
-    if schema.keys and len(frame) and not _ascends([columns[name].tolist() for name in schema.keys]):
-        frame = frame.sort_values(schema.keys, kind="stable", ignore_index=True)
-        twice = frame.duplicated(schema.keys)
-        if twice.any():
-            raise SchemaError(
-                f"table {schema.name}: key {frame.loc[twice, schema.keys].iloc[0].to_dict()} occurs more than once"
-            )
-    return frame
+def _order(schema: TableSchema, keys: Sequence[Sequence[Any]]) -> list[int] | None:
+    """Rows in the order of their keys, empty ones last; None where they stand in it already. SchemaError if a key occurs twice."""
+    rows: list[tuple[Any, ...]] = list(zip(*keys, strict=True))
+    if any(None in values for values in keys):
+        rows = [tuple((value is None, value if value is not None else 0) for value in row) for row in rows]
+    if all(map(lt, rows, rows[1:])):
+        return None
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    for one, other in pairwise(order):
+        if rows[one] == rows[other]:
+            key = dict(zip(schema.keys, (values[one] for values in keys), strict=True))
+            raise SchemaError(f"table {schema.name}: key {key} occurs more than once")
+    return order
 
 
-def _ascends(keys: Sequence[Sequence[Any]]) -> bool:
-    """Whether rows are in order already and no key occurs twice, as in a file that we wrote; False where an empty key has no order."""
-    ordered = list(zip(*keys, strict=True))
-    try:
-        return all(map(lt, ordered, ordered[1:]))
-    except TypeError:
-        return False
-
-
-def _array(schema: TableSchema, column: Column, values: Sequence[Any]) -> Any:
-    """One column in its in-memory type, every value checked."""
+def _checked(schema: TableSchema, column: Column, values: Sequence[Any]) -> list[Any]:
+    """The values of one column as Python has them, every one checked."""
     clean = [
         None if value is None or value is pd.NA or (value.__class__ is float and value != value) else value
         for value in values
     ]
-    if not _are_plain(column, clean):
-        clean = _each_checked(schema, column, clean)
+    return clean if _are_plain(column, clean) else _each_checked(schema, column, clean)
+
+
+def _array(column: Column, values: Sequence[Any]) -> Any:
+    """One column in its in-memory type."""
     if column.is_big or column.kind == "float":
-        return np.array(clean, dtype=object if column.is_big else np.float64)
-    return pd.array(clean, dtype=_DTYPES[column.kind])
+        return np.array(values, dtype=object if column.is_big else np.float64)
+    return pd.array(values, dtype=_DTYPES[column.kind])
 
 
 def _are_plain(column: Column, values: Sequence[Any]) -> bool:

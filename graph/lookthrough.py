@@ -173,10 +173,14 @@ class LookThrough:
 
 
 def look_through(graph: ProtocolGraph) -> LookThrough:
-    """All steps of a graph with the prices of its assets."""
-    assets = graph.nodes["asset"]
-    prices = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
-    return LookThrough(steps(graph), {asset: float(price) for asset, price in prices if not pd.isna(price)})
+    """All steps of a graph with the prices of its assets; worked out once a graph."""
+    if "look through" not in graph.kept:
+        assets = graph.nodes["asset"]
+        pairs = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
+        prices = {asset: float(price) for asset, price in pairs if not pd.isna(price)}
+        graph.kept["look through"] = LookThrough(steps(graph), prices)
+    found: LookThrough = graph.kept["look through"]
+    return found
 
 
 def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:

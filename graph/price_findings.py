@@ -54,8 +54,9 @@ def unmoved_prices(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
     found, listed = findings(graph.snapshot["feeds"]), graph.relations["lists"]
     prices = graph.snapshot["prices"]
     prices = prices[prices["market"].isin(markets) & prices["source"].isin(set(found))]
-    evidence = graph.snapshot["feeds"].groupby("source")["evidence"].agg(joined).to_dict()
-    owed = _owed(graph)
+    steps = graph.snapshot["feeds"]
+    evidence = steps[steps["source"].isin(set(prices["source"]))].groupby("source")["evidence"].agg(joined).to_dict()
+    owed = _owed(graph, prices["market"])
     rows = []
     for row in each_row(prices):
         here = listed[(listed["source"] == row.market) & (listed["target"] == row.asset)]
@@ -83,15 +84,16 @@ def unmoved_prices(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
 
 def unmoved_debt_usd(graph: ProtocolGraph, table: pd.DataFrame) -> float:
     """What is owed by holders of collateral at prices that no fall moves, each debt once; `table` as `unmoved_prices` gives it."""
-    owed = _owed(graph)
     fixed = table[table["finding"].isin(UNMOVED) & (table["collateral_usd"] > 0)]
+    owed = _owed(graph, fixed["market"])
     pairs = {(row.market, holder) for row in each_row(fixed) for holder in _posting(graph, row.market, row.asset)}
     return sum(owed.get(pair, 0.0) for pair in sorted(pairs))
 
 
-def _owed(graph: ProtocolGraph) -> dict[tuple[str, str], float]:
-    """(market, holder) -> USD owed."""
-    sums = graph.relations["borrows"].groupby(["target", "source"])["amount_usd"].sum()
+def _owed(graph: ProtocolGraph, markets: "pd.Series[str]") -> dict[tuple[str, str], float]:
+    """(market, holder) -> USD owed in these markets."""
+    rows = graph.relations["borrows"]
+    sums = rows[rows["target"].isin(set(markets))].groupby(["target", "source"])["amount_usd"].sum()
     return {(str(market), str(holder)): float(usd) for (market, holder), usd in sums.items()}
 
 

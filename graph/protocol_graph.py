@@ -53,6 +53,11 @@ class ProtocolGraph:
         return {}
 
     @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What several questions ask for first, by name, once worked out; on the same condition."""
+        return {}
+
+    @cached_property
     def kinds(self) -> dict[str, str]:
         """Node key -> node kind."""
         return {key: kind for kind, table in self.nodes.items() for key in table["node"].tolist()}
