@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from chain import exposure_file, files
 from chain import snapshot as snapshots
 from chain.errors import InputError
 from chain.snapshot import Snapshot
@@ -42,6 +41,8 @@ def load(source: str | Path = "sample") -> Snapshot:
         raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
     if not path.is_file() and path.suffix not in BOOK_SUFFIXES:
         return snapshots.load(path)
+    from chain import exposure_file, files
+
     return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else files.read_book(path)
 
 

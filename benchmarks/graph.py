@@ -182,7 +182,7 @@ def measure_debtrank(report: Report, edges: int, sources: int, sample: int) -> N
 def measure_both_sizes(report: Report, scale: int) -> None:
     """All sources of the smaller network, the largest 1,000 of the larger."""
     measure_debtrank(report, 100_000 // scale, 10_000, 5)
-    measure_debtrank(report, 1_000_000 // scale, 1_000, 2)
+    measure_debtrank(report, 1_000_000 // scale, 1_000, 6)
 
 
 def measure_paths(report: Report, edges: int) -> None:

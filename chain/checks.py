@@ -19,7 +19,7 @@ from chain import (
 )
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION
 from chain.accounting.aave_v3 import AccountData, Category, Holding, Terms, account_data, debt_balance, terms_for
-from chain.comparison import Comparison, Rows, Subject, compare
+from chain.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM, Comparison, Rows, Subject, compare
 from chain.pool_checks import active_liquidity, pays_out, pool_balances, whole_positions, whole_ticks
 from chain.price_checks import caps, prices
 from chain.snapshot import Check
@@ -74,16 +74,6 @@ def settle(rows: Mapping[str, list[dict[str, Any]]], comparisons: Iterable[Compa
             row["status"] = "verified" if tuple(row[key] for key in keys) in good else "unverified"
 
 
-NO_EXACT_SUM = {
-    ("compound_v2", "debt"),
-    ("crvusd", "debt"),
-    ("crvusd", "supply"),
-    ("liquity_v1", "debt"),
-    ("liquity_v1", "supply"),
-}
-"""Families and sides whose stored amounts have an index each: they add up to nothing (`debt_sums` of `lending_checks` and `crvusd_checks`, `liquity_checks`)."""
-
-
 def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
     """The stored supplies (debts) of all positions in a reserve add up to the token's scaledTotalSupply, or the market's own total."""
     family = {row["market"]: row["family"] for row in rows.get("markets", ())}
@@ -97,10 +87,6 @@ def stored_sums(rows: Rows, side: str, column: str) -> Comparison:
         if (family.get(row["market"]), side) not in NO_EXACT_SUM
     }
     return compare("reserves", f"stored {side} adds up to scaledTotalSupply", pairs)
-
-
-FIXED_DEBT_BOUND = 10_000
-"""The sum of fixed-rate debts may differ from the protocol's own total by this part of it, and one unit a position."""
 
 
 def fixed_debt_sums(rows: Rows) -> Comparison:

@@ -10,6 +10,17 @@ from chain.tables import Row
 Rows = Mapping[str, Sequence[Row]]
 Subject = tuple[Any, ...]
 
+NO_EXACT_SUM = {
+    ("compound_v2", "debt"),
+    ("crvusd", "debt"),
+    ("crvusd", "supply"),
+    ("liquity_v1", "debt"),
+    ("liquity_v1", "supply"),
+}
+"""Families and sides whose stored amounts have an index each: they add up to nothing (`debt_sums` of `lending_checks` and `crvusd_checks`, `liquity_checks`)."""
+FIXED_DEBT_BOUND = 10_000
+"""The sum of fixed-rate debts may differ from the protocol's own total by this part of it, and one unit a position."""
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -8,12 +8,18 @@ columns hold Python ints (or None); on disk these are decimal text.
 import csv
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from json.encoder import encode_basestring
+from math import isfinite
+from operator import lt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +39,17 @@ _ARROW = {
     "float": pa.float64(),
     "bool": pa.bool_(),
 }
+_IN_MEMORY = {
+    "string": str,
+    "enum": str,
+    "uint256": int,
+    "int256": int,
+    "int": int,
+    "timestamp": int,
+    "float": float,
+    "bool": bool,
+}
+_DTYPES = {"string": "str", "enum": "str", "int": "Int64", "timestamp": "Int64", "bool": "boolean"}
 _RANGES = {
     "uint256": (0, UINT256_MAX),
     "int256": (INT256_MIN, INT256_MAX),
@@ -128,57 +145,85 @@ def make(schema: TableSchema, rows: Iterable[Row]) -> pd.DataFrame:
             raise SchemaError(
                 f"table {schema.name} has no column {sorted(set(record) - known)}; known are {schema.names}"
             )
-    data = {
-        column.name: _series(schema, column, [record.get(column.name) for record in records])
-        for column in schema.columns
-    }
-    return _in_order(schema, pd.DataFrame(data, columns=schema.names))
+    return of_columns(schema, {name: [record.get(name) for record in records] for name in schema.names})
 
 
 def check(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the schema's column order and types and its rows sorted by key; SchemaError if it breaks the schema."""
-    if list(frame.columns) != schema.names:
-        missing, extra = set(schema.names) - set(frame.columns), set(frame.columns) - set(schema.names)
+    return of_columns(schema, {name: frame[name].tolist() for name in frame.columns})
+
+
+def of_columns(schema: TableSchema, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """A checked table from the values of its columns, which must be those of the schema, in order; rows sorted by key."""
+    if list(columns) != schema.names:
+        missing, extra = set(schema.names) - set(columns), set(columns) - set(schema.names)
         raise SchemaError(f"table {schema.name}: missing columns {sorted(missing)}, unexpected columns {sorted(extra)}")
-    frame = pd.DataFrame(
-        {column.name: _series(schema, column, frame[column.name].tolist()) for column in schema.columns}
-    )
-    return _in_order(schema, frame)
+    checked = {column.name: _checked(schema, column, columns[column.name]) for column in schema.columns}
+    order = _order(schema, [checked[name] for name in schema.keys])
+    if order is not None:
+        checked = {name: [values[row] for row in order] for name, values in checked.items()}
+    return pd.DataFrame({column.name: _array(column, checked[column.name]) for column in schema.columns})
 
 
-def _in_order(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a typed table sorted by key; SchemaError if a key occurs twice."""
-    if schema.keys and len(frame):
-        frame = frame.sort_values(schema.keys, kind="stable", ignore_index=True)
-        twice = frame.duplicated(schema.keys)
-        if twice.any():
-            raise SchemaError(
-                f"table {schema.name}: key {frame.loc[twice, schema.keys].iloc[0].to_dict()} occurs more than once"
-            )
-    return frame
+def _order(schema: TableSchema, keys: Sequence[Sequence[Any]]) -> list[int] | None:
+    """Rows in the order of their keys, empty ones last; None where they stand in it already. SchemaError if a key occurs twice."""
+    rows: list[tuple[Any, ...]] = list(zip(*keys, strict=True))
+    if any(None in values for values in keys):
+        rows = [tuple((value is None, value if value is not None else 0) for value in row) for row in rows]
+    if all(map(lt, rows, rows[1:])):
+        return None
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    for one, other in pairwise(order):
+        if rows[one] == rows[other]:
+            key = dict(zip(schema.keys, (values[one] for values in keys), strict=True))
+            raise SchemaError(f"table {schema.name}: key {key} occurs more than once")
+    return order
 
 
-def _series(schema: TableSchema, column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
-    """One column in its in-memory type, every value checked."""
+def _checked(schema: TableSchema, column: Column, values: Sequence[Any]) -> list[Any]:
+    """The values of one column as Python has them, every one checked."""
+    clean = [
+        None if value is None or value is pd.NA or (value.__class__ is float and value != value) else value
+        for value in values
+    ]
+    return clean if _are_plain(column, clean) else _each_checked(schema, column, clean)
+
+
+def _array(column: Column, values: Sequence[Any]) -> Any:
+    """One column in its in-memory type."""
+    if column.is_big or column.kind == "float":
+        return np.array(values, dtype=object if column.is_big else np.float64)
+    return pd.array(values, dtype=_DTYPES[column.kind])
+
+
+def _are_plain(column: Column, values: Sequence[Any]) -> bool:
+    """Whether a whole column is what it should be, asked at once; if False, each value has to be looked at."""
+    kinds = set(map(type, values))
+    if type(None) in kinds:
+        if column.required:
+            return False
+        kinds.discard(type(None))
+        values = [value for value in values if value is not None]
+    if not kinds <= {_IN_MEMORY[column.kind]}:
+        return False
+    if column.kind in _RANGES and values:
+        low, high = _RANGES[column.kind]
+        return bool(low <= min(values) and max(values) <= high)
+    if column.kind == "float":
+        return all(map(isfinite, values))
+    return not column.choices or set(values) <= set(column.choices)
+
+
+def _each_checked(schema: TableSchema, column: Column, values: Sequence[Any]) -> list[Any]:
     clean: list[Any] = []
     for row, value in enumerate(values):
-        if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        if value is None or (isinstance(value, float) and value != value):
             if column.required:
                 raise SchemaError(f"table {schema.name}, row {row}: {column.name} is required and empty")
             clean.append(None)
             continue
         clean.append(_value(schema, column, row, value))
-    if column.is_big:
-        return pd.Series(clean, dtype=object)
-    dtypes = {
-        "string": "str",
-        "enum": "str",
-        "int": "Int64",
-        "timestamp": "Int64",
-        "float": "float64",
-        "bool": "boolean",
-    }
-    return pd.Series(clean, dtype=dtypes[column.kind])
+    return clean
 
 
 def _value(schema: TableSchema, column: Column, row: int, value: Any) -> Any:
@@ -205,9 +250,15 @@ def _value(schema: TableSchema, column: Column, row: int, value: Any) -> Any:
     return number_float
 
 
-def rows(frame: pd.DataFrame) -> Iterator[Any]:
-    """The rows of a table, one attribute a column."""
-    yield from frame.itertuples(index=False)
+def each_row(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, one attribute a column, values as Python has them; `itertuples` takes five times as long over text."""
+    columns = [column.tolist() for _, column in frame.items()]
+    return map(_row_type(tuple(frame.columns))._make, zip(*columns, strict=True))
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - the columns are not known before
 
 
 def to_arrow(schema: TableSchema, frame: pd.DataFrame) -> pa.Table:
@@ -243,7 +294,8 @@ def read(schema: TableSchema, path: Path) -> pd.DataFrame:
     Columns that a later version of the program added, and that may be empty, are empty in files of before.
     """
     try:
-        stored = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            stored = file.read()
     except (OSError, pa.ArrowException) as error:
         raise SnapshotError(
             f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]}); take the snapshot again or restore the file"
@@ -256,7 +308,7 @@ def read(schema: TableSchema, path: Path) -> pd.DataFrame:
     for column in schema.columns:
         if column.is_big and column.name in data:
             data[column.name] = [None if text is None else _parse(schema, column, text) for text in data[column.name]]
-    return check(schema, pd.DataFrame(data, columns=list(data), dtype=object))
+    return of_columns(schema, data)
 
 
 def columns_of(path: Path) -> list[str]:
@@ -280,9 +332,20 @@ def content_hash(schema: TableSchema, frame: pd.DataFrame, only: Collection[str]
     Independent of the file format, the library version and the order in which rows were read. `only`: the columns that count, where a file
     was written before others were added.
     """
-    names = [name for name in schema.names if only is None or name in only]
-    digest = hashlib.sha256(json.dumps(names).encode())
-    columns = to_arrow(schema, frame).to_pydict()
-    for row in zip(*(columns[name] for name in names), strict=True):
-        digest.update(b"\n" + json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode())
+    columns = [column for column in schema.columns if only is None or column.name in only]
+    digest = hashlib.sha256(json.dumps([column.name for column in columns]).encode())
+    for row in zip(*(_canonical(column, frame[column.name].tolist()) for column in columns), strict=True):
+        digest.update(("\n[" + ",".join(row) + "]").encode())
     return digest.hexdigest()
+
+
+def _canonical(column: Column, values: Sequence[Any]) -> list[str]:
+    """Each value of a column as JSON, as `json.dumps(value, ensure_ascii=False)` has it."""
+    texts: dict[str, Callable[[Any], str]] = {"string": encode_basestring, "enum": encode_basestring, "float": repr}
+    texts |= {"uint256": _quoted, "int256": _quoted, "bool": lambda value: "true" if value else "false"}
+    text = texts.get(column.kind, str)
+    return ["null" if value is None or value is pd.NA or value != value else text(value) for value in values]
+
+
+def _quoted(value: int) -> str:
+    return f'"{to_decimal_text(value)}"'

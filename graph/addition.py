@@ -13,7 +13,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.snapshot import Snapshot
-from chain.tables import rows
+from chain.tables import each_row
 from chain.units import BPS, BPS_TO_WAD, RAY, WAD, mul_div
 from graph.changed_tables import moved, moves_of, with_rows, without
 
@@ -30,7 +30,7 @@ SIDES = ("supply", "collateral", "debt")
 
 def market_key(snapshot: Snapshot, like: str, name: str) -> str:
     """The key of a new market beside another; InputError if there is one."""
-    (other,) = rows(snapshot["markets"][snapshot["markets"]["market"] == like])
+    (other,) = each_row(snapshot["markets"][snapshot["markets"]["market"] == like])
     key = f"{other.chain}:{other.protocol}/what-if/{'-'.join(name.lower().split())}"
     same = (snapshot["markets"]["protocol"] == other.protocol) & (snapshot["markets"]["instance"] == name)
     if same.any() or key in set(snapshot["markets"]["market"]):
@@ -135,7 +135,7 @@ def with_claim(
     InputError
         If the market does not list the asset, keeps no collateral apart from supplies, or the address has several accounts there.
     """
-    reserve = next((row for row in rows(snapshot["reserves"]) if (row.market, row.asset) == (market, asset)), None)
+    reserve = next((row for row in each_row(snapshot["reserves"]) if (row.market, row.asset) == (market, asset)), None)
     if reserve is None:
         listed = snapshot["reserves"].loc[snapshot["reserves"]["market"] == market, "asset"]
         known = ", ".join(sorted(labels.get(key, key) for key in listed))
@@ -183,7 +183,7 @@ def with_claim(
         (table["owner"] == owner) & (table["market"] == market) & (table["asset"] == asset) & (table["side"] == side)
     ).tolist()
     if any(has):
-        (old,) = rows(table[pd.Series(has, index=table.index)])
+        (old,) = each_row(table[pd.Series(has, index=table.index)])
         row["stored_raw"] += old.stored_raw
         row["amount_raw"] = row["stored_raw"] * index // unit
         row["collateral_enabled"] = bool(old.collateral_enabled or enabled)

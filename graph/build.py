@@ -10,6 +10,7 @@ import pandas as pd
 
 from chain.errors import SnapshotError
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from graph import relations as rows
 from graph.identity import Identities, identify, short
 from graph.protocol_graph import ProtocolGraph
@@ -100,7 +101,7 @@ def _assets(snapshot: Snapshot, table: Prices, relations: Tables) -> pd.DataFram
     frame = snapshot["assets"].rename(columns={"asset": "node", "symbol": "label"}).astype(object)
     known = frame.set_index("node")
     added = []
-    for row in relations["wraps"].itertuples(index=False):
+    for row in each_row(relations["wraps"]):
         if row.target not in known.index and known.at[row.source, "kind"] == "wrapped_native":
             label = str(known.at[row.source, "label"]).removeprefix("W")
             source = f"native coin of {known.at[row.source, 'label']}: {row.evidence}"
@@ -131,7 +132,7 @@ def _pools(snapshot: Snapshot, relations: Tables) -> pd.DataFrame:
     )
     value = frame["node"].map(_sums(relations["trades_in"], "target", "reserve_usd")).fillna(0.0)
     labels = [
-        f"{names.get(row.protocol, row.protocol)} {pairs.get(row.node, short(row.node))}" for row in frame.itertuples()
+        f"{names.get(row.protocol, row.protocol)} {pairs.get(row.node, short(row.node))}" for row in each_row(frame)
     ]
     return frame.assign(label=labels, value_usd=value)
 
@@ -143,7 +144,7 @@ def _feeds(snapshot: Snapshot, identities: Identities) -> pd.DataFrame:
     frame = frame.assign(order=frame["kind"] != "feed").sort_values(["order", "step", "source"]).drop_duplicates("node")
     labels = [
         row.description if isinstance(row.description, str) else identities.entity(row.node).label
-        for row in frame.itertuples()
+        for row in each_row(frame)
     ]
     return frame.assign(label=labels)
 
@@ -203,15 +204,15 @@ def _governs(snapshot: Snapshot, identities: Identities) -> tuple[pd.DataFrame, 
     """The relation, and a sentence for each target that is no node (a proxy's implementation, say)."""
     table = snapshot["authorities"]
     named = {*snapshot["markets"]["market"], *snapshot["protocols"]["protocol"], *snapshot["assets"]["asset"]}
-    tokens = {(row.chain, row.address): row.asset for row in snapshot["assets"].itertuples(index=False)}
-    token = {row.entity: tokens.get((row.chain, row.address)) for row in snapshot["entities"].itertuples(index=False)}
+    tokens = {(row.chain, row.address): row.asset for row in each_row(snapshot["assets"])}
+    token = {row.entity: tokens.get((row.chain, row.address)) for row in each_row(snapshot["entities"])}
     target = [
         key if key in named else identities.node(key) if key in identities.kinds else token.get(key)
         for key in table["target"]
     ]
     lost = [
         f"{row.authority} may change {row.target}, which is no node of the graph."
-        for row, to in zip(table.itertuples(), target, strict=True)
+        for row, to in zip(each_row(table), target, strict=True)
         if to is None
     ]
     frame = table.assign(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from chain.snapshot import Snapshot
-from chain.tables import Row, check, make, rows, schemas
+from chain.tables import Row, check, each_row, make, schemas
 from graph.relations import supplied_raw
 
 _STORED = {
@@ -75,7 +75,7 @@ def moves_of(positions: pd.DataFrame, sign: int) -> list[Move]:
             sign * (row.stored_raw if row.side in ("supply", "debt") else row.amount_raw),
             sign * row.amount_raw,
         )
-        for row in rows(positions)
+        for row in each_row(positions)
     ]
 
 
@@ -97,7 +97,7 @@ def _moved_in(snapshot: Snapshot, key: tuple[str, str], moves: Sequence[Move], l
     chosen = ((reserves["market"] == key[0]) & (reserves["asset"] == key[1])).tolist()
     if not any(chosen):
         return snapshot
-    (row,) = rows(reserves[pd.Series(chosen, index=reserves.index)])
+    (row,) = each_row(reserves[pd.Series(chosen, index=reserves.index)])
     values: dict[str, Any] = {}
     change = {side: sum(move.stored_raw for move in moves if move.side == side) for side in _STORED}
     for side, column in _STORED.items():
@@ -151,7 +151,7 @@ def _tokens(snapshot: Snapshot, row: Any, values: Mapping[str, Any], amounts: Ma
 def _held_by_receipt(snapshot: Snapshot, row: Any, comes: int) -> Snapshot:
     """The balance of the contract that keeps a reserve, where it was read too."""
     tokens, balances = snapshot["assets"], snapshot["balances"]
-    keeper = {f"{token.chain}:{token.address}" for token in rows(tokens[tokens["asset"] == row.receipt_asset])}
+    keeper = {f"{token.chain}:{token.address}" for token in each_row(tokens[tokens["asset"] == row.receipt_asset])}
     chosen = ((balances["asset"] == row.asset) & balances["holder"].isin(list(keeper))).tolist()
     if not any(chosen):
         return snapshot

@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from chain.tables import each_row
 from graph.dependences import idle, worth_of_all
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined
@@ -37,7 +38,7 @@ def value_counted(graph: ProtocolGraph) -> pd.DataFrame:
     deposits = _deposits(graph)
     elsewhere = _counted_share(graph)
     left = (deposits["gross_usd"] - deposits["lent_out_usd"]).clip(lower=0.0)
-    is_elsewhere = [1.0 if row.through else elsewhere.get(row.asset, 0.0) for row in deposits.itertuples(index=False)]
+    is_elsewhere = [1.0 if row.through else elsewhere.get(row.asset, 0.0) for row in each_row(deposits)]
     deposits = deposits.assign(counted_elsewhere_usd=left * pd.Series(is_elsewhere, index=deposits.index, dtype=float))
     deposits = deposits.assign(net_usd=left - deposits["counted_elsewhere_usd"])
     sums = dict.fromkeys(["gross_usd", "lent_out_usd", "counted_elsewhere_usd", "net_usd"], "sum")
@@ -61,11 +62,11 @@ def _deposits(graph: ProtocolGraph) -> pd.DataFrame:
             False,
             row.evidence,
         )
-        for row in relations["lists"].itertuples(index=False)
+        for row in each_row(relations["lists"])
     ]
     rows += [
         (of_pool[row.target], row.source, row.reserve_usd, 0.0, False, row.evidence)
-        for row in relations["trades_in"].itertuples(index=False)
+        for row in each_row(relations["trades_in"])
     ]
     for relation, asset in (("supplies", "asset"), ("holds", "target")):
         own = relations[relation][relations[relation]["source"].isin(list(vaults))]
@@ -78,19 +79,19 @@ def _deposits(graph: ProtocolGraph) -> pd.DataFrame:
                 relation == "supplies",
                 row.evidence,
             )
-            for row in own.itertuples(index=False)
+            for row in each_row(own)
         ]
     having = {source for name in ("supplies", "holds") for source in relations[name]["source"] if source in vaults}
     kinds = graph.nodes["asset"].set_index("node")["kind"].to_dict()
     shares = set(graph.nodes["vault"].set_index("node")["asset"].reindex(list(having)).dropna())
     rows += [
         (known.get(row.holder, row.holder), row.source, row.amount_usd, 0.0, False, row.evidence)
-        for row in relations["backs"].itertuples(index=False)
+        for row in each_row(relations["backs"])
         if kinds[row.target] != "wrapped_native" and row.target not in shares and row.holder not in of_pool
     ]
     rows += [
         (known.get(row.source, row.source), row.target, row.amount_usd, 0.0, False, row.evidence)
-        for row in idle(graph).itertuples(index=False)
+        for row in each_row(idle(graph))
     ]
     columns = ["protocol", "asset", "gross_usd", "lent_out_usd", "through", "evidence"]
     frame = pd.DataFrame(rows, columns=columns)

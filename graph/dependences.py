@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.lookthrough import steps
 from graph.protocol_graph import ProtocolGraph
@@ -71,7 +72,7 @@ def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
     supply = supplies_of_claims(graph.snapshot)
     worth = {
         row.node: whole_tokens(supply[row.node], row.decimals) * row.price_usd
-        for row in assets.itertuples(index=False)
+        for row in each_row(assets)
         if not pd.isna(supply.get(row.node)) and not pd.isna(row.price_usd)
     }
     behind = graph.relations["backs"].groupby("target")["amount_usd"].sum().to_dict()
@@ -86,7 +87,7 @@ def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
         row.amount_raw / supply[row.target] * worth[row.target]
         if pd.isna(row.amount_usd) and supply.get(row.target) and worth.get(row.target)
         else row.amount_usd
-        for row in rows.itertuples(index=False)
+        for row in each_row(rows)
     ]
     return rows.assign(amount_usd=pd.Series(usd, index=rows.index, dtype=float))
 
@@ -104,7 +105,7 @@ def _holdings(graph: ProtocolGraph) -> pd.DataFrame:
     vaults = graph.nodes["vault"][graph.nodes["vault"]["node"].isin(rows["source"])]
     shares = [
         (row.asset, row.node, "backs", row.value_usd, 1.0, row.evidence, "derived")
-        for row in vaults.dropna(subset="asset").itertuples(index=False)
+        for row in each_row(vaults.dropna(subset="asset"))
     ]
     return pd.concat([rows, _frame(shares)], ignore_index=True) if shares else rows
 
@@ -123,7 +124,7 @@ def idle(graph: ProtocolGraph) -> pd.DataFrame:
         for row in zip(table["source"].tolist(), table[asset].tolist(), table["amount_raw"].tolist(), strict=True):
             placed[row[:2]] = placed.get(row[:2], 0) + row[2]
     having = {holder for holder, _ in placed}
-    vaults = {row.asset: row.node for row in graph.nodes["vault"].itertuples(index=False) if row.node in having}
+    vaults = {row.asset: row.node for row in each_row(graph.nodes["vault"]) if row.node in having}
     behind = relations["backs"][relations["backs"]["target"].isin(list(vaults))]
     rows = []
     for (share, asset), part in behind.groupby(["target", "source"]):
@@ -143,7 +144,7 @@ def _allocated(graph: ProtocolGraph) -> pd.DataFrame:
     backing = relations["backs"].groupby("target")["source"].agg(sorted).to_dict()
     return _frame(
         (row.source, reserve(row.target, asset), "allocates_to", row.amount_usd, None, row.evidence, row.status)
-        for row in relations["allocates_to"].itertuples(index=False)
+        for row in each_row(relations["allocates_to"])
         if (row.source, row.target) not in known
         for asset in backing.get(share.get(row.source), [])[:1]
         if (row.target, asset) in listed
@@ -174,7 +175,7 @@ def _behind(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
     supplied = relations["lists"].set_index(["source", "target"])["supplied_usd"].to_dict()
     rows: list[tuple[Any, ...]] = [
         (row.source, reserve(row.market, row.target), "wraps", amount, 1.0, row.evidence, row.status)
-        for row in receipts.itertuples(index=False)
+        for row in each_row(receipts)
         for amount in [supplied.get((row.market, row.target))]
     ]
     done = {row[0] for row in rows} | through_vault
@@ -222,7 +223,7 @@ def _issued(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
     table = table[table["issuer"].isin(list(graph.kinds))]
     return _frame(
         (row.asset, keeper(row.issuer), relation, worth.get(row.asset) or None, 1.0, row.evidence, row.status)
-        for row in table.itertuples(index=False)
+        for row in each_row(table)
         for relation in ["bridges" if graph.kinds[row.issuer] == "bridge" else "issued_by"]
     )
 
@@ -231,7 +232,7 @@ def _stakes(graph: ProtocolGraph) -> dict[tuple[str, str], tuple[float, Any]]:
     """(market, asset) -> what its lenders have there in USD, and the row of `lists`. Debt where a file states no lenders."""
     return {
         (row.source, row.target): (max(row.supplied_usd, row.borrowed_usd), row)
-        for row in graph.relations["lists"].itertuples(index=False)
+        for row in each_row(graph.relations["lists"])
         if max(row.supplied_usd, row.borrowed_usd) > 0
     }
 
@@ -253,7 +254,7 @@ def _secured(graph: ProtocolGraph) -> pd.DataFrame:
     """
     stakes, priced = _stakes(graph), graph.relations["prices"]
     feeds: dict[tuple[str, str], list[Any]] = {}
-    for row in priced.itertuples(index=False):
+    for row in each_row(priced):
         feeds.setdefault((row.market, row.target), []).append(row)
     at_feed: dict[tuple[str, str, str], float] = {}
     told: dict[tuple[str, str, str], list[Any]] = {}

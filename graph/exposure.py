@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import InputError
+from chain.tables import each_row
 from graph.counted import value_counted
 from graph.lent_through import lent_through
 from graph.lookthrough import LookThrough, look_through, roots
@@ -235,7 +236,7 @@ def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     for posted in sorted(set(listed["target"])):
         for path in known.paths(posted):
             if path.assets[-1] == asset and path.share is not None:
-                for row in listed[listed["target"] == posted].itertuples(index=False):
+                for row in each_row(listed[listed["target"] == posted]):
                     rows.append(
                         {
                             "market": row.source,

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,12 @@ def identify(snapshot: Snapshot) -> Identities:
     table = snapshot["entities"]
     entities = {
         row.entity: Entity(row.kind, row.name if isinstance(row.name, str) else short(row.entity), row.evidence)
-        for row in table.itertuples(index=False)
+        for row in each_row(table)
     }
     token = {
-        (row.chain, row.address): row.asset
-        for row in snapshot["assets"].itertuples(index=False)
-        if isinstance(row.address, str)
+        (row.chain, row.address): row.asset for row in each_row(snapshot["assets"]) if isinstance(row.address, str)
     }
-    place = {row.entity: (row.chain, row.address) for row in table.itertuples(index=False)}
+    place = {row.entity: (row.chain, row.address) for row in each_row(table)}
     at = {where: entity for entity, where in place.items() if isinstance(where[1], str)}
     share = {
         entity: token[place[entity]]
@@ -80,7 +79,7 @@ def identify(snapshot: Snapshot) -> Identities:
             share[at.get(where) or f"{where[0]}:{where[1]}"] = asset
     markets: dict[str, list[str]] = {}
     on_chain = snapshot["markets"][snapshot["markets"]["address"] != ""]
-    for row in on_chain.itertuples(index=False):
+    for row in each_row(on_chain):
         markets.setdefault(at.get((row.chain, row.address)) or f"{row.chain}:{row.address}", []).append(row.market)
     market = {entity: keys[0] for entity, keys in markets.items() if len(keys) == 1}
 

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 
 from chain.errors import InputError, SnapshotError
+from chain.tables import each_row
 
 DIGITS, PIECES = 26, 3
 MEMORY = "4GB"
@@ -57,8 +58,7 @@ def _sums(folder: Path, by: tuple[str, ...], where: str, values: list[Any], orde
     select = f"SELECT {keys}, count(*) AS positions, {', '.join(sums)} FROM read_parquet(?)"
     found = _ask(folder, f"{select} WHERE {where} GROUP BY {keys} {order}", values, memory)
     amounts = [
-        sum(int(piece) * 10 ** (DIGITS * number) for number, piece in enumerate(row))
-        for row in found[names].itertuples(index=False)
+        sum(int(piece) * 10 ** (DIGITS * number) for number, piece in enumerate(row)) for row in each_row(found[names])
     ]
     return found[[*by, "positions"]].assign(amount_raw=pd.Series(amounts, index=found.index, dtype=object))
 

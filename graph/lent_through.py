@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from chain.tables import each_row
 from graph.dependences import idle, valued_holds
 from graph.lookthrough import SMALLEST_SHARE, LookThrough, Step, steps
 from graph.protocol_graph import ProtocolGraph
@@ -82,7 +83,7 @@ class _Claims:
     def receipts(self) -> dict[str, Any]:
         """Receipt -> its row of `wraps`."""
         table = self.graph.relations["wraps"].dropna(subset="market")
-        return {row.source: row for row in table.itertuples(index=False)}
+        return {row.source: row for row in each_row(table)}
 
     @cached_property
     def steps(self) -> Mapping[str, list[Step]]:
@@ -107,7 +108,7 @@ class _Claims:
         """What a holder supplies (True) and holds (False), with a price."""
         for table, is_supply in zip(self._has, (True, False), strict=True):
             own = table[table["source"] == holder]
-            for row in own[own["amount_usd"] > 0].itertuples(index=False):
+            for row in each_row(own[own["amount_usd"] > 0]):
                 yield row, is_supply
 
     def ways(self, asset: str, passed: tuple[str, ...], part: float) -> Iterator[_Way]:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.protocol_graph import ProtocolGraph
 from graph.recursive import Backing
@@ -52,16 +53,13 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
     supply, pooled = supplies_of_claims(graph.snapshot), set(graph.snapshot["pools"]["lp_asset"].dropna())
-    found = {
-        row.source: [Step(row.target, row.rate, 1.0, row.evidence)]
-        for row in graph.relations["wraps"].itertuples(index=False)
-    }
+    found = {row.source: [Step(row.target, row.rate, 1.0, row.evidence)] for row in each_row(graph.relations["wraps"])}
     backs = graph.relations["backs"]
     for claim, rows in pd.concat([backs, _vaults(graph)] if len(backs) else [_vaults(graph)]).groupby(
         "target", sort=True
     ):
         backings: dict[str, tuple[int, float | None, list[str]]] = {}
-        for row in rows.itertuples(index=False):
+        for row in each_row(rows):
             amount, rate, evidence = backings.get(row.source, (0, None, []))
             stated = rate if rate is not None or pd.isna(row.rate) else row.rate
             backings[row.source] = (amount + row.amount_raw, stated, [*evidence, row.evidence])
@@ -87,11 +85,14 @@ def _vaults(graph: ProtocolGraph) -> pd.DataFrame:
     """Rows like those of `backs` for shares without any: the vault's own supplies and balances stand behind its share."""
     share = graph.nodes["vault"].dropna(subset="asset").set_index("node")["asset"]
     share = share[~share.isin(graph.relations["backs"]["target"])]
-    supplies, holds = graph.relations["supplies"], graph.relations["holds"]
+    supplies, holds = (_of(graph.relations[name], share.index) for name in ("supplies", "holds"))
     rows = pd.concat([supplies.assign(backing=supplies["asset"]), holds.assign(backing=holds["target"])])
-    rows = rows[rows["source"].isin(share.index)]
     rows = rows.assign(target=rows["source"].map(share), source=rows["backing"], rate=None)
     return rows[rows["source"] != rows["target"]][["source", "target", "amount_raw", "rate", "evidence"]]
+
+
+def _of(table: pd.DataFrame, sources: Collection[str]) -> pd.DataFrame:
+    return table[table["source"].isin(sources)]
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,14 @@ class LookThrough:
 
 
 def look_through(graph: ProtocolGraph) -> LookThrough:
-    """All steps of a graph with the prices of its assets."""
-    assets = graph.nodes["asset"]
-    prices = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
-    return LookThrough(steps(graph), {asset: float(price) for asset, price in prices if not pd.isna(price)})
+    """All steps of a graph with the prices of its assets; worked out once a graph."""
+    if "look through" not in graph.kept:
+        assets = graph.nodes["asset"]
+        pairs = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
+        prices = {asset: float(price) for asset, price in pairs if not pd.isna(price)}
+        graph.kept["look through"] = LookThrough(steps(graph), prices)
+    found: LookThrough = graph.kept["look through"]
+    return found
 
 
 def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:

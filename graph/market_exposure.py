@@ -4,8 +4,12 @@ Shares are of the priced amounts in the same table. Supplied and borrowed are th
 positions that count in a health factor.
 """
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
+from chain.tables import each_row
 from graph.lookthrough import LookThrough, look_through
 from graph.measures import concentration
 from graph.price_findings import unmoved_debt_usd, unmoved_prices
@@ -100,29 +104,31 @@ def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
         right_on=["market", "asset"],
     )
     rows = rows.drop_duplicates(["source", "market", "target"])
-    described = graph.snapshot["feeds"].assign(order=graph.snapshot["feeds"]["kind"] != "feed")
-    described = described.sort_values(["order", "step", "source"]).drop_duplicates("address").set_index("address")
+    described: dict[str, Any] = {}
+    for step in sorted(each_row(graph.snapshot["feeds"]), key=lambda row: (row.kind != "feed", row.step, row.source)):
+        described.setdefault(step.address, step)
     everything = float(listed["collateral_usd"].sum())
+    parts: dict[str, list[Any]] = {}
+    for row in each_row(rows):
+        parts.setdefault(row.source, []).append(row)
     found = []
-    for feed, part in rows.groupby("source"):
-        symbols = dict.fromkeys(
-            graph.label(asset) for asset in part.sort_values("collateral_usd", ascending=False)["target"]
-        )
-        usd = float(part["collateral_usd"].sum())
-        known = described.loc[feed] if feed in described.index else None
+    for feed, part in sorted(parts.items()):
+        usd = float(np.nansum([row.collateral_usd for row in part]))
+        largest = sorted(part, key=lambda row: (pd.isna(row.collateral_usd), -row.collateral_usd))
+        known = described.get(feed)
         found.append(
             {
                 "feed": feed,
-                "label": graph.label(str(feed)),
+                "label": graph.label(feed),
                 **{
-                    name: None if known is None else known[name]
+                    name: None if known is None else getattr(known, name)
                     for name in ("kind", "state", "heartbeat_seconds", "deviation_bps")
                 },
-                "assets": ", ".join(symbols),
-                "asset_count": part["target"].nunique(),
+                "assets": ", ".join(dict.fromkeys(graph.label(row.target) for row in largest)),
+                "asset_count": len({row.target for row in part}),
                 "collateral_usd": usd,
                 "share_ratio": usd / everything if everything > 0 else None,
-                "evidence": "; ".join(dict.fromkeys(part["evidence"])),
+                "evidence": "; ".join(dict.fromkeys(row.evidence for row in part)),
             }
         )
     columns = ["feed", "label", "kind", "state", "heartbeat_seconds", "deviation_bps", "assets", "asset_count"]
@@ -134,16 +140,17 @@ def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
     known = look_through(graph)
     posted = listed[listed["collateral_usd"] != 0]
     posted = posted.assign(share_ratio=share_of(posted["collateral_usd"]))
-    asked = graph.relations["prices"].sort_values(["step", "source"])
+    asked: dict[tuple[str, str], list[str]] = {}
+    for step in sorted(each_row(graph.relations["prices"]), key=lambda row: (row.step, row.source)):
+        asked.setdefault((step.market, step.target), []).append(graph.label(step.source))
     rows = []
-    for row in posted.itertuples(index=False):
+    for row in each_row(posted):
         ends: dict[str, float] = {}
         for path in known.paths(row.asset):
             ends[path.assets[-1]] = ends.get(path.assets[-1], 0.0) + (path.share or 0.0)
         root = max(sorted(ends), key=lambda key: ends[key])
-        feeds = asked[(asked["market"] == row.market) & (asked["target"] == row.asset)]["source"]
-        names = " → ".join(dict.fromkeys(graph.label(feed) for feed in feeds))
-        rows.append((root, graph.label(root), ends[root], names))
+        names = dict.fromkeys(asked.get((row.market, row.asset), ()))
+        rows.append((root, graph.label(root), ends[root], " → ".join(names)))
     for place, name in enumerate(("root", "root_label", "root_ratio", "feeds")):
         posted[name] = [row[place] for row in rows]
     columns = [
@@ -164,7 +171,7 @@ def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.Data
     """What the collateral is finally made of. Where a share is not known (no price), the asset stands for itself."""
     known = look_through(graph)
     rows = []
-    for row in collateral.itertuples(index=False):
+    for row in each_row(collateral):
         below = list(known.paths(row.asset))
         if any(path.share is None for path in below):
             below = list(LookThrough({}, {}).paths(row.asset))
@@ -227,7 +234,7 @@ def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
 def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":
     """Whether each reserve has supply that is lent out, by row."""
     reserves = graph.snapshot["reserves"]
-    lent = {(row.market, row.asset) for row in reserves.itertuples(index=False) if row.supplied_stored_raw > 0}
+    lent = {(row.market, row.asset) for row in each_row(reserves) if row.supplied_stored_raw > 0}
     return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
 
 

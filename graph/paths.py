@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError
+from chain.tables import each_row
 from graph.dependences import dependences, keeper, node_label, reserve
 from graph.protocol_graph import ProtocolGraph
 from graph.strongest import LossNetwork, Way
@@ -186,7 +187,7 @@ class PathIndex:
 
     def _path(self, way: Way) -> LossPath:
         hops = []
-        for row, usd in zip(self.steps.iloc[list(way.edges)].itertuples(index=False), way.worth, strict=True):
+        for row, usd in zip(each_row(self.steps.iloc[list(way.edges)]), way.worth, strict=True):
             amount = None if pd.isna(row.amount_usd) else float(row.amount_usd)
             ends = (row.source, self.label(row.source), row.relation, row.target, self.label(row.target))
             hops.append(Hop(*ends, amount, float(row.share), usd, row.evidence, row.status))

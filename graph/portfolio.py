@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.errors import InputError
+from chain.tables import each_row
 from graph.dependences import idle, valued_holds, worth_of_all
 from graph.lookthrough import LookThrough, look_through
 from graph.market_exposure import share_of
@@ -78,7 +79,7 @@ def final_roots(graph: ProtocolGraph, held: pd.DataFrame, known: LookThrough | N
     """
     known = known or look_through(graph)
     rows = []
-    for row in held.itertuples(index=False):
+    for row in each_row(held):
         amount = 0.0 if pd.isna(row.amount_usd) else float(row.amount_usd)
         through = set(_below(known, row.asset))
         evidence = (row.evidence, *(step.evidence for key in sorted(through) for step in known.steps.get(key, [])))

@@ -5,8 +5,12 @@ find their withdrawals frozen instead. Three findings by the steps of a source (
 *exchange rate alone* (a vault's or staking contract's own rate, no feed: it sees no market price), *stale* (a feed beyond its heartbeat).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
+from chain.tables import each_row
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined, weakest
 
@@ -18,9 +22,8 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def finding(steps: pd.DataFrame) -> str | None:
+def finding(rows: Sequence[Any]) -> str | None:
     """What the steps of one source (rows of `feeds`, in order) show; None where a market price comes through, or nothing is known."""
-    rows = list(steps.itertuples(index=False))
     feeds = [row for row in rows if row.kind == "feed"]
     moving = [row for row in feeds if row.state != "hard_coded"]
     if moving:
@@ -33,7 +36,10 @@ def finding(steps: pd.DataFrame) -> str | None:
 
 def findings(feeds: pd.DataFrame) -> dict[str, str]:
     """Price source -> what was found of it, of sources that do not follow a market."""
-    found = {str(source): finding(steps) for source, steps in feeds.sort_values("step").groupby("source", sort=True)}
+    steps: dict[str, list[Any]] = {}
+    for row in sorted(each_row(feeds), key=lambda row: (row.source, row.step)):
+        steps.setdefault(row.source, []).append(row)
+    found = {source: finding(rows) for source, rows in steps.items()}
     return {source: what for source, what in found.items() if what is not None}
 
 
@@ -48,10 +54,11 @@ def unmoved_prices(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
     found, listed = findings(graph.snapshot["feeds"]), graph.relations["lists"]
     prices = graph.snapshot["prices"]
     prices = prices[prices["market"].isin(markets) & prices["source"].isin(set(found))]
-    evidence = graph.snapshot["feeds"].groupby("source")["evidence"].agg(joined).to_dict()
-    owed = _owed(graph)
+    steps = graph.snapshot["feeds"]
+    evidence = steps[steps["source"].isin(set(prices["source"]))].groupby("source")["evidence"].agg(joined).to_dict()
+    owed = _owed(graph, prices["market"])
     rows = []
-    for row in prices.itertuples(index=False):
+    for row in each_row(prices):
         here = listed[(listed["source"] == row.market) & (listed["target"] == row.asset)]
         collateral = float(here["collateral_usd"].astype(float).sum())
         holders = _posting(graph, row.market, row.asset)
@@ -77,15 +84,16 @@ def unmoved_prices(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
 
 def unmoved_debt_usd(graph: ProtocolGraph, table: pd.DataFrame) -> float:
     """What is owed by holders of collateral at prices that no fall moves, each debt once; `table` as `unmoved_prices` gives it."""
-    owed = _owed(graph)
     fixed = table[table["finding"].isin(UNMOVED) & (table["collateral_usd"] > 0)]
-    pairs = {(row.market, holder) for row in fixed.itertuples() for holder in _posting(graph, row.market, row.asset)}
+    owed = _owed(graph, fixed["market"])
+    pairs = {(row.market, holder) for row in each_row(fixed) for holder in _posting(graph, row.market, row.asset)}
     return sum(owed.get(pair, 0.0) for pair in sorted(pairs))
 
 
-def _owed(graph: ProtocolGraph) -> dict[tuple[str, str], float]:
-    """(market, holder) -> USD owed."""
-    sums = graph.relations["borrows"].groupby(["target", "source"])["amount_usd"].sum()
+def _owed(graph: ProtocolGraph, markets: "pd.Series[str]") -> dict[tuple[str, str], float]:
+    """(market, holder) -> USD owed in these markets."""
+    rows = graph.relations["borrows"]
+    sums = rows[rows["target"].isin(set(markets))].groupby(["target", "source"])["amount_usd"].sum()
     return {(str(market), str(holder)): float(usd) for (market, holder), usd in sums.items()}
 
 

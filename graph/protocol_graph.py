@@ -1,6 +1,6 @@
 """ProtocolGraph: who depends on whom. Typed tables of nodes and relations; every row says where it was read."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -10,6 +10,7 @@ import pandas as pd
 from chain.errors import InputError, UnknownNameError, unknown_name
 from chain.networks import placed
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from graph.identity import short
 from graph.schema import relation_schemas
 from graph.validation import structure, totals
@@ -53,6 +54,11 @@ class ProtocolGraph:
         return {}
 
     @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What several questions ask for first, by name, once worked out; on the same condition."""
+        return {}
+
+    @cached_property
     def kinds(self) -> dict[str, str]:
         """Node key -> node kind."""
         return {key: kind for kind, table in self.nodes.items() for key in table["node"].tolist()}
@@ -82,7 +88,7 @@ class ProtocolGraph:
         for key, label in self.labels.items():
             for name in {key, label, self.own_labels[key], short(key), key[key.rfind("0x") :] if "0x" in key else key}:
                 names.setdefault(name, set()).add(key)
-        for row in self.snapshot["markets"].itertuples(index=False):
+        for row in each_row(self.snapshot["markets"]):
             if row.market in self.kinds:
                 for name in {row.instance, placed(row.instance, row.market, self._chains)}:
                     names.setdefault(name, set()).add(row.market)
@@ -123,12 +129,13 @@ class ProtocolGraph:
             return name
         lower = _folded(name)
         is_prefix = len(lower) >= _PREFIX and lower.startswith("0x")
-        as_written = self._names.get(name, set())
-        in_any_case = {key for known, keys in self._names.items() if _folded(known) == lower for key in keys}
-        begins = {
-            key for known, keys in self._names.items() if is_prefix and known.lower().startswith(lower) for key in keys
-        }
-        for keys in (as_written, in_any_case, begins):
+        readings: tuple[Callable[[], set[str]], ...] = (
+            lambda: self._names.get(name, set()),
+            lambda: {key for known, keys in self._names.items() if _folded(known) == lower for key in keys},
+            lambda: {key for known, keys in self._names.items() if known.lower().startswith(lower) for key in keys},
+        )
+        for answering in readings if is_prefix else readings[:2]:
+            keys = answering()
             found = [key for key in keys if kind in (None, self.kinds[key])]
             tokens = [key for key in found if self.kinds[key] == "asset"]
             if len(found) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from chain.units import RAY, WAD, native_id
 from graph.identity import Identities
 from graph.valuation import Prices
@@ -31,9 +32,9 @@ def weakest(values: "pd.Series[Any]") -> str:
 
 def merged(frame: pd.DataFrame, keys: list[str], **how: Any) -> pd.DataFrame:
     """Rows of equal `keys` made one: evidence joined, weakest status, other columns as `how` says. Single rows pass untouched."""
-    twice = frame.duplicated(keys, keep=False)
-    if not twice.any():
+    if len(set(zip(*(frame[key].tolist() for key in keys), strict=True))) == len(frame):
         return frame
+    twice = frame.duplicated(keys, keep=False)
     how = {"evidence": joined, "status": weakest, **how}
     rest = frame[twice].groupby(keys, sort=False, as_index=False).agg(how)
     return pd.concat([frame[~twice], rest], ignore_index=True)
@@ -47,9 +48,13 @@ def total(values: "pd.Series[Any]") -> Any:
 
 def supplies_of_claims(snapshot: Snapshot) -> dict[str, int]:
     """Asset -> smallest units that somebody has: its supply, of a liquidity share without what was minted in advance."""
-    assets, pools = snapshot["assets"], snapshot["pools"].dropna(subset=["lp_asset", "lp_supply_raw"])
-    minted: dict[str, int] = assets.dropna(subset="total_supply_raw").set_index("asset")["total_supply_raw"].to_dict()
-    return minted | dict(zip(pools["lp_asset"], pools["lp_supply_raw"], strict=True))
+    minted = _pairs_of(snapshot["assets"], "asset", "total_supply_raw")
+    return minted | _pairs_of(snapshot["pools"], "lp_asset", "lp_supply_raw")
+
+
+def _pairs_of(table: pd.DataFrame, key: str, value: str) -> dict[str, int]:
+    pairs = zip(table[key].tolist(), table[value].tolist(), strict=True)
+    return {name: amount for name, amount in pairs if isinstance(name, str) and amount is not None}
 
 
 def wraps(snapshot: Snapshot) -> pd.DataFrame:
@@ -64,7 +69,7 @@ def wraps(snapshot: Snapshot) -> pd.DataFrame:
     for key, row in assets[assets["kind"] == "wrapped_native"].iterrows():
         coin = native.get(row["chain"]) or native_id(str(row["chain"]))
         rows.append((key, coin, None, 1.0, row["evidence"], row["status"]))
-    for row in snapshot["reserves"].itertuples(index=False):
+    for row in each_row(snapshot["reserves"]):
         if not isinstance(row.receipt_asset, str):
             continue
         rate, supply = 1.0, assets["total_supply_raw"].get(row.receipt_asset)
@@ -85,14 +90,14 @@ def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
     frame = pd.DataFrame({"source": reserves["market"], "target": reserves["asset"]}, dtype=object)
     amounts = {
         "collateral_usd": [collateral.get(key, 0) for key in zip(frame["source"], frame["target"], strict=True)],
-        "supplied_usd": [supplied_raw(row) for row in reserves.itertuples()],
-        "borrowed_usd": [borrowed_raw(row) for row in reserves.itertuples()],
+        "supplied_usd": [supplied_raw(row) for row in each_row(reserves)],
+        "borrowed_usd": [borrowed_raw(row) for row in each_row(reserves)],
         "cash_usd": reserves["cash_raw"].tolist(),
     }
     for name, raw in amounts.items():
         held = frame.assign(raw=pd.Series(raw, index=frame.index, dtype=object))
         frame[name] = prices.values(held, "raw", "target", "source")
-    frame["liquidation_threshold"] = [_threshold(row) for row in reserves.itertuples()]
+    frame["liquidation_threshold"] = [_threshold(row) for row in each_row(reserves)]
     return frame.assign(evidence=reserves["evidence"], status=reserves["status"])
 
 
@@ -219,7 +224,7 @@ def provided(snapshot: Snapshot) -> pd.DataFrame:
     asset = snapshot["pool_assets"].set_index(["pool", "slot"])["asset"].to_dict()
     rows = [
         (asset[row.pool, slot], row.owner, amount + owed, row.evidence, row.status)
-        for row in table.itertuples(index=False)
+        for row in each_row(table)
         for slot, amount, owed in ((0, row.amount0_raw, row.owed0_raw), (1, row.amount1_raw, row.owed1_raw))
         if amount + owed and row.owner not in pools
     ]
@@ -278,7 +283,7 @@ def allocates_to(snapshot: Snapshot, identities: Identities, prices: Prices) -> 
                 supplied.get((vault.get(row.vault, ""), row.market))
                 or backing.get((row.vault,))
                 or loan.get((row.market,))
-                for row in table.itertuples()
+                for row in each_row(table)
             ],
             "allocated_raw": table["allocated_raw"],
             "cap_raw": table["cap_raw"],
@@ -312,9 +317,10 @@ def bridges(snapshot: Snapshot, identities: Identities) -> pd.DataFrame:
 
 def _only_asset(table: pd.DataFrame, by: list[str], column: str) -> dict[tuple[str, ...], str]:
     """Key -> the value of `column`, for keys where it is one and the same."""
-    pairs = table[[*by, column]].drop_duplicates()
-    rows = pairs[~pairs.duplicated(by, keep=False)].itertuples(index=False, name=None)
-    return {row[:-1]: row[-1] for row in rows}
+    found, values = dict[tuple[str, ...], str](), table[column].tolist()
+    keys = list(zip(*(table[name].tolist() for name in by), strict=True))
+    several = {key for key, value in zip(keys, values, strict=True) if found.setdefault(key, value) != value}
+    return {key: value for key, value in found.items() if key not in several}
 
 
 def _most(values: "pd.Series[Any]") -> Any:

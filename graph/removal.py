@@ -11,6 +11,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from graph.changed_tables import moved, moves_of, with_values, without, without_where
 from graph.identity import identify
 from graph.protocol_graph import ProtocolGraph
@@ -72,7 +73,7 @@ def _without_positions(graph: ProtocolGraph, snapshot: Snapshot, gone: list[bool
         return snapshot
     left = moved(without(snapshot, "positions", gone), moves_of(rows, -1), graph.labels)
     share = identify(snapshot).share
-    for row in rows[rows["owner"].isin(list(share)) & (rows["side"] != "debt")].itertuples(index=False):
+    for row in each_row(rows[rows["owner"].isin(list(share)) & (rows["side"] != "debt")]):
         here = _pair(left, "queues", vault=share[row.owner], market=row.market)
         left = with_values(left, "queues", [hit and _is_known(raw) for hit, raw in zip(here, left["queues"]["allocated_raw"], strict=True)], allocated_raw=0)  # fmt: skip
         behind = _pair(left, "backings", claim=share[row.owner], backing=row.asset)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from chain.errors import SchemaError
-from chain.tables import TableSchema, check, read_schema
+from chain.tables import TableSchema, of_columns, read_schema
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
 _VALUES = ("amount_usd", "supplied_usd", "reserve_usd", "capacity_usd")
@@ -58,11 +58,8 @@ def relation_schemas() -> dict[str, RelationSchema]:
 
 def typed(schema: TableSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with all columns of the schema, in order, checked and sorted by key; a column it lacks is empty."""
-    return check(schema, frame.reindex(columns=schema.names).astype(object) if len(frame) else _empty(schema))
-
-
-def _empty(schema: TableSchema) -> pd.DataFrame:
-    return pd.DataFrame({name: [] for name in schema.names}, dtype=object)
+    empty = [None] * len(frame)
+    return of_columns(schema, {name: frame[name].tolist() if name in frame else empty for name in schema.names})
 
 
 def _kinds(file: str, unit: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from chain.units import BPS, WAD
 from graph.protocol_graph import ProtocolGraph
 
@@ -187,10 +188,8 @@ def _table_changes(
 def _amounts(
     before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
 ) -> list[dict[str, Any]]:
-    old = {(row.source, row.target): row for row in before.relations["lists"].itertuples(index=False)}
-    new = {
-        (moved.get(row.source, row.source), row.target): row for row in after.relations["lists"].itertuples(index=False)
-    }
+    old = {(row.source, row.target): row for row in each_row(before.relations["lists"])}
+    new = {(moved.get(row.source, row.source), row.target): row for row in each_row(after.relations["lists"])}
     rows = []
     for key in old.keys() & new.keys():
         for column in ("supplied_usd", "borrowed_usd", "cash_usd"):

@@ -1,12 +1,15 @@
 """Whether a graph is sound: its ends exist, nothing is negative, and its sums are those of the tables it was built from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import pandas as pd
 
-from chain.checks import FIXED_DEBT_BOUND, NO_EXACT_SUM
+from chain.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
 from graph.schema import relation_schemas
 
@@ -38,50 +41,49 @@ def structure(graph: GraphTables) -> list[str]:
     problems = []
     where: dict[str, str] = {}
     for kind, table in graph.nodes.items():
-        for key in table["node"]:
+        for key in table["node"].tolist():
             if key in where:
                 problems.append(f"{key} is both a {where[key]} and a {kind}.")
             where[key] = kind
-        problems += _negative(f"node {kind}", table, table["node"])
+        problems += _negative(f"node {kind}", table, ["node"])
     for name, schema in relation_schemas().items():
         table = graph.relations[name]
         for end, allowed in (("source", schema.sources), ("target", schema.targets)):
-            kinds = table[end].map(where)
-            for key in table[end][kinds.isna()].unique():
-                problems.append(f"{name}: {end} {key} is no node of the graph.")
-            wrong = kinds.notna() & ~kinds.isin(allowed)
-            for key, kind in dict(zip(table[end][wrong], kinds[wrong], strict=True)).items():
-                problems.append(f"{name}: {end} {key} is a {kind}, allowed are {', '.join(allowed)}.")
-        problems += _negative(name, table, table["source"] + " -> " + table["target"])
+            for key in dict.fromkeys(table[end].tolist()):
+                if key not in where:
+                    problems.append(f"{name}: {end} {key} is no node of the graph.")
+                elif where[key] not in allowed:
+                    problems.append(f"{name}: {end} {key} is a {where[key]}, allowed are {', '.join(allowed)}.")
+        problems += _negative(name, table, ["source", "target"])
     return problems
 
 
-def _negative(name: str, table: pd.DataFrame, keys: "pd.Series[Any]") -> list[str]:
+def _negative(name: str, table: pd.DataFrame, ends: Sequence[str]) -> list[str]:
     columns = [
         column for column in table.columns if column.endswith(("_raw", "_usd")) or column in ("rate", "decimals")
     ]
     return [
-        f"{name}: {column} of {key} is negative ({value})."
+        f"{name}: {column} of {' -> '.join(table[end].iloc[row] for end in ends)} is negative ({value})."
         for column in columns
-        for key, value in zip(keys.tolist(), table[column].tolist(), strict=True)
-        if not pd.isna(value) and value < 0
+        for row, value in enumerate(table[column].tolist())
+        if value is not None and value is not pd.NA and value < 0  # nan is not below 0
     ]
 
 
 def totals(graph: GraphTables) -> list[str]:
     """Problems with sums: the graph against the tables it stands on, and the positions against the protocols' own totals."""
-    snapshot = graph.snapshot
+    sums = _Sums(graph.snapshot)
     return [
         *_against_tables(graph),
-        *_against_reserves(graph),
+        *_against_reserves(sums),
         *_derived_sums(graph),
-        *[sentence for market, sentence in _short(snapshot) if not _admitted(snapshot, market)],
+        *[sentence for market, sentence in _short(sums) if not _admitted(graph.snapshot, market)],
     ]
 
 
 def coverage(snapshot: Snapshot) -> list[str]:
     """What the positions lack against their market's totals, in sentences, where the snapshot itself says that they are not all there."""
-    return [sentence for market, sentence in _short(snapshot) if _admitted(snapshot, market)]
+    return [sentence for market, sentence in _short(_Sums(snapshot)) if _admitted(snapshot, market)]
 
 
 def _admitted(snapshot: Snapshot, market: str) -> bool:
@@ -90,75 +92,76 @@ def _admitted(snapshot: Snapshot, market: str) -> bool:
     return any(market in gap and "position" in gap for gap in snapshot.gaps) or any(market in text for text in failures)
 
 
-def _position_sums(snapshot: Snapshot) -> dict[tuple[str, str, bool], tuple[int, int]]:
-    """(market, asset, is debt) -> exact sum and number of positions, of those that the market's total counts (`UNCOUNTED`)."""
-    positions, markets = snapshot["positions"], snapshot["markets"]
-    leaves_out = set(markets["market"][markets["family"].isin(UNCOUNTED)])
-    found: dict[tuple[str, str, bool], tuple[int, int]] = {}
-    columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw", "collateral_enabled"))
-    for market, asset, side, amount, is_enabled in zip(*columns, strict=True):
-        if side == "collateral" and not is_enabled and market in leaves_out:
-            continue
-        key = (market, asset, side in DEBT_SIDES)
-        amount_sum, count = found.get(key, (0, 0))
-        found[key] = (amount_sum + amount, count + 1)
-    return found
+@dataclass(frozen=True)
+class _Sums:
+    """Positions and totals of a snapshot by (market, asset, is debt)."""
+
+    snapshot: Snapshot
+
+    @cached_property
+    def positions(self) -> dict[tuple[str, str, bool], tuple[int, int]]:
+        """Exact sum and number of positions, of those that the market's total counts (`UNCOUNTED`)."""
+        positions, markets = self.snapshot["positions"], self.snapshot["markets"]
+        leaves_out = set(markets["market"][markets["family"].isin(UNCOUNTED)])
+        found: dict[tuple[str, str, bool], tuple[int, int]] = {}
+        columns = (positions[name].tolist() for name in ("market", "asset", "side", "amount_raw", "collateral_enabled"))
+        for market, asset, side, amount, is_enabled in zip(*columns, strict=True):
+            if side == "collateral" and not is_enabled and market in leaves_out:
+                continue
+            key = (market, asset, side in DEBT_SIDES)
+            amount_sum, count = found.get(key, (0, 0))
+            found[key] = (amount_sum + amount, count + 1)
+        return found
+
+    @cached_property
+    def expected(self) -> dict[tuple[str, str, bool], int]:
+        """What the market itself says."""
+        rows = list(each_row(self.snapshot["reserves"]))
+        return {(row.market, row.asset, False): supplied_raw(row) for row in rows} | {
+            (row.market, row.asset, True): borrowed_raw(row) for row in rows
+        }
+
+    @cached_property
+    def slack(self) -> dict[tuple[str, str, bool], int]:
+        """How far positions may be from the market's own total where that is no exact sum: debts at fixed rates
+        (`chain.comparison`), and what markets round for each account by itself (`NO_EXACT_SUM`)."""
+        reserves = self.snapshot["reserves"]
+        fixed = zip(*(reserves[name].tolist() for name in ("market", "asset", "fixed_debt_raw")), strict=True)
+        bounds = {(market, asset, True): debt // FIXED_DEBT_BOUND for market, asset, debt in fixed if debt is not None}
+        family = dict(zip(self.snapshot["markets"]["market"], self.snapshot["markets"]["family"], strict=True))
+        return bounds | {
+            key: total // COARSE
+            for key, total in self.expected.items()
+            if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM
+        }
 
 
-def _expected(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
-    """(market, asset, is debt) -> what the market itself says."""
-    rows = list(snapshot["reserves"].itertuples(index=False))
-    return {(row.market, row.asset, False): supplied_raw(row) for row in rows} | {
-        (row.market, row.asset, True): borrowed_raw(row) for row in rows
-    }
-
-
-def _slack(snapshot: Snapshot) -> dict[tuple[str, str, bool], int]:
-    """(market, asset, is debt) -> how far positions may be from the market's own total where that is no exact sum: debts at fixed rates
-    (`chain.checks`), and what markets round for each account by itself (`chain.checks.NO_EXACT_SUM`)."""
-    reserves = snapshot["reserves"]
-    fixed = reserves[reserves["fixed_debt_raw"].notna()]
-    bounds = {
-        (row.market, row.asset, True): int(row.fixed_debt_raw) // FIXED_DEBT_BOUND
-        for row in fixed.itertuples(index=False)
-    }
-    family = dict(zip(snapshot["markets"]["market"], snapshot["markets"]["family"], strict=True))
-    expected = _expected(snapshot).items()
-    return bounds | {
-        key: total // COARSE
-        for key, total in expected
-        if (family.get(key[0]), "debt" if key[2] else "supply") in NO_EXACT_SUM
-    }
-
-
-def _short(snapshot: Snapshot) -> list[tuple[str, str]]:
+def _short(sums: _Sums) -> list[tuple[str, str]]:
     """(market, sentence) for markets whose positions add up to less than their total by more than rounding explains.
 
     Each amount is rounded to a smallest unit once (`positions.amount_raw`), and so is the total, so that n positions can differ
     from the total by n + 1 smallest units.
     """
-    sums, slack = _position_sums(snapshot), _slack(snapshot)
     problems = []
-    for key, expected in _expected(snapshot).items():
-        found, count = sums.get(key, (0, 0))
-        if expected - found > count + 1 + slack.get(key, 0):
+    for key, expected in sums.expected.items():
+        found, count = sums.positions.get(key, (0, 0))
+        if expected - found > count + 1 + sums.slack.get(key, 0):
             what = "borrowed" if key[2] else "supplied"
             sentence = f"positions hold {found} of the {expected} smallest units of {key[1]} that are {what}"
             problems.append((key[0], f"{key[0]}: {sentence} ({found / expected:.1%})."))
     return problems
 
 
-def _against_reserves(graph: GraphTables) -> list[str]:
+def _against_reserves(sums: _Sums) -> list[str]:
     """Positions in assets that their market does not list, or that add up to more than the market's total."""
-    expected, slack = _expected(graph.snapshot), _slack(graph.snapshot)
     problems = []
-    for key, (found, count) in _position_sums(graph.snapshot).items():
+    for key, (found, count) in sums.positions.items():
         what = "borrowed" if key[2] else "supplied"
-        if key not in expected:
+        if key not in sums.expected:
             problems.append(f"{key[0]}: {key[1]} is {what} in positions and has no row in reserves.")
-        elif found - expected[key] > count + 1 + slack.get(key, 0):
+        elif found - sums.expected[key] > count + 1 + sums.slack.get(key, 0):
             problems.append(
-                f"{key[0]}: positions hold {found} smallest units of {key[1]} {what}, more than the market's own total {expected[key]}."
+                f"{key[0]}: positions hold {found} smallest units of {key[1]} {what}, more than the market's own total {sums.expected[key]}."
             )
     return problems
 
@@ -208,10 +211,10 @@ def _derived_sums(graph: GraphTables) -> list[str]:
     )
     problems = []
     for kind, figure, relation, end, column in sides:
-        sums = graph.relations[relation].groupby(end)[column].sum()
+        sums = graph.relations[relation].groupby(end)[column].sum().to_dict()
         nodes = graph.nodes[kind]
-        expected = pd.Series([sums.get(node, 0.0) for node in nodes["node"]], index=nodes.index, dtype=float)
+        expected = pd.Series([sums.get(node, 0.0) for node in nodes["node"].tolist()], index=nodes.index, dtype=float)
         off = (nodes[figure] - expected).abs() > USD_TOLERANCE * expected.abs().clip(lower=1.0)
-        for row, amount in zip(nodes[off].itertuples(), expected[off], strict=True):
+        for row, amount in zip(each_row(nodes[off]), expected[off], strict=True):
             problems.append(f"{kind} {row.node}: {figure} is {getattr(row, figure)}, its relations add up to {amount}.")
     return problems

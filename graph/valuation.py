@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.snapshot import Snapshot
+from chain.tables import each_row
 from chain.units import whole_tokens
 
 DOLLAR = "iso4217:USD"
@@ -67,12 +68,12 @@ def prices(snapshot: Snapshot, wraps: pd.DataFrame) -> Prices:
     """
     supplied = {
         (row.market, row.asset): row.supplied_stored_raw * row.supply_index_raw // max(1, row.supply_index_unit_raw)
-        for row in snapshot["reserves"].itertuples()
+        for row in each_row(snapshot["reserves"])
     }
     in_market: dict[tuple[str, str], Price] = {}
     of_asset: dict[str, Price] = {DOLLAR: Price(1.0, "definition")}
     waiting = []
-    for row in snapshot["prices"].itertuples():
+    for row in each_row(snapshot["prices"]):
         if pd.isna(row.price_usd):
             waiting.append(row)
         else:
@@ -106,7 +107,7 @@ def _most_supplied(
 def _through_wraps(of_asset: Mapping[str, Price], wraps: pd.DataFrame) -> dict[str, Price]:
     """Prices with those that follow along one-to-one forms and receipts, in both directions, until nothing is added."""
     known = dict(of_asset)
-    rows = [(row.source, row.target, float(row.rate)) for row in wraps.itertuples()]
+    rows = [(row.source, row.target, float(row.rate)) for row in each_row(wraps)]
     for _ in range(len(rows) + 1):
         before = len(known)
         for form, base, rate in rows:

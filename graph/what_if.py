@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from chain.errors import InputError, unknown_name
 from chain.snapshot import Snapshot
-from chain.tables import rows
+from chain.tables import each_row
 from chain.units import WAD
 from graph import addition, removal
 from graph.build import build
@@ -206,7 +206,7 @@ def _back(known: _Names, before: Snapshot, edit: Back) -> Snapshot:
     claim, backing = (known.find(name, getattr(edit, name), "asset") for name in ("claim", "backing"))
     table, labels = before["backings"], known.labels()
     chosen = ((table["claim"] == claim) & (table["backing"] == backing)).tolist()
-    found = [row for row, hit in zip(rows(table), chosen, strict=True) if hit]
+    found = [row for row, hit in zip(each_row(table), chosen, strict=True) if hit]
     if not found:
         behind = ", ".join(labels.get(key, key) for key in sorted(set(table.loc[table["claim"] == claim, "backing"])))
         raise InputError(

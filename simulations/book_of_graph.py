@@ -8,7 +8,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.networks import placed
-from chain.tables import rows
+from chain.tables import each_row
 from chain.units import BPS_TO_WAD, WAD
 from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, UNMOVED, findings
 from graph.protocol_graph import ProtocolGraph
@@ -89,7 +89,7 @@ def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
             _maybe_int(row.revision),
             row.loss_rule,
         )
-        for row in rows(tables["markets"])
+        for row in each_row(tables["markets"])
     )
 
 
@@ -99,7 +99,7 @@ def _priced(
     """The tables without the markets that no rule is written for, and the isolated ones in which something has no price; what was left out."""
     priced = set(zip(tables["prices"]["market"], tables["prices"]["asset"], strict=True))
     silent = {
-        row.market: row.asset for row in rows(tables["reserves"]) if (row.market, row.asset) not in priced
+        row.market: row.asset for row in each_row(tables["reserves"]) if (row.market, row.asset) not in priced
     }  # fmt: skip
     out = {
         market.key: f"{silent[market.key]} has no price in it"
@@ -123,8 +123,10 @@ def _priced(
 
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
     """(claim, backing, rate) from backs, and from wraps where nothing else is known."""
-    rates = {(row.target, row.source): float(row.rate) for row in rows(graph.relations["backs"]) if pd.notna(row.rate)}
-    for row in rows(graph.relations["wraps"]):
+    rates = {
+        (row.target, row.source): float(row.rate) for row in each_row(graph.relations["backs"]) if pd.notna(row.rate)
+    }
+    for row in each_row(graph.relations["wraps"]):
         if pd.isna(row.market):
             rates.setdefault((row.source, row.target), float(row.rate))
     return [(claim, backing, rate) for (claim, backing), rate in sorted(rates.items())]
@@ -133,11 +135,11 @@ def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
 def _assets(
     table: pd.DataFrame, prices: pd.DataFrame, keys: list[str], backings: list[tuple[str, str, float]]
 ) -> tuple[Asset, ...]:
-    known = {row.asset: float(row.price_usd) for row in rows(prices) if pd.notna(row.price_usd)}
+    known = {row.asset: float(row.price_usd) for row in each_row(prices) if pd.notna(row.price_usd)}
     for claim, backing, rate in backings:
         if backing not in known and claim in known and rate > 0:
             known[backing] = known[claim] / rate
-    by_key = {row.asset: row for row in rows(table)}
+    by_key = {row.asset: row for row in each_row(table)}
     return tuple(
         Asset(key, by_key[key].symbol, int(by_key[key].decimals), by_key[key].kind, known.get(key, float("nan")))
         for key in keys
@@ -150,10 +152,10 @@ def _reserves(
     asset_index: Mapping[str, int],
     market_index: Mapping[str, int],
 ) -> tuple[Reserve, ...]:
-    prices = {(row.market, row.asset): row for row in rows(tables["prices"])}
+    prices = {(row.market, row.asset): row for row in each_row(tables["prices"])}
     drivers = _drivers(tables)
     reserves = []
-    for row in rows(tables["reserves"]):
+    for row in each_row(tables["reserves"]):
         price = prices.get((row.market, row.asset))
         if price is None:
             raise InputError(f"{row.asset} has no price in {row.market}; a book needs the price of every asset in it")
@@ -202,7 +204,7 @@ def _category_prices(
     assets, it stays as it is. A price of 0 is none (@aave/core-v3 1.19.3, GenericLogic.calculateUserAccountData).
     """
     drivers, found, told = _drivers(tables), [], []
-    for row in rows(tables["categories"]):
+    for row in each_row(tables["categories"]):
         if not row.price_raw:
             continue
         market = market_index[row.market]
@@ -239,7 +241,7 @@ def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Driver]:
     staked token priced as ratio x ether/USD moves with ether, whatever it trades at. What multiplies several feeds follows its own asset.
     A source without any feed that moves (hard-coded, or an exchange rate alone) never moves.
     """
-    direct = {row.source: row.asset for row in rows(tables["prices"]) if pd.notna(row.source)}
+    direct = {row.source: row.asset for row in each_row(tables["prices"]) if pd.notna(row.source)}
     found, result = findings(tables["feeds"]), dict[str, Driver]()
     for source, steps in tables["feeds"].groupby("source", sort=True):
         moving = steps[(steps["kind"] == "feed") & (steps["state"] != "hard_coded")]
@@ -257,7 +259,7 @@ def _told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     posted = set(zip(held["market"], held["asset"], strict=True))
     symbols = dict(zip(tables["assets"]["asset"], tables["assets"]["symbol"], strict=True))
     places: dict[str, list[str]] = {}
-    for row in rows(tables["prices"]):
+    for row in each_row(tables["prices"]):
         if row.source in found and (row.market, row.asset) in posted:
             places.setdefault(found[row.source], []).append(f"{symbols[row.asset]} in {row.market}")
     words = {
@@ -271,10 +273,10 @@ def _told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
 def _pools(
     tables: Mapping[str, pd.DataFrame], asset_index: Mapping[str, int], assets: tuple[Asset, ...]
 ) -> tuple[Pool, ...]:
-    sides = {pool: list(rows(some.sort_values("slot"))) for pool, some in tables["pool_assets"].groupby("pool")}
-    ticks = {pool: list(rows(some)) for pool, some in tables["pool_ticks"].groupby("pool")}
+    sides = {pool: list(each_row(some.sort_values("slot"))) for pool, some in tables["pool_assets"].groupby("pool")}
+    ticks = {pool: list(each_row(some)) for pool, some in tables["pool_ticks"].groupby("pool")}
     found = []
-    for row in rows(tables["pools"]):
+    for row in each_row(tables["pools"]):
         held = sides.get(row.pool, [])
         decimals = [assets[asset_index[side.asset]].decimals for side in held]
         venue = venue_of(row, held, ticks.get(row.pool, []), decimals)
@@ -304,11 +306,11 @@ def _positions(
     market_index: Mapping[str, int],
 ) -> dict[str, Any]:
     slots = {(reserve.market, reserve.asset): number for number, reserve in enumerate(reserves)}
-    categories = {(market_index[row.market], int(row.category)): row for row in rows(tables["categories"])}
+    categories = {(market_index[row.market], int(row.category)): row for row in each_row(tables["categories"])}
     own_price = {(price.market, price.category): len(reserves) + at for at, price in enumerate(category_prices)}
     legs: dict[tuple[int, str], dict[int, list[Any]]] = {}
     owners: dict[tuple[int, str], tuple[str, int]] = {}
-    for row in rows(tables["positions"]):
+    for row in each_row(tables["positions"]):
         position = (market_index[row.market], row.position_id)
         owners[position] = (row.owner, int(row.category))
         leg = legs.setdefault(position, {}).setdefault(slots[(position[0], asset_index[row.asset])], [0, 0, False])

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from chain.networks import chain_name
 from chain.snapshot import Snapshot
+
+if TYPE_CHECKING:  # what writes JSON does not wait for it
+    from rich.console import Console
+    from rich.text import Text
 
 WIDTH = 100
 HARM = "#dd7a3e"
@@ -32,8 +33,10 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
-def console(stderr: bool = False) -> Console:
+def console(stderr: bool = False) -> "Console":
     """A console of at most 100 columns that colours only what a person reads (NO_COLOR and pipes are respected)."""
+    from rich.console import Console
+
     wanted = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
     return Console(
         stderr=stderr,
@@ -53,9 +56,11 @@ class Page:
 
     def say(self, *parts: str | tuple[str, str]) -> None:
         """One line of parts, each text or (text, style); long lines are wrapped between words."""
+        from rich.text import Text
+
         self._print(Text.assemble(*parts))
 
-    def _print(self, line: Text) -> None:
+    def _print(self, line: "Text") -> None:
         line.plain = printable(line.plain)
         self.console.print(line, soft_wrap=False)
 
@@ -85,6 +90,8 @@ class Page:
 
         What is wider than the page is narrowed: heads are broken between words first, then the widest column of text.
         """
+        from rich.text import Text
+
         body = [list(row) for row in rows]
         for column in right:
             for row, text in zip(body, aligned([row[column] for row in body]), strict=True):
