@@ -20,10 +20,6 @@ def file_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:
     """
     features = {}
     for name, values in panel.extras.items():
-        rows = np.arange(len(values))[:, None]
-        newest = np.maximum.accumulate(np.where(np.isfinite(values), rows, -1), axis=0)
-        at = np.where((back.stop > 0)[:, None], newest[np.maximum(back.stop - 1, 0)], -1)
-        fresh = (at >= 0) & (back.stop[:, None] - 1 - at <= back.bars(OLDEST_HOURS))
-        found = np.where(fresh, np.take_along_axis(values, np.maximum(at, 0), axis=0), np.nan)
+        found = back.last_known(values, OLDEST_HOURS)
         features[name] = np.log(np.maximum(found, FLOORS[name])) if name in FLOORS else found
     return features
