@@ -17,12 +17,15 @@ from models.panel import FloatArray, Panel
 from simulations import cascade
 from simulations.book import Book
 from simulations.scenarios import Assumptions, of_shocks
-from simulations.shocks import PriceShock, reference_prices
+from simulations.shocks import PriceShock, find, reference_prices
 
 CORRELATION_DAYS = 90
 SHRINK = 0.2
 LEAST_FREEDOM, MOST_FREEDOM = 2.5, 60.0
 SMALLEST_MOVE = 1e-6
+LEVELS = (0.95, 0.99)
+LEAST_BEYOND = 5
+"""A level of a tail is printed only where at least so many draws lie beyond it: 100 draws for 95 %, 500 for 99 %."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +115,33 @@ def implied_freedom(width: float) -> float:
 
 @dataclass(frozen=True)
 class BadDebt:
-    """Bad debt over many draws, USD: one figure a draw, and which of the law's assets the book knows."""
+    """Bad debt over many draws, USD: one figure a draw; which of the law's assets were shocked, and which were left out because they move with another one."""
 
     law: ShockLaw
     used: tuple[str, ...]
     bad_debt_usd: FloatArray
     seed: int
+    moved_along: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not shocked, and which levels are not told, each with the reason."""
+        draws = len(self.bad_debt_usd)
+        along = f"{', '.join(self.moved_along)} not shocked: a claim on another asset of the law, and moves with it"
+        few = [
+            f"no VaR and ES at {100 * level:g} %: {_beyond(draws, level)} of {draws} draws lie beyond, and fewer than {LEAST_BEYOND} say nothing; "
+            f"give --draws {round(LEAST_BEYOND / (1 - level))}"
+            for level in LEVELS
+            if _beyond(draws, level) < LEAST_BEYOND
+        ]
+        return (*((along,) if self.moved_along else ()), *few)
 
     def to_dict(self) -> dict[str, Any]:
-        """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %."""
+        """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %; None where fewer than five draws lie beyond."""
         ordered = np.sort(self.bad_debt_usd)
         tail = {
-            f"{name}_{100 * level:g}": value
-            for level in (0.95, 0.99)
+            f"{name}_{100 * level:g}": value if _beyond(len(ordered), level) >= LEAST_BEYOND else None
+            for level in LEVELS
             for name, value in zip(("var_usd", "es_usd"), _tail(ordered, level), strict=True)
         }
         return {
@@ -136,6 +153,7 @@ class BadDebt:
             "mean_usd": float(ordered.mean()),
             "share_with_bad_debt": float((ordered > SMALLEST_MOVE).mean()),
             **tail,
+            "notes": list(self.notes),
         }
 
 
@@ -147,7 +165,10 @@ def bad_debt_under(
     assumptions: Assumptions | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> BadDebt:
-    """Run one cascade a draw; an asset of the law moves the book's asset of that name, or else its wrapped token (BTC: WBTC); what nobody holds or owes is left out.
+    """Run one cascade a draw.
+
+    An asset of the law moves the book's asset of that name, or else its wrapped token (BTC: WBTC). What nobody holds or owes is left out; so is a claim on another asset of
+    the law (staked ether beside ether), which moves with what backs it: its own shock would come on top.
 
     Raises
     ------
@@ -155,11 +176,12 @@ def bad_debt_under(
         If the book knows none of the law's assets.
     """
     names = {name: known for name in law.assets if (known := _known_as(book, name)) is not None}
-    used = list(names)
-    if not used:
+    if not names:
         raise InputError(
             f"nobody in this book holds or owes {', '.join(law.assets[:8])}; give prices of assets that the book knows"
         )
+    along = tuple(name for name in names if _moves_with(book, names[name], set(names.values())))
+    used = [name for name in names if name not in along]
     columns = [law.assets.index(name) for name in used]
     changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
     found = np.empty(count)
@@ -167,7 +189,20 @@ def bad_debt_under(
         shocks = [PriceShock(names[name], float(max(change, -0.999))) for name, change in zip(used, row, strict=True)]
         found[number] = cascade.run(book, of_shocks(shocks, assumptions)).bad_debt_usd
         progress(number + 1)
-    return BadDebt(law, tuple(used), found, seed)
+    return BadDebt(law, tuple(used), found, seed, along)
+
+
+def _moves_with(book: Book, name: str, names: set[str]) -> bool:
+    """Whether an asset falls when another of the names does and the other does not fall with it."""
+    own = list(find(book, name))
+    before = np.array([asset.price_usd for asset in book.assets])
+    for other in names - {name}:
+        theirs = list(find(book, other))
+        falls = reference_prices(book, [PriceShock(other, -0.5)])[own] < before[own]
+        back = reference_prices(book, [PriceShock(name, -0.5)])[theirs] < before[theirs]
+        if falls.any() and not back.any():
+            return True
+    return False
 
 
 def _known_as(book: Book, name: str) -> str | None:
@@ -181,8 +216,13 @@ def _known_as(book: Book, name: str) -> str | None:
     return None
 
 
+def _beyond(draws: int, level: float) -> int:
+    """How many draws lie beyond a level."""
+    return draws - int(np.ceil(round(level * draws, 9)))
+
+
 def _tail(ordered: Sequence[float] | FloatArray, level: float) -> tuple[float, float]:
     values = np.asarray(ordered)
-    start = min(int(np.ceil(level * len(values))) - 1, len(values) - 1)
-    worst = values[int(np.ceil(level * len(values))) :]
-    return float(values[start]), float(worst.mean() if len(worst) else values[-1])
+    place = min(len(values) - _beyond(len(values), level), len(values))
+    worst = values[place:]
+    return float(values[place - 1]), float(worst.mean() if len(worst) else values[-1])

@@ -1,8 +1,10 @@
-"""Forecast volatility from a user's price file, with the models that ship with the package: offline, in seconds, without torch.
+"""Forecast volatility from a price file, or from the embedded one, with the models that ship or with a user's own: offline, in seconds; torch only where a network answers.
 
 What is written is the table of `forecasts` (docs/files.md): variance is the expected sum of squared hourly log returns over the horizon, not annualised.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +15,30 @@ from chain.errors import InputError
 from chain.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
-from models.features import price_features
+from models.features import asked_samples
 from models.panel import COLUMNS, Panel, joined_forward, read_panel
-from models.samples import Samples
 from models.store import Card, load
 from models.task import HOUR_S, Task
 
-SHIPPED = Path(__file__).parent / "sample" / "models"
-HORIZONS = (1, 24, 168)
+SAMPLE = Path(__file__).parent / "sample"
+SHIPPED = SAMPLE / "models"
+SAMPLE_PRICES = SAMPLE / "prices" / "bars.parquet"
+SAMPLE_CAPTION = "invented prices"
+"""What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
 BAR_S = HOUR_S
 UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
+AGAINST_HAR = "QLIKE to log-HAR an asset, "
+"""How figures of a card begin that compare a model with log-HAR fitted an asset at a time; window and name of the model follow."""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A panel, and what must stand beside whatever is made of it (nothing for a user's own file)."""
+
+    panel: Panel
+    name: str
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,13 +50,31 @@ class Forecasts:
     table : as_of, asset, horizon_hours, variance, q05 ... q95 (log return), model, vq05 ... vq95 (variance); one row an answer.
     unanswered : (asset, how many instants) that no model could answer.
     notes : what was changed in the prices on reading.
-    card : of the shipped models.
+    card : of the models.
+    caption : what the prices are, where they are not the user's.
     """
 
     table: pd.DataFrame
     unanswered: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
     card: Card
+    caption: str = ""
+
+    def answered_by(self) -> list[dict[str, str | int | float | None]]:
+        """Who answers how often, and QLIKE over that of log-HAR fitted an asset at a time, on the window that the card names; None where its card has no such figure."""
+        counts = self.table["model"].value_counts(sort=False)
+        return [
+            {"model": str(name), "forecasts": int(number), **against_har(self.card.scores, str(name))}
+            for name, number in counts.items()
+        ]
+
+
+def against_har(scores: Mapping[str, float], model: str) -> dict[str, str | float | None]:
+    """QLIKE of a model over that of log-HAR, and where it was measured, from the figures of a card."""
+    for name, ratio in scores.items():
+        if name.startswith(AGAINST_HAR) and name.endswith(f", {model}"):
+            return {"qlike_to_log_har": ratio, "measured_on": name[len(AGAINST_HAR) : -len(model) - 2]}
+    return {"qlike_to_log_har": None, "measured_on": None}
 
 
 def duration_s(text: str, option: str) -> int:
@@ -61,8 +94,32 @@ def instant_s(text: str, option: str) -> int:
     return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())
 
 
+def read_prices(
+    prices: Path | None, stamp: Stamp | None = None, bar: str = "1h", history: Path | None = None
+) -> Priced:
+    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None.
+
+    Raises
+    ------
+    InputError
+        If a file or an option cannot be used.
+    """
+    if duration_s(bar, "--bar") != BAR_S:
+        raise InputError(
+            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
+        )
+    if prices is None:
+        if stamp is not None or history is not None:
+            raise InputError("--stamp and --history say how to read --prices FILE; name the file, or leave them out")
+        return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
+    panel = read_panel(prices, stamp, BAR_S)
+    if history is not None:
+        panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
+    return Priced(panel, prices.name)
+
+
 def forecast_file(
-    prices: Path,
+    prices: Path | None = None,
     stamp: Stamp | None = None,
     bar: str = "1h",
     history: Path | None = None,
@@ -72,56 +129,47 @@ def forecast_file(
     horizon_hours: int = 24,
     models: Path = SHIPPED,
 ) -> Forecasts:
-    """Forecasts at each multiple of `every` (since 1970, UTC) from `first` to `last`, for each symbol of the file.
+    """Forecasts from a file; parameters as of `read_prices` and `forecast`."""
+    return forecast(read_prices(prices, stamp, bar, history), every, first, last, horizon_hours, models)
+
+
+def forecast(
+    priced: Priced,
+    every: str = "24h",
+    first: str | None = None,
+    last: str | None = None,
+    horizon_hours: int = 24,
+    models: Path = SHIPPED,
+) -> Forecasts:
+    """Forecasts at each multiple of `every` (since 1970, UTC) from `first` to `last`, for each symbol of the prices.
 
     Parameters
     ----------
-    prices : timestamp, symbol, close [, open, high, low, volume]; hourly bars.
-    stamp, bar : what a row's timestamp is, and how long a bar is.
-    history : an earlier file of the same form; where both have a bar, `prices` counts.
-    first, last : instants; by default the last one only that the file knows.
-    models : folder of trained models, one folder a horizon.
+    first, last : instants; by default the last one only that the prices know.
+    models : folder of trained models, one folder a horizon; those that ship, or what `train volatility` wrote.
 
     Raises
     ------
     InputError
-        If the file or an option cannot be used, or nothing can be answered.
+        If an option cannot be used, there is no model for the horizon, or nothing can be answered.
     """
-    if duration_s(bar, "--bar") != BAR_S:
-        raise InputError(
-            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
-        )
-    if horizon_hours not in HORIZONS:
-        raise InputError(f"--horizon is {horizon_hours}; there are models for {', '.join(map(str, HORIZONS))} hours")
+    panel, name = priced.panel, priced.name
     step = duration_s(every, "--every")
-    panel = read_panel(prices, stamp, BAR_S)
-    if history is not None:
-        panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
     end = int(panel.end_s[-1])
     to_s = min(instant_s(last, "--to"), end) if last is not None else end
     from_s = instant_s(first, "--from") if first is not None else to_s // step * step
     at = np.arange(-(-from_s // step) * step, to_s + 1, step, dtype=np.int64)
     at = at[at >= panel.end_s[0]]
+    fitted, card = models_for(models, horizon_hours)
     if not len(at):
         raise InputError(
-            f"{prices.name} knows prices from {_when(int(panel.end_s[0]))} to {_when(end)} UTC and no multiple of {every} lies in the span asked for; change --from, --to or --every"
+            f"{name} knows prices from {_when(int(panel.end_s[0]))} to {_when(end)} UTC and no multiple of {every} lies in the span asked for; change --from, --to or --every"
         )
-    task = Task(horizon_hours=horizon_hours)
-    fitted, card = load(models / f"volatility_{horizon_hours}h")
-    if not isinstance(fitted, Answering):
-        raise InputError(
-            f"{models} holds a {type(fitted).__name__} and not models that answer in turn; train them again"
-        )
-    features = price_features(panel, at, horizon_hours)
-    shape = (len(at), len(panel.assets))
-    samples = Samples(
-        task, at, panel.assets, tuple(features), np.stack(list(features.values()), axis=2), np.full(shape, np.nan)
-    )
-    answer = fitted.answer(samples)
+    answer = fitted.answer(asked_samples(panel, at, Task(horizon_hours=horizon_hours), card.features))
     rows, assets = np.nonzero(np.isfinite(answer.variance))
     if not len(rows):
         raise InputError(
-            f"{prices.name} has too few prices before {_when(int(at[-1]))} UTC: the simplest model needs 112 hourly closes; give more, or --history with an earlier file"
+            f"{name} has too few prices before {_when(int(at[-1]))} UTC: the simplest model needs 112 hourly closes; give more, or --history with an earlier file"
         )
     table = pd.DataFrame(
         {
@@ -136,24 +184,52 @@ def forecast_file(
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
-    return Forecasts(table, unanswered, panel.notes, card)
+    return Forecasts(table, unanswered, panel.notes, card, priced.caption)
+
+
+def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
+    """The models of a horizon in a folder of them.
+
+    Raises
+    ------
+    InputError
+        If there are none for the horizon, or what lies there was not written by `train volatility`.
+    """
+    found = sorted(
+        int(name[1]) for path in folder.glob("volatility_*h") if (name := re.fullmatch(r"volatility_(\d+)h", path.name))
+    )
+    if horizon_hours not in found:
+        has = f"there are models for {', '.join(map(str, found))} hours" if found else "there are no models"
+        raise InputError(
+            f"--horizon is {horizon_hours}; {has} in {'the package' if folder == SHIPPED else folder}; choose one of them, or run aftershock train volatility"
+        )
+    path = folder / f"volatility_{horizon_hours}h"
+    fitted, card = load(path)
+    if not isinstance(fitted, Answering):
+        raise InputError(f"{path} holds a {type(fitted).__name__} and not models that answer in turn; train them again")
+    if card.task.horizon_hours != horizon_hours:
+        raise InputError(f"{path} was trained for {card.task.horizon_hours} hours; put it where its horizon belongs")
+    return fitted, card
 
 
 def _with_history(panel: Panel, earlier: Panel) -> Panel:
     """One panel from two; where both have a bar the first counts."""
     first, last = min(panel.end_s[0], earlier.end_s[0]), max(panel.end_s[-1], earlier.end_s[-1])
     clock = np.arange(first, last + 1, BAR_S, dtype=np.int64)
-    columns = {name: np.full((len(clock), len(panel.assets)), np.nan) for name in COLUMNS}
+    extras = tuple(dict.fromkeys((*panel.extras, *earlier.extras)))
+    columns = {name: np.full((len(clock), len(panel.assets)), np.nan) for name in (*COLUMNS, *extras)}
     for part in (earlier, panel):
         rows = (part.end_s - first) // BAR_S
+        given = {name: getattr(part, name) for name in COLUMNS} | dict(part.extras)
         for n, asset in enumerate(panel.assets):
             if asset in part.assets:
                 known = np.isfinite(part.close[:, part.assets.index(asset)])
-                for name in COLUMNS:
-                    columns[name][rows[known], n] = getattr(part, name)[known, part.assets.index(asset)]
+                for name, values in given.items():
+                    columns[name][rows[known], n] = values[known, part.assets.index(asset)]
     notes = tuple(dict.fromkeys((*earlier.notes, *panel.notes)))
     opens, highs, lows, closes, volumes = (columns[name] for name in COLUMNS)
-    return joined_forward(Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes))
+    more = {name: columns[name] for name in extras}
+    return joined_forward(Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes, more))
 
 
 def write(forecasts: Forecasts, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Price files that users bring, CSV or Parquet: timestamp, symbol, close [, open, high, low, volume].
+"""Price files that users bring, CSV or Parquet: timestamp, symbol, close [, open, high, low, volume, and what else is known of a symbol: EXTRAS].
 
 A stamp is the instant at which the close is known. A file with open, high and low holds bars, and whether a bar is stamped at its open
 or its close cannot be seen in it: such a file is refused until that is said. Symbols are labels; case matters.
@@ -19,6 +19,15 @@ from chain.frames import read_frame, stamps
 FloatArray = npt.NDArray[np.float64]
 Stamp = Literal["open", "close"]
 BAR_COLUMNS = ("open", "high", "low")
+EXTRAS: dict[str, tuple[float, float]] = {
+    "spread_bps": (0.0, np.inf),
+    "depth_usd": (0.0, np.inf),
+    "imbalance": (-1.0, 1.0),
+    "funding_rate": (-np.inf, np.inf),
+    "open_interest_usd": (0.0, np.inf),
+    "sentiment": (-np.inf, np.inf),
+}
+"""Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
 HOUR = 3_600.0
 
 
@@ -55,7 +64,7 @@ def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = No
 
 
 def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> pd.DataFrame:
-    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume.
+    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume and EXTRAS.
 
     Parameters
     ----------
@@ -66,7 +75,7 @@ def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None
     InputError
         If a column is missing, a stamp or price cannot be used, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
-    return pd.DataFrame(_bars(path, stamp, bar_s, ("open", "high", "low", "volume"))[0])
+    return pd.DataFrame(_bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))[0])
 
 
 def _bars(
@@ -87,11 +96,11 @@ def _bars(
     order = np.lexsort((end, names))
     columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
     for name in ("close", *(n for n in wanted if n in frame.columns)):
-        columns[name] = (_volumes if name == "volume" else _prices)(path, frame, name)[order]
+        columns[name] = _column(path, frame, name)[order]
     end, names = columns["end_s"], columns["symbol"]
     twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
     for pair in twice:
-        if any(values[pair] != values[pair + 1] for name, values in columns.items() if name != "volume"):
+        if any(values[pair] != values[pair + 1] for name, values in columns.items() if name not in ("volume", *EXTRAS)):
             raise InputError(
                 f"{path.name}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}; keep the right one"
             )
@@ -109,6 +118,12 @@ def _series(end: FloatArray, columns: Mapping[str, FloatArray], start: FloatArra
     return Series(np.concatenate([end[:1], end[:-1]]), end, low, high, close)
 
 
+def _column(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
+    if name == "volume":
+        return _measured(path, frame, name, "volume", 0.0, np.inf)
+    return _measured(path, frame, name, "number", *EXTRAS[name]) if name in EXTRAS else _prices(path, frame, name)
+
+
 def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
@@ -119,13 +134,14 @@ def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     return np.asarray(values)
 
 
-def _volumes(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
-    """Volumes, NaN where the cell is empty: not every source has them."""
+def _measured(path: Path, frame: pd.DataFrame, name: str, what: str, least: float, most: float) -> FloatArray:
+    """Numbers within bounds, NaN where the cell is empty: not every source has them."""
     values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero((~np.isfinite(values) & frame[name].notna().to_numpy()) | (values < 0))
+    wrong = np.flatnonzero((~np.isfinite(values) & frame[name].notna().to_numpy()) | (values < least) | (values > most))
     if len(wrong):
+        bounds = f"from {least:g} to {most:g}" if np.isfinite(most) else "of at least zero" if least == 0 else ""
         raise InputError(
-            f"{path.name} row {wrong[0] + 1}: {name} is {frame[name].iloc[wrong[0]]!r}; give a volume of at least zero, or leave it empty ({len(wrong)} such rows)"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {frame[name].iloc[wrong[0]]!r}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({len(wrong)} such rows)"
         )
     return np.asarray(values)
 

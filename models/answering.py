@@ -5,7 +5,7 @@ and an asset that nobody trained on all get an answer, and everybody can see who
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,8 @@ class Answering:
         variance, chosen = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
         in_variance, in_return = (np.full((*shape, len(LEVELS)), np.nan) for _ in range(2))
         for number, (model, law, factor) in enumerate(zip(self.models, self.laws, self.factors, strict=True)):
+            if (chosen >= 0).all():
+                break
             found = np.maximum(model.predict(samples) * factor, LEAST_OUTCOME)
             new = (chosen < 0) & np.isfinite(found)
             variance[new], chosen[new] = found[new], number
@@ -80,14 +82,42 @@ class Answering:
         return Answer(variance, chosen, self.names, in_variance, in_return)
 
 
+@dataclass(frozen=True)
+class OfAssets:
+    """A model that knows its own assets only, in their order (a graph network): others have no answer, what is missing of its own is unknown to it, and before `from_s` it is silent."""
+
+    model: Fitted
+    assets: tuple[str, ...]
+    from_s: int
+
+    def predict(self, samples: Samples) -> FloatArray:
+        """See `models.forecaster.Fitted.predict`."""
+        answer = np.full(samples.y.shape, np.nan)
+        late = samples.as_of_s >= self.from_s
+        shared = [name for name in self.assets if name in samples.assets]
+        if not shared or not late.any():
+            return answer
+        asked = samples.at(late)
+        here, there = ([names.index(name) for name in shared] for names in (self.assets, samples.assets))
+        x = np.full((late.sum(), len(self.assets), samples.x.shape[2]), np.nan)
+        x[:, here] = asked.x[:, there]
+        found = self.model.predict(replace(asked, assets=self.assets, x=x, y=np.full(x.shape[:2], np.nan), proxy=None))
+        answer[np.ix_(late, there)] = found[:, here]
+        return answer
+
+
 def features_of(models: Sequence[Fitted]) -> tuple[str, ...]:
     """Names of all features that some fitted models read, for a card."""
     names: dict[str, None] = {}
     for model in models:
-        for field in ("features", "levels", "free"):
+        is_network = hasattr(model, "members")
+        for field in ("names",) if is_network else ("features", "levels", "free"):
             names |= dict.fromkeys(getattr(model, field, ()))
-        if (offset := getattr(model, "offset", None)) is not None:
-            names |= dict.fromkeys(features_of([offset]))
+        if not is_network and isinstance(getattr(model, "level", None), str):
+            names[model.level] = None  # type: ignore[attr-defined]
+        for inner in ("offset", "base", "model"):
+            if (part := getattr(model, inner, None)) is not None:
+                names |= dict.fromkeys(features_of([part]))
         if isinstance(getattr(model, "feature", None), str):
             names[model.feature] = None  # type: ignore[attr-defined]
     return tuple(names)

@@ -3,8 +3,8 @@
 A row of the clock is the *end* of a bar, the instant at which it is known. Nothing here fills a hole: what a file does not have is NaN.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError, unknown_name
-from chain.price_files import Stamp, read_bars
+from chain.price_files import EXTRAS, Stamp, read_bars
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,6 +37,7 @@ class Panel:
     volume : in the asset's own unit, shape (T, N); NaN where missing.
     bar_s : length of a bar, seconds.
     notes : one sentence for every thing that was changed on reading.
+    extras : what else the file had (`chain.price_files.EXTRAS`), by column, each of shape (T, N); NaN where a cell was empty.
     """
 
     assets: tuple[str, ...]
@@ -48,6 +49,7 @@ class Panel:
     volume: FloatArray
     bar_s: int
     notes: tuple[str, ...] = ()
+    extras: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def until(self, t_s: int) -> "Panel":
         """What is known at an instant: the bars that end by then."""
@@ -69,7 +71,8 @@ class Panel:
 
     def _part(self, rows: slice, columns: slice | list[int], assets: tuple[str, ...]) -> "Panel":
         parts = {name: getattr(self, name)[rows][:, columns] for name in COLUMNS}
-        return replace(self, assets=assets, end_s=self.end_s[rows], **parts)
+        extras = {name: values[rows][:, columns] for name, values in self.extras.items()}
+        return replace(self, assets=assets, end_s=self.end_s[rows], extras=extras, **parts)
 
 
 def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[str] | None = None) -> Panel:
@@ -105,14 +108,15 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
     place = {name: number for number, name in enumerate(assets)}
     columns = frame["symbol"].map(place).to_numpy(dtype=np.int64)
     values: dict[str, FloatArray] = {}
-    for name in COLUMNS:
+    for name in (*COLUMNS, *(name for name in EXTRAS if name in frame.columns)):
         values[name] = np.full((len(clock), len(assets)), np.nan)
         if name in frame.columns:
             values[name][rows, columns] = frame[name].to_numpy(dtype=np.float64)
     values["high"] = np.maximum(values["high"], np.fmax(values["open"], values["close"]))
     values["low"] = np.minimum(values["low"], np.fmin(values["open"], values["close"]))
     opens, highs, lows, closes, volumes = (values[name] for name in COLUMNS)
-    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s))
+    extras = {name: part for name, part in values.items() if name in EXTRAS}
+    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, extras=extras))
 
 
 def joined_forward(panel: Panel) -> Panel:

@@ -62,8 +62,9 @@ def hash_of(panel: Panel) -> str:
     """sha256 of a panel's clock, assets and numbers; the same bars give the same hash on any machine."""
     digest = hashlib.sha256(json.dumps([panel.assets, panel.bar_s]).encode())
     digest.update(np.ascontiguousarray(panel.end_s, dtype="<i8").tobytes())
-    for name in COLUMNS:
-        values = np.ascontiguousarray(getattr(panel, name), dtype="<f8")
+    for name in (*COLUMNS, *panel.extras):
+        digest.update(name.encode() if name in panel.extras else b"")
+        values = np.ascontiguousarray(panel.extras[name] if name in panel.extras else getattr(panel, name), dtype="<f8")
         digest.update(np.where(np.isnan(values), np.nan, values).tobytes())
     return digest.hexdigest()
 
@@ -112,6 +113,14 @@ def load(folder: Path, task: Task | None = None) -> tuple[Fitted, Card]:
     try:
         card = _card_of(record["card"])
         fitted = _put_together(record["model"], arrays)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(OWN):
+            raise SchemaError(
+                f"{path} needs {error.name}, which this version does not have; train the model again."
+            ) from error
+        raise InputError(
+            f"{path} holds a network, and answering needs {error.name}; install aftershock with its extra, aftershock[forecast]."
+        ) from error
     except (KeyError, TypeError, AttributeError, ImportError, InputError) as error:
         raise SchemaError(
             f"{path} does not hold the model that its header describes ({error}); train the model again."

@@ -5,6 +5,7 @@ number of cores, and not on whether the run was interrupted. (A run stopped by i
 """
 
 import hashlib
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,6 +131,8 @@ class Lived:
     ended: str
 
 
+UNREADABLE = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError)
+"""What torch, and the walk through what it read, raise for a file that is no checkpoint of ours."""
 Report = Callable[[Epoch], None]
 Weights = dict[str, NDArray[np.float32]]
 
@@ -306,7 +309,7 @@ def _resume(
     try:
         state = torch.load(path, weights_only=True)
         made_from, epochs = state["made_from"], [Epoch(*row) for row in state["epochs"]]
-    except Exception as error:
+    except UNREADABLE as error:
         raise SchemaError(
             f"{path} is no checkpoint of a training that can be read; delete it to start anew ({error})."
         ) from error

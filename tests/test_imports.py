@@ -18,6 +18,8 @@ PACKAGES = ("chain", "graph", "models", "simulations", "reports", "aftershock")
 OFFLINE_VERBS: tuple[tuple[str, ...], ...] = (
     ("demo", "--out", "{out}"),
     ("doctor",),
+    ("forecast",),
+    ("train", "volatility", "--model", "glm", "--out", "{out}"),
     ("query", "exposure", "aave-v3", "--json"),
     ("report", "core", "--scenario", "eth-10", "--out", "{out}"),
     ("scenarios",),

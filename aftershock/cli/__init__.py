@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 query = typer.Typer(cls=verbs("exposure", "paths", "shared", "systemic", "risk"), no_args_is_help=True)
 app.add_typer(query, name="query", help="Ask the protocol graph.")
+train = typer.Typer(cls=verbs("volatility"), no_args_is_help=True)
+app.add_typer(train, name="train", help="Train a model on your own data.")
 
 
 def _show_version(is_asked: bool) -> None:
@@ -47,6 +49,11 @@ def _group(
 
 @query.callback()
 def _questions() -> None:
+    pass
+
+
+@train.callback()
+def _training() -> None:
     pass
 
 

@@ -1,4 +1,4 @@
-"""`aftershock forecast`: volatility of the next hour, day or week for every symbol of a price file."""
+"""`aftershock forecast`: volatility of the next hour, day or week for every symbol of a price file, or of the embedded sample."""
 
 import math
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Annotated, cast
 
 import typer
 
+import aftershock
 from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
-from aftershock.forecasts import Forecasts, forecast_file, write
+from aftershock.forecasts import SHIPPED, Forecasts, forecast_file, write
 from chain.errors import InputError
 from chain.price_files import Stamp
 from reports.amounts import count
@@ -20,8 +21,12 @@ SHOWN = 12
 
 def run(
     prices: Annotated[
-        Path, typer.Option(help="Hourly prices: timestamp, symbol, close [, open, high, low, volume].", metavar="FILE")
-    ],
+        Path | None,
+        typer.Option(
+            help="Hourly prices: timestamp, symbol, close [, open, high, low, volume]; the embedded, invented ones by default.",
+            metavar="FILE",
+        ),
+    ] = None,
     stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
     bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
     history: Annotated[
@@ -33,6 +38,12 @@ def run(
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last instant.", metavar="DATE")] = None,
     horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    model: Annotated[
+        Path,
+        typer.Option(
+            help="Folder that train volatility wrote; what ships by default.", metavar="FOLDER", show_default=False
+        ),
+    ] = SHIPPED,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write all forecasts here.", metavar="FILE.parquet|csv")
     ] = None,
@@ -42,7 +53,7 @@ def run(
     if stamp not in (None, "open", "close"):
         raise InputError(f"--stamp is {stamp!r}; write open or close")
     with step("forecast") as running:
-        found = forecast_file(prices, cast("Stamp | None", stamp), bar, history, every, first, last, horizon)
+        found = forecast_file(prices, cast("Stamp | None", stamp), bar, history, every, first, last, horizon, model)
         running.note(count(len(found.table), "forecast"))
     if out is not None:
         write(found, out)
@@ -59,6 +70,8 @@ def to_dict(found: Forecasts) -> dict[str, object]:
         "forecasts": table.to_dict("records"),
         "unanswered": dict(found.unanswered),
         "notes": list(found.notes),
+        "caption": found.caption,
+        "answered_by": found.answered_by(),
         "trained_until_s": found.card.cutoff_s,
         "scores": dict(found.card.scores),
     }
@@ -98,10 +111,23 @@ def show(page: Page, found: Forecasts, out: Path | None) -> None:
         page.say((f"{name}: {count(number, 'instant')} without an answer, because too few prices are known.", "dim"))
     for note in found.notes:
         page.say((f"Note: {note}.", "dim"))
+    for one in found.answered_by():
+        page.say(_worth(one))
     trained = f"trained on prices until {_date(found.card.cutoff_s)}"
     page.say((f"Models {trained}; variance is the expected sum of squared hourly log returns, not annualised.", "dim"))
     if out is not None:
         page.say((f"Written: {out}", "dim"))
+    page.footer(f"aftershock {aftershock.__version__}", found.caption)
+
+
+def _worth(one: dict[str, str | int | float | None]) -> str:
+    """Who answered, and by how much it beat the yardstick, or lost to it, where that was measured."""
+    who = f"{one['model']} answers {count(int(one['forecasts'] or 0), 'time')}"
+    if one["qlike_to_log_har"] is None:
+        return f"{who}; its card has no score."
+    ratio = float(one["qlike_to_log_har"])
+    word = f"{abs(100 * (1 - ratio)):.1f} % {'less' if ratio < 1 else 'more'}"
+    return f"{who}; its loss (QLIKE) was {ratio:.3f} of log-HAR's, {word}, on {one['measured_on']}."
 
 
 def _exp(log_return: float) -> float:

@@ -45,7 +45,12 @@ def run(
         str | None,
         typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
     ] = None,
-    prices: Annotated[Path | None, typer.Option(help="Hourly prices for --shocks forecast.", metavar="FILE")] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            help="Hourly prices for --shocks forecast; the embedded, invented ones by default.", metavar="FILE"
+        ),
+    ] = None,
     stamp: Annotated[str | None, typer.Option(help="What a bar's timestamp is.", metavar="open|close")] = None,
     bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
     at: Annotated[
@@ -81,7 +86,7 @@ def run(
     if chosen is None:
         from aftershock.cli.joint_shocks import run_law
 
-        tails = run_law(graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
+        tails = run_law(snapshot, graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
         exit_if_incomplete(snapshot)
         _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above)
         return

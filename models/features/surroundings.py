@@ -34,10 +34,11 @@ def market_features(
                 values = own[name][:, panel.assets.index(leader)] if leader in panel.assets else market
                 features[f"{leader.lower()}_{name}"] = np.where(np.isfinite(values), values, market)
     index = _mean(panel.log_returns())[:, None]
+    in_squares, in_index = back.running(index**2), back.running(index)
     for hours in MARKET_WINDOWS:
-        features[f"index_rv_{hours}"] = log_floored(back.mean(index**2, hours), LEAST_VARIANCE)[:, 0]
+        features[f"index_rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_VARIANCE)[:, 0]
     for hours in (24, 168):
-        features[f"market_return_{hours}"] = back.sums(index, hours)[0][:, 0]
+        features[f"market_return_{hours}"] = in_index.sums(hours)[0][:, 0]
     return {name: np.broadcast_to(values[:, None], shape) for name, values in features.items()}
 
 
@@ -112,14 +113,15 @@ def weights_by_day(edges: pd.DataFrame, assets: tuple[str, ...], as_of_s: IntArr
 
 def _slot(back: Lookback, moves: FloatArray, horizon_hours: int) -> FloatArray:
     same, weeks = np.zeros((2, len(back.stop), moves.shape[1]))
+    running = back.running(moves)
     for week in range(1, SLOT_WEEKS + 1):
         ago = week * WEEK_HOURS - horizon_hours
         if ago < 0:
             continue
-        mean = back.mean(moves, horizon_hours, ago)
+        mean = running.mean(horizon_hours, ago)
         same += np.where(np.isfinite(mean), mean, 0.0)
         weeks += np.isfinite(mean)
-    everything = back.mean(moves, SLOT_WEEKS * WEEK_HOURS)
+    everything = running.mean(SLOT_WEEKS * WEEK_HOURS)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(same / weeks / everything)
     return np.where((weeks >= LEAST_SLOT_WEEKS) & np.isfinite(ratio), ratio, 0.0)

@@ -20,23 +20,25 @@ def trading_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:
     returns = panel.log_returns()
     signed = np.sign(returns) * value
     both = np.where(np.isfinite(signed), value, np.nan)
+    priced = np.where(np.isfinite(panel.volume), value, np.nan)
+    in_value, in_priced, in_volume, in_signed, in_both, in_moves = (
+        back.running(values) for values in (value, priced, panel.volume, signed, both, np.abs(returns))
+    )
     features = {}
     for short, long in ((6, 168), (24, 720)):
-        features[f"volume_{short}_{long}"] = log_floored(back.mean(value, short), LEAST_VOLUME) - log_floored(
-            back.mean(value, long), LEAST_VOLUME
+        features[f"volume_{short}_{long}"] = log_floored(in_value.mean(short), LEAST_VOLUME) - log_floored(
+            in_value.mean(long), LEAST_VOLUME
         )
     last = back.last(panel.close)
     for hours in (24, 168):
-        priced = np.where(np.isfinite(panel.volume), value, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
-            vwap = back.mean(priced, hours) / back.mean(panel.volume, hours)
+            vwap = in_priced.mean(hours) / in_volume.mean(hours)
             features[f"vwap_{hours}"] = _finite(np.log(last / vwap))
-            features[f"flow_{hours}"] = _finite(back.mean(signed, hours) / back.mean(both, hours))
+            features[f"flow_{hours}"] = _finite(in_signed.mean(hours) / in_both.mean(hours))
         features[f"vwap_distance_{hours}"] = np.abs(features[f"vwap_{hours}"])
-    move = np.abs(returns)
     features["impact_24_720"] = (
-        log_floored(back.mean(move, 24), LEAST_VOLUME)
-        - log_floored(back.mean(move, 720), LEAST_VOLUME)
+        log_floored(in_moves.mean(24), LEAST_VOLUME)
+        - log_floored(in_moves.mean(720), LEAST_VOLUME)
         - features["volume_24_720"]
     )
     return features

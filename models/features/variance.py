@@ -26,30 +26,39 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
     over its mean; ewma; return_24, return_168: signed; drop_720: how far below its highest close.
     """
     returns = panel.log_returns()
+    moves = np.abs(returns)
     squares, ranges = returns**2, np.log(panel.high / panel.low)
+    range_squares = ranges**2
+    garman_klass = 0.5 * range_squares - (2 * np.log(2.0) - 1) * np.log(panel.close / panel.open) ** 2
+    down = np.where(returns >= 0, 0.0, squares)
+    pairs = np.full(returns.shape, np.nan)
+    np.multiply(np.pi / 2 * moves[1:], moves[:-1], out=pairs[1:])
+    in_squares, in_range_squares, in_ranges, in_moves = (
+        back.running(values) for values in (squares, range_squares, ranges, moves)
+    )
     features: dict[str, FloatArray] = {}
     for hours in sorted({*WINDOWS, horizon_hours}):
-        features[f"rv_{hours}"] = log_floored(back.mean(squares, hours), LEAST_VARIANCE)
-        features[f"range_{hours}"] = log_floored(RANGE_TO_VARIANCE * back.mean(ranges**2, hours), LEAST_VARIANCE)
-        features[f"abs_range_{hours}"] = log_floored(back.mean(ranges, hours), LEAST_MOVE)
-        features[f"abs_return_{hours}"] = log_floored(back.mean(np.abs(returns), hours), LEAST_MOVE)
-    garman_klass = 0.5 * ranges**2 - (2 * np.log(2.0) - 1) * np.log(panel.close / panel.open) ** 2
-    down = np.where(returns < 0, squares, np.where(np.isfinite(returns), 0.0, np.nan))
-    pairs = np.full(returns.shape, np.nan)
-    pairs[1:] = np.pi / 2 * np.abs(returns[1:]) * np.abs(returns[:-1])
+        features[f"rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_VARIANCE)
+        features[f"range_{hours}"] = log_floored(RANGE_TO_VARIANCE * in_range_squares.mean(hours), LEAST_VARIANCE)
+        features[f"abs_range_{hours}"] = log_floored(in_ranges.mean(hours), LEAST_MOVE)
+        features[f"abs_return_{hours}"] = log_floored(in_moves.mean(hours), LEAST_MOVE)
+    in_garman_klass, in_down, in_pairs, in_returns = (
+        back.running(values) for values in (garman_klass, down, pairs, returns)
+    )
     for hours in (24, 168):
-        total = np.maximum(back.mean(squares, hours), LEAST_VARIANCE)
-        features[f"gk_{hours}"] = log_floored(back.mean(garman_klass, hours), LEAST_VARIANCE)
-        features[f"down_{hours}"] = back.mean(down, hours) / total
-        features[f"jump_{hours}"] = np.clip(1.0 - back.mean(pairs, hours) / total, 0.0, 1.0)
-        features[f"return_{hours}"] = back.sums(returns, hours)[0]
-    move = ranges if np.isfinite(ranges).any() else np.abs(returns)
-    features["peak_24"] = log_floored(back.largest(move, 24), LEAST_MOVE) - log_floored(back.mean(move, 24), LEAST_MOVE)
+        total = np.maximum(in_squares.mean(hours), LEAST_VARIANCE)
+        features[f"gk_{hours}"] = log_floored(in_garman_klass.mean(hours), LEAST_VARIANCE)
+        features[f"down_{hours}"] = in_down.mean(hours) / total
+        features[f"jump_{hours}"] = np.clip(1.0 - in_pairs.mean(hours) / total, 0.0, 1.0)
+        features[f"return_{hours}"] = in_returns.sums(hours)[0]
+    has_ranges = np.isfinite(ranges).any()
+    move, in_move = (ranges, in_ranges) if has_ranges else (moves, in_moves)
+    features["peak_24"] = log_floored(back.largest(move, 24), LEAST_MOVE) - log_floored(in_move.mean(24), LEAST_MOVE)
     features["ewma"] = log_floored(
         back.last(decayed_mean(squares, DECAY_A_DAY ** (panel.bar_s / 86_400))), LEAST_VARIANCE
     )
     features["drop_720"] = log_floored(back.largest(panel.close, 720), 0.0) - log_floored(
-        _last_known(back, panel.close), 0.0
+        back.last_known(panel.close, 24), 0.0
     )
     return features
 
@@ -61,11 +70,3 @@ def decayed_mean(values: FloatArray, decay: float) -> FloatArray:
     total = lfilter(*taps, np.where(known, values, 0.0), axis=0)
     weight = lfilter(*taps, known.astype(float), axis=0)
     return np.asarray(np.where(weight > 1e-9, total / np.maximum(weight, 1e-9), np.nan))
-
-
-def _last_known(back: Lookback, close: FloatArray) -> FloatArray:
-    """The last close that is known by each instant and at most a day old."""
-    filled = close.copy()
-    for _ in range(back.bars(24)):
-        filled[1:] = np.where(np.isfinite(filled[1:]), filled[1:], filled[:-1])
-    return back.last(filled)

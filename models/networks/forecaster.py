@@ -5,10 +5,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from chain.errors import InputError
 from models.forecaster import Fitted, Forecaster
@@ -112,16 +114,33 @@ class NetworkFitted:
         offset = np.log(self.base.predict(samples))
         outputs = max(1, len(self.levels))
         total = np.zeros((*offset.shape, outputs))
-        graphs = _graphs(self.network, self.history, self.node_scales, samples.assets)
-        for weights in self.members:
-            module = build(self.network, lay_out(self.names), outputs, self.shape, self.history, 0)
-            module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-            module.eval()
-            with torch.inference_mode(), one_thread():
+        if self._graphs is not None:
+            _refuse_others(self._graphs.history, samples.assets)
+        with torch.inference_mode(), one_thread():
+            for module in self._modules:
                 for start in range(0, len(x), CHUNK):
                     rows = slice(start, start + CHUNK)
-                    total[rows] += corrections(module, graphs, samples.as_of_s[rows], torch.from_numpy(x[rows])).numpy()
+                    total[rows] += corrections(
+                        module, self._graphs, samples.as_of_s[rows], torch.from_numpy(x[rows])
+                    ).numpy()
         return np.asarray(offset[:, :, None] + total / len(self.members))
+
+    @cached_property
+    def _modules(self) -> tuple[nn.Module, ...]:
+        """The members with their weights; made once, when first asked."""
+        modules = []
+        for weights in self.members:
+            module = build(self.network, lay_out(self.names), max(1, len(self.levels)), self.shape, self.history, 0)
+            module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+            modules.append(module.eval())
+        return tuple(modules)
+
+    @cached_property
+    def _graphs(self) -> GraphBatches | None:
+        """The graphs as tensors; made once, when first asked."""
+        return (
+            None if self.history is None else _graphs(self.network, self.history, self.node_scales, self.history.assets)
+        )
 
 
 def train_network(
@@ -214,9 +233,13 @@ def _graphs(
 ) -> GraphBatches | None:
     if history is None or not is_graph(network):
         return None
+    _refuse_others(history, assets)
+    return GraphBatches(history, scales)
+
+
+def _refuse_others(history: GraphHistory, assets: tuple[str, ...]) -> None:
     if history.assets != assets:
         raise InputError(
             f"The graph is about {len(history.assets)} assets ({', '.join(history.assets[:3])} ...), the samples about {len(assets)}, or in another order; "
             "build the graph for the assets of the samples."
         )
-    return GraphBatches(history, scales)

@@ -161,6 +161,17 @@ def category_edges(assets: Sequence[str], category: Mapping[str, str]) -> Edges:
     return Edges(ends, (1.0 / degree[ends[1]]).reshape(-1, 1))
 
 
+def correlation_history(
+    assets: tuple[str, ...], end_s: Ints, returns: Floats, known_s: Ints, bars: int, neighbours: int = 5
+) -> GraphHistory:
+    """Correlations of the last `bars` returns (T, N) that end by each instant of `known_s`, as graphs that may be used from then on."""
+    graphs = []
+    for now in known_s:
+        stop = int(np.searchsorted(end_s, now, side="right"))
+        graphs.append((correlation_edges(returns[max(stop - bars, 0) : stop], neighbours),))
+    return GraphHistory(assets, known_s, ((ASSET, "correlates", ASSET),), tuple(graphs))
+
+
 def identity(history: GraphHistory) -> GraphHistory:
     """The ablation without neighbours: every edge between nodes of one kind starts where it ends. As many edges, the same values, the same parameters."""
 

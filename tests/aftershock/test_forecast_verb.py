@@ -9,8 +9,15 @@ import pytest
 from scipy import stats
 
 import aftershock
-from aftershock.forecast_shocks import ShockLaw, bad_debt_under, constant_law, implied_freedom, law_of_forecasts
-from aftershock.forecasts import QUANTILES, forecast_file
+from aftershock.forecast_shocks import (
+    BadDebt,
+    ShockLaw,
+    bad_debt_under,
+    constant_law,
+    implied_freedom,
+    law_of_forecasts,
+)
+from aftershock.forecasts import QUANTILES, SAMPLE_PRICES, SHIPPED, forecast_file, read_prices
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes
 from simulations.book_of_graph import from_graph
@@ -156,5 +163,65 @@ def test_wider_forecasts_cost_more_and_the_same_seed_the_same(panel: Panel, bars
     again = bad_debt_under(book, wild, 16, 3)
     calm = bad_debt_under(book, law, 16, 3)
     assert found.used == ("BTC", "ETH") and found.bad_debt_usd.tobytes() == again.bad_debt_usd.tobytes()
-    assert found.to_dict()["var_usd_95"] > calm.to_dict()["var_usd_95"]
-    assert found.to_dict()["es_usd_95"] >= found.to_dict()["var_usd_95"]
+    assert found.bad_debt_usd.max() > calm.bad_debt_usd.max() and found.bad_debt_usd.sum() > calm.bad_debt_usd.sum()
+
+
+def test_without_a_file_the_embedded_prices_answer_and_say_what_they_are(ask: Ask) -> None:
+    record = json.loads(ask("forecast", "--json").out)
+    assert record["caption"] == "invented prices"
+    assert [row["asset"] for row in record["forecasts"]] == ["ETH", "LINK", "WBTC", "lstETH"]
+    card = json.loads((SHIPPED / "volatility_24h" / "card.json").read_text())
+    worth = card["scores"]["QLIKE to log-HAR an asset, 2022-07 to 2022-12, boosting on GLM"]
+    assert record["answered_by"] == [
+        {"model": "boosting on GLM", "forecasts": 4, "qlike_to_log_har": worth, "measured_on": "2022-07 to 2022-12"}
+    ]
+    said = ask("forecast").out.replace("\n", " ")
+    assert f"QLIKE) was {worth:.3f} of log-HAR's, {100 * (1 - worth):.1f} % less" in said and "invented prices" in said
+    refused = ask("forecast", "--stamp", "open")
+    assert refused.code == 2 and "name the file" in refused.err
+
+
+def test_the_embedded_prices_end_where_the_embedded_snapshot_stands() -> None:
+    snapshot, panel = aftershock.load(), read_prices(None).panel
+    at_s = snapshot.anchors[0].timestamp
+    assert 0 <= at_s - panel.end_s[-1] < 3_600 and SAMPLE_PRICES.stat().st_size < 600_000
+    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    named = {symbols[key]: usd for key, usd in snapshot["prices"][["asset", "price_usd"]].itertuples(index=False)}
+    wanted = [named["WETH" if name == "ETH" else name] for name in panel.assets]
+    np.testing.assert_allclose(panel.close[-1], wanted)
+
+
+def test_a_level_is_told_only_where_five_draws_lie_beyond_it() -> None:
+    law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
+    rng = np.random.default_rng(0)
+    for draws, known in ((99, ()), (100, ("95",)), (499, ("95",)), (500, ("95", "99"))):
+        amounts = rng.permutation(np.arange(1.0, draws + 1))
+        said = BadDebt(law, ("A",), amounts, 0).to_dict()
+        assert [level for level in ("95", "99") if said[f"var_usd_{level}"] is not None] == list(known)
+        for level in known:
+            beyond = draws * (100 - int(level)) // 100
+            assert said[f"var_usd_{level}"] == draws - beyond
+            assert said[f"es_usd_{level}"] == pytest.approx(draws - (beyond - 1) / 2)
+        assert len(said["notes"]) == 2 - len(known)
+
+
+def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "book.csv").write_text(BOOK)
+    words = ("simulate", "--book", str(tmp_path / "book.csv"), "--shocks", "forecast", "--json", "--draws", "100")
+    first, again, other = (json.loads(ask(*words, "--seed", seed).out) for seed in ("1", "1", "2"))
+    assert first == again and first["content_id"] != other["content_id"]
+    assert first["prices_caption"] == "invented prices" and first["anchors"] == [] and first["caption"] == ""
+    assert first["as_of"] == "2023-12-16T00:00:00Z" and first["answered_by"][0]["model"] == "boosting on GLM"
+    law = first["laws"][0]
+    assert law["var_usd_99"] is None and law["var_usd_95"] is not None and "give --draws 500" in law["notes"][-1]
+    refused = ask(*words[:-1], "99")
+    assert refused.code == 2 and "at least 100" in refused.err
+
+
+def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
+    book = from_graph(aftershock.graph(aftershock.load()))
+    law = ShockLaw(("ETH", "lstETH"), np.array([0.1, 0.1]), np.array([[1.0, 0.9], [0.9, 1.0]]), 4.0, "by hand")
+    found = bad_debt_under(book, law, 1, 3)
+    assert found.used == ("ETH",) and found.moved_along == ("lstETH",) and "lstETH not shocked" in found.notes[0]
+    alone = bad_debt_under(book, ShockLaw(("lstETH",), law.deviation[:1], np.ones((1, 1)), 4.0, "by hand"), 1, 3)
+    assert alone.used == ("lstETH",) and not alone.moved_along
