@@ -58,8 +58,9 @@ docs-pictures: $(STAMPS)/runtime  ## draw the README's picture from the sample
 sample: setup  ## take the embedded sample again, with our readers, from a local node
 	$(BIN)/python -m tests.devnet.sample
 
-evaluate-volatility: setup  ## score every volatility model on 2022-07 to 2022-12; WINDOW=test OPEN_TEST="why" opens 2023
+evaluate-volatility: setup  ## score every volatility model, on the hourly panel (2022-07 to 2022-12) and the network of token flows; WINDOW=test OPEN_TEST="why" opens 2023
 	$(BIN)/python -m benchmarks.volatility --window $(or $(WINDOW),validation) $(if $(OPEN_TEST),--open-test "$(OPEN_TEST)")
+	$(BIN)/python -m benchmarks.volatility_flows
 
 clean:  ## remove the environment, the node packages and every cache
 	rm -rf $(VENV) $(DEVNET)/node_modules build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

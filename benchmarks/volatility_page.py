@@ -4,6 +4,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from benchmarks.volatility_pictures import reliability, transforms
+from benchmarks.volatility_record import openings, p_of
+
 NAMES = {"validation": "volatility-validation", "test": "volatility"}
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-30"}
 
@@ -14,7 +17,18 @@ def write_page(found: dict[str, Any], folder: Path) -> None:
     lines = [_head(found), ""]
     for horizon, part in found["horizons"].items():
         lines += [*_horizon(int(horizon), part), ""]
-    lines += [*_regimes(found["regimes"]), "", *_swans(found["swans"]), "", *_openings(folder), "", *_record(found)]
+    lines += [*_pictures(found, folder), "", *_coverage(found["horizons"]), ""]
+    lines += [
+        *_regimes(found["regimes"]),
+        "",
+        *_study(found["study"]),
+        "",
+        *_swans(found["swans"]),
+        "",
+        _openings(),
+        "",
+        *_record(found),
+    ]
     (folder / f"{NAMES[window]}.md").write_text("\n".join(lines) + "\n")
     with (folder / f"{NAMES[window]}.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -46,6 +60,23 @@ def write_page(found: dict[str, Any], folder: Path) -> None:
                     )
 
 
+def _pictures(found: dict[str, Any], folder: Path) -> list[str]:
+    """Draw both pictures; what the page says of them."""
+    name, span = NAMES[found["window"]], SPANS[found["window"]]
+    write_coverage(found, folder / f"{name}-coverage.csv")
+    for picture, draw in (("reliability", reliability), ("pit", transforms)):
+        (folder / f"{name}-{picture}.svg").write_text(draw(found["horizons"], span) + "\n", encoding="utf-8")
+    return [
+        "## Do intervals hold what they promise",
+        "",
+        f"![Coverage against nominal level]({name}-reliability.svg)",
+        "",
+        f"![Probability integral transform]({name}-pit.svg)",
+        "",
+        f"Their numbers are in the tables above; by asset and regime in [{name}-coverage.csv]({name}-coverage.csv).",
+    ]
+
+
 def _head(found: dict[str, Any]) -> str:
     window = found["window"]
     told = []
@@ -53,7 +84,7 @@ def _head(found: dict[str, Any]) -> str:
         own = next(s for s in part["scores"]["log-HAR"] if s["name"] == part["default"])
         cover = part["calibration"]["variance, adaptive"]["coverage_90"]
         told.append(
-            f"{horizon} h {own['ratio']:.3f} (p {_p(own['test']['p'])}; 90 % intervals of the variance hold {100 * cover:.1f} %)"
+            f"{horizon} h {own['ratio']:.3f} (p {p_of(own['test']['p'])}; 90 % intervals of the variance hold {100 * cover:.1f} %)"
         )
     chosen = (
         "Everything was chosen on this window; what it shows is therefore flattering."
@@ -67,7 +98,8 @@ def _head(found: dict[str, Any]) -> str:
         "dead tokens that stopped before are not among them, so this says nothing about a token that dies). An hour ahead the outcome is the range proxy ln(high/low)²/(4 ln 2), for every model, in fitting and in scoring. "
         "Every model is refitted at the start of each quarter on all outcomes known by then, on a six-hour grid of instants (an hour ahead: three), and asked every midnight UTC (an hour ahead: every six hours). "
         "p: Diebold and Mariano on daily means over assets, Newey-West, small-sample correction, two-sided. MCS: p-value in the model confidence set (in it above 0.10). "
-        "The baselines have no random part that matters (boosting draws nothing with these settings), so one seed stands for all. No graph of protocols enters here; the correlation graph is beside its shuffled twin."
+        "Baselines are of one seed; what draws is shown for three below each table (boosting draws nothing with these settings). Networks stand on the gamma GLM, start exactly there and are refitted on the same dates; *identity* and *shuffled* are "
+        "the graph network with as many parameters and no neighbours, or other ones for each seed. No graph of protocols enters here; token flows have [a panel of their own](volatility-flows.md)."
     )
 
 
@@ -87,11 +119,11 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
             f"{s['log_mse']:.4f}",
             f"{s['ratio']:.3f}",
             f"{s['ratio_without_worst']:.3f}",
-            _p(s["test"]["p"]),
+            p_of(s["test"]["p"]),
         ]
         for reference in ("pooled log-HAR", "gamma GLM"):
             other = others[reference][s["name"]]
-            cells += [f"{other['ratio']:.3f}", _p(other["test"]["p"])]
+            cells += [f"{other['ratio']:.3f}", p_of(other["test"]["p"])]
         name = f"**{s['name']}**" if s["name"] == part["default"] else s["name"]
         missing = "" if s["answered"] > 0.9999 else f" (answers {100 * s['answered']:.1f} %)"
         rows.append(
@@ -109,25 +141,28 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
             f"{sum(ratio < 1 for ratio, _ in asset)} of {len(asset)} below 1."
         ),
         "",
-        "| quantiles of | 90 % intervals hold | asset that is held least, most | calm, turbulent | below the 1 % / 5 % quantile | CRPS | PIT, ten equal parts |",
-        "|---|--:|---|---|---|--:|---|",
+        "| quantiles of | 90 % intervals hold | asset that is held least, most | calm, turbulent | below the 1 % / 5 % quantile | CRPS | quantile loss × 1,000 at 1, 5, 95, 99 % | PIT, ten equal parts |",
+        "|---|--:|---|---|---|--:|---|---|",
     ]
     for name, c in part["calibration"].items():
         regimes = ", ".join(f"{k} {100 * v:.1f} %" for k, v in c["by_regime"].items())
-        low = f"{100 * c['below_1']:.2f} % / " if c["below_1"] is not None else ""
+        low = f"{100 * c['below_1']:.2f} % / "
         rows.append(
             f"| {name} | {100 * c['coverage_90']:.1f} % | {c['least_asset'][0]} {100 * c['least_asset'][1]:.1f} %, {c['most_asset'][0]} {100 * c['most_asset'][1]:.1f} % | {regimes} | "
-            f"{low}{100 * c['below_5']:.2f} % | {c['crps']:.4f} | {' '.join(f'{100 * v:.0f}' for v in c['pit'])} |"
+            f"{low}{100 * c['below_5']:.2f} % | {c['crps']:.4f} | {' '.join(f'{1000 * v:.1f}' for v in c['pinball'].values())} | {' '.join(f'{100 * v:.0f}' for v in c['pit'])} |"
         )
     drift = part["drift"]
     rows += [
         "",
-        f"Frozen at the start of the window and never refitted, QLIKE is {drift['ratio_frozen_to_refitted']:.3f} of the refitted model's (p {_p(drift['p'])}). "
+        f"Frozen at the start of the window and never refitted, QLIKE is {drift['ratio_frozen_to_refitted']:.3f} of the refitted model's (p {p_of(drift['p'])}). "
         + (
             f"The drift detector asks the frozen model for a refit on {', '.join(drift['alarms'])}."
             if drift["alarms"]
             else "The drift detector asks for no refit."
         ),
+        *_networks(part),
+        "",
+        f"{part['seconds']:,} s.",
     ]
     return rows
 
@@ -154,28 +189,93 @@ def _swans(swans: list[dict[str, Any]]) -> list[str]:
     rows = [
         "## Black swans",
         "",
-        "24 hours ahead, asked at the eight midnights from the day before each date; models know nothing of the seven days before it. QLIKE, and in brackets the largest outcome over its forecast.",
+        "24 hours ahead, asked at the eight midnights from the day before each date; models know nothing of the seven days before it. An asset needs 90 days of history by then. QLIKE, and in brackets the largest outcome over its forecast.",
         "",
-        "| date | panel, assets, days of history | log-HAR | gamma GLM | boosting on GLM |",
-        "|---|---|---|---|---|",
+        "| date | panel | days of history | assets | too young (days they have) | log-HAR | gamma GLM | boosting on GLM |",
+        "|---|---|--:|--:|---|---|---|---|",
     ]
     for s in swans:
+        young = s.get("too_young", {})
+        said = f"all {len(young)}" if young and not s["assets"] else ", ".join(f"{n} {d}" for n, d in young.items())
+        days = f"{s['days_of_history']:,}" if "days_of_history" in s else "–"
+        start = f"| {s['date']} | {s['panel']} | {days} | {s['assets']} | {said or '–'} | "
+        if "why" in s:
+            rows.append(f"{start}{s['why']} | – | – |")
+            continue
         cells = [
             f"{s[name]['qlike']:.3f} ({s[name]['largest_y_over_f']:.0f}×)"
             for name in ("log-HAR", "gamma GLM", "boosting on GLM")
         ]
-        rows.append(
-            f"| {s['date']} | {s['panel']}, {s['assets']}, {s['days_of_history']:,} | " + " | ".join(cells) + " |"
-        )
+        rows.append(start + " | ".join(cells) + " |")
     return rows
 
 
-def _openings(folder: Path) -> list[str]:
-    path = folder / "volatility-openings.csv"
-    lines = path.read_text().splitlines()[1:] if path.is_file() else []
+def _study(study: dict[str, Any]) -> list[str]:
     return [
-        f"The test year was opened {len(lines)} time{'s' if len(lines) != 1 else ''} so far ([log](volatility-openings.csv))."
+        "## As a study of the same data asks",
+        "",
+        "A day ahead; log-HAR and linear models refitted every month, trees every quarter; ratio of QLIKE to log-HAR refitted every month.",
+        "",
+        "| model | ratio | p |",
+        "|---|--:|--:|",
+        *(f"| {name} | {ratio:.3f} | {p_of(p)} |" for name, (ratio, p) in study.items()),
     ]
+
+
+def _networks(part: dict[str, Any]) -> list[str]:
+    rows = [
+        "",
+        "| three seeds | of | each seed | mean | deviation | log-mean of the three | p | outcomes above | parameters |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for reference, group in (("log-HAR", "random"), ("gamma GLM", "networks")):
+        for name, s in part[group].items():
+            each = " ".join(f"{ratio:.4f}" for ratio in s["each"])
+            size = part["parameters"].get(name)
+            rows.append(
+                f"| {name} | {reference} | {each} | {s['mean']:.4f} | {s['deviation']:.4f} | {s['together']:.4f} | {p_of(s['p'])} | {100 * s['above']:.1f} % | "
+                f"{'–' if size is None else f'{size:,}'} |"
+            )
+    rows += ["", "| real edges against their twin | log-mean ratio | p |", "|---|--:|--:|"]
+    rows += [f"| {name} : {twin} | {ratio:.4f} | {p_of(p)} |" for name, twin, ratio, p in part["twins"]]
+    return rows
+
+
+def _coverage(horizons: dict[str, Any]) -> list[str]:
+    """90 % intervals of the variance by asset and regime; those of the return are in the CSV."""
+    kinds = ("calm", "turbulent")
+    rows = [
+        "## Coverage by asset and regime",
+        "",
+        "Share of outcomes inside the 90 % interval of the variance, %, adaptive; returns and the number of rows are in the CSV. Turbulent instants are few and fall on the same days for every asset.",
+        "",
+        f"| asset | {' | '.join(f'{h} h, {kind}' for h in horizons for kind in kinds)} |",
+        "|---|" + "--:|" * (2 * len(horizons)),
+    ]
+    tables = [part["calibration"]["variance, adaptive"]["by_asset"] for part in horizons.values()]
+    for asset in tables[0]:
+        cells = [
+            f"{100 * table[asset][kind][1]:.1f}" if kind in table[asset] else "–" for table in tables for kind in kinds
+        ]
+        rows.append(f"| {asset} | {' | '.join(cells)} |")
+    return rows
+
+
+def write_coverage(found: dict[str, Any], path: Path) -> None:
+    """Coverage by horizon, kind, asset and regime."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["horizon_hours", "quantiles_of", "rule", "asset", "regime", "rows", "coverage_90"])
+        for horizon, part in found["horizons"].items():
+            for name, c in part["calibration"].items():
+                for asset, regimes in c["by_asset"].items():
+                    for regime, (rows, share) in regimes.items():
+                        writer.writerow([horizon, *name.split(", "), asset, regime, rows, f"{share:.4f}"])
+
+
+def _openings() -> str:
+    times = openings("2023")
+    return f"The test year was opened {times} time{'s' if times != 1 else ''} so far ([log](volatility-openings.csv))."
 
 
 def _record(found: dict[str, Any]) -> list[str]:
@@ -187,7 +287,3 @@ def _record(found: dict[str, Any]) -> list[str]:
             f"All scores: [{NAMES[found['window']]}.csv]({NAMES[found['window']]}.csv)."
         )
     ]
-
-
-def _p(value: float) -> str:
-    return "–" if value != value else ("<.0001" if value < 1e-4 else f"{value:.4f}")

@@ -1,8 +1,9 @@
 """What the volatility evaluation runs on: the data, the windows, the samples, and which instants are scored."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ class World:
     panel: Panel
     horizon_hours: int
     kept_in: Path
-    tell: bool = True
+    tell: bool = field(default=True, kw_only=True)
 
     @cached_property
     def samples(self) -> Samples:
@@ -73,25 +74,25 @@ class World:
             self.samples,
             self.panel,
             folds,
-            self._scored,
+            self.scored,
             seed,
             self.kept_in,
             self.content,
-            self._say if self.tell else None,
+            self.say if self.tell else None,
         )
 
     def asked(self, folds: list[Fold]) -> Samples:
         """The samples that belong to those forecasts."""
-        return asked_for(self.samples, folds, self._scored)
+        return asked_for(self.samples, folds, self.scored)
 
     def returns(self, asked: Samples) -> FloatArray:
         """Log returns over the horizon."""
         return horizon_returns(self.panel, asked.as_of_s, asked.task)
 
-    def _scored(self, as_of_s: IntArray) -> IntArray:
+    def scored(self, as_of_s: IntArray) -> IntArray:
         return scored(self.horizon_hours, as_of_s)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         print(f"  {self.horizon_hours:>3} h  {text}", flush=True)  # noqa: T201
 
 
@@ -109,6 +110,15 @@ def folds_of(window: str) -> tuple[list[Fold], list[Fold]]:
     """Quarterly folds of the half-year before a window, and of the window."""
     first, last = WINDOWS[window]
     return quarters(BEFORE[window], first), quarters(first, last)
+
+
+def months(window: str) -> list[Fold]:
+    """Monthly folds of a window, for a study that refitted its linear models every month."""
+    first, last = WINDOWS[window]
+    edges = [
+        int(at.timestamp()) for at in (*pd.date_range(first, last, freq="MS", inclusive="left"), pd.Timestamp(last))
+    ]
+    return [Fold(start, stop) for start, stop in pairwise(edges)]
 
 
 def hashes() -> dict[str, str]:

@@ -1,0 +1,50 @@
+"""What every page of the volatility evaluation says about its run: the command without this machine's paths, and how often what was held out was opened."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
+OPENINGS = RESULTS / "volatility-openings.csv"
+FIELDS = ("when_utc", "commit", "window", "reason")
+OF_THIS_MACHINE = ("--kept",)
+"""Options that say where forecasts are kept: they change no number."""
+
+
+def command(module: str, given: list[str] | None = None) -> str:
+    """The command as anybody would type it."""
+    left = list(sys.argv[1:] if given is None else given)
+    for option in OF_THIS_MACHINE:
+        if option in left:
+            at = left.index(option)
+            del left[at : at + 2]
+    return " ".join(["python -m", module, *(f'"{word}"' if " " in word else word for word in left)])
+
+
+def log_opening(window: str, reason: str) -> None:
+    """Write down that a held-out window is read."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    is_new = not OPENINGS.is_file()
+    with OPENINGS.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(FIELDS)
+        writer.writerow([f"{pd.Timestamp.now('UTC'):%Y-%m-%d %H:%M}", commit, window, reason])
+
+
+def openings(window: str) -> int:
+    """How often a window was opened."""
+    if not OPENINGS.is_file():
+        return 0
+    with OPENINGS.open(newline="") as file:
+        return sum(row["window"] == window for row in csv.DictReader(file))
+
+
+def p_of(value: float) -> str:
+    """A p-value as tables show it."""
+    return "–" if value != value else ("<.0001" if value < 1e-4 else f"{value:.4f}")

@@ -1,0 +1,78 @@
+"""What the evaluation says beside its numbers: dates without enough history, commands without this machine's paths, the spread over seeds, and both pictures."""
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from benchmarks.volatility_compare import spread
+from benchmarks.volatility_pictures import reliability, transforms
+from benchmarks.volatility_record import command
+from benchmarks.volatility_swans import swan
+from models.samples import Samples
+from models.task import Task
+from tests.models.drawn_panel import drawn_panel
+
+
+def test_a_date_without_enough_history_says_how_much_there_is(tmp_path: Path) -> None:
+    panel = drawn_panel(days=90)  # from 1 January 2022
+    row = swan("2022-03-10", "main", panel, tmp_path, 0)
+    assert row["days_of_history"] == 60
+    assert "not enough history: the panel begins on 2022-01-01" in row["why"]
+    assert row["too_young"] == {"BTC": 60, "ETH": 61, "AAA": 61, "BBB": 59}
+    assert "gamma GLM" not in row and not list(tmp_path.iterdir())
+
+
+def test_a_date_beyond_the_panel_is_not_read(tmp_path: Path) -> None:
+    assert swan("2022-03-28", "main", drawn_panel(days=90), tmp_path, 0)["why"].startswith("not read")
+
+
+def test_commands_name_no_folder_of_this_machine() -> None:
+    given = ["--window", "test", "--kept", "/somewhere/else", "--open-test", "two words"]
+    assert command("a.b", given) == 'python -m a.b --window test --open-test "two words"'
+
+
+def test_spread_over_seeds() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.gamma(2.0, 0.5, (60, 3))
+    as_of = np.arange(60, dtype=np.int64) * 86_400
+    asked = Samples(Task(), as_of, ("A", "B", "C"), ("none",), np.zeros((60, 3, 1)), y)
+    reference, seeds = np.full(y.shape, 1.0), [np.full(y.shape, level) for level in (0.5, 2.0, 0.8)]
+
+    def mean_qlike(level: float) -> float:
+        return float(np.mean(y / level - np.log(y / level) - 1))
+
+    each = [mean_qlike(level) / mean_qlike(1.0) for level in (0.5, 2.0, 0.8)]
+    found = spread(asked, {"m": seeds}, reference)["m"]
+    assert found["each"] == pytest.approx(each)
+    assert found["mean"] == pytest.approx(sum(each) / 3)
+    assert found["deviation"] == pytest.approx(np.sqrt(sum((e - sum(each) / 3) ** 2 for e in each) / 2))
+    assert found["together"] == pytest.approx(mean_qlike(0.8 ** (1 / 3)) / mean_qlike(1.0))  # 0.5 x 2 x 0.8
+    assert found["above"] == pytest.approx((y > 0.8 ** (1 / 3)).mean())
+
+
+def horizons() -> dict[str, Any]:
+    levels = ("0.1", "0.5", "0.9")
+    one = {"coverage": dict.fromkeys(levels, 0.5) | {"0.9": 0.82}, "pit": [0.19, *[0.09] * 9]}
+    return {h: {"calibration": {"variance, adaptive": one, "return, adaptive": one}} for h in ("1", "24", "168")}
+
+
+@pytest.mark.parametrize("draw", [reliability, transforms])
+def test_pictures_are_whole_and_say_their_finding(draw: Any) -> None:
+    drawn = draw(horizons(), "a span")
+    root = ElementTree.fromstring(drawn)
+    said = " ".join(text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert all(ahead in said for ahead in ("an hour ahead", "a day ahead", "a week ahead"))
+    assert ("40.0\u202fpp" if draw is reliability else "19 to 19\u202f%") in said
+    assert all(float(x) <= 700 for x in re.findall(r' x="([\d.]+)"', drawn))
+
+
+def test_bars_are_as_high_as_their_share() -> None:
+    root = ElementTree.fromstring(transforms(horizons(), "a span"))
+    bars = [bar for bar in root.iter("{http://www.w3.org/2000/svg}rect") if float(bar.attrib["height"]) < 150]
+    assert len(bars) == 60
+    first, second = (float(bar.attrib["height"]) for bar in bars[:2])
+    assert first / second == pytest.approx(0.19 / 0.09, rel=0.01)
