@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_utils.address import to_checksum_address as checksum
 
 from chain.calls import Call
 from chain.client import Client
@@ -38,7 +39,13 @@ def test_inquiries_take_as_many_rounds_as_the_longest(devnet_world: World) -> No
     """Under the same names, some of them without anything to ask now and then; the oracle is web3."""
     token = devnet_world.tokens["USDC"]
     who = [account.address.lower() for account in devnet_world.accounts[:8]]
-    plans = [[who[:2], who[2:4], who[4:6]], [who[1:3]], [[], who[:1], [], who[5:8]], [], [[], []]]
+    plans: list[list[list[str]]] = [
+        [who[:2], who[2:4], who[4:6]],
+        [who[1:3]],
+        [[], who[:1], [], who[5:8]],
+        [],
+        [[], []],
+    ]
     truth = {
         account.address.lower(): token.functions.balanceOf(account.address).call()
         for account in devnet_world.accounts[:8]
@@ -107,7 +114,7 @@ def test_questions_of_every_kind_travel_in_one_request(devnet_world: World) -> N
         token.functions.balanceOf(rich).call(),
         code[:8],
         code,
-        eth.get_balance(rich, world.block_number),
+        eth.get_balance(checksum(rich), world.block_number),
         eth.get_storage_at(token.address, 2, world.block_number).to_0x_hex(),
         sum(len(one["storageKeys"]) + (one["address"].lower() != at) for one in reads),
         token.functions.balanceOf(rich).call(block_identifier=earlier),
