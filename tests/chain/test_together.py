@@ -23,7 +23,7 @@ pytestmark = pytest.mark.devnet
 LOCAL = "eip155:31337"
 BALANCE = "balanceOf(address)->(uint256)"
 MOST_REQUESTS = 35
-"""HTTP requests that reading the devnet's world took when this was written; a reader that asks more waits for nothing it need not wait for."""
+"""HTTP requests that reading the devnet's world takes (44 before questions travelled together). What takes more asks alone what could travel with others."""
 
 
 def balances(token: str, rounds: Sequence[Sequence[str]]) -> Inquiry[list[int]]:
