@@ -163,8 +163,9 @@ def report(
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)
     names = sorted(set(scenario_names))
+    applicable = _applicable(held, falling)
     results, by_scenario = [], {result.scenario: result for result in known}
-    for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
+    for chosen in [scenario_files.get(name) for name in names] or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
@@ -176,6 +177,7 @@ def report(
         command=_report_command(asked, key, names, asset),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
+        left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
     )
 
 

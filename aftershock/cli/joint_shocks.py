@@ -7,7 +7,7 @@ import aftershock
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from aftershock.forecast_shocks import BadDebt, bad_debt_under, constant_law, law_of_forecasts
-from aftershock.forecasts import duration_s, forecast_file
+from aftershock.forecasts import Span, duration_s, forecast_file, require_hourly
 from chain.errors import InputError
 from chain.price_files import Stamp
 from models.panel import read_panel
@@ -16,9 +16,26 @@ from simulations.book_of_graph import from_graph
 from simulations.scenarios import Assumptions
 
 
+def check(prices: Path | None, stamp: str | None, bar: str, at: str | None, horizon: int, draws: int) -> Path:
+    """The file of prices; InputError if an option cannot be used, before anything is read."""
+    if prices is None:
+        raise InputError("--shocks forecast needs --prices FILE, the hourly prices that the forecast looks back on")
+    if not prices.is_file():
+        raise InputError(
+            f"--prices {prices} {'is a folder' if prices.is_dir() else 'does not exist'}; give a CSV or Parquet file"
+        )
+    if stamp not in (None, "open", "close"):
+        raise InputError(f"--stamp is {stamp!r}; write open or close")
+    if draws < 20:
+        raise InputError(f"--draws is {draws}; a tail needs at least 20")
+    require_hourly(bar, horizon)
+    Span("1h", None, None, at)
+    return prices
+
+
 def run_law(
     graph: Any,
-    prices: Path | None,
+    prices: Path,
     stamp: str | None,
     bar: str,
     at: str | None,
@@ -28,17 +45,11 @@ def run_law(
     assumptions: dict[str, float],
     as_json: bool,
 ) -> list[BadDebt]:
-    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails."""
-    if prices is None:
-        raise InputError("--shocks forecast needs --prices FILE, the hourly prices that the forecast looks back on")
-    if stamp not in (None, "open", "close"):
-        raise InputError(f"--stamp is {stamp!r}; write open or close")
-    if draws < 20:
-        raise InputError(f"--draws is {draws}; a tail needs at least 20")
+    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails; options as `check` let them pass."""
     with step("forecast") as running:
         known = cast("Stamp | None", stamp)
         every = f"{horizon}h" if horizon < 24 else "24h"
-        table = forecast_file(prices, known, bar, None, every, at, at, horizon).table
+        table = forecast_file(prices, known, bar, None, every, None, None, horizon, at=at).table
         panel = read_panel(prices, known, duration_s(bar, "--bar")).select(table["asset"].tolist())
         law = law_of_forecasts(table, panel)
         flat = constant_law(panel, int(table["as_of"].iloc[0].timestamp()), horizon, law.freedom)

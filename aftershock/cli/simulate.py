@@ -72,6 +72,10 @@ def run(
     if law is not None and (shock or scenario is not None):
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
+    if law is not None:
+        from aftershock.cli.joint_shocks import check
+
+        prices = check(prices, stamp, bar, at, horizon, draws)
     with step("load") as loading:
         snapshot = aftershock.load(book if book is not None else source)
         graph = aftershock.graph(snapshot)
@@ -79,6 +83,7 @@ def run(
             f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
         )
     if chosen is None:
+        assert prices is not None  # `check` says so
         from aftershock.cli.joint_shocks import run_law
 
         tails = run_law(graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
