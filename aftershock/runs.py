@@ -55,6 +55,7 @@ def risk(
     InputError
         If the name is no market or protocol, a fall is not a ratio from 0 to below 1, or the cost of gas is given twice.
     """
+    require_falls(falls)
     asked = graph(source)
     table, key = asked.nodes["market"], asked.find(name)
     keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
@@ -62,9 +63,6 @@ def risk(
         raise InputError(
             f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
         )
-    for fall in falls:
-        if not 0 <= fall < 1:
-            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
     held = from_graph(asked)
     _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
@@ -121,6 +119,13 @@ def simulate(
         If both or neither of scenario and shocks are given, or one of them cannot be applied.
     """
     return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
+
+
+def require_falls(falls: Sequence[float]) -> None:
+    """InputError if one is no ratio from 0 to below 1."""
+    for fall in falls:
+        if not 0 <= fall < 1:
+            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
 
 
 def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:

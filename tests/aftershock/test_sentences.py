@@ -124,6 +124,11 @@ def test_an_instant_is_spoken_of_by_its_own_option(folder: Path, at: str, said: 
         (*LAW, "bars.csv", "--horizon", "5"),
         (*LAW, "nothing.csv"),
         ("check", "bars.csv", "--as", "price"),
+        ("report", "core", "--scenario", "nope"),
+        ("query", "risk", "core", "--scenario", "nope"),
+        ("query", "risk", "core", "--fall", "500"),
+        ("what-if", "nothing.toml"),
+        ("simulate", "--scenario", "nothing.toml"),
         ("check", "bars.csv", "--columns", "close"),
     ],
 )
@@ -131,6 +136,7 @@ def test_an_instant_is_spoken_of_by_its_own_option(folder: Path, at: str, said: 
 def test_options_are_looked_at_before_the_work_begins(ask: Ask, words: tuple[str, ...]) -> None:
     answer = ask(*words)
     assert answer.code == 2 and answer.err.startswith("aftershock: ") and not answer.out, answer.err
+    assert not [word for word in LIBRARY if word in answer.err]
 
 
 @pytest.mark.usefixtures("folder")
