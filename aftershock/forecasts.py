@@ -3,6 +3,7 @@
 What is written is the table of `forecasts` (docs/files.md): variance is the expected sum of squared hourly log returns over the horizon, not annualised.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from chain.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
 from models.features import asked_samples
-from models.panel import COLUMNS, Panel, joined_forward, read_panel
+from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
 from models.store import Card, load
 from models.task import HOUR_S, Task
 
@@ -26,6 +27,8 @@ SAMPLE_PRICES = SAMPLE / "prices" / "bars.parquet"
 SAMPLE_CAPTION = "invented prices"
 """What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
 BAR_S = HOUR_S
+LEAST_CLOSES = 112
+"""Before an instant, for the simplest model to answer."""
 UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 AGAINST_HAR = "QLIKE to log-HAR an asset, "
@@ -94,6 +97,61 @@ def instant_s(text: str, option: str) -> int:
     return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())
 
 
+class Span:
+    """The instants that are asked for, as the words of the command; what is wrong with the words is said before any file is read."""
+
+    def __init__(self, every: str, first: str | None, last: str | None, at: str | None = None) -> None:
+        self.every, self.first, self.last, self.at = every, first, last, at
+        self.step_s = duration_s(every, "--every")
+        self.first_s = None if first is None else instant_s(first, "--from")
+        self.last_s = None if last is None else instant_s(last, "--to")
+        self.at_s = None if at is None else instant_s(at, "--at")
+        if self.first_s is not None and self.last_s is not None and self.first_s > self.last_s:
+            raise InputError(f"--from {first} lies after --to {last}; turn them round")
+        if self.at_s is not None and self.at_s % BAR_S:
+            raise InputError(f"--at is {at}; give a whole hour, such as 2023-06-01T12:00Z")
+
+    def instants(self, name: str, end_s: IntArray) -> IntArray:
+        """Those for which the file `name`, whose bars end at `end_s`, has prices; InputError if there are none."""
+        begin, end = int(end_s[0]), int(end_s[-1])
+        for option, text, time_s in (("--at", self.at, self.at_s), ("--from", self.first, self.first_s)):
+            if time_s is not None and time_s > end:
+                raise InputError(f"{option} is {text}, and {name} ends at {_when(end)} UTC; ask for an earlier instant")
+        for option, text, time_s in (("--at", self.at, self.at_s), ("--to", self.last, self.last_s)):
+            if time_s is not None and time_s < begin:
+                raise InputError(
+                    f"{option} is {text}, and {name} begins at {_when(begin)} UTC; ask for a later instant"
+                )
+        if self.at_s is not None:
+            return np.array([self.at_s], dtype=np.int64)
+        to_s = end if self.last_s is None else min(self.last_s, end)
+        from_s = to_s // self.step_s * self.step_s if self.first_s is None else self.first_s
+        found = np.arange(-(-from_s // self.step_s) * self.step_s, to_s + 1, self.step_s, dtype=np.int64)
+        found = found[found >= begin]
+        if not len(found):
+            raise InputError(
+                f"{name} knows prices from {_when(begin)} to {_when(end)} UTC and no multiple of {self.every} lies in the span asked for; "
+                "change --from, --to or --every"
+            )
+        return found
+
+
+def refuse_unreadable(prices: Path | None, stamp: str | None, bar: str, history: Path | None = None) -> None:
+    """InputError unless these options name hourly prices, before anything is read."""
+    if stamp not in (None, "open", "close"):
+        raise InputError(f"--stamp is {stamp!r}; write open or close")
+    if prices is None and (stamp is not None or history is not None):
+        raise InputError("--stamp and --history say how to read --prices FILE; name the file, or leave them out")
+    for option, path in (("--prices", prices), ("--history", history)):
+        if path is not None and not path.is_file():
+            is_folder = "is a folder" if path.is_dir() else "does not exist"
+            raise InputError(f"{option} {path} {is_folder}; give a CSV or Parquet file")
+    if duration_s(bar, "--bar") != BAR_S:
+        raise InputError(
+            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
+        )
+
+
 def read_prices(
     prices: Path | None, stamp: Stamp | None = None, bar: str = "1h", history: Path | None = None
 ) -> Priced:
@@ -104,18 +162,14 @@ def read_prices(
     InputError
         If a file or an option cannot be used.
     """
-    if duration_s(bar, "--bar") != BAR_S:
-        raise InputError(
-            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
-        )
+    refuse_unreadable(prices, stamp, bar, history)
     if prices is None:
-        if stamp is not None or history is not None:
-            raise InputError("--stamp and --history say how to read --prices FILE; name the file, or leave them out")
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
     panel = read_panel(prices, stamp, BAR_S)
-    if history is not None:
-        panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
-    return Priced(panel, prices.name)
+    if history is None:
+        return Priced(panel, prices.name)
+    panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
+    return Priced(panel, f"{prices.name} with {history.name}")
 
 
 def forecast_file(
@@ -128,24 +182,19 @@ def forecast_file(
     last: str | None = None,
     horizon_hours: int = 24,
     models: Path = SHIPPED,
+    at: str | None = None,
 ) -> Forecasts:
-    """Forecasts from a file; parameters as of `read_prices` and `forecast`."""
-    return forecast(read_prices(prices, stamp, bar, history), every, first, last, horizon_hours, models)
+    """Forecasts from a file; parameters as of `read_prices`, `Span` and `forecast`."""
+    asked = Span(every, first, last, at)
+    return forecast(read_prices(prices, stamp, bar, history), asked, horizon_hours, models)
 
 
-def forecast(
-    priced: Priced,
-    every: str = "24h",
-    first: str | None = None,
-    last: str | None = None,
-    horizon_hours: int = 24,
-    models: Path = SHIPPED,
-) -> Forecasts:
-    """Forecasts at each multiple of `every` (since 1970, UTC) from `first` to `last`, for each symbol of the prices.
+def forecast(priced: Priced, asked: Span, horizon_hours: int = 24, models: Path = SHIPPED) -> Forecasts:
+    """Forecasts at each instant that is asked for, for each symbol of the prices.
 
     Parameters
     ----------
-    first, last : instants; by default the last one only that the prices know.
+    asked : the instants.
     models : folder of trained models, one folder a horizon; those that ship, or what `train volatility` wrote.
 
     Raises
@@ -154,26 +203,19 @@ def forecast(
         If an option cannot be used, there is no model for the horizon, or nothing can be answered.
     """
     panel, name = priced.panel, priced.name
-    step = duration_s(every, "--every")
-    end = int(panel.end_s[-1])
-    to_s = min(instant_s(last, "--to"), end) if last is not None else end
-    from_s = instant_s(first, "--from") if first is not None else to_s // step * step
-    at = np.arange(-(-from_s // step) * step, to_s + 1, step, dtype=np.int64)
-    at = at[at >= panel.end_s[0]]
     fitted, card = models_for(models, horizon_hours)
-    if not len(at):
-        raise InputError(
-            f"{name} knows prices from {_when(int(panel.end_s[0]))} to {_when(end)} UTC and no multiple of {every} lies in the span asked for; change --from, --to or --every"
-        )
-    answer = fitted.answer(asked_samples(panel, at, Task(horizon_hours=horizon_hours), card.features))
+    _require_closes(name, panel, int(panel.end_s[-1]))
+    instants = asked.instants(name, panel.end_s)
+    _require_closes(name, panel, int(instants[-1]))
+    answer = fitted.answer(asked_samples(panel, instants, Task(horizon_hours=horizon_hours), card.features))
     rows, assets = np.nonzero(np.isfinite(answer.variance))
     if not len(rows):
         raise InputError(
-            f"{name} has too few prices before {_when(int(at[-1]))} UTC: the simplest model needs 112 hourly closes; give more, or --history with an earlier file"
+            f"{name} has too few prices before {_when(int(instants[-1]))} UTC: the simplest model looks back on {LEAST_CLOSES} hourly closes; give more, or an earlier file with --history"
         )
     table = pd.DataFrame(
         {
-            "as_of": pd.to_datetime(at[rows], unit="s", utc=True),
+            "as_of": pd.to_datetime(instants[rows], unit="s", utc=True),
             "asset": np.array(panel.assets, dtype=object)[assets],
             "horizon_hours": horizon_hours,
             "variance": answer.variance[rows, assets],
@@ -212,6 +254,16 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
     return fitted, card
 
 
+def _require_closes(name: str, panel: Panel, until_s: int) -> None:
+    """InputError if no asset has closes enough until then for any model."""
+    closes = int(np.isfinite(panel.close[panel.end_s <= until_s]).sum(axis=0).max())
+    if closes < LEAST_CLOSES:
+        raise InputError(
+            f"{name} has {closes} hourly close{'' if closes == 1 else 's'} until {_when(until_s)} UTC, and the simplest model looks back on "
+            f"{LEAST_CLOSES}; give more, or an earlier file with --history"
+        )
+
+
 def _with_history(panel: Panel, earlier: Panel) -> Panel:
     """One panel from two; where both have a bar the first counts."""
     first, last = min(panel.end_s[0], earlier.end_s[0]), max(panel.end_s[-1], earlier.end_s[-1])
@@ -234,17 +286,26 @@ def _with_history(panel: Panel, earlier: Panel) -> Panel:
 
 def write(forecasts: Forecasts, path: Path) -> None:
     """Write the table as Parquet or CSV, whole or not at all."""
+    refuse_unwritable(path)
     part = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".parquet":
             forecasts.table.to_parquet(part, index=False)
-        elif path.suffix == ".csv":
-            forecasts.table.to_csv(part, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\n")
         else:
-            raise InputError(f"--out is {path}; write to a file that ends in .parquet or .csv")
+            forecasts.table.to_csv(part, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\n")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """InputError unless forecasts can be written there, so that nobody waits for what cannot be kept."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise InputError(f"--out is {path}; write to a file that ends in .parquet or .csv")
+    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise InputError(
+            f"--out {path} cannot be written; name a file in a folder that is there and that you may write to"
+        )
 
 
 def _when(at_s: int) -> str:

@@ -61,9 +61,9 @@ def replay_files(
         raise InputError(f"--age is {age_s:g}; give 0 to 86400 seconds")
     if not 0 <= hours <= 48:
         raise InputError(f"--hours is {hours:g}; give 0 to 48")
+    bar_s = seconds(bar) if bar is not None else None
     terms = read_terms(params) if params is not None else Terms({}, ())
     events = read_liquidations(liquidations)
-    bar_s = seconds(bar) if bar is not None else None
     result = replay(
         events, [read_prices(path, stamp, bar_s) for path in prices], terms.price_symbols, terms.bonuses, age_s, hours
     )

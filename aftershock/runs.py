@@ -55,6 +55,7 @@ def risk(
     InputError
         If the name is no market or protocol, a fall is not a ratio from 0 to below 1, or the cost of gas is given twice.
     """
+    require_falls(falls)
     asked = graph(source)
     table, key = asked.nodes["market"], asked.find(name)
     keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
@@ -62,9 +63,6 @@ def risk(
         raise InputError(
             f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
         )
-    for fall in falls:
-        if not 0 <= fall < 1:
-            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
     held = from_graph(asked)
     _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
@@ -123,6 +121,13 @@ def simulate(
     return cascade.run(from_graph(graph(source)), chosen_scenario(scenario, shocks, assumptions), progress)
 
 
+def require_falls(falls: Sequence[float]) -> None:
+    """InputError if one is no ratio from 0 to below 1."""
+    for fall in falls:
+        if not 0 <= fall < 1:
+            raise InputError(f"a fall of {100 * fall:g} % cannot be; give 0 to below 100")
+
+
 def chosen_scenario(scenario: str | Scenario | None, shocks: Sequence[str], assumptions: Mapping[str, Any]) -> Scenario:
     """The scenario that arguments mean; exactly one of name and shocks must be given."""
     if (scenario is None) == (not shocks):
@@ -163,8 +168,9 @@ def report(
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)
     names = sorted(set(scenario_names))
+    applicable = _applicable(held, falling)
     results, by_scenario = [], {result.scenario: result for result in known}
-    for chosen in [scenario_files.get(name) for name in names] or _applicable(held, falling):
+    for chosen in [scenario_files.get(name) for name in names] or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
@@ -176,6 +182,7 @@ def report(
         command=_report_command(asked, key, names, asset),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
+        left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
     )
 
 

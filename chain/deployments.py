@@ -17,7 +17,6 @@ A `chainlink` entry lists `[[deployments.feeds]]` (address, pair, heartbeat_seco
 `erc20` entry lists `[[deployments.tokens]]` (address, symbol, role).
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 from chain.errors import InputError, unknown_name
 from chain.networks import networks
 from chain.protocols import PROTOCOLS
+from chain.toml_file import read_toml
 from chain.units import to_address
 
 TOKEN_ROLES = ("wrapped_native", "erc4626", "stablecoin", "token", "wsteth", "reth")
@@ -125,14 +125,7 @@ def read_deployments(path: Path) -> tuple[Deployment, ...]:
     InputError
         If the file cannot be read, or an entry is incomplete or wrong; the sentence names file, entry and field.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; give a deployments file with --deployments FILE") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text ({type(error).__name__}); give a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is no valid TOML: {error}") from error
+    content = read_toml(path, "a deployments file")
     _Entry(str(path), content).only(["deployments"])
     entries = _Entry(str(path), content).children("deployments")
     if not entries:

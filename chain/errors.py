@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 USAGE = 2
+MOST_NAMES = 8
+"""That a sentence lists of what would have been understood."""
 DATA_INCOMPLETE = 3
 
 
@@ -58,7 +60,12 @@ class ConvergenceError(AftershockError):
     """An iteration did not come to rest within its limit."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def goes_on(error: BaseException) -> bool:
+    """Whether the same command can end otherwise next time: it was stopped, or a node failed; not where chain, block or contracts are not those asked for."""
+    return not isinstance(error, WrongChainError | BlockError | ContractError)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "") -> UnknownNameError:
     """The error for a name that is not known, with the nearest known ones.
 
     Parameters
@@ -66,9 +73,16 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     kind : what was looked for, in words ("scenario", "protocol").
     name : what the user wrote.
     known : every name that would have been understood.
+    listed_by : the command or place that lists them all, where they are too many for a sentence.
     """
     names = sorted(set(known))
     lower = {candidate.lower(): candidate for candidate in reversed(names)}
     near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(names) or 'none'}."
-    return UnknownNameError(f"There is no {kind} named {name!r}; {hint}")
+    hint = f"known are: {', '.join(names) or 'none'}."
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif len(names) > MOST_NAMES:
+        nearest = [lower[match] for match in get_close_matches(name.lower(), lower, n=MOST_NAMES, cutoff=0.0)]
+        hint = f"the nearest of {len(names)} known are: {', '.join(nearest)}."
+    every = f" {listed_by[0].upper()}{listed_by[1:]} lists all." if listed_by and len(names) > MOST_NAMES else ""
+    return UnknownNameError(f"There is no {kind} named {name!r}; {hint}{every}")

@@ -4,7 +4,7 @@ What a file is, is seen from its columns. Two price files are compared with each
 them is stamped at the other end of its bars.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from chain import event_file_checks as events
+from chain.cells import column_names
 from chain.errors import InputError, unknown_name
 from chain.event_files import DEPTH, LIQUIDATIONS
 from chain.exposure_file import REQUIRED as EXPOSURES
@@ -60,6 +61,11 @@ class CheckedFile:
     first_s: float | None
     last_s: float | None
     findings: tuple[FileFinding, ...]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there was a table to look at."""
+        return not any(one.kind == "unreadable" and one.row is None for one in self.findings)
 
     @property
     def errors(self) -> int:
@@ -113,9 +119,10 @@ def check_files(
             frame = open_frame(path, columns)
         except InputError as error:
             events.not_readable(noted, error, path)
-            checked.append(CheckedFile(path.name, kind or "table", 0, 0, None, None, tuple(noted.found)))
+            is_a = kind or _kind(column_names(path))
+            checked.append(CheckedFile(path.name, is_a, 0, 0, None, None, tuple(noted.found)))
             continue
-        is_a = kind or _kind(frame)
+        is_a = kind or _kind(frame.columns)
         time_s, series, rows = _check(
             noted, path, frame, is_a, now_s, stamp, bar_s, partial(_say, say, path.name), columns
         )
@@ -166,8 +173,8 @@ def _say(say: Callable[[str], None], name: str, what: str) -> None:
     say(f"{name}: {what}")
 
 
-def _kind(frame: pd.DataFrame) -> str:
-    names = set(frame.columns)
+def _kind(columns: Iterable[str]) -> str:
+    names = set(columns)
     return next((kind for kind, marks in MARKS.items() if marks <= names), "table")
 
 

@@ -3,6 +3,7 @@
 For books, where every digit counts, `chain.cells` reads text cell by cell; logs and price histories have millions of rows of measurements.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -35,7 +36,7 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
             else pd.read_csv(path, keep_default_na=False, na_values=[""], skip_blank_lines=False, low_memory=False)
         )
     except (OSError, ValueError, EOFError) as error:  # pandas and pyarrow raise subclasses of these
-        raise InputError(f"{path} cannot be read as {'Parquet' if is_parquet else 'CSV'}: {error}") from error
+        raise InputError(f"{path} {_unreadable(path, error, is_parquet)}") from error
     if len(frame.columns) == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
         raise InputError(
             f"{path.name} has no commas between its cells, its header is {str(frame.columns[0])!r}; write it with commas"
@@ -55,6 +56,38 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
         raise InputError(f"{path.name} has a header and no rows")
     odd = [name for name in frame.columns if frame[name].dtype == object] if is_parquet else []
     return frame.assign(**{name: frame[name].map(_as_text) for name in odd}) if odd else frame
+
+
+def _unreadable(path: Path, error: Exception, is_parquet: bool) -> str:
+    """What is wrong with a file that pandas or pyarrow cannot read, and what to do."""
+    if not path.exists():
+        return "does not exist; give a CSV or Parquet file"
+    if path.is_dir():
+        return "is a folder; give a CSV or Parquet file"
+    if isinstance(error, PermissionError):
+        return "may not be read; change its permissions"
+    if is_parquet:
+        return "is no readable Parquet; write it again"
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "is empty; give a header and rows"
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text; save it as UTF-8 CSV or as Parquet"
+    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if ragged:
+        return (
+            f"cannot be read: line {ragged[2]} has {ragged[3]} cells under {ragged[1]} columns; check commas and quotes"
+        )
+    return "is no readable CSV; save it again, with commas between the cells and closed quotes"
+
+
+def shown(value: Any) -> str:
+    """A value of a cell as it is quoted in a sentence: text in quotes, a number as it was written."""
+    return repr(value) if isinstance(value, str) else repr(value.item()) if hasattr(value, "item") else str(value)
+
+
+def such_rows(number: int) -> str:
+    """`1 such row`, `12 such rows`."""
+    return f"{number:,} such row{'' if number == 1 else 's'}"
 
 
 def _as_text(value: Any) -> Any:
@@ -81,7 +114,7 @@ def read_frame(path: Path, required: Sequence[str], columns: Mapping[str, str] |
     for name in required:
         empty = np.flatnonzero(frame[name].isna().to_numpy())
         if len(empty):
-            raise InputError(f"{path.name} row {frame.index[empty[0]]}: {name} is empty ({len(empty)} such rows)")
+            raise InputError(f"{path.name} row {frame.index[empty[0]]}: {name} is empty ({such_rows(len(empty))})")
     return frame
 
 
@@ -100,15 +133,20 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
         try:
             instants = pd.to_datetime(column, utc=True)
         except (ValueError, TypeError) as error:
+            alone = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
+            bad = np.flatnonzero(alone.isna().to_numpy())
+            where, value = (
+                (f" row {frame.index[bad[0]]}", shown(column.iloc[bad[0]])) if len(bad) else ("", "of several forms")
+            )
             raise InputError(
-                f"{path.name}: {name} holds a value that is no instant ({error}); write Unix seconds or 2021-05-19T12:00:00Z"
+                f"{path.name}{where}: {name} is {value}, which is no instant; write Unix seconds or 2021-05-19T12:00:00Z"
             ) from error
         seconds = (instants - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
     low, high = (pd.Timestamp(year, 1, 1, tz="UTC").timestamp() for year in (FIRST_YEAR, LAST_YEAR))
     wrong = np.flatnonzero(~((seconds >= low) & (seconds < high)))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {column.iloc[wrong[0]]!r}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(column.iloc[wrong[0]])}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
         )
     return np.asarray(seconds)
 

@@ -47,7 +47,10 @@ def check_prices(
     if not needed(noted, frame, PRICES):
         return None
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
-    if has_bars and (stamp is None or bar_s is None):
+    if has_bars and stamp is not None and bar_s is None:
+        sentence = f"the file holds bars ({', '.join(has_bars)}) stamped at their {stamp}, and it is not said how long a bar is; add --bar 1h"
+        noted.error("stamp_unsaid", sentence, column="timestamp", rows=len(frame))
+    elif has_bars and stamp is None:
         sentence = f"the file holds bars ({', '.join(has_bars)}) and does not say whether a stamp is a bar's open or close; say --stamp open|close --bar 1h"
         noted.error("stamp_unsaid", sentence, column="timestamp", rows=len(frame))
     say("stamps")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError
-from chain.frames import read_frame, stamps
+from chain.frames import read_frame, shown, stamps, such_rows
 
 FloatArray = npt.NDArray[np.float64]
 Stamp = Literal["open", "close"]
@@ -84,7 +84,11 @@ def _bars(
     """Checked columns in the order of symbol and time, and whether the rows are bars."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
-    if has_bars and (stamp is None or bar_s is None):
+    if has_bars and stamp is not None and bar_s is None:
+        raise InputError(
+            f"{path.name} holds bars stamped at their {stamp}, and it is not said how long a bar is; say it with --bar 1h"
+        )
+    if has_bars and stamp is None:
         raise InputError(
             f"{path.name} has the column{'s' if len(has_bars) > 1 else ''} {', '.join(has_bars)}, so its rows are bars, and it does not say whether "
             "timestamp is a bar's open or close; say it with --stamp open|close --bar 1h"
@@ -129,7 +133,7 @@ def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {frame[name].iloc[wrong[0]]!r}; give a finite price above zero ({len(wrong)} such rows)"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a finite price above zero ({such_rows(len(wrong))})"
         )
     return np.asarray(values)
 
@@ -141,7 +145,7 @@ def _measured(path: Path, frame: pd.DataFrame, name: str, what: str, least: floa
     if len(wrong):
         bounds = f"from {least:g} to {most:g}" if np.isfinite(most) else "of at least zero" if least == 0 else ""
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {frame[name].iloc[wrong[0]]!r}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({len(wrong)} such rows)"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({such_rows(len(wrong))})"
         )
     return np.asarray(values)
 

@@ -8,7 +8,7 @@ from chain import checks
 from chain.client import Client
 from chain.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
-from chain.errors import BlockError, NodeError
+from chain.errors import BlockError, ContractError, NodeError
 from chain.events import MOST_READINGS, differ
 from chain.facts import CodeStart
 from chain.findings import Findings, Progress
@@ -202,11 +202,26 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
     """Read one deployment; its progress ends with what it took."""
     label, before = f"{deployment.protocol} {deployment.instance}", (client.tally.calls, row_count(found))
     _protocol(deployment, found)
-    READERS[deployment.reader][0](
-        client, deployment, found, lambda _, done, total, note: progress(label, done, total, note)
-    )
+    try:
+        READERS[deployment.reader][0](
+            client, deployment, found, lambda _, done, total, note: progress(label, done, total, note)
+        )
+    except ContractError as error:
+        _require_contracts(client, deployment, label, error)
+        raise
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
     progress(label, 1, 1, f"{rows:,} rows from {calls:,} calls")
+
+
+def _require_contracts(client: ResumableClient, deployment: Deployment, label: str, error: ContractError) -> None:
+    """ContractError that names the address of the book at which there is no contract at this block, if that is why a call failed."""
+    roles = deployment.addresses
+    for (role, address), code in zip(roles.items(), client.codes(list(roles.values())), strict=True):
+        if code == "0x":
+            raise ContractError(
+                f"{label}: there is no contract at {address} ({role}) at block {client.anchor.number}; it came later or the address is wrong: ask for "
+                "a later block, or check this address in the deployments file"
+            ) from error
 
 
 def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:

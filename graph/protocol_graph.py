@@ -26,6 +26,7 @@ NEIGHBOUR_COLUMNS = [
     "evidence",
     "status",
 ]
+LISTED_BY = "`aftershock query names`"
 _PREFIX = 6  # characters of an address prefix that are enough to look for: 0x and four digits
 
 
@@ -210,7 +211,7 @@ class ProtocolGraph:
             self.labels[key] for other in kinds if other in self.nodes for key in self.nodes[other]["node"].tolist()
         }
         known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
-        return unknown_name(kind or "market, protocol, asset or account", name, known)
+        return unknown_name(kind or "market, protocol, asset or account", name, known, LISTED_BY)
 
 
 def _place(key: str) -> tuple[str, str]:

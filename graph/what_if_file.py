@@ -1,12 +1,12 @@
 """The TOML file of a what-if: its entries, each as an edit that knows where it was written. Read in the order in which they act."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from chain.errors import InputError, unknown_name
+from chain.toml_file import read_toml
 from graph.addition import TERMS
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove
 
@@ -32,10 +32,7 @@ def read_what_if(path: Path) -> tuple[Edit, ...]:
         If the file is no TOML, has no entry, or an entry has a field that is unknown, missing or of the wrong type; it names file, entry,
         field and value.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as TOML ({error})") from error
+    content = read_toml(path, "a what-if", Decimal)
     for name, entries in content.items():
         if name not in _FIELDS:
             raise InputError(f"{path}: {unknown_name('entry', name, _FIELDS)}")

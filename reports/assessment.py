@@ -11,7 +11,7 @@ from chain.networks import placed
 from chain.snapshot import Snapshot
 from graph.measures import concentration
 from reports import unmoved
-from reports.amounts import THIN, short
+from reports.amounts import THIN, listing, short
 from reports.frontier import Frontier
 from reports.market_rows import MarketRows
 from reports.provenance import redacted, report_id
@@ -55,6 +55,7 @@ def assess(
     thresholds: Thresholds | None = None,
     chosen: str | None = None,
     chain_name: str = "",
+    left_out: Sequence[str] = (),
 ) -> Assessment:
     """Join what was read, asked and simulated about one market.
 
@@ -69,6 +70,7 @@ def assess(
     tool : name and version.
     thresholds : what the verdict is made from; the shipped ones by default.
     chosen : name of the scenario shown round by round; the one with the largest loss by default.
+    left_out : titles of shipped scenarios that apply here and were not run.
 
     Raises
     ------
@@ -85,6 +87,10 @@ def assess(
     if shown is None:
         raise InputError(f"no result is named {chosen!r}; there are {', '.join(line.name for line, _ in lines)}")
     coverage, dependence = _coverage(snapshot, exposure), _dependence(exposure)
+    if left_out:
+        coverage = replace(
+            coverage, gaps=(*coverage.gaps, f"scenarios that ship and were not run: {listing(left_out)}")
+        )
     scenarios, cascade = tuple(line for line, _ in lines), _cascade(*shown, exposure.market, snapshot)
     command = redacted(command)
     rows = shown[1].markets
@@ -99,6 +105,7 @@ def assess(
         cascade=cascade,
         markets_seen=len(snapshot["markets"]),
         limits=limits,
+        is_part=bool(left_out),
     )
     return Assessment(
         content_id=report_id(

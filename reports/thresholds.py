@@ -1,12 +1,12 @@
 """Thresholds: the numbers from which sentences and grades are made, as data that every report prints."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chain.errors import InputError, unknown_name
+from chain.toml_file import read_toml
 from reports.amounts import THIN, listing
 
 SHIPPED = Path(__file__).parent / "thresholds.toml"
@@ -88,10 +88,9 @@ class Thresholds:
 
 def read(path: Path) -> Thresholds:
     """Read a thresholds file; InputError names the file and the entry that is missing, unknown or out of order."""
+    content = read_toml(path, "thresholds")
     try:
-        return of_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as TOML ({error})") from error
+        return of_dict(content)
     except InputError as error:
         raise type(error)(f"{path}: {error}") from error
 

@@ -30,8 +30,9 @@ def judge(
     cascade: Cascade,
     markets_seen: int,
     limits: Thresholds,
+    is_part: bool = False,
 ) -> Verdict:
-    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first."""
+    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out."""
     worst, ordinary = scenarios[0], _ordinary(scenarios, at_risk.symbol, limits)
     supplied = coverage.total_usd
     leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
@@ -55,7 +56,7 @@ def judge(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
             unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
             *([unbroken(frozen)] if frozen else []),
-            unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level)),
+            unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level, is_part)),
             unbroken(_bound(cascade, at_risk, exposure, few, level, limits)),
         ),
         readings=tuple(
@@ -118,10 +119,13 @@ def _danger(
     supplied: float,
     scenarios: int,
     level: dict[str, str],
+    is_part: bool,
 ) -> str:
     cause, run = (
         _cause(exposure, level["one_feed"]),
-        f"the worst of {spelled(scenarios)} scenarios" if scenarios > 1 else "the one scenario run",
+        f"the worst of {'the ' if is_part else ''}{spelled(scenarios)} scenarios{' run' if is_part else ''}"
+        if scenarios > 1
+        else "the one scenario run",
     )
     if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
         return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
@@ -139,7 +143,8 @@ def _danger(
             f"and leaves {left}, and {room}."
         )
     alone = worst.shocked == (at_risk.symbol,)
-    loss = f"{worst.title} leaves lenders **{money(worst.bad_debt_usd)}** of bad debt, {lost}"
+    among = f", the worst of the {spelled(scenarios)} scenarios run," if is_part and scenarios > 1 else ""
+    loss = f"{worst.title}{among} leaves lenders **{money(worst.bad_debt_usd)}** of bad debt, {lost}"
     path = _path(worst, at_risk, level["indirect"], alone)
     if alone and level["one_feed"] == "one feed":
         return f"The danger is one price: {cause}; {loss}, and {path}."

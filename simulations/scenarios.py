@@ -1,13 +1,13 @@
 """Named scenarios: TOML files that say what is shocked and under which assumptions. Shipped ones lie in `scenarios/`."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from chain.errors import InputError, unknown_name
+from chain.toml_file import read_toml
 from simulations.shocks import PriceShock
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -73,7 +73,7 @@ def names() -> list[str]:
 def get(name: str, **changes: Any) -> Scenario:
     """A shipped scenario by name, or one from a TOML file by path; `changes` replace assumptions."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    if not path.is_file():
+    if not path.is_file() and not name.endswith(".toml"):
         raise unknown_name("scenario", name, names())
     scenario = read(path)
     return replace(scenario, assumptions=replace(scenario.assumptions, **changes)) if changes else scenario
@@ -81,10 +81,7 @@ def get(name: str, **changes: Any) -> Scenario:
 
 def read(path: Path) -> Scenario:
     """Read one scenario file; InputError names file, entry and what to write instead."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as TOML ({error})") from error
+    content = read_toml(path, "a scenario")
     _only(path, "scenario", content, {"title", "kind", "description", "shocks", "assumptions"})
     if content.get("kind", KINDS[0]) not in KINDS:
         raise InputError(f"{path}: kind {content['kind']!r} is not one of {', '.join(KINDS)}")

@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-query = typer.Typer(cls=verbs("exposure", "paths", "shared", "systemic", "risk"), no_args_is_help=True)
+query = typer.Typer(cls=verbs("exposure", "paths", "shared", "systemic", "risk", "names"), no_args_is_help=True)
 app.add_typer(query, name="query", help="Ask the protocol graph.")
 train = typer.Typer(cls=verbs("volatility"), no_args_is_help=True)
 app.add_typer(train, name="train", help="Train a model on your own data.")

@@ -11,8 +11,8 @@ from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json
 from aftershock.replays import seconds
-from chain.errors import DATA_INCOMPLETE, InputError
-from chain.file_checks import CheckedFile, check_files
+from chain.errors import DATA_INCOMPLETE, InputError, unknown_name
+from chain.file_checks import CONTRACTS, CheckedFile, check_files
 from chain.file_findings import FileFinding
 from chain.price_files import Stamp
 from reports.amounts import count
@@ -46,12 +46,17 @@ def run(
         raise InputError(f"--stamp is {stamp!r}; write open or close")
     for path in files:
         if not path.is_file():
-            raise InputError(f"{path} is no file; give a CSV or Parquet file")
+            raise InputError(
+                f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a CSV or Parquet file"
+            )
     bar_s = seconds(bar) if bar is not None else None
+    if stamp is not None and bar_s is None:
+        raise InputError(f"--stamp {stamp} needs the length of a bar as well; add --bar 1h")
+    if kind is not None and kind not in CONTRACTS:
+        raise unknown_name("kind of file", kind, CONTRACTS)
+    mapping = _mapping(columns)
     with step("check") as running:
-        checked = check_files(
-            files, time.time(), kind, cast("Stamp | None", stamp), bar_s, _mapping(columns), running.note
-        )
+        checked = check_files(files, time.time(), kind, cast("Stamp | None", stamp), bar_s, mapping, running.note)
         running.note(f"{count(sum(one.rows for one in checked), 'row')} in {count(len(checked), 'file')}")
     errors = sum(one.errors for one in checked)
     if as_json:
@@ -75,12 +80,13 @@ def _mapping(text: str | None) -> dict[str, str]:
 
 def _show(page: Page, one: CheckedFile, all_rows: bool) -> None:
     record = one.to_dict()
-    about = [f"{one.rows:,} rows", f"{one.series:,} series" if one.series else ""]
+    about = [count(one.rows, "row"), f"{one.series:,} series" if one.series else ""]
     about += [f"{record['first'][:10]} to {record['last'][:10]}" if record["first"] else ""]
-    page.header(f"{one.file}: {one.kind}", "   ".join(part for part in about if part))
+    what = one.kind if one.is_readable or one.kind != "table" else "no table that can be read"
+    page.header(f"{one.file}: {what}", "   ".join(part for part in about if part))
     if not one.findings:
         page.sentence("**Nothing** was found to be wrong.")
-    if one.kind == "table":
+    if one.kind == "table" and one.is_readable:
         page.say(
             ("not looked at  ", "dim"),
             "it has the columns of no file that is known here; --columns names them, --as says what it is",

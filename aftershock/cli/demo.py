@@ -43,6 +43,8 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
     if page:
         page.blank()
         report.show(page, assessment, sample, files)
+        for gap in [gap for gap in assessment.coverage.gaps if gap not in sample.gaps]:
+            page.say(("not looked at  ", "dim"), f"{gap}; aftershock report {MARKET} runs all")
     else:
         print_json(
             {

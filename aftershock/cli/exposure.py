@@ -1,5 +1,6 @@
 """`aftershock query exposure X`: what X stands on and who stands on X."""
 
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
@@ -30,10 +31,16 @@ def run(
             {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
         )
     else:
-        show(Page(), answer, snapshot, source)
+        show(Page(), answer, snapshot, source, exposures)
 
 
-def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot, source: str = "sample") -> None:
+def show(
+    page: Page,
+    answer: aftershock.Exposure,
+    snapshot: aftershock.Snapshot,
+    source: str = "sample",
+    exposures: Path | None = None,
+) -> None:
     """Print an answer; markets have a page of their own, everything else its tables."""
     page.header(answer.label, when(snapshot))
     if "collateral" in answer.outbound:
@@ -47,7 +54,7 @@ def show(page: Page, answer: aftershock.Exposure, snapshot: aftershock.Snapshot,
         commands = ("aftershock simulate --shock ETH=-30%", "aftershock report")
         page.next(*(with_source(command, source) for command in commands))
     else:
-        page.next("aftershock query paths --from X --to Y")
+        page.next(with_source("aftershock query paths --from X --to Y", source, exposures))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

@@ -10,8 +10,7 @@ import aftershock
 from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
-from aftershock.forecasts import SHIPPED, Forecasts, forecast_file, write
-from chain.errors import InputError
+from aftershock.forecasts import SHIPPED, Forecasts, forecast_file, refuse_unwritable, write
 from chain.price_files import Stamp
 from reports.amounts import count
 
@@ -50,8 +49,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Forecast realised variance and its distribution from bars known at each instant, and say which model answers."""
-    if stamp not in (None, "open", "close"):
-        raise InputError(f"--stamp is {stamp!r}; write open or close")
+    if out is not None:
+        refuse_unwritable(out)
     with step("forecast") as running:
         found = forecast_file(prices, cast("Stamp | None", stamp), bar, history, every, first, last, horizon, model)
         running.note(count(len(found.table), "forecast"))

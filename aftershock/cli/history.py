@@ -13,7 +13,7 @@ from aftershock.cli.options import AsJson, Folder
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from chain.deployments import read_deployments
-from chain.errors import InputError, NodeError
+from chain.errors import InputError, NodeError, goes_on
 from chain.histories.folder import LIST, history_schemas
 from chain.histories.reading import BY_DEFAULT, PIECE_BLOCKS, Grown, grow
 from chain.networks import node_url
@@ -58,7 +58,7 @@ def run(
     try:
         grown = _grown(url, deployments, out, first, last, named, _amounts(transfers or []), piece)
     except (KeyboardInterrupt, NodeError) as error:
-        if (out / LIST).is_file():
+        if (out / LIST).is_file() and goes_on(error):
             sys.stderr.write(f"The ranges that were read are in {out}; the same command goes on from there\n")
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None

@@ -8,7 +8,7 @@ import aftershock
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
-from aftershock.forecasts import Forecasts, forecast, read_prices
+from aftershock.forecasts import SHIPPED, Forecasts, Span, forecast, models_for, read_prices, refuse_unreadable
 from chain.errors import InputError
 from chain.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
@@ -20,6 +20,17 @@ from simulations.cascade import MODEL_VERSION
 from simulations.scenarios import Assumptions
 
 LEAST_DRAWS = round(LEAST_BEYOND / (1 - LEVELS[0]))
+
+
+def check(prices: Path | None, stamp: str | None, bar: str, at: str | None, horizon: int, draws: int) -> None:
+    """InputError if an option cannot be used, before anything is read."""
+    refuse_unreadable(prices, stamp, bar)
+    if draws < LEAST_DRAWS:
+        raise InputError(
+            f"--draws is {draws}; VaR {100 * LEVELS[0]:g} % needs {LEAST_BEYOND} draws beyond it, so give at least {LEAST_DRAWS}"
+        )
+    Span("1h", None, None, at)
+    models_for(SHIPPED, horizon)
 
 
 def run_law(
@@ -35,17 +46,11 @@ def run_law(
     assumptions: dict[str, float],
     as_json: bool,
 ) -> list[BadDebt]:
-    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails."""
-    if stamp not in (None, "open", "close"):
-        raise InputError(f"--stamp is {stamp!r}; write open or close")
-    if draws < LEAST_DRAWS:
-        raise InputError(
-            f"--draws is {draws}; VaR {100 * LEVELS[0]:g} % needs {LEAST_BEYOND} draws beyond it, so give at least {LEAST_DRAWS}"
-        )
+    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails; options as `check` let them pass."""
     with step("forecast") as running:
         priced = read_prices(prices, cast("Stamp | None", stamp), bar)
         every = f"{horizon}h" if horizon < 24 else "24h"
-        found = forecast(priced, every, at, at, horizon)
+        found = forecast(priced, Span(every, None, None, at), horizon)
         panel = priced.panel.select(found.table["asset"].tolist())
         law = law_of_forecasts(found.table, panel)
         flat = constant_law(panel, int(found.table["as_of"].iloc[0].timestamp()), horizon, law.freedom)

@@ -52,8 +52,10 @@ def exit_if_incomplete(snapshot: "Snapshot") -> None:
         raise typer.Exit(DATA_INCOMPLETE)
 
 
-def with_source(command: str, source: str) -> str:
+def with_source(command: str, source: str, exposures: Path | None = None) -> str:
     """A command to run next, on the same data."""
+    if exposures is not None:
+        return f"{command} --exposures {shlex.quote(str(exposures))}"
     return command if source == "sample" else f"{command} --snapshot {shlex.quote(source)}"
 
 

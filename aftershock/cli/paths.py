@@ -1,11 +1,12 @@
 """`aftershock query paths --from X --to Y`: through which ways a failure of Y costs X, how much, and where each step was read."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted
+from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.terminal import Page, print_json, when
 from graph.paths import LossPath, Paths
 from reports.amounts import Money, money_for, percent, shortened
@@ -45,11 +46,16 @@ def run(
         )
         return
     turned = not answer.paths and bool(index.paths(cause, loser, 1).paths)
-    show(Page(), answer, snapshot, turned)
+    show(Page(), answer, snapshot, turned, next_on=(source, exposures))
 
 
 def show(
-    page: Page, answer: Paths, snapshot: aftershock.Snapshot, turned: bool = False, with_steps: bool = True
+    page: Page,
+    answer: Paths,
+    snapshot: aftershock.Snapshot,
+    turned: bool = False,
+    with_steps: bool = True,
+    next_on: tuple[str, Path | None] = ("sample", None),
 ) -> None:
     """Print the ways, with the steps of each; `turned` says that there are ways in the other direction."""
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
@@ -74,7 +80,10 @@ def show(
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
-    page.next(f"aftershock query exposure {quoted(answer.cause_label)}", "add --json for the whole keys")
+    page.next(
+        with_source(f"aftershock query exposure {quoted(answer.cause_label)}", *next_on),
+        "add --json for the whole keys",
+    )
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

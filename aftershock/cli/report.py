@@ -42,6 +42,8 @@ def run(
 ) -> None:
     """Assess a market and write the report for its governance. Exits with 1 when a printed threshold is crossed."""
     refuse_foreign_folder(out)
+    for name in scenario:
+        aftershock.chosen_scenario(name, [], {})
     with step("load") as loading:
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)

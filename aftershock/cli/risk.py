@@ -10,7 +10,7 @@ from aftershock.cli.options import AsJson, Gas, Source, exit_if_incomplete, with
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
-from aftershock.runs import LARGEST_FALL
+from aftershock.runs import LARGEST_FALL, require_falls
 from chain.networks import placed
 from reports import unmoved
 from reports.amounts import change, count, fixed, money_for, percent
@@ -44,8 +44,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Exposure, liquidation and a cascade in one answer; above all the debt that no liquidation mends."""
-    snapshot = aftershock.load(source)
     falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
+    require_falls(falls)
+    if scenario not in (None, "none", LARGEST_FALL):
+        aftershock.chosen_scenario(scenario, [], {})
+    snapshot = aftershock.load(source)
     with step("risk") as running:
         chosen = None if scenario == "none" else scenario or LARGEST_FALL
         answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units, chosen)

@@ -77,6 +77,10 @@ def run(
     if law is not None and (shock or scenario is not None):
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
+    if law is not None:
+        from aftershock.cli.joint_shocks import check
+
+        check(prices, stamp, bar, at, horizon, draws)
     with step("load") as loading:
         snapshot = aftershock.load(book if book is not None else source)
         graph = aftershock.graph(snapshot)

@@ -13,7 +13,7 @@ from aftershock.cli.progress import Step, step
 from aftershock.cli.terminal import HARM, Page, print_json
 from chain.address_books import caip2
 from chain.as_of import time_of
-from chain.errors import InputError, NodeError
+from chain.errors import InputError, NodeError, goes_on
 from chain.snapshot import manifest
 
 EXAMPLE = "Example: aftershock snapshot --chain 1 --chain 8453 --protocols all --as-of 2026-11-20T12:00Z --out core"
@@ -78,7 +78,7 @@ def run(
         taken = aftershock.snapshot(out=out, progress=steps.note, **asked)
     except (KeyboardInterrupt, NodeError) as error:
         steps.failed()
-        if left.exists():
+        if left.exists() and goes_on(error):
             sys.stderr.write(f"What was read so far is in {left}; the same command goes on with it\n")
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None

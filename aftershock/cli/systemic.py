@@ -87,7 +87,7 @@ def run(
         "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
         "first place each count as first."
     )
-    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", given))
+    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", source, exposures))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

@@ -12,6 +12,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.comparisons import Comparison, compared
+from graph.what_if_file import read_what_if
 from reports.amounts import money_for
 
 EXAMPLE = "Example: aftershock what-if edits.toml --scenario eth-30 --json"
@@ -28,10 +29,11 @@ def run(
 ) -> None:
     """Change a snapshot without touching it: what would be different, and what a shock would do then."""
     chosen = aftershock.chosen_scenario(scenario, shock, {}) if scenario or shock else None
+    edits = read_what_if(file)
     with step("load") as loading:
         snapshot = aftershock.load(source)
         before = aftershock.graph(snapshot)
-        changed = aftershock.what_if(before, file)
+        changed = aftershock.what_if(before, edits)
         after = aftershock.graph(changed)
         loading.note(f"{len(changed.gaps) - len(snapshot.gaps)} sentences say what was changed")
     results = [] if chosen is None else [with_progress(before, chosen), with_progress(after, chosen)]

@@ -69,7 +69,7 @@ def test_many_of_a_kind_are_cut_and_shown_when_asked_for(ask: Ask, closes: Path,
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("check", "absent.csv"), "absent.csv is no file"),
+        (("check", "absent.csv"), "absent.csv does not exist"),
         (("check", "closes.csv", "--stamp", "middle"), "write open or close"),
         (("check", "closes.csv", "--bar", "hour"), "write a length such as 1h"),
         (("check", "closes.csv", "--columns", "close"), "close=Last"),

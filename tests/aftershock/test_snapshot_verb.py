@@ -7,6 +7,7 @@ import pytest
 
 import aftershock
 from chain.errors import AftershockError
+from tests.aftershock.command import Ask
 from tests.devnet.world import World
 
 pytestmark = pytest.mark.devnet
@@ -87,6 +88,20 @@ def test_what_cannot_be_read_is_said_and_nothing_is_left(
         aftershock.snapshot(deployments, out=tmp_path / "core", **arguments)  # type: ignore[arg-type]
     assert says in str(caught.value) and KEY not in str(caught.value)
     assert {file.name for file in tmp_path.iterdir()} == {"deployments.toml"}
+
+
+def test_a_block_before_the_contracts_is_said_to_be_that(devnet_world: World, tmp_path: Path, ask: Ask) -> None:
+    """At block 2 the node has no contract yet, which the book's first_block of 1 does not say; running it again would not help."""
+    asked = ("--deployments", str(devnet_world.deployments), "--rpc", devnet_world.url, "--out", str(tmp_path / "core"))
+    early = ask("snapshot", *asked, "--block", "2")
+    said = " ".join(early.err.split())
+    assert (
+        early.code == 3
+        and "there is no contract at 0x" in said
+        and "at block 2; it came later or the address is wrong" in said
+    )
+    assert "ask for a later block" in said and "the same command goes on" not in said
+    assert devnet_world.w3.eth.get_code(devnet_world.pool.address, block_identifier=2) == b""
 
 
 def test_a_folder_that_is_not_ours_is_not_touched(devnet_world: World, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_node_that_asks_for_a_pause_gets_it(devnet_world: World) -> None:
         started = time.monotonic()
         with pytest.raises(NodeError, match="asks to wait 3600 seconds"):
             client.confirm()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 60, "it waited"
 
 
 def test_the_rate_is_kept_for_each_node(devnet_world: World) -> None:

@@ -1,6 +1,5 @@
 """The graph of the small world, number by number, and how long a graph of 1,500 accounts takes."""
 
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,6 @@ from graph.build import build
 from graph.exposure import exposure
 from graph.protocol_graph import ProtocolGraph
 from graph.schema import node_schemas, relation_schemas
-from tests.graph.random_world import crowd
 from tests.graph.small_world import (
     CHAIN,
     ETHER,
@@ -180,17 +178,6 @@ def test_a_users_file_is_a_graph_without_a_chain(tmp_path: Path) -> None:
 def test_an_empty_snapshot_is_an_empty_graph() -> None:
     empty = small_world({table: [] for table in small_rows()}, anchors=())
     assert all(len(table) == 0 for table in build(empty).relations.values())
-
-
-def test_1500_accounts_in_time() -> None:
-    snapshot = crowd(1500)
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        graph = build(snapshot)
-        best = min(best, time.perf_counter() - start)
-    assert len(graph.relations["supplies"]) == 3000
-    assert best < 1.5
 
 
 def test_an_owner_of_two_assets_has_no_only_asset() -> None:

@@ -308,7 +308,7 @@ def test_a_file_is_read_in_the_order_in_which_it_acts(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "there is no entry"),
-        ("a = ", "cannot be read as TOML"),
+        ("a = ", "is no valid TOML"),
         ("[freeze]\nmarket = 'core'", "two brackets"),
         ("[[freese]]\nmarket = 'core'", "did you mean freeze"),
         ("[[freeze]]\nasset = 'WETH'", "edits.toml, freeze 1: market is missing"),

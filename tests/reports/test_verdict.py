@@ -139,7 +139,7 @@ def test_a_failed_comparison_and_unverified_data_lower_the_grade() -> None:
     [
         ("[ordinary]\nfall_percent = 10", InputError, "section 'at_risk' is missing"),
         ("[ordnary]", UnknownNameError, "no section named 'ordnary'; did you mean ordinary"),
-        ("not toml", InputError, "cannot be read as TOML"),
+        ("not toml", InputError, "is no valid TOML"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:

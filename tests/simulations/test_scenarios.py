@@ -34,7 +34,7 @@ def test_assumptions_can_be_replaced() -> None:
     [
         ("", r"no \[\[shocks\]\]"),
         ("shocks = 3", r"no \[\[shocks\]\]"),
-        ("not toml", "cannot be read as TOML"),
+        ("not toml", "is no valid TOML"),
         ('[[shocks]]\nasset = "ETH"\n', "shock 1 needs asset"),
         ('[[shocks]]\nasset = "ETH"\nchange = true\n', "shock 1 needs asset"),
         ('[[shocks]]\nasset = "ETH"\nchange = nan\n', "cannot be"),
