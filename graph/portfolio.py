@@ -176,7 +176,7 @@ def dependents_and_amounts(
     table = table.assign(
         kind=[graph.node_kind(key) for key in holders],
         label=[graph.label(key) for key in holders],
-        share_ratio=table["looked_through_usd"] / (spread.sum() or float("nan")),
+        share_ratio=table["looked_through_usd"] / (sums.sum() or float("nan")),
     )
     names = ["holder", "kind", "label", "direct_usd", "looked_through_usd", "share_ratio", "held", "evidence"]
     return table[names], spread
