@@ -212,9 +212,9 @@ def _holders(
     """Every holder's amount to these markets, all assets together, largest first; and a table of the largest."""
     rows = graph.relations[relation]
     here = rows["target"].isin(markets)
-    amounts = rows.loc[here, ["source", "amount_usd"]].groupby("source")["amount_usd"].sum()
-    holders = largest_of(amounts, top)
-    largest = pd.DataFrame({"holder": holders, "amount_usd": amounts.loc[holders].to_numpy()})
+    amounts = rows.loc[here, ["source", "amount_usd"]].groupby("source", sort=False)["amount_usd"].sum()
+    largest = pd.DataFrame(largest_of(amounts, top), columns=["holder", "amount_usd"])
+    holders = largest["holder"].tolist()
     rows = rows[here & rows["source"].isin(holders)].sort_values(["amount_usd", "asset"], ascending=[False, True])
     of = dict(iter(rows.groupby("source", sort=False)))
     spread = amounts.sort_values(ascending=False)
@@ -231,13 +231,13 @@ def _holders(
     return spread, largest[columns]
 
 
-def largest_of(amounts: "pd.Series[float]", top: int) -> list[str]:
-    """Names (index) of the largest amounts, ties by name; all others are not sorted."""
+def largest_of(amounts: "pd.Series[float]", top: int) -> list[tuple[str, float]]:
+    """The largest amounts with their names (index), ties by name; all others are not sorted."""
     values = amounts.to_numpy(float)
     if len(values) > top:
         amounts = amounts[values >= np.partition(values, -top)[-top]]
     found = zip(amounts.index.tolist(), amounts.tolist(), strict=True)
-    return [name for name, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]
 
 
 def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:

@@ -165,7 +165,7 @@ def dependents_and_amounts(
     shares = np.array([reaching[key] for key in rows["asset"].tolist()], dtype=float)
     rows = rows.assign(looked_through_usd=rows["amount_usd"] * shares)
     sums = rows.groupby("source")["looked_through_usd"].sum()
-    spread, holders = sums.sort_values(ascending=False), largest_of(sums, len(sums) if top is None else top)
+    holders = [name for name, _ in largest_of(sums, len(sums) if top is None else top)]
     rows = rows[rows["source"].isin(holders)]
     rows = rows.assign(
         direct_usd=rows["amount_usd"].where(rows["asset"] == asset, 0.0),
@@ -179,7 +179,7 @@ def dependents_and_amounts(
         share_ratio=table["looked_through_usd"] / (sums.sum() or float("nan")),
     )
     names = ["holder", "kind", "label", "direct_usd", "looked_through_usd", "share_ratio", "held", "evidence"]
-    return table[names], spread
+    return table[names], sums.sort_values(ascending=False)
 
 
 def _listed(symbols: "pd.Series[str]") -> str:
