@@ -1,5 +1,6 @@
 """`aftershock timeline FOLDER FOLDER ...`: every market and asset over several snapshots, and what changed between neighbours."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,7 +96,11 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
     amounts = [value for values in table["values"] for value in values if isinstance(value, int | float)]
     write = Money(max(amounts, default=0.0))
 
-    writes = {Figure.utilisation: percent, Figure.status: str, Figure.price: "{:,.6g}".format}
+    writes: dict[Figure, Callable[[Any], str]] = {
+        Figure.utilisation: percent,
+        Figure.status: str,
+        Figure.price: "{:,.6g}".format,
+    }
     written = writes.get(figure, write.column)
 
     def cell(value: Any) -> str:
