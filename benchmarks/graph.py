@@ -224,8 +224,17 @@ def measure_graph(report: Report, positions: int, wanted: float | None) -> None:
         first = seconds(partial(exposure, graph, name))[0]
         again = float(np.median([seconds(partial(exposure, graph, name))[0] for _ in range(3)]))
         what = f"exposure of {graph.label(name)} with {edges:,} edges"
-        report.row(f"{what}, first time", f"{first:.3f} s")
+        if wanted is None:
+            report.target(f"{what}, first time", "under 2 s", first, first < 2, "s")
+        else:
+            report.row(f"{what}, first time", f"{first:.3f} s")
         report.target(f"{what}, asked again", "under 0.3 s", again, again < 0.3, "s")
+
+
+def measure_both_graphs(report: Report, scale: int) -> None:
+    """At the size that has a target, and ten times that."""
+    measure_graph(report, 100_000 // scale, 5.0)
+    measure_graph(report, 1_000_000 // scale, None)
 
 
 def positions_file(folder: Path, rows: int, assets: int = 20, seed: int = 7) -> dict[tuple[str, str], int]:
@@ -306,7 +315,7 @@ def main() -> int:
     asked = parser.parse_args()
     scale = 20 if asked.small else 1
     parts: dict[str, Callable[[Report], None]] = {
-        "build": lambda report: measure_graph(report, 100_000 // scale, 5.0),
+        "build": lambda report: measure_both_graphs(report, scale),
         "paths": lambda report: measure_paths(report, 1_000_000 // scale),
         "large": lambda report: measure_large(report, 10_000_000 // scale),
         "debtrank": lambda report: measure_both_sizes(report, scale),

@@ -9,6 +9,7 @@ pass on what it has for others. docs/graph.md has the table of relations and a w
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from chain.tables import each_row
@@ -83,13 +84,12 @@ def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
     """The relation `holds`; claims without a price (liquidity shares) at their part of what is behind all of them."""
     rows, worth = graph.relations["holds"], worth_of_all(graph)
     supply = supplies_of_claims(graph.snapshot)
-    usd = [
-        row.amount_raw / supply[row.target] * worth[row.target]
-        if pd.isna(row.amount_usd) and supply.get(row.target) and worth.get(row.target)
-        else row.amount_usd
-        for row in each_row(rows)
-    ]
-    return rows.assign(amount_usd=pd.Series(usd, index=rows.index, dtype=float))
+    usd = rows["amount_usd"].to_numpy(float, copy=True)
+    unpriced = np.flatnonzero(np.isnan(usd))
+    for place, row in zip(unpriced, each_row(rows.iloc[unpriced]), strict=True):
+        if supply.get(row.target) and worth.get(row.target):
+            usd[place] = row.amount_raw / supply[row.target] * worth[row.target]
+    return rows.assign(amount_usd=usd)
 
 
 def _holdings(graph: ProtocolGraph) -> pd.DataFrame:

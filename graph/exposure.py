@@ -16,7 +16,7 @@ from graph.counted import value_counted
 from graph.lent_through import lent_through
 from graph.lookthrough import LookThrough, look_through, roots
 from graph.market_exposure import collateral_feeds, concentrations, figures_of, market_tables, share_of
-from graph.portfolio import dependents, final_roots, subject
+from graph.portfolio import dependents_and_amounts, final_roots, subject
 from graph.protocol_graph import ProtocolGraph
 from graph.vault_shares import valued_balances, vault_of
 
@@ -191,14 +191,15 @@ def _of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tabl
         ),
         "holders": _holders(graph, [asset], top),
     }
-    everybody, made_of = dependents(graph, asset), roots(graph, asset)
+    everybody, amounts = dependents_and_amounts(graph, asset, top)
+    made_of = roots(graph, asset)
     held = graph.relations["holds"]
     inbound |= {
-        "dependents": everybody.head(top),
+        "dependents": everybody,
         "concentration": concentrations(
             ("holders", held[held["target"] == asset]["amount_raw"].astype(float), "relation holds"),
             ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
-            ("all who have it, looked through", everybody["looked_through_usd"], "table dependents"),
+            ("all who have it, looked through", amounts, "table dependents"),
         ).query("count > 0"),
     }
     finally_of = made_of.groupby("root")["share"].sum() if made_of["share"].notna().all() else pd.Series(dtype=float)

@@ -38,7 +38,8 @@ class Identities:
 
     def nodes(self, entities: "pd.Series[Any]") -> list[str]:
         """`node` of each row."""
-        return [self.node(entity) for entity in entities.tolist()]
+        markets = {entity: market for entity, market in self.market.items() if self.kinds.get(entity) == "market"}
+        return [markets.get(entity, entity) for entity in entities.tolist()]
 
     def of_kind(self, kind: str) -> list[str]:
         """Addresses whose node is of this kind, sorted."""

@@ -38,9 +38,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
     concentration : of, count, hhi, effective_number, top10_ratio, evidence.
     """
-    listed = graph.relations["lists"]
-    listed = listed[listed["source"].isin(markets)].rename(columns={"source": "market", "target": "asset"})
-    listed = listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
+    listed = _listed(graph, markets)
     collateral = _collateral(graph, listed)
     supplied, suppliers = _holders(graph, "supplies", markets, top)
     owed, borrowers = _holders(graph, "borrows", markets, top)
@@ -65,13 +63,26 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     }
 
 
+def reserves_of(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
+    """The table `reserves` of `market_tables` alone."""
+    return _reserves(graph, _listed(graph, markets))
+
+
+def _listed(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
+    listed = graph.relations["lists"]
+    listed = listed[listed["source"].isin(markets)].rename(columns={"source": "market", "target": "asset"})
+    return listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
+
+
 def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | int | None]:
     """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known."""
     listed = graph.relations["lists"]
     listed = listed[listed["source"].isin(markets)]
     sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
-    supplies = graph.relations["supplies"][graph.relations["supplies"]["target"].isin(markets)]
-    borrows = graph.relations["borrows"][graph.relations["borrows"]["target"].isin(markets)]
+    supplies, borrows = (
+        graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
+        for name in ("supplies", "borrows")
+    )
     seen = float(supplies["amount_usd"].sum())
     lending = listed[_is_lent(graph, listed["source"], listed["target"])]
     owed = float(lending["borrowed_usd"].sum())
@@ -200,14 +211,16 @@ def _holders(
 ) -> tuple["pd.Series[float]", pd.DataFrame]:
     """Every holder's amount to these markets, all assets together, largest first; and a table of the largest."""
     rows = graph.relations[relation]
-    rows = rows[rows["target"].isin(markets)]
-    amounts = rows.groupby("source")["amount_usd"].sum().rename_axis("holder").reset_index(name="amount_usd")
-    amounts = amounts.sort_values(["amount_usd", "holder"], ascending=[False, True], ignore_index=True)
-    largest = amounts.assign(share_ratio=share_of(amounts["amount_usd"])).head(top)
-    rows = rows[rows["source"].isin(largest["holder"])].sort_values(["amount_usd", "asset"], ascending=[False, True])
-    of = dict(iter(rows.groupby("source", sort=False)))
+    here = rows["target"].isin(markets)
+    amounts = rows.loc[here, ["source", "amount_usd"]].groupby("source", sort=False)["amount_usd"].sum()
+    largest = pd.DataFrame(largest_of(amounts, top), columns=["holder", "amount_usd"])
     holders = largest["holder"].tolist()
+    rows = rows[here & rows["source"].isin(holders)].sort_values(["amount_usd", "asset"], ascending=[False, True])
+    of = dict(iter(rows.groupby("source", sort=False)))
+    spread = amounts.sort_values(ascending=False)
+    everything = float(spread.sum())
     largest = largest.assign(
+        share_ratio=largest["amount_usd"] / (everything if everything > 0 else float("nan")),
         kind=[graph.node_kind(holder) for holder in holders],
         label=[graph.label(holder) for holder in holders],
         assets=[", ".join(dict.fromkeys(map(graph.own_labels.__getitem__, of[holder]["asset"]))) for holder in holders],
@@ -215,7 +228,16 @@ def _holders(
         status=[weakest(of[holder]["status"]) for holder in holders],
     )
     columns = ["holder", "kind", "label", "amount_usd", "share_ratio", "assets", "evidence", "status"]
-    return amounts["amount_usd"], largest[columns]
+    return spread, largest[columns]
+
+
+def largest_of(amounts: "pd.Series[float]", top: int) -> list[tuple[str, float]]:
+    """The largest amounts with their names (index), ties by name; all others are not sorted."""
+    values = amounts.to_numpy(float)
+    if len(values) > top:
+        amounts = amounts[values >= np.partition(values, -top)[-top]]
+    found = zip(amounts.index.tolist(), amounts.tolist(), strict=True)
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]
 
 
 def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:

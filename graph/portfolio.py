@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle, valued_holds, worth_of_all
 from graph.lookthrough import LookThrough, look_through
-from graph.market_exposure import share_of
+from graph.market_exposure import largest_of, share_of
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined
 
@@ -137,8 +138,8 @@ def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
     return frame.sort_values(["overlap_usd", "root"], ascending=[False, True], ignore_index=True)
 
 
-def dependents(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
-    """Everybody who has some of an asset, directly or through claims on it, largest first.
+def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> pd.DataFrame:
+    """Everybody who has some of an asset, directly or through claims on it, largest first; the `top` largest, if that is given.
 
     What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
 
@@ -146,28 +147,39 @@ def dependents(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     -------
     holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence.
     """
+    return dependents_and_amounts(graph, asset, top)[0]
+
+
+def dependents_and_amounts(
+    graph: ProtocolGraph, asset: str, top: int | None = None
+) -> tuple[pd.DataFrame, "pd.Series[float]"]:
+    """As `dependents`, and what everybody has, looked through, largest first."""
     reaching = look_through(graph).backing.reaching(asset)
-    supplies, holds = graph.relations["supplies"], valued_holds(graph)
+    holds = valued_holds(graph)
     assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
     issued = assets[assets["asset"].isin(receipts)]
     holds = holds[~holds["source"].isin(issued["chain"] + ":" + issued["address"])]
-    rows = pd.concat([supplies, holds.assign(asset=holds["target"])])[["source", "asset", "amount_usd", "evidence"]]
-    rows = rows[rows["asset"].isin(list(reaching)) & (rows["amount_usd"] > 0)]
-    through = rows["amount_usd"] * rows["asset"].map(reaching).astype(float)
+    columns = ["source", "asset", "amount_usd", "evidence"]
+    parts = (graph.relations["supplies"][columns], holds.assign(asset=holds["target"])[columns])
+    rows = pd.concat([part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts])
+    shares = np.array([reaching[key] for key in rows["asset"].tolist()], dtype=float)
+    rows = rows.assign(looked_through_usd=rows["amount_usd"] * shares)
+    sums = rows.groupby("source")["looked_through_usd"].sum()
+    holders = [name for name, _ in largest_of(sums, len(sums) if top is None else top)]
+    rows = rows[rows["source"].isin(holders)]
     rows = rows.assign(
         direct_usd=rows["amount_usd"].where(rows["asset"] == asset, 0.0),
-        looked_through_usd=through,
-        held=[graph.label(key) for key in rows["asset"]],
+        held=[graph.label(key) for key in rows["asset"].tolist()],
     )
     how = {"direct_usd": "sum", "looked_through_usd": "sum", "held": _listed, "evidence": joined}
-    table = rows.groupby("source", as_index=False).agg(how).rename(columns={"source": "holder"})
+    table = rows.groupby("source").agg(how).loc[holders].rename_axis("holder").reset_index()
     table = table.assign(
-        kind=[graph.node_kind(key) for key in table["holder"]],
-        label=[graph.label(key) for key in table["holder"]],
-        share_ratio=share_of(table["looked_through_usd"]),
+        kind=[graph.node_kind(key) for key in holders],
+        label=[graph.label(key) for key in holders],
+        share_ratio=table["looked_through_usd"] / (sums.sum() or float("nan")),
     )
-    columns = ["holder", "kind", "label", "direct_usd", "looked_through_usd", "share_ratio", "held", "evidence"]
-    return table.sort_values(["looked_through_usd", "holder"], ascending=[False, True], ignore_index=True)[columns]
+    names = ["holder", "kind", "label", "direct_usd", "looked_through_usd", "share_ratio", "held", "evidence"]
+    return table[names], sums.sort_values(ascending=False)
 
 
 def _listed(symbols: "pd.Series[str]") -> str:

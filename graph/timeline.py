@@ -71,6 +71,18 @@ def aligned(before: Snapshot, after: Snapshot) -> dict[str, str]:
     }
 
 
+def lasting_keys(snapshots: Sequence[Snapshot]) -> dict[str, str]:
+    """Market in any of these snapshots, which are in order of time -> its key in the latest one that has it."""
+    first: dict[str, str] = {}  # key in some snapshot -> the first key that this market ever had
+    last: dict[str, str] = {}  # that first key -> the latest one
+    for number, snapshot in enumerate(snapshots):
+        for later, earlier in aligned(snapshots[number - 1], snapshot).items() if number else ():
+            first[later] = first.get(earlier, earlier)
+        for market in snapshot["markets"]["market"].tolist():
+            last[first.setdefault(market, market)] = market
+    return {key: last[name] for key, name in first.items()}
+
+
 def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = SMALLEST_MOVE) -> pd.DataFrame:
     """What differs between two graphs of the same chains.
 
@@ -109,7 +121,9 @@ def in_words(found: pd.DataFrame) -> list[str]:
     return [_sentence(row) for row in found.to_dict("records")]
 
 
-def over_time(graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph], Mapping[str, float]]) -> pd.DataFrame:
+def over_time(
+    graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph], Mapping[str, float]]
+) -> pd.DataFrame:
     """A measure of nodes as a series.
 
     Returns
@@ -122,7 +136,7 @@ def over_time(graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph]
     InputError
         If the graphs are not in order of time, or one has no anchor.
     """
-    times = [_time(graph) for graph in graphs]
+    times = [time_of(graph) for graph in graphs]
     if times != sorted(set(times)):
         raise InputError("give the snapshots in order of time, each time once")
     names: dict[str, str] = {}  # key in some graph -> the first key that this node ever had
@@ -268,7 +282,8 @@ def _sentence(row: Mapping[Any, Any]) -> str:
     return f"{label}: {word} went from {row['before']} to {row['after']}."
 
 
-def _time(graph: ProtocolGraph) -> datetime:
+def time_of(graph: ProtocolGraph) -> datetime:
+    """Time of a graph's latest block, UTC; InputError for a graph that stands at no block."""
     if not graph.snapshot.anchors:
         raise InputError(f"snapshot {graph.snapshot.name!r} stands at no block; a series needs times")
     return datetime.fromtimestamp(max(anchor.timestamp for anchor in graph.snapshot.anchors), UTC)

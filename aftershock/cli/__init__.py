@@ -17,7 +17,7 @@ app = typer.Typer(
     epilog="Start with: aftershock demo",
     cls=verbs(
         *("demo", "doctor", "snapshot", "history", "check", "simulate", "scenarios", "replay", "forecast"),
-        *("report", "what-if", "diff"),
+        *("report", "what-if", "diff", "timeline"),
     ),
     no_args_is_help=True,
     add_completion=False,

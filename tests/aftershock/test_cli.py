@@ -28,6 +28,7 @@ VERBS = (
     "report",
     "what-if",
     "diff",
+    "timeline",
     "query exposure",
     "query paths",
     "query shared",

@@ -1,5 +1,7 @@
 """Tables keep every digit, refuse what their schema does not allow, and hash by content."""
 
+import hashlib
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from chain.errors import SchemaError
 from chain.snapshot import Anchor, from_rows, load, save
-from chain.tables import Row, content_hash, make, read, schemas, write
+from chain.tables import Column, Row, TableSchema, content_hash, each_row, make, read, schemas, write
 from chain.units import INT256_MAX, INT256_MIN, UINT256_MAX
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,6 +62,36 @@ def test_the_hash_knows_content_and_not_order(numbers: list[tuple[int, int]], sh
     assert content_hash(schema, make(schema, rows)) == content_hash(schema, make(schema, mixed))
     changed = [dict(rows[0]) | {"liquidity_gross_raw": (rows[0]["liquidity_gross_raw"] + 1) % UINT256_MAX}, *rows[1:]]
     assert content_hash(schema, make(schema, rows)) != content_hash(schema, make(schema, changed))
+
+
+WORDS = st.text(max_size=8) | st.sampled_from(['"', "\\", "\n", "é", "\u2028", "\x00", "NaN", "null"])
+
+
+@FEW
+@given(
+    st.lists(
+        st.tuples(WORDS, st.none() | st.floats(allow_nan=False, allow_infinity=False), st.none() | UINT256), max_size=5
+    ),
+    st.none() | st.booleans(),
+)
+def test_the_hash_is_of_json_rows(cells: list[tuple[str, float | None, int | None]], switch: bool | None) -> None:
+    """Against Python's own writer of JSON, row by row: any text, float, missing cell and long integer."""
+    columns = [("number", "int"), ("name", "string"), ("price", "float"), ("amount_raw", "uint256"), ("switch", "bool")]
+    schema = TableSchema(
+        "any", tuple(Column(name, kind, "", name == "number", "", False, "") for name, kind in columns)
+    )
+    rows = [(number, *some, switch) for number, some in enumerate(cells)]
+    names = [name for name, _ in columns]
+    expected = hashlib.sha256(json.dumps(names).encode())
+    for number, name, price, amount, is_on in rows:
+        row = [number, name, price, None if amount is None else str(amount), is_on]
+        expected.update(b"\n" + json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode())
+    table = make(schema, [dict(zip(names, row, strict=True)) for row in rows])
+    assert content_hash(schema, table) == expected.hexdigest()
+    found = [(row.number, row.name, row.amount_raw) for row in each_row(table)]
+    assert found == [(number, name, amount) for number, name, _, amount, _ in rows] and {
+        type(row[0]) for row in found
+    } <= {int}
 
 
 def test_cells_do_not_run_into_each_other_in_the_hash() -> None:

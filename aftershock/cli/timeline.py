@@ -1,0 +1,117 @@
+"""`aftershock timeline FOLDER FOLDER ...`: every market and asset over several snapshots, and what changed between neighbours."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import aftershock
+from aftershock.cli.diff import SHOWN
+from aftershock.cli.options import AsJson
+from aftershock.cli.progress import step
+from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.timelines import Timeline, timeline
+from graph.timeline import time_of
+from reports.amounts import percent
+
+EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
+
+
+class Figure(StrEnum):
+    """What the table shows; `--json` has all of it."""
+
+    supplied = "supplied"
+    borrowed = "borrowed"
+    utilisation = "utilisation"
+    status = "status"
+    price = "price"
+
+    @property
+    def column(self) -> str:
+        """Its name in `aftershock.timelines.FIGURES`."""
+        units = {
+            "supplied": "supplied_usd",
+            "borrowed": "borrowed_usd",
+            "utilisation": "utilisation_ratio",
+            "price": "price_usd",
+        }
+        return units.get(self.value, self.value)
+
+
+def run(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Snapshot folders, two or more, in any order; or the word sample.", metavar="FOLDER"),
+    ],
+    figure: Annotated[
+        Figure, typer.Option("--figure", help="What the table shows of markets, reserves or assets.")
+    ] = Figure.supplied,
+    least: Annotated[
+        float,
+        typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Several snapshots of the same chains in order of time: a row for each market and asset, and what changed in between."""
+    with step("load") as loading:
+        graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
+        loading.note(f"{len(graphs)} snapshots")
+    answer = timeline(graphs, least / 100)
+    snapshots = [graph.snapshot for graph in sorted(graphs, key=time_of)]
+    if as_json:
+        sides = [
+            {
+                "name": one.name,
+                "anchors": [vars(anchor) for anchor in one.anchors],
+                "caption": one.caption,
+                "content_id": one.content_id,
+            }
+            for one in snapshots
+        ]
+        print_json({"snapshots": sides, **answer.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
+        return
+    page = Page()
+    page.header(f"From {snapshots[0].name} to {snapshots[-1].name}, {len(snapshots)} snapshots", when(snapshots[-1]))
+    for number, one in enumerate(snapshots, start=1):
+        page.say((f"{number}  ", "dim"), f"{one.name}, {when(one)}")
+    _table(page, answer, figure)
+    for number, words in enumerate(answer.words, start=1):
+        page.blank()
+        page.say((f"from {number} to {number + 1}", "bold"))
+        for sentence in words[:SHOWN] or (f"Nothing changed by {least:g} % or more.",):
+            page.say(sentence)
+        if len(words) > SHOWN:
+            page.say((f"and {len(words) - SHOWN} more changes; --json has them all", "dim"))
+    page.blank()
+    page.next("aftershock timeline FOLDER FOLDER --json", "aftershock diff BEFORE AFTER")
+    for one in snapshots:
+        page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
+
+
+def _table(page: Page, answer: Timeline, figure: Figure) -> None:
+    """Rows of one figure; a dash where a snapshot does not have the market or asset."""
+    table = answer.rows[answer.rows["figure"] == figure.column]
+    amounts = [value for values in table["values"] for value in values if isinstance(value, int | float)]
+    write = Money(max(amounts, default=0.0))
+
+    writes: dict[Figure, Callable[[Any], str]] = {
+        Figure.utilisation: percent,
+        Figure.status: str,
+        Figure.price: "{:,.6g}".format,
+    }
+    written = writes.get(figure, write.column)
+
+    def cell(value: Any) -> str:
+        return "–" if value is None else written(value)
+
+    unit = {Figure.utilisation: "", Figure.status: "", Figure.price: " $"}.get(figure, f" {write.unit}")
+    rows = [[row["label"], *map(cell, row["values"])] for row in table.head(SHOWN).to_dict("records")]
+    numbers = range(1, len(answer.names) + 1)
+    page.blank()
+    page.table(
+        [f"{figure.value}{unit}", *map(str, numbers)], rows, right=[] if figure is Figure.status else list(numbers)
+    )
+    if len(table) > SHOWN:
+        page.say((f"and {len(table) - SHOWN} more rows; --json has them all", "dim"))

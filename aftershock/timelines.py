@@ -1,0 +1,129 @@
+"""Several snapshots of the same chains in order of time: a row for each market, reserve and asset, a column for each snapshot, and what changed in between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from chain.errors import InputError
+from chain.tables import each_row
+from graph.exposure import records
+from graph.market_exposure import figures_of, reserves_of
+from graph.protocol_graph import ProtocolGraph
+from graph.timeline import changes, in_words, lasting_keys, time_of
+
+FIGURES = ("supplied_usd", "borrowed_usd", "utilisation_ratio", "status", "price_usd")
+"""Of markets and reserves; the last of assets."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The answer.
+
+    Attributes
+    ----------
+    names : of the snapshots, in order of time.
+    rows : kind (market, reserve, asset), node (key in the latest snapshot that has it), asset (of a reserve), label, figure (of FIGURES),
+        values (one for each snapshot: a number, a status in words, or None where the snapshot does not have it).
+    changes, words : as `graph.timeline.changes` and `in_words` give them, one for each pair of neighbours.
+    """
+
+    names: tuple[str, ...]
+    rows: pd.DataFrame
+    changes: tuple[pd.DataFrame, ...]
+    words: tuple[tuple[str, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; missing values are None."""
+        between = zip(pairwise(self.names), self.changes, self.words, strict=True)
+        rows = zip(records(self.rows.drop(columns="values")), self.rows["values"], strict=True)
+        return {
+            "rows": [row | {"values": list(values)} for row, values in rows],
+            "changes": [
+                {"from": one, "to": other, "words": list(words), "changes": records(found)}
+                for (one, other), found, words in between
+            ],
+        }
+
+
+def timeline(graphs: Sequence[ProtocolGraph], smallest_move: float = 0.01) -> Timeline:
+    """Line up snapshots in order of time, in whichever order they are given; markets that moved to another contract stay in one row.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, two stand at one time, or they do not stand on the same chains.
+    """
+    if len(graphs) < 2:
+        raise InputError("a timeline needs at least two snapshots; name more folders")
+    graphs = sorted(graphs, key=time_of)
+    for one, other in pairwise(graphs):
+        if time_of(one) == time_of(other):
+            raise InputError(
+                f"{one.snapshot.name} and {other.snapshot.name} both stand at {time_of(one):%Y-%m-%d %H:%M:%S} UTC; give each time once"
+            )
+    found = tuple(changes(one, other, smallest_move) for one, other in pairwise(graphs))
+    return Timeline(
+        tuple(graph.snapshot.name for graph in graphs),
+        _rows(graphs),
+        found,
+        tuple(tuple(in_words(table)) for table in found),
+    )
+
+
+def _rows(graphs: Sequence[ProtocolGraph]) -> pd.DataFrame:
+    lasting = lasting_keys([graph.snapshot for graph in graphs])
+    values: dict[tuple[str, str, str, str], list[Any]] = {}
+    labels: dict[tuple[str, str], str] = {}
+    for number, graph in enumerate(graphs):
+        for kind, node, asset, figure, value in _states(graph):
+            key = (kind, lasting.get(node, node), asset, figure)
+            values.setdefault(key, [None] * len(graphs))[number] = value
+            labels[key[1], asset] = f"{graph.label(asset)} in {graph.label(node)}" if asset else graph.label(node)
+    order = {"market": 0, "reserve": 1, "asset": 2}
+    rows = [
+        (kind, node, asset or None, labels[node, asset], figure, tuple(found))
+        for (kind, node, asset, figure), found in values.items()
+    ]
+    rows.sort(key=lambda row: (order[row[0]], row[3], row[1]))
+    return pd.DataFrame(rows, columns=["kind", "node", "asset", "label", "figure", "values"])
+
+
+def _states(graph: ProtocolGraph) -> list[tuple[str, str, str, str, Any]]:
+    """(kind, node, asset, figure, value) of one graph."""
+    markets = graph.nodes["market"]["node"].tolist()
+    status = {(row.market, row.asset): _status(row) for row in each_row(graph.snapshot["reserves"])}
+    found: list[tuple[str, str, str, str, Any]] = []
+    for market in markets:
+        figures = figures_of(graph, [market])
+        found += [("market", market, "", name, figures[name]) for name in FIGURES[:3]]
+        found.append(
+            ("market", market, "", "status", _together([word for key, word in status.items() if key[0] == market]))
+        )
+    for row in each_row(reserves_of(graph, markets)):
+        for name in FIGURES[:3]:
+            value = getattr(row, name)
+            found.append(("reserve", row.market, row.asset, name, None if pd.isna(value) else value))
+        found.append(("reserve", row.market, row.asset, "status", status.get((row.market, row.asset))))
+    for row in each_row(graph.nodes["asset"]):
+        if not pd.isna(row.price_usd):
+            found.append(("asset", row.node, "", "price_usd", row.price_usd))
+    return found
+
+
+def _status(reserve: Any) -> str:
+    """What the switches of a reserve say; where none was read, it counts as open."""
+    if not pd.isna(reserve.paused) and reserve.paused:
+        return "paused"
+    if not pd.isna(reserve.frozen) and reserve.frozen:
+        return "frozen"
+    return "inactive" if not pd.isna(reserve.active) and not reserve.active else "open"
+
+
+def _together(words: Sequence[str]) -> str | None:
+    """One word for a market whose reserves agree; else how many are not open."""
+    if len(set(words)) <= 1:
+        return next(iter(words), None)
+    return ", ".join(f"{words.count(word)} of {len(words)} {word}" for word in sorted(set(words) - {"open"}))

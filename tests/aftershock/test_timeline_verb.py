@@ -1,0 +1,101 @@
+"""`aftershock timeline`: three days of a small world, edited by hand, lined up as people type it."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from aftershock.cli import app
+from chain.snapshot import save
+from tests.graph.small_world import ADDRESSES, ANCHOR, RAY, USDC, WAD, Rows, small_rows, small_world
+
+RUNNER = CliRunner()
+NEW_POOL = "0x" + "99" * 20
+
+
+def asked(*words: str) -> tuple[int, str]:
+    """Exit code and what is printed, every run of spaces as one."""
+    result = RUNNER.invoke(app, ["timeline", *words])
+    return result.exit_code, re.sub(r"\s+", " ", result.stdout)
+
+
+def put(rows: Rows, table: str, number: int, **values: Any) -> None:
+    rows[table][number] = {**rows[table][number], **values}
+
+
+def tuesday(rows: Rows) -> None:
+    """WETH is paused; dave's 2 WETH are gone, 10 are left."""
+    put(rows, "reserves", 0, paused=True, supplied_stored_raw=10 * WAD, supply_index_raw=RAY)
+    rows["positions"] = rows["positions"][:-1]
+
+
+def wednesday(rows: Rows) -> None:
+    """Besides, WETH costs 1,900, USDC is not listed any more, and the market stands at another address."""
+    tuesday(rows)
+    put(rows, "prices", 0, price_raw=1900 * 10**8)
+    rows["positions"] = [row for row in rows["positions"] if row["asset"] != USDC]
+    rows["reserves"] = rows["reserves"][:2]
+    for table, some in rows.items():
+        rows[table] = [{name: _moved(value) for name, value in row.items()} for row in some]
+
+
+def _moved(value: Any) -> Any:
+    return value.replace(ADDRESSES["pool"], NEW_POOL) if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The folders of three days, in order."""
+    days: dict[str, Callable[[Rows], None]] = {"monday": lambda _: None, "tuesday": tuesday, "wednesday": wednesday}
+    folder, folders = tmp_path_factory.mktemp("week"), []
+    for day, (name, change) in enumerate(days.items()):
+        rows = small_rows()
+        change(rows)
+        anchor = replace(ANCHOR, number=ANCHOR.number + day, timestamp=ANCHOR.timestamp + 86_400 * day)
+        folders.append(str(save(replace(small_world(rows, anchors=(anchor,)), name=name), folder / name)))
+    return folders
+
+
+def values(record: dict[str, Any], label: str, figure: str) -> list[Any]:
+    [row] = [row for row in record["rows"] if (row["label"], row["figure"]) == (label, figure)]
+    found: list[Any] = row["values"]
+    return found
+
+
+def test_markets_and_assets_stand_in_one_row_over_all_snapshots(week: list[str]) -> None:
+    code, printed = asked(week[2], week[0], week[1], "--json")  # in any order
+    record = json.loads(printed)
+    assert code == 0 and [one["name"] for one in record["snapshots"]] == ["monday", "tuesday", "wednesday"]
+    assert values(record, "WETH", "price_usd") == [2000, 2000, 1900]
+    assert values(record, "WETH in Aave V3 core", "status") == ["open", "paused", "paused"]
+    assert values(record, "WETH in Aave V3 core", "supplied_usd") == pytest.approx([24_000, 20_000, 19_000])
+    assert values(record, "USDC in Aave V3 core", "status") == ["open", "open", None]
+    assert values(record, "Aave V3 core", "status") == ["open", "1 of 3 paused", "1 of 2 paused"]
+    [market] = [row for row in record["rows"] if row["kind"] == "market" and row["figure"] == "supplied_usd"]
+    assert NEW_POOL in market["node"] and None not in market["values"]
+
+
+def test_what_changed_is_told_between_neighbours(week: list[str]) -> None:
+    code, printed = asked(*week, "--figure", "status")
+    assert code == 0 and "WETH in Aave V3 core open paused paused" in printed
+    first, second = printed.split("from 1 to 2")[1].split("from 2 to 3")
+    assert "WETH in Aave V3 core was paused." in first and "upgraded" not in first and "removed" not in first
+    for sentence in ("USDC in Aave V3 core was removed.", f"to {NEW_POOL}.", "WETH fell by 5.0% to $1,900."):
+        assert sentence in second and sentence not in first
+    assert "paused." not in second
+
+
+def test_the_table_shows_what_is_asked_for(week: list[str]) -> None:
+    assert "WETH in Aave V3 core 24,000 20,000 19,000" in asked(*week)[1]
+    assert "WETH 2,000 2,000 1,900" in asked(*week, "--figure", "price")[1]
+    assert re.search(r"USDC in Aave V3 core [\d.]+ % [\d.]+ % –", asked(*week, "--figure", "utilisation")[1])
+
+
+def test_one_snapshot_or_one_time_twice_is_refused(week: list[str]) -> None:
+    for words, said in ((week[:1], "at least two"), ([week[0], week[0]], "each time once")):
+        result = RUNNER.invoke(app, ["timeline", *words])
+        assert result.exit_code != 0 and said in str(result.exception)
