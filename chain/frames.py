@@ -98,19 +98,24 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
         seconds = column.to_numpy(dtype=np.float64)
     else:
         try:
-            instants = pd.to_datetime(column, utc=True)
-        except (ValueError, TypeError) as error:
+            since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
+        except (ValueError, TypeError) as error:  # a year beyond what nanoseconds hold is one too
             raise InputError(
-                f"{path.name}: {name} holds a value that is no instant ({error}); write Unix seconds or 2021-05-19T12:00:00Z"
+                f"{path.name}: {name} holds a value that is no instant ({str(error).splitlines()[0]}); write Unix seconds or 2021-05-19T12:00:00Z"
             ) from error
-        seconds = (instants - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
+        seconds = since.dt.total_seconds().to_numpy(dtype=np.float64)
     low, high = (pd.Timestamp(year, 1, 1, tz="UTC").timestamp() for year in (FIRST_YEAR, LAST_YEAR))
     wrong = np.flatnonzero(~((seconds >= low) & (seconds < high)))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {column.iloc[wrong[0]]!r}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(column.iloc[wrong[0]])}, which is no time between {FIRST_YEAR} and {LAST_YEAR}; give Unix seconds or UTC text"
         )
     return np.asarray(seconds)
+
+
+def shown(value: Any) -> str:
+    """A cell as an error shows it: a number as a number, a text in quotes."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def file_hash(path: Path) -> str:
