@@ -17,7 +17,7 @@ from models.panel import FloatArray, Panel
 from simulations import cascade
 from simulations.book import Book
 from simulations.scenarios import Assumptions, of_shocks
-from simulations.shocks import PriceShock, find, reference_prices
+from simulations.shocks import PriceShock, factors, find, reference_prices
 
 CORRELATION_DAYS = 90
 SHRINK = 0.2
@@ -46,6 +46,11 @@ class ShockLaw:
     correlation: FloatArray
     freedom: float
     text: str
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Of the log returns, shape (N, N)."""
+        return np.asarray(self.correlation * np.outer(self.deviation, self.deviation))
 
     def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Joint log returns, shape (count, N): a multivariate t scaled to the deviations."""
@@ -180,7 +185,10 @@ def bad_debt_under(
         raise InputError(
             f"nobody in this book holds or owes {', '.join(law.assets[:8])}; give prices of assets that the book knows"
         )
-    along = tuple(name for name in names if _moves_with(book, names[name], set(names.values())))
+    numbers = {name: find(book, known) for name, known in names.items()}
+    along = tuple(
+        name for name in names if moves_with(book, numbers[name], [numbers[other] for other in names if other != name])
+    )
     used = [name for name in names if name not in along]
     columns = [law.assets.index(name) for name in used]
     changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
@@ -192,17 +200,15 @@ def bad_debt_under(
     return BadDebt(law, tuple(used), found, seed, along)
 
 
-def _moves_with(book: Book, name: str, names: set[str]) -> bool:
-    """Whether an asset falls when another of the names does and the other does not fall with it."""
-    own = list(find(book, name))
-    before = np.array([asset.price_usd for asset in book.assets])
-    for other in names - {name}:
-        theirs = list(find(book, other))
-        falls = reference_prices(book, [PriceShock(other, -0.5)])[own] < before[own]
-        back = reference_prices(book, [PriceShock(name, -0.5)])[theirs] < before[theirs]
-        if falls.any() and not back.any():
-            return True
-    return False
+def moves_with(book: Book, own: Sequence[int], others: Sequence[Sequence[int]]) -> bool:
+    """Whether an asset falls because another of some falls, and not the other way round: it is a claim on it. Assets are places in the book."""
+
+    def falls(fallen: Sequence[int], asked: Sequence[int]) -> bool:
+        halved = np.ones(len(book.assets))
+        halved[list(fallen)] = 0.5
+        return bool((factors(book, halved)[list(asked)] < 1).any())
+
+    return any(falls(other, own) and not falls(own, other) for other in others)
 
 
 def _known_as(book: Book, name: str) -> str | None:

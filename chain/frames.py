@@ -131,8 +131,8 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
         seconds = column.to_numpy(dtype=np.float64)
     else:
         try:
-            instants = pd.to_datetime(column, utc=True)
-        except (ValueError, TypeError) as error:
+            since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
+        except (ValueError, TypeError) as error:  # a year beyond what nanoseconds hold is one too
             alone = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
             bad = np.flatnonzero(alone.isna().to_numpy())
             where, value = (
@@ -141,7 +141,7 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
             raise InputError(
                 f"{path.name}{where}: {name} is {value}, which is no instant; write Unix seconds or 2021-05-19T12:00:00Z"
             ) from error
-        seconds = (instants - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
+        seconds = since.dt.total_seconds().to_numpy(dtype=np.float64)
     low, high = (pd.Timestamp(year, 1, 1, tz="UTC").timestamp() for year in (FIRST_YEAR, LAST_YEAR))
     wrong = np.flatnonzero(~((seconds >= low) & (seconds < high)))
     if len(wrong):

@@ -35,7 +35,7 @@ def value_counted(graph: ProtocolGraph) -> pd.DataFrame:
     protocol (its slug; the key of who keeps the value, where no protocol is known for it), label, gross_usd, lent_out_usd,
     counted_elsewhere_usd, net_usd (gross less the two before), evidence.
     """
-    deposits = _deposits(graph)
+    deposits = deposits_of(graph)
     elsewhere = _counted_share(graph)
     left = (deposits["gross_usd"] - deposits["lent_out_usd"]).clip(lower=0.0)
     is_elsewhere = [1.0 if row.through else elsewhere.get(row.asset, 0.0) for row in each_row(deposits)]
@@ -47,7 +47,7 @@ def value_counted(graph: ProtocolGraph) -> pd.DataFrame:
     return table.sort_values(["gross_usd", "protocol"], ascending=[False, True], ignore_index=True)[COLUMNS]
 
 
-def _deposits(graph: ProtocolGraph) -> pd.DataFrame:
+def deposits_of(graph: ProtocolGraph) -> pd.DataFrame:
     """Every deposit: protocol, asset, gross_usd, lent_out_usd, through (it is a position in another place of the graph), evidence."""
     relations, known = graph.relations, graph.snapshot["entities"].set_index("entity")["protocol"].dropna().to_dict()
     of_market = graph.nodes["market"].set_index("node")["protocol"].to_dict()

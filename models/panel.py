@@ -86,7 +86,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
 
     Returns
     -------
-    The panel. A high below, or a low above, its own open or close is moved there. Where the unit of a price changes (see `joined_forward`),
+    The panel. A high below, or a low above, its own open or close is moved there, and a note says how often. Where the unit of a price changes (see `joined_forward`),
     later prices are put into the unit of the earlier ones, and a note says so.
 
     Raises
@@ -112,11 +112,17 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
         values[name] = np.full((len(clock), len(assets)), np.nan)
         if name in frame.columns:
             values[name][rows, columns] = frame[name].to_numpy(dtype=np.float64)
-    values["high"] = np.maximum(values["high"], np.fmax(values["open"], values["close"]))
-    values["low"] = np.minimum(values["low"], np.fmin(values["open"], values["close"]))
+    most, least = np.fmax(values["open"], values["close"]), np.fmin(values["open"], values["close"])
+    moved = (values["high"] < most) | (values["low"] > least)
+    values["high"], values["low"] = np.maximum(values["high"], most), np.minimum(values["low"], least)
     opens, highs, lows, closes, volumes = (values[name] for name in COLUMNS)
     extras = {name: part for name, part in values.items() if name in EXTRAS}
-    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, extras=extras))
+    notes = tuple(
+        f"{asset}: the high or the low of {bars} of {len(clock)} bars did not hold their open and close, and was moved there"
+        for asset, bars in zip(assets, moved.sum(axis=0).tolist(), strict=True)
+        if bars
+    )
+    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, notes, extras))
 
 
 def joined_forward(panel: Panel) -> Panel:

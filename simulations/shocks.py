@@ -62,12 +62,12 @@ def reference_prices(book: Book, shocks: Sequence[PriceShock]) -> FloatArray:
     own = np.ones(len(book.assets))
     for shock in shocks:
         own[list(find(book, shock.asset))] *= 1 + shock.change
-    factor = _factors(book, own)
+    factor = factors(book, own)
     held = {book.reserves[leg].asset for leg in set(book.leg_reserve.tolist())}
     for shock in shocks:
         alone = np.ones(len(book.assets))
         alone[list(find(book, shock.asset))] = 0.5
-        if not any(_factors(book, alone)[asset] != 1 for asset in held):
+        if not any(factors(book, alone)[asset] != 1 for asset in held):
             raise InputError(
                 f"nobody in this book holds or owes {shock.asset} or a claim on it; a shock on it changes nothing"
             )
@@ -91,7 +91,8 @@ def find(book: Book, name: str) -> tuple[int, ...]:
     return numbers
 
 
-def _factors(book: Book, own: FloatArray) -> FloatArray:
+def factors(book: Book, own: FloatArray) -> FloatArray:
+    """What each asset's price is multiplied by, float64[assets], from its own shock (1 for none) and what backs it."""
     weights: dict[int, list[tuple[int, float]]] = {}
     for claim, backing, rate in book.backings:
         price = book.assets[backing].price_usd

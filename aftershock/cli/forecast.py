@@ -1,21 +1,38 @@
 """`aftershock forecast`: volatility of the next hour, day or week for every symbol of a price file, or of the embedded sample."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, Source, exit_if_incomplete
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json
-from aftershock.forecasts import SHIPPED, Forecasts, forecast_file, refuse_unwritable, write
+from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.forecasts import (
+    SHIPPED,
+    Forecasts,
+    Span,
+    forecast,
+    read_prices,
+    refuse_unreadable,
+    refuse_unwritable,
+    write,
+)
+from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
+from chain.errors import InputError
 from chain.price_files import Stamp
-from reports.amounts import count
+from chain.snapshot import Snapshot
+from reports.amounts import count, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
+ASSUMED = (
+    "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, shrunk by a fifth; "
+    "what no prices were given for stands still"
+)
 
 
 def run(
@@ -46,14 +63,38 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write all forecasts here.", metavar="FILE.parquet|csv")
     ] = None,
+    of: Annotated[
+        list[str],
+        typer.Option(
+            help="Protocol, market or pool: the last instant's forecast of the value that it holds.", metavar="NAME"
+        ),
+    ] = [],  # noqa: B006  typer reads the default, nobody writes to it
+    source: Source = "sample",
     as_json: AsJson = False,
 ) -> None:
     """Forecast realised variance and its distribution from bars known at each instant, and say which model answers."""
+    refuse_unreadable(prices, stamp, bar, history)
+    asked = Span(every, first, last)
+    if of and out is not None:
+        raise InputError("--out writes forecasts of assets; give it without --of, or take --json")
     if out is not None:
         refuse_unwritable(out)
     with step("forecast") as running:
-        found = forecast_file(prices, cast("Stamp | None", stamp), bar, history, every, first, last, horizon, model)
+        priced = read_prices(prices, cast("Stamp | None", stamp), bar, history)
+        found = forecast(priced, asked, horizon, model)
         running.note(count(len(found.table), "forecast"))
+    if of:
+        snapshot = aftershock.load(source)
+        with step("values") as running:
+            law = law_at_last(found, priced)
+            values = value_forecasts(aftershock.graph(snapshot), law, of)
+            running.note(f"{', '.join(one.label for one in values)}, {law.text}")
+        if as_json:
+            print_json(values_to_dict(values, found, snapshot))
+        else:
+            show_values(Page(), values, found, snapshot)
+        exit_if_incomplete(snapshot)
+        return
     if out is not None:
         write(found, out)
     if as_json:
@@ -74,6 +115,61 @@ def to_dict(found: Forecasts) -> dict[str, object]:
         "trained_until_s": found.card.cutoff_s,
         "scores": dict(found.card.scores),
     }
+
+
+def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> dict[str, object]:
+    """Forecasts of values as they go into JSON, with both instants that they stand on."""
+    record = to_dict(found)
+    return {
+        "values": [one.to_dict() for one in values],
+        "as_of": f"{found.table['as_of'].max():%Y-%m-%dT%H:%M:%SZ}",
+        "horizon_hours": int(found.table["horizon_hours"].iloc[0]),
+        "assumed": ASSUMED,
+        "anchors": [asdict(anchor) for anchor in snapshot.anchors],
+        "caption": snapshot.caption,
+        "prices_caption": found.caption,
+        "answered_by": record["answered_by"],
+        "notes": record["notes"],
+        "gaps": list(snapshot.gaps),
+        "content_id": snapshot.content_id,
+        "tool": f"aftershock {aftershock.__version__}",
+    }
+
+
+def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> None:
+    """Print how far each value moves, what brings it, and what is taken to stand still."""
+    hours = int(found.table["horizon_hours"].iloc[0])
+    page.header(
+        f"Value held, {count(hours, 'hour')} ahead",
+        f"prices to {found.table['as_of'].max():%Y-%m-%d %H:%M} UTC, holdings at {when(snapshot).split('   ')[0]}",
+    )
+    for one in values:
+        write = Money(one.value_usd)
+        low, high = (one.value_usd * math.expm1(one.quantiles[k]) for k in (0, -1))
+        page.sentence(
+            f"{one.label} holds {write.words(one.value_usd)}; a deviation of **{100 * one.variance**0.5:.2f} %**, {write.words(one.value_usd * one.variance**0.5)}. "
+            f"With nine chances in ten it changes by {write.words(low)} to {'+' if high > 0 else ''}{write.words(high)}."
+        )
+        parts = sorted(one.shares.items(), key=lambda item: -item[1])
+        page.say(
+            ("variance from  ", "dim"),
+            ", ".join(f"{asset} {percent(part)} (holds {write.words(one.moved_usd[asset])})" for asset, part in parts),
+        )
+        if one.still:
+            rest = sum(one.still.values())
+            page.say(
+                ("stands still  ", "dim"),
+                f"{write.words(rest)}, {percent(rest / one.value_usd)}: no prices of {', '.join(list(one.still)[:6])}",
+            )
+        page.blank()
+    page.say(("assumed  ", "dim"), ASSUMED)
+    for answer in found.answered_by():
+        page.say(_worth(answer))
+    page.footer(
+        f"content id {snapshot.content_id}",
+        f"aftershock {aftershock.__version__}",
+        ", ".join(part for part in (snapshot.caption, found.caption) if part),
+    )
 
 
 def show(page: Page, found: Forecasts, out: Path | None) -> None:

@@ -92,7 +92,8 @@ def run(
 
         tails = run_law(snapshot, graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
         exit_if_incomplete(snapshot)
-        _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above)
+        if fail_above is not None:
+            _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above)
         return
     result = with_progress(graph, chosen)
     if as_json:

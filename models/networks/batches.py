@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.networks.attention import Neighbours, table_of
 from models.networks.layout import Scale
 from models.networks.relations import ASSET, EdgeType, GraphHistory, Ints
 
@@ -29,7 +30,21 @@ class GraphBatches:
             }
             for graph in history.graphs
         ]
+        self._tables: dict[int, dict[EdgeType, Neighbours] | None] = {}
         self._others = {nodes.kind: torch.from_numpy(scales[nodes.kind](nodes.x)) for nodes in history.others}
+
+    def tables(self, place: int) -> dict[EdgeType, Neighbours] | None:
+        """The edges of one graph as tables of neighbours, made once; None where one of them would be mostly padding."""
+        if place not in self._tables:
+            kinds_and_edges = zip(self.history.types, self.history.graphs[place], strict=True)
+            made = {kinds: table_of(edges, self._sizes[kinds[2]]) for kinds, edges in kinds_and_edges}
+            whole = {kinds: table for kinds, table in made.items() if table is not None}
+            self._tables[place] = whole if len(whole) == len(made) else None
+        return self._tables[place]
+
+    def around(self, place: int, count: int) -> dict[str, Tensor]:
+        """Features of the nodes that are no assets, in one graph, for so many instants: (count, M, F) by kind."""
+        return {kind: numbers[place].expand(count, -1, -1) for kind, numbers in self._others.items()}
 
     def at(self, as_of_s: Ints, x: Tensor) -> tuple[dict[str, Tensor], dict[EdgeType, Tensor], dict[EdgeType, Tensor]]:
         """What `GraphNetwork` takes, for instants (B,) and features of assets (B, N, F); each instant sees the last graph known then."""

@@ -1,14 +1,16 @@
 """A network by its name, and what it answers for a batch of instants."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from chain.errors import InputError, unknown_name
+from models.networks.attention import attend
 from models.networks.batches import GraphBatches
 from models.networks.feed_forward import FeedForward
 from models.networks.graph import GraphNetwork
 from models.networks.layout import Layout
-from models.networks.relations import GraphHistory, Ints
+from models.networks.relations import ASSET, GraphHistory, Ints
 from models.networks.sequence import ENCODERS, SequenceNetwork
 from models.networks.shape import Shape
 
@@ -50,6 +52,24 @@ def corrections(network: nn.Module, graphs: GraphBatches | None, as_of_s: Ints, 
     else:
         answered = network(x)
     return answered.reshape(*x.shape[:2], -1)
+
+
+def answers(network: nn.Module, graphs: GraphBatches | None, as_of_s: Ints, x: Tensor) -> Tensor:
+    """The same corrections from a network that learns nothing any more: a graph network hears by tables of neighbours, all instants of one graph at once."""
+    if not isinstance(network, GraphNetwork) or graphs is None:
+        return corrections(network, graphs, as_of_s, x)
+    places, parts = graphs.history.at(as_of_s), {}
+    for place in np.unique(places).tolist():
+        rows = np.flatnonzero(places == place)
+        tables = graphs.tables(place)
+        if tables is None:
+            parts[place] = rows, corrections(network, graphs, as_of_s[rows], x[torch.from_numpy(rows)])
+            continue
+        known = {ASSET: x[torch.from_numpy(rows)]} | graphs.around(place, len(rows))
+        told = network.told(known, lambda layer, kinds, s, t, by=tables: attend(layer, s, t, by[kinds]))  # type: ignore[misc]
+        parts[place] = rows, told
+    order = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in parts.values()])))
+    return torch.cat([told.reshape(*told.shape[:2], -1) for _, told in parts.values()])[order]
 
 
 def parameters(network: nn.Module) -> int:

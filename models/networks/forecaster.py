@@ -15,7 +15,7 @@ from torch import nn
 from chain.errors import InputError
 from models.forecaster import Fitted, Forecaster
 from models.networks.batches import GraphBatches
-from models.networks.build import build, corrections, is_graph
+from models.networks.build import answers, build, is_graph
 from models.networks.layout import Scale, lay_out, scale_of
 from models.networks.relations import GraphHistory
 from models.networks.shape import Shape
@@ -120,7 +120,7 @@ class NetworkFitted:
             for module in self._modules:
                 for start in range(0, len(x), CHUNK):
                     rows = slice(start, start + CHUNK)
-                    total[rows] += corrections(
+                    total[rows] += answers(
                         module, self._graphs, samples.as_of_s[rows], torch.from_numpy(x[rows])
                     ).numpy()
         return np.asarray(offset[:, :, None] + total / len(self.members))

@@ -10,6 +10,8 @@ Schlichtkrull, M. et al. (2018). Modeling relational data with graph convolution
 We differ: a node's own state is kept by addition, not by a self-loop, so a node without neighbours is a feed-forward network.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv
@@ -19,6 +21,9 @@ from models.networks.layout import Layout
 from models.networks.relations import ASSET, EdgeType, GraphHistory
 from models.networks.sequence import encoder_of
 from models.networks.shape import Shape
+
+Hear = Callable[[GATv2Conv, EdgeType, Tensor, Tensor], Tensor]
+"""(layer, edge type, states of sources, states of targets) -> what the targets hear."""
 
 
 class GraphNetwork(nn.Module):
@@ -72,10 +77,22 @@ class GraphNetwork(nn.Module):
         ends : places of sources and targets by edge type, (2, E).
         values : what edges carry, (E, D).
         """
+
+        def hear(layer: GATv2Conv, kinds: EdgeType, source: Tensor, target: Tensor) -> Tensor:
+            told = values[kinds] if values[kinds].shape[1] else None
+            message: Tensor = layer((source, target), ends[kinds], told)
+            return message
+
+        return self.told(x, hear)
+
+    def told(self, x: dict[str, Tensor], hear: Hear) -> Tensor:
+        """Corrections from features (..., F) by kind and a way to hear neighbours: PyG's layer, or its twin over tables (`models.networks.attention`)."""
         present = self.present(x[ASSET])
         entered = present
         if self.encoder is not None and self.sequence is not None:
-            entered = torch.cat([present, self.encoder(self.sequence(x[ASSET]))], dim=-1)
+            sequence = self.sequence(x[ASSET])
+            past = self.encoder(sequence.reshape(-1, *sequence.shape[-2:])).reshape(*present.shape[:-1], -1)
+            entered = torch.cat([present, past], dim=-1)
         state = {
             kind: self.activate(self.enter[kind](entered if kind == ASSET else numbers)) for kind, numbers in x.items()
         }
@@ -83,8 +100,7 @@ class GraphNetwork(nn.Module):
             heard: dict[str, Tensor] = {}
             for kinds in self.types:
                 source, _, target = kinds
-                told = values[kinds] if values[kinds].shape[1] else None
-                message = layer[key_of(kinds)]((state[source], state[target]), ends[kinds], told)  # type: ignore[index]
+                message = hear(layer[key_of(kinds)], kinds, state[source], state[target])  # type: ignore[index]
                 heard[target] = heard[target] + message if target in heard else message
             state = {kind: old + self.activate(heard[kind]) if kind in heard else old for kind, old in state.items()}
         corrections: Tensor = self.head(state[ASSET], present)

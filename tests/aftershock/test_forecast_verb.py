@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import aftershock
+from aftershock.cli import joint_shocks
 from aftershock.forecast_shocks import (
     BadDebt,
     ShockLaw,
@@ -205,17 +206,20 @@ def test_a_level_is_told_only_where_five_draws_lie_beyond_it() -> None:
         assert len(said["notes"]) == 2 - len(known)
 
 
-def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(ask: Ask, tmp_path: Path) -> None:
+def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "book.csv").write_text(BOOK)
-    words = ("simulate", "--book", str(tmp_path / "book.csv"), "--shocks", "forecast", "--json", "--draws", "100")
-    first, again, other = (json.loads(ask(*words, "--seed", seed).out) for seed in ("1", "1", "2"))
+    words = ("simulate", "--book", str(tmp_path / "book.csv"), "--shocks", "forecast", "--json", "--draws")
+    refused = ask(*words, "99")
+    assert refused.code == 2 and "at least 100" in refused.err
+    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)  # a hundred cascades take seconds
+    first, again, other = (json.loads(ask(*words, "8", "--seed", seed).out) for seed in ("1", "1", "2"))
     assert first == again and first["content_id"] != other["content_id"]
     assert first["prices_caption"] == "invented prices" and first["anchors"] == [] and first["caption"] == ""
     assert first["as_of"] == "2023-12-16T00:00:00Z" and first["answered_by"][0]["model"] == "boosting on GLM"
     law = first["laws"][0]
-    assert law["var_usd_99"] is None and law["var_usd_95"] is not None and "give --draws 500" in law["notes"][-1]
-    refused = ask(*words[:-1], "99")
-    assert refused.code == 2 and "at least 100" in refused.err
+    assert law["var_usd_95"] is None and law["var_usd_99"] is None and "give --draws 500" in law["notes"][-1]
 
 
 def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
@@ -225,3 +229,66 @@ def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
     assert found.used == ("ETH",) and found.moved_along == ("lstETH",) and "lstETH not shocked" in found.notes[0]
     alone = bad_debt_under(book, ShockLaw(("lstETH",), law.deviation[:1], np.ones((1, 1)), 4.0, "by hand"), 1, 3)
     assert alone.used == ("lstETH",) and not alone.moved_along
+
+
+def put(frame: pd.DataFrame, rows: pd.Series, **values: float) -> pd.DataFrame:
+    """The frame with some cells put to something else."""
+    changed = frame.reset_index(drop=True)
+    changed.loc[rows.to_numpy(), list(values)] = list(values.values())
+    return changed
+
+
+BAD = {
+    "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
+    "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
+    "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),
+    "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
+    "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
+    "text": (lambda f: f.assign(timestamp="13th"), "holds a value that is no instant"),
+    "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
+    "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
+    "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "112 hourly closes"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_used_is_refused_with_the_row_and_what_to_do(
+    name: str, panel: Panel, tmp_path: Path
+) -> None:
+    change, message = BAD[name]
+    change(frame_of(panel)).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(aftershock.AftershockError, match=message) as refused:
+        forecast_file(tmp_path / "bad.csv", "close")
+    assert "bad.csv" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole = frame_of(panel)
+    straight = forecast_file(bars, "close").table
+
+    def answered(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        frame.to_parquet(tmp_path / "odd.parquet")
+        found = forecast_file(tmp_path / "odd.parquet", "close")
+        return found.table, found.notes
+
+    late = (whole["symbol"] == "AAA") & (whole["timestamp"] > panel.end_s[700])
+    thousand = {name: whole.loc[late, name] * 1_000 for name in ("open", "high", "low", "close")}
+    table, notes = answered(whole.assign(**{name: whole[name].where(~late, thousand[name]) for name in thousand}))
+    assert "jumps by a factor of 1000" in notes[0] and len(notes) == 1
+    np.testing.assert_allclose(table["variance"], straight["variance"], rtol=0.01)
+    berlin = pd.to_datetime(whole["timestamp"], unit="s", utc=True).dt.tz_convert("Europe/Berlin")
+    pd.testing.assert_frame_equal(answered(whole.assign(timestamp=berlin))[0], straight)
+    pd.testing.assert_frame_equal(answered(pd.concat([whole, whole.head(9)]))[0], straight)
+    table, notes = answered(whole.assign(high=whole["low"] * 0.999))
+    assert len(notes) == 4 and "did not hold their open and close" in notes[0]
+    hole = whole[(whole["timestamp"] < panel.end_s[-60]) | (whole["timestamp"] > panel.end_s[-3])]
+    assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
+
+
+def test_the_shipped_models_do_not_read_what_no_panel_had(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    more = frame_of(panel).assign(spread_bps=3.0, funding_rate=1e-4, sentiment=np.nan)
+    more.to_parquet(tmp_path / "more.parquet")
+    found = forecast_file(tmp_path / "more.parquet", "close").table
+    pd.testing.assert_frame_equal(found, forecast_file(bars, "close").table)
+    read = read_prices(tmp_path / "more.parquet", "close").panel
+    assert set(read.extras) == {"spread_bps", "funding_rate", "sentiment"}

@@ -8,8 +8,9 @@ import torch
 
 from chain.errors import InputError, UnknownNameError
 from models.forecaster import Fitted, Forecaster
+from models.networks.attention import table_of
 from models.networks.batches import GraphBatches
-from models.networks.build import NETWORKS, build, corrections, parameters
+from models.networks.build import NETWORKS, answers, build, corrections, parameters
 from models.networks.graph import GraphNetwork
 from models.networks.layout import Layout, Scale, lay_out, scale_of
 from models.networks.past import with_past
@@ -241,3 +242,30 @@ def test_level_is_the_mean() -> None:
     found = Level().fit(samples, None, np.random.default_rng(0)).predict(samples)
     assert found.shape == samples.y.shape
     assert np.allclose(found[0], np.nanmean(samples.y, axis=0))
+
+
+@pytest.mark.parametrize("name", ["graph", "graph-gru"])
+def test_what_a_network_answers_by_tables_is_what_its_pyg_layers_answer(name: str) -> None:
+    """Two graphs over time, two relations, nodes of two kinds, an asset that nobody reaches."""
+    bare = tuple(
+        tuple(Edges(edges.ends[:, edges.ends[1] != 2], edges.values[edges.ends[1] != 2]) for edges in graph)
+        for graph in ring().graphs
+    )
+    history = replace(ring(), graphs=bare)
+    module = loosened(network(name, history))
+    graphs = GraphBatches(history, SCALES)
+    x = torch.randn(60, 5, len(NAMES), generator=torch.Generator().manual_seed(1))
+    days = world().as_of_s[10:70]
+    with torch.inference_mode():
+        told, twin = answers(module, graphs, days, x), corrections(module, graphs, days, x)
+    assert len(np.unique(history.at(days))) == 2 and graphs.tables(0) is not None
+    assert torch.allclose(told, twin, atol=1e-5) and float(told.std()) > 0.01
+
+
+def test_edges_that_would_be_mostly_padding_stay_edges() -> None:
+    star = Edges(np.stack([np.arange(1, 40), np.zeros(39, dtype=np.int64)]), np.ones((39, 1)))
+    assert table_of(star, 40) is None
+    table = table_of(Edges(np.array([[1, 2, 0], [0, 0, 2]]), np.array([[1.0], [2.0], [3.0]])), 3)
+    assert table is not None
+    assert table.sources.tolist() == [[1, 2], [0, 0], [0, 0]] and table.heard.flatten().tolist() == [1, 0, 1]
+    assert table.values[2, 0].item() == 3.0 and torch.isinf(table.there[2, 1]).all()

@@ -1,9 +1,14 @@
 """Features from books, pools and events, by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from aftershock.forecasts import read_prices
+from models.features import asked_samples
+from models.features.file_columns import file_features
 from models.features.tables import (
     depth_ratio,
     known_from_day,
@@ -12,6 +17,9 @@ from models.features.tables import (
     recent_usd,
     utilisation,
 )
+from models.features.windows import lookback
+from models.panel import Panel
+from models.task import Task
 
 DAY_S = 86_400
 
@@ -56,3 +64,46 @@ def test_recent_events_are_those_of_the_window() -> None:
     rows = pd.DataFrame({"known_s": [0, 3_600, 7_200], "asset": ["A"] * 3, "amount_usd": [1.0, 10.0, 100.0]})
     found = np.expm1(recent_usd(rows, ("A", "B"), np.array([3_599, 3_600, 7_200]), 1))
     np.testing.assert_allclose(found, [[1.0, 0.0], [10.0, 0.0], [100.0, 0.0]], atol=1e-9)
+
+
+def file_panel(hours: int = 400) -> Panel:
+    """Two assets; the first has a spread in every bar but some, the second a sentiment once."""
+    end = 3_600 * np.arange(1, hours + 1, dtype=np.int64) + 1_640_995_200
+    price = np.ones((hours, 2))
+    spread, mood = np.full((hours, 2), np.nan), np.full((hours, 2), np.nan)
+    spread[:, 0] = np.arange(hours) + 1.0
+    spread[50:60, 0] = np.nan
+    mood[100, 1] = -0.5
+    return Panel(
+        ("A", "B"), end, price, price, price, price, price, 3_600, extras={"spread_bps": spread, "sentiment": mood}
+    )
+
+
+def test_what_a_file_says_besides_prices_is_known_from_the_end_of_its_bar_and_for_a_week() -> None:
+    panel = file_panel()
+    at = panel.end_s[[0, 49, 55, 60, 99, 100, 101, 268, 269]]
+    found = file_features(panel, lookback(panel, at))
+    expected = np.log([1.0, 50.0, 50.0, 61.0, 100.0, 101.0, 102.0, 269.0, 270.0])
+    np.testing.assert_allclose(found["spread_bps"][:, 0], expected)
+    assert np.isnan(found["spread_bps"][:, 1]).all()
+    np.testing.assert_array_equal(found["sentiment"][:, 1], [np.nan] * 5 + [-0.5] * 3 + [np.nan])
+    before = file_features(panel, lookback(panel, panel.end_s[[0]] - 1))
+    assert np.isnan(before["spread_bps"]).all()
+
+
+def test_the_columns_of_a_file_reach_the_samples_a_model_is_asked_with(tmp_path: Path) -> None:
+    """Read from the file and its history, at the instant asked for and k days earlier."""
+    panel = file_panel()
+    rows = [
+        {"timestamp": int(end), "symbol": asset, "close": 1.0, "spread_bps": panel.extras["spread_bps"][t, n]}
+        for t, end in enumerate(panel.end_s)
+        for n, asset in enumerate(panel.assets)
+    ]
+    frame = pd.DataFrame(rows)
+    cut = panel.end_s[200]
+    frame[frame["timestamp"] <= cut].to_csv(tmp_path / "early.csv", index=False)
+    frame[frame["timestamp"] > cut].to_csv(tmp_path / "late.csv", index=False)
+    read = read_prices(tmp_path / "late.csv", history=tmp_path / "early.csv").panel
+    asked = asked_samples(read, panel.end_s[[210]], Task(), ("spread_bps", "spread_bps@1"))
+    assert asked.feature("spread_bps")[0, 0] == pytest.approx(np.log(211.0))
+    assert asked.feature("spread_bps@1")[0, 0] == pytest.approx(np.log(187.0))
