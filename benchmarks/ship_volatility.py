@@ -16,6 +16,7 @@ from benchmarks.volatility_world import World, folds_of, main_panel, stamp
 from models.answering import Answering, features_of, law_of
 from models.baselines.simple import rolling_mean
 from models.evaluation import score
+from models.forecaster import Forecaster
 from models.line_up import HORIZONS, answers, baselines, closes_only
 from models.store import Card, hash_of, save
 from models.task import Task, outcomes
@@ -40,7 +41,7 @@ def main() -> None:
     for horizon in HORIZONS:
         world = World(panel, horizon, chosen.kept)
         lined_up = {model.name: model for model in baselines(horizon)}
-        makers = (lined_up[answers(horizon)], closes_only(horizon), rolling_mean())
+        makers: tuple[Forecaster, ...] = (lined_up[answers(horizon)], closes_only(horizon), rolling_mean())
         asked = world.asked(folds)
         true = outcomes(panel, asked.as_of_s, asked.task)
         train = world.samples.known_by(stamp(CUTOFF))

@@ -113,6 +113,8 @@ def _part(part: dict[str, Any]) -> list[str]:
     rows += ["", "| real edges against | log-mean ratio | p |", "|---|--:|--:|"]
     rows += [f"| {name} : {twin} | {r:.4f} | {_p_of_ratio(r, p)} |" for name, twin, r, p in part["twins"]]
     rows += [f"| {name} : {other} | {r:.4f} | {_p_of_ratio(r, p)} |" for name, other, r, p in part["relations"]]
+    if not part["random"]:
+        return rows
     rows += ["", "| other models that draw, seeds 0, 1, 2 | each : log-HAR | mean | deviation | log-mean | p |"]
     rows += ["|---|---|--:|--:|--:|--:|"]
     rows += [f"| {name} | {_seeds(s)} |" for name, s in part["random"].items()]

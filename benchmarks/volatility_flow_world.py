@@ -110,8 +110,10 @@ def hours_panel(file: Path = MAIN) -> Panel:
         if name in panel.assets:
             close[panel.end_s > stamp(day), panel.assets.index(name)] = np.nan
     gone = np.isnan(close)
-    others = {name: np.where(gone, np.nan, getattr(panel, name)) for name in ("open", "high", "low", "volume")}
-    return replace(panel, close=close, **others)
+    opens, highs, lows, volumes = (
+        np.where(gone, np.nan, values) for values in (panel.open, panel.high, panel.low, panel.volume)
+    )
+    return replace(panel, close=close, open=opens, high=highs, low=lows, volume=volumes)
 
 
 def nodes_of(panel: Panel, flows: Flows) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def correlation_history(panel: Panel) -> GraphHistory:
 
 def own_features(samples: Samples) -> tuple[str, ...]:
     """Those that differ between assets and are known somewhere."""
-    known = np.isfinite(samples.x).any(axis=(0, 1))
+    known: list[bool] = np.asarray(np.isfinite(samples.x).any(axis=(0, 1))).tolist()
     return tuple(
         name for name, is_known in zip(samples.names, known, strict=True) if is_known and not name.startswith(SHARED)
     )

@@ -223,6 +223,8 @@ def _study(study: dict[str, Any]) -> list[str]:
 
 
 def _networks(part: dict[str, Any]) -> list[str]:
+    if not part["random"]:
+        return []
     rows = [
         "",
         "| three seeds | of | each seed | mean | deviation | log-mean of the three | p | outcomes above | parameters |",
@@ -236,6 +238,8 @@ def _networks(part: dict[str, Any]) -> list[str]:
                 f"| {name} | {reference} | {each} | {s['mean']:.4f} | {s['deviation']:.4f} | {s['together']:.4f} | {p_of(s['p'])} | {100 * s['above']:.1f} % | "
                 f"{'–' if size is None else f'{size:,}'} |"
             )
+    if not part["twins"]:
+        return rows
     rows += ["", "| real edges against their twin | log-mean ratio | p |", "|---|--:|--:|"]
     rows += [f"| {name} : {twin} | {ratio:.4f} | {p_of(p)} |" for name, twin, ratio, p in part["twins"]]
     return rows

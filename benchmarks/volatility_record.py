@@ -25,11 +25,15 @@ def command(module: str, given: list[str] | None = None) -> str:
 
 
 def log_opening(window: str, reason: str) -> None:
-    """Write down that a held-out window is read."""
+    """Write down that a held-out window is read. The same reason once more is a run that goes on where it stopped, not another opening."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     is_new = not OPENINGS.is_file()
+    if not is_new:
+        with OPENINGS.open(newline="") as file:
+            if any((row["window"], row["reason"]) == (window, reason) for row in csv.DictReader(file)):
+                return
     with OPENINGS.open("a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:

@@ -12,6 +12,7 @@ from benchmarks.volatility_flow_world import (
     closes_panel,
     flow_features,
     flow_history,
+    hours_panel,
     nodes_of,
     read_flows,
 )
@@ -147,6 +148,23 @@ def test_twins_have_as_many_edges_into_every_node(world: FlowWorld) -> None:
         for (ours,), (theirs,) in zip(history.graphs, twin.graphs, strict=True):
             np.testing.assert_array_equal(ours.ends[1], theirs.ends[1])
             np.testing.assert_array_equal(ours.values, theirs.values)
+
+
+def test_a_symbol_that_was_given_to_another_token_ends(tmp_path: Path) -> None:
+    hours = pd.date_range("2022-05-10", "2022-05-16", freq="h")
+    rows = [
+        pd.DataFrame({"timestamp": hours, "symbol": name, "close": 1.0 + 0.01 * np.arange(len(hours))})
+        for name in ("LUNA", "LINK")
+    ]
+    bars = pd.concat(rows).assign(volume=1.0)
+    bars = bars.assign(open=bars["close"], high=bars["close"], low=bars["close"])
+    bars.to_parquet(tmp_path / "bars.parquet", index=False)
+    panel = hours_panel(tmp_path / "bars.parquet")
+    luna, link = panel.assets.index("LUNA"), panel.assets.index("LINK")
+    last = panel.end_s[np.isfinite(panel.close[:, luna])].max()
+    assert last == stamp(pd.Timestamp("2022-05-13"))
+    assert np.isnan(panel.volume[panel.end_s > last, luna]).all()
+    assert np.isfinite(panel.close[:, link]).all()
 
 
 @pytest.mark.real
