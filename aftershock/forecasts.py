@@ -5,18 +5,19 @@ What is written is the table of `forecasts` (docs/files.md): variance is the exp
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from chain.errors import InputError
+from chain.errors import InputError, unknown_name
 from chain.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
 from models.features import asked_samples
 from models.panel import COLUMNS, Panel, joined_forward, read_panel
+from models.reasons import Reasons, reasons_of
 from models.store import Card, load
 from models.task import HOUR_S, Task
 
@@ -185,6 +186,25 @@ def forecast(
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
     return Forecasts(table, unanswered, panel.notes, card, priced.caption)
+
+
+def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) -> Reasons:
+    """What makes the last forecast for an asset (see `models.reasons`), by the model that answered it.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If there is no such forecast, or its model cannot be taken apart.
+    """
+    table = found.table[found.table["as_of"] == found.table["as_of"].max()].set_index("asset")
+    if asset not in table.index:
+        raise unknown_name("asset with a forecast", asset, [str(name) for name in table.index])
+    fitted, card = models_for(models, int(table["horizon_hours"].iloc[0]))
+    at = np.array([int(table.at[asset, "as_of"].timestamp())], dtype=np.int64)
+    place = fitted.names.index(str(table.at[asset, "model"]))
+    reasons = reasons_of(fitted.models[place], asked_samples(priced.panel, at, card.task, card.features), asset)
+    by = fitted.factors[place]
+    return replace(reasons, usual=reasons.usual * by, forecast=reasons.forecast * by)
 
 
 def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
