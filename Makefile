@@ -16,7 +16,7 @@ OR_NONE := || { code=$$?; [ $$code -eq 5 ] && echo "no test carries this mark ye
 CHECKED := chain graph models simulations reports aftershock tests docs benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample evaluate-volatility clean
+.PHONY: help setup demo test verify soak lint format types layers docs-schema docs-pictures sample sample-prices evaluate-volatility clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ docs-pictures: $(STAMPS)/runtime  ## draw the README's picture from the sample
 
 sample: setup  ## take the embedded sample again, with our readers, from a local node
 	$(BIN)/python -m tests.devnet.sample
+
+sample-prices: setup  ## draw the embedded, invented prices again, up to the embedded snapshot's block
+	$(BIN)/python -m tests.devnet.sample_prices
 
 evaluate-volatility: setup  ## score every volatility model, on the hourly panel (2022-07 to 2022-12) and the network of token flows; WINDOW=test OPEN_TEST="why" opens 2023
 	$(BIN)/python -m benchmarks.volatility --window $(or $(WINDOW),validation) $(if $(OPEN_TEST),--open-test "$(OPEN_TEST)")

@@ -6,18 +6,19 @@ What is written is the table of `forecasts` (docs/files.md): variance is the exp
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from chain.errors import InputError
+from chain.errors import InputError, unknown_name
 from chain.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
 from models.features import asked_samples
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
+from models.reasons import Reasons, reasons_of
 from models.store import Card, load
 from models.task import HOUR_S, Task
 
@@ -100,7 +101,9 @@ def instant_s(text: str, option: str) -> int:
 class Span:
     """The instants that are asked for, as the words of the command; what is wrong with the words is said before any file is read."""
 
-    def __init__(self, every: str, first: str | None, last: str | None, at: str | None = None) -> None:
+    def __init__(
+        self, every: str = "24h", first: str | None = None, last: str | None = None, at: str | None = None
+    ) -> None:
         self.every, self.first, self.last, self.at = every, first, last, at
         self.step_s = duration_s(every, "--every")
         self.first_s = None if first is None else instant_s(first, "--from")
@@ -134,6 +137,9 @@ class Span:
                 "change --from, --to or --every"
             )
         return found
+
+
+LAST = Span()
 
 
 def refuse_unreadable(prices: Path | None, stamp: str | None, bar: str, history: Path | None = None) -> None:
@@ -189,12 +195,12 @@ def forecast_file(
     return forecast(read_prices(prices, stamp, bar, history), asked, horizon_hours, models)
 
 
-def forecast(priced: Priced, asked: Span, horizon_hours: int = 24, models: Path = SHIPPED) -> Forecasts:
+def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models: Path = SHIPPED) -> Forecasts:
     """Forecasts at each instant that is asked for, for each symbol of the prices.
 
     Parameters
     ----------
-    asked : the instants.
+    asked : the instants; by default the last midnight (UTC) that the prices know.
     models : folder of trained models, one folder a horizon; those that ship, or what `train volatility` wrote.
 
     Raises
@@ -227,6 +233,25 @@ def forecast(priced: Priced, asked: Span, horizon_hours: int = 24, models: Path 
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
     return Forecasts(table, unanswered, panel.notes, card, priced.caption)
+
+
+def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) -> Reasons:
+    """What makes the last forecast for an asset (see `models.reasons`), by the model that answered it.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If there is no such forecast, or its model cannot be taken apart.
+    """
+    table = found.table[found.table["as_of"] == found.table["as_of"].max()].set_index("asset")
+    if asset not in table.index:
+        raise unknown_name("asset with a forecast", asset, [str(name) for name in table.index])
+    fitted, card = models_for(models, int(table["horizon_hours"].iloc[0]))
+    at = np.array([int(table.at[asset, "as_of"].timestamp())], dtype=np.int64)
+    place = fitted.names.index(str(table.at[asset, "model"]))
+    reasons = reasons_of(fitted.models[place], asked_samples(priced.panel, at, card.task, card.features), asset)
+    by = fitted.factors[place]
+    return replace(reasons, usual=reasons.usual * by, forecast=reasons.forecast * by)
 
 
 def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:

@@ -102,7 +102,8 @@ class OfAssets:
         x = np.full((late.sum(), len(self.assets), samples.x.shape[2]), np.nan)
         x[:, here] = asked.x[:, there]
         found = self.model.predict(replace(asked, assets=self.assets, x=x, y=np.full(x.shape[:2], np.nan), proxy=None))
-        answer[np.ix_(late, there)] = found[:, here]
+        rows = np.flatnonzero(late)
+        answer[rows[:, None], np.array(there)[None, :]] = found[:, here]
         return answer
 
 

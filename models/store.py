@@ -62,9 +62,10 @@ def hash_of(panel: Panel) -> str:
     """sha256 of a panel's clock, assets and numbers; the same bars give the same hash on any machine."""
     digest = hashlib.sha256(json.dumps([panel.assets, panel.bar_s]).encode())
     digest.update(np.ascontiguousarray(panel.end_s, dtype="<i8").tobytes())
-    for name in (*COLUMNS, *panel.extras):
-        digest.update(name.encode() if name in panel.extras else b"")
-        values = np.ascontiguousarray(panel.extras[name] if name in panel.extras else getattr(panel, name), dtype="<f8")
+    prices = [(b"", getattr(panel, name)) for name in COLUMNS]
+    for name, given in (*prices, *((name.encode(), extra) for name, extra in panel.extras.items())):
+        values = np.ascontiguousarray(given, dtype="<f8")
+        digest.update(name)
         digest.update(np.where(np.isnan(values), np.nan, values).tobytes())
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Source, exit_if_incomplete
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecasts import (
     SHIPPED,
     Forecasts,
@@ -19,13 +19,15 @@ from aftershock.forecasts import (
     read_prices,
     refuse_unreadable,
     refuse_unwritable,
+    why,
     write,
 )
 from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
 from chain.price_files import Stamp
 from chain.snapshot import Snapshot
-from reports.amounts import count, percent
+from models.reasons import Reasons
+from reports.amounts import count, money_for, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
@@ -70,6 +72,9 @@ def run(
         ),
     ] = [],  # noqa: B006  typer reads the default, nobody writes to it
     source: Source = "sample",
+    reason: Annotated[
+        str | None, typer.Option("--why", help="What makes the last forecast of this asset.", metavar="ASSET")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast realised variance and its distribution from bars known at each instant, and say which model answers."""
@@ -83,6 +88,7 @@ def run(
         priced = read_prices(prices, cast("Stamp | None", stamp), bar, history)
         found = forecast(priced, asked, horizon, model)
         running.note(count(len(found.table), "forecast"))
+    reasons = None if reason is None else why(priced, found, reason, model)
     if of:
         snapshot = aftershock.load(source)
         with step("values") as running:
@@ -98,9 +104,10 @@ def run(
     if out is not None:
         write(found, out)
     if as_json:
-        print_json(to_dict(found))
+        print_json(to_dict(found) | ({} if reasons is None else {"why": {"asset": reason, **asdict(reasons)}}))
     else:
-        show(Page(), found, out)
+        page = Page()
+        show(page, found, out, None if reasons is None else (str(reason), reasons))
 
 
 def to_dict(found: Forecasts) -> dict[str, object]:
@@ -144,7 +151,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
         f"prices to {found.table['as_of'].max():%Y-%m-%d %H:%M} UTC, holdings at {when(snapshot).split('   ')[0]}",
     )
     for one in values:
-        write = Money(one.value_usd)
+        write = money_for(one.value_usd)
         low, high = (one.value_usd * math.expm1(one.quantiles[k]) for k in (0, -1))
         page.sentence(
             f"{one.label} holds {write.words(one.value_usd)}; a deviation of **{100 * one.variance**0.5:.2f} %**, {write.words(one.value_usd * one.variance**0.5)}. "
@@ -172,7 +179,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
     )
 
 
-def show(page: Page, found: Forecasts, out: Path | None) -> None:
+def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Reasons] | None = None) -> None:
     """Print the last instant's forecasts, most volatile first, and what is to be known about them."""
     table, hours = found.table, int(found.table["horizon_hours"].iloc[0])
     last = table[table["as_of"] == table["as_of"].max()].sort_values("variance", ascending=False)
@@ -202,6 +209,10 @@ def show(page: Page, found: Forecasts, out: Path | None) -> None:
     )
     if len(last) > SHOWN:
         page.say((f"{len(last) - SHOWN} more.", "dim"))
+    if reasons is not None:
+        page.blank()
+        show_reasons(page, *reasons)
+        page.blank()
     for name, number in found.unanswered:
         page.say((f"{name}: {count(number, 'instant')} without an answer, because too few prices are known.", "dim"))
     for note in found.notes:
@@ -213,6 +224,20 @@ def show(page: Page, found: Forecasts, out: Path | None) -> None:
     if out is not None:
         page.say((f"Written: {out}", "dim"))
     page.footer(f"aftershock {aftershock.__version__}", found.caption)
+
+
+def show_reasons(page: Page, asset: str, reasons: Reasons) -> None:
+    """A bar a group: how much of the forecast's distance from the usual level it makes, up or down."""
+    usual, now = (100 * value**0.5 for value in (reasons.usual, reasons.forecast))
+    page.sentence(
+        f"Why {asset}: a usual asset at a usual time has a deviation of {usual:.2f} %. What is known now makes it **{now:.2f} %**."
+    )
+    running, rows = usual, []
+    for words, factor in sorted(reasons.factors.items(), key=lambda item: -abs(math.log(item[1]))):
+        step = math.sqrt(factor)
+        running *= step
+        rows.append(([words, f"× {step:.2f}", "up" if step >= 1 else "down", f"{running:.2f}"], abs(math.log(step))))
+    page.bars(["", "", "", "so far %"], rows, right=[3])
 
 
 def _worth(one: dict[str, str | int | float | None]) -> str:

@@ -29,7 +29,7 @@ def check(prices: Path | None, stamp: str | None, bar: str, at: str | None, hori
         raise InputError(
             f"--draws is {draws}; VaR {100 * LEVELS[0]:g} % needs {LEAST_BEYOND} draws beyond it, so give at least {LEAST_DRAWS}"
         )
-    Span("1h", None, None, at)
+    Span(at=at)
     models_for(SHIPPED, horizon)
 
 
@@ -50,7 +50,7 @@ def run_law(
     with step("forecast") as running:
         priced = read_prices(prices, cast("Stamp | None", stamp), bar)
         every = f"{horizon}h" if horizon < 24 else "24h"
-        found = forecast(priced, Span(every, None, None, at), horizon)
+        found = forecast(priced, Span(every, at=at), horizon)
         panel = priced.panel.select(found.table["asset"].tolist())
         law = law_of_forecasts(found.table, panel)
         flat = constant_law(panel, int(found.table["as_of"].iloc[0].timestamp()), horizon, law.freedom)

@@ -11,10 +11,10 @@ import aftershock
 from aftershock.cli.diff import SHOWN
 from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Money, Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, when
 from aftershock.timelines import Timeline, timeline
 from graph.timeline import time_of
-from reports.amounts import percent
+from reports.amounts import money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
 
@@ -94,7 +94,7 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
     """Rows of one figure; a dash where a snapshot does not have the market or asset."""
     table = answer.rows[answer.rows["figure"] == figure.column]
     amounts = [value for values in table["values"] for value in values if isinstance(value, int | float)]
-    write = Money(max(amounts, default=0.0))
+    write = money_for(max(amounts, default=0.0))
 
     writes: dict[Figure, Callable[[Any], str]] = {
         Figure.utilisation: percent,

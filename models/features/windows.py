@@ -85,7 +85,9 @@ class Running:
         """Mean of the known values, shape (A, N); NaN where too few are known."""
         total, count = self.sums(hours, ago_hours)
         enough = count >= min(ENOUGH_SHARE * self.back.bars(hours), ENOUGH_BARS)
-        return np.divide(total, count, out=np.full(total.shape, np.nan), where=enough)
+        result = np.full(total.shape, np.nan)
+        np.divide(total, count, out=result, where=enough)
+        return result
 
 
 def lookback(panel: Panel, as_of_s: IntArray) -> Lookback:

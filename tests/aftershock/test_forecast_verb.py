@@ -1,6 +1,7 @@
 """`aftershock forecast` on files that people bring: what is written, who answers, what is refused; and forecasts as the law of shocks."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from aftershock.forecast_shocks import (
     implied_freedom,
     law_of_forecasts,
 )
-from aftershock.forecasts import QUANTILES, SAMPLE_PRICES, SHIPPED, forecast_file, read_prices
+from aftershock.forecasts import QUANTILES, SAMPLE_PRICES, SHIPPED, forecast, forecast_file, read_prices, why
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes
 from simulations.book_of_graph import from_graph
@@ -238,7 +239,7 @@ def put(frame: pd.DataFrame, rows: pd.Series, **values: float) -> pd.DataFrame:
     return changed
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
     "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
     "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),
@@ -292,3 +293,32 @@ def test_the_shipped_models_do_not_read_what_no_panel_had(panel: Panel, bars: Pa
     pd.testing.assert_frame_equal(found, forecast_file(bars, "close").table)
     read = read_prices(tmp_path / "more.parquet", "close").panel
     assert set(read.extras) == {"spread_bps", "funding_rate", "sentiment"}
+
+
+def test_reasons_multiply_to_the_forecast_and_name_what_moved_it(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    priced = read_prices(bars, "close")
+    found = forecast(priced)
+    reasons = why(priced, found, "LINK")
+    told = found.table.set_index("asset").at["LINK", "variance"]
+    assert reasons.forecast == pytest.approx(told, rel=1e-9)
+    assert reasons.usual * np.prod(list(reasons.factors.values())) == pytest.approx(told, rel=1e-9)
+    # prices of the last week that moved three times as far make "its own moves" larger, and by most
+    wild = frame_of(panel)
+    late = (wild["symbol"] == "LINK") & (wild["timestamp"] > panel.end_s[-168])
+    middle = np.sqrt(wild["high"] * wild["low"])
+    wild["high"] = np.where(late, middle * (wild["high"] / middle) ** 3, wild["high"])
+    wild["low"] = np.where(late, middle * (wild["low"] / middle) ** 3, wild["low"])
+    wild.to_parquet(tmp_path / "wild.parquet")
+    other = read_prices(tmp_path / "wild.parquet", "close")
+    moved = why(other, forecast(other), "LINK").factors
+    raised = {name: moved[name] / factor for name, factor in reasons.factors.items()}
+    assert max(raised, key=lambda name: raised[name]) == "its own moves" and raised["its own moves"] > 1.3
+    with pytest.raises(aftershock.AftershockError, match="no asset with a forecast named"):
+        why(priced, found, "DOGE")
+
+
+def test_why_is_one_picture(ask: Ask) -> None:
+    said = ask("forecast", "--why", "LINK")
+    assert said.code == 0 and "Why LINK: a usual asset" in said.out and "its own moves" in said.out and "━" in said.out
+    record = json.loads(ask("forecast", "--why", "LINK", "--json").out)["why"]
+    assert record["asset"] == "LINK" and record["forecast"] > 0

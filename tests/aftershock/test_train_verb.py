@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import aftershock
-from aftershock.forecasts import Priced, Span, forecast, models_for, read_prices
+from aftershock.forecasts import Priced, forecast, models_for, read_prices
 from aftershock.learners import LEARNERS, NETWORKS, learner_of
 from aftershock.training import Wish, lessons_of, train_volatility
 from models.answering import OfAssets
@@ -45,8 +45,8 @@ def told_panel(days: int = 120, seed: int = 5) -> Panel:
     path = np.cumsum(steps.transpose(0, 2, 1).reshape(-1, len(assets)), axis=0).reshape(hours, 6, -1)
     start = np.vstack([np.zeros((1, len(assets))), path[:-1, -1]])
     high, low = np.maximum(path.max(axis=1), start), np.minimum(path.min(axis=1), start)
-    columns = (np.exp(values) for values in (start, high, low, path[:, -1]))
-    return Panel(assets, end, *columns, np.ones_like(high), 3_600, extras={"sentiment": told})  # type: ignore[misc]
+    opens, highs, lows, closes = (np.exp(values) for values in (start, high, low, path[:, -1]))
+    return Panel(assets, end, opens, highs, lows, closes, np.ones_like(high), 3_600, extras={"sentiment": told})
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_every_network_can_be_asked_for() -> None:
 
 def test_what_is_written_answers_and_its_card_says_what_it_is(priced: Priced, tmp_path: Path) -> None:
     done = train_volatility(priced, tmp_path, Wish("glm"))
-    found = forecast(priced, Span("24h", None, None), models=tmp_path)
+    found = forecast(priced, models=tmp_path)
     assert set(found.table["model"]) == {done.names[0]} and len(found.table) == 3
     fitted, card = models_for(tmp_path, 24)
     assert card.data_hash == hash_of(priced.panel) and card.task.horizon_hours == 24

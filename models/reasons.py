@@ -1,0 +1,62 @@
+"""Why a forecast is what it is, in words for groups of features: factors whose product, times the usual level, is the forecast.
+
+The gamma regression is linear in its features, so what a group adds to ln f is exact: the sum of (x - its training mean) times its slope. Trees on top of it are one more factor. Features of
+one group say much the same, and how they share is arbitrary, so they are told together. (Networks: `models.explain`.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chain.errors import InputError
+from models.baselines.boosting import FittedBoosting
+from models.baselines.gamma_glm import FittedGlm
+from models.forecaster import Fitted
+from models.samples import Samples
+
+GROUPS = (
+    ("the market's moves", ("market_", "index_")),
+    ("Bitcoin's and Ether's moves", ("btc_", "eth_")),
+    ("hour and weekday", ("weekday_", "hour_", "slot_")),
+    ("its trading", ("volume_", "vwap_", "flow_", "impact_")),
+    ("its own moves", ("abs_range_", "abs_return_", "rv_", "range_", "gk_", "jump_", "peak_", "return_", "drop_", "down_", "ewma")),
+    ("what else the file says", ("",)),
+)  # fmt: skip
+TREES = "what trees add to that"
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """`usual`: variance over the horizon where every feature stands at its training mean; `factors`: by group, in order; `forecast`: usual times all of them."""
+
+    usual: float
+    factors: dict[str, float]
+    forecast: float
+
+
+def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
+    """Of the forecast for one asset at the last instant of some samples.
+
+    Raises
+    ------
+    InputError
+        If the model is neither the regression nor trees on it, or has no answer there.
+    """
+    line = fitted.offset if isinstance(fitted, FittedBoosting) else fitted
+    if not isinstance(line, FittedGlm):
+        raise InputError(
+            f"{asset} is answered by a {type(fitted).__name__}, which is no regression on features and cannot be taken apart; ask for an asset that one answers"
+        )
+    column = samples.assets.index(asset)
+    forecast = float(fitted.predict(samples)[-1, column])
+    if not np.isfinite(forecast):
+        raise InputError(f"{asset} has no forecast at the last instant; give more prices")
+    parts = np.nan_to_num((samples.x[-1, column, samples.columns(line.features)] - line.centre) * line.slopes)
+    sums: dict[str, float] = {}
+    for name, part in zip(line.features, parts.tolist(), strict=True):
+        group = next(words for words, stems in GROUPS if name.startswith(stems))
+        sums[group] = sums.get(group, 0.0) + part
+    factors = {words: float(np.exp(sums[words])) for words, _ in GROUPS if words in sums}
+    if isinstance(fitted, FittedBoosting):
+        factors[TREES] = forecast / float(line.predict(samples)[-1, column])
+    return Reasons(float(np.exp(line.intercept)) * samples.task.horizon_bars, factors, forecast)
