@@ -199,4 +199,8 @@ def test_names_can_be_listed(ask: Ask) -> None:
 
 def test_only_what_may_end_otherwise_next_time_is_to_be_run_again() -> None:
     assert goes_on(KeyboardInterrupt()) and goes_on(NodeError("gone"))
-    assert not [error for error in (BlockError("x"), ContractError("x"), WrongChainError("x")) if goes_on(error)]
+    assert not [
+        error
+        for error in (BlockError("x"), ContractError("x"), WrongChainError("x"), InputError("x"))
+        if goes_on(error)
+    ]
