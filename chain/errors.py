@@ -65,6 +65,11 @@ def goes_on(error: BaseException) -> bool:
     return not isinstance(error, InputError | WrongChainError | BlockError | ContractError)
 
 
+def many(number: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "") -> UnknownNameError:
     """The error for a name that is not known, with the nearest known ones.
 

@@ -8,7 +8,7 @@ from chain import checks
 from chain.client import Client
 from chain.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
-from chain.errors import BlockError, ContractError, NodeError
+from chain.errors import BlockError, ContractError, NodeError, many
 from chain.events import MOST_READINGS, differ
 from chain.findings import Findings, Progress
 from chain.readers import (
@@ -177,7 +177,7 @@ def _settled(
             read_one(client, deployment, found, progress)
         describe(client, found, progress)
         client.confirm()
-        progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {client.requests:,} requests")
+        progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {many(client.requests, 'request')}")
         comparisons = checks.run(found.rows, found.witnesses)
         checks.settle(found.rows, comparisons)
         references = checks.references(found.rows)
@@ -232,7 +232,7 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
         _require_contracts(client, deployment, label, error)
         raise
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
-    progress(label, 1, 1, f"{rows:,} rows from {calls:,} calls")
+    progress(label, 1, 1, f"{many(rows, 'row')} from {many(calls, 'call')}")
 
 
 def _require_contracts(client: ResumableClient, deployment: Deployment, label: str, error: ContractError) -> None:
@@ -260,7 +260,7 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     codes = access.describe(client, found, codes)
     _entities(client, found, codes)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
-    progress("describe", 3, 3, f"{rows:,} rows from {calls:,} calls")
+    progress("describe", 3, 3, f"{many(rows, 'row')} from {many(calls, 'call')}")
 
 
 def row_count(found: Findings) -> int:
