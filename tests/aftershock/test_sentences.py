@@ -85,6 +85,7 @@ LAW = ("simulate", "--shocks", "forecast", "--stamp", "open", "--prices")
         (("check", "bars.csv", "--stamp", "open"), "--stamp open needs the length of a bar as well; add --bar 1h"),
         (("check", "nothing.csv"), "nothing.csv does not exist"),
         (("check", "folder.csv"), "folder.csv is a folder"),
+        (("query", "paths", "--from", "chainlink", "--to", "core"), "chainlink has neither markets nor pools"),
         (("query", "exposure", "Xyzzyplugh"), "`aftershock query names` lists all."),
     ],
 )  # fmt: skip
