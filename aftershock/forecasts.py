@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chain.errors import InputError, unknown_name
+from chain.errors import InputError, many, unknown_name
 from chain.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
@@ -284,7 +284,7 @@ def _require_closes(name: str, panel: Panel, until_s: int) -> None:
     closes = int(np.isfinite(panel.close[panel.end_s <= until_s]).sum(axis=0).max())
     if closes < LEAST_CLOSES:
         raise InputError(
-            f"{name} has {closes} hourly close{'' if closes == 1 else 's'} until {_when(until_s)} UTC, and the simplest model looks back on "
+            f"{name} has {many(closes, 'hourly close')} until {_when(until_s)} UTC, and the simplest model looks back on "
             f"{LEAST_CLOSES}; give more, or an earlier file with --history"
         )
 

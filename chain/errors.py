@@ -62,7 +62,12 @@ class ConvergenceError(AftershockError):
 
 def goes_on(error: BaseException) -> bool:
     """Whether the same command can end otherwise next time: it was stopped, or a node failed; not where chain, block or contracts are not those asked for."""
-    return not isinstance(error, WrongChainError | BlockError | ContractError)
+    return not isinstance(error, InputError | WrongChainError | BlockError | ContractError)
+
+
+def many(number: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "") -> UnknownNameError:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.errors import InputError
+from chain.errors import InputError, many
 
 FIRST_YEAR, LAST_YEAR = 2009, 2100
 
@@ -85,11 +85,6 @@ def shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else repr(value.item()) if hasattr(value, "item") else str(value)
 
 
-def such_rows(number: int) -> str:
-    """`1 such row`, `12 such rows`."""
-    return f"{number:,} such row{'' if number == 1 else 's'}"
-
-
 def _as_text(value: Any) -> Any:
     """Bytes as hexadecimal, lists and records as text, as CSV would hold them; anything else as it is."""
     if isinstance(value, bytes):
@@ -114,7 +109,9 @@ def read_frame(path: Path, required: Sequence[str], columns: Mapping[str, str] |
     for name in required:
         empty = np.flatnonzero(frame[name].isna().to_numpy())
         if len(empty):
-            raise InputError(f"{path.name} row {frame.index[empty[0]]}: {name} is empty ({such_rows(len(empty))})")
+            raise InputError(
+                f"{path.name} row {frame.index[empty[0]]}: {name} is empty ({many(len(empty), 'such row')})"
+            )
     return frame
 
 

@@ -6,8 +6,9 @@ more, one of them is stamped at the other end of its bars, or in another time zo
 
 import numpy as np
 
+from chain.errors import many
 from chain.file_findings import Noted
-from chain.price_panel import MISSING, FloatArray, Panel, many, span, when
+from chain.price_panel import MISSING, FloatArray, Panel, span, when
 
 MOST_LAG, LEAST_POINTS = 3, 50
 LEAST_AGREEMENT, LEAST_GAIN = 0.6, 0.2

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from chain import price_moves
+from chain.errors import many
 from chain.file_findings import Noted, needed, numbers
 from chain.price_files import BAR_COLUMNS, Stamp
-from chain.price_panel import MISSING, FloatArray, Panel, many, panel, span, when
+from chain.price_panel import MISSING, FloatArray, Panel, panel, span, when
 from chain.stamp_checks import daylight, instants
 
 PRICES = ("timestamp", "symbol", "close")
@@ -215,7 +216,9 @@ def _series(noted: Noted, rows: Panel) -> None:
     spans, counts = rows.time_s[last] - rows.time_s[first], rows.counts
     middle, whole = float(np.median(spans)), float(rows.time_s.max() - rows.time_s.min())
     for code in np.flatnonzero((spans < SHORT_SHARE * middle) & (len(rows.symbols) > 2)).tolist():
-        sentence = f"{counts[code]:,} rows over {span(spans[code])}; half of the series span {span(middle)} or more"
+        sentence = (
+            f"{many(int(counts[code]), 'row')} over {span(spans[code])}; half of the series span {span(middle)} or more"
+        )
         noted.warn(
             "short",
             sentence,

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.errors import InputError
-from chain.frames import read_frame, shown, stamps, such_rows
+from chain.errors import InputError, many
+from chain.frames import read_frame, shown, stamps
 
 FloatArray = npt.NDArray[np.float64]
 Stamp = Literal["open", "close"]
@@ -133,7 +133,7 @@ def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
     wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
     if len(wrong):
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a finite price above zero ({such_rows(len(wrong))})"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a finite price above zero ({many(len(wrong), 'such row')})"
         )
     return np.asarray(values)
 
@@ -145,7 +145,7 @@ def _measured(path: Path, frame: pd.DataFrame, name: str, what: str, least: floa
     if len(wrong):
         bounds = f"from {least:g} to {most:g}" if np.isfinite(most) else "of at least zero" if least == 0 else ""
         raise InputError(
-            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({such_rows(len(wrong))})"
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({many(len(wrong), 'such row')})"
         )
     return np.asarray(values)
 

@@ -8,7 +8,7 @@ from chain import checks
 from chain.client import Client
 from chain.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
-from chain.errors import BlockError, ContractError, NodeError
+from chain.errors import BlockError, ContractError, NodeError, many
 from chain.events import MOST_READINGS, differ
 from chain.facts import CodeStart
 from chain.findings import Findings, Progress
@@ -155,7 +155,7 @@ def _settled(
             read_one(client, deployment, found, progress)
         describe(client, found, progress)
         client.confirm()
-        progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {client.requests:,} requests")
+        progress("confirm", 1, 1, f"block {client.anchor.number} still stands, {many(client.requests, 'request')}")
         comparisons = checks.run(found.rows, found.witnesses)
         checks.settle(found.rows, comparisons)
         references = checks.references(found.rows)
@@ -210,7 +210,7 @@ def read_one(client: ResumableClient, deployment: Deployment, found: Findings, p
         _require_contracts(client, deployment, label, error)
         raise
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
-    progress(label, 1, 1, f"{rows:,} rows from {calls:,} calls")
+    progress(label, 1, 1, f"{many(rows, 'row')} from {many(calls, 'call')}")
 
 
 def _require_contracts(client: ResumableClient, deployment: Deployment, label: str, error: ContractError) -> None:
@@ -239,7 +239,7 @@ def describe(client: ResumableClient, found: Findings, progress: Progress) -> No
     together(client, price_behaviour.settle(client, found), _entities(client.chain, found, codes))
     quotes.in_usd(found, client.network.native_symbol)
     calls, rows = client.tally.calls - before[0], row_count(found) - before[1]
-    progress("describe", 2, 2, f"{rows:,} rows from {calls:,} calls")
+    progress("describe", 2, 2, f"{many(rows, 'row')} from {many(calls, 'call')}")
 
 
 def row_count(found: Findings) -> int:

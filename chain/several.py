@@ -13,7 +13,7 @@ from chain.as_of import words_of
 from chain.bridges import with_bridges
 from chain.client import Client
 from chain.deployments import Deployment
-from chain.errors import AftershockError, NodeError
+from chain.errors import AftershockError, ContractError, NodeError, goes_on
 from chain.findings import Progress
 from chain.merging import merged
 from chain.networks import network
@@ -103,7 +103,8 @@ def _side_by_side(read: Callable[[str], Snapshot], chains: Sequence[str]) -> lis
         if len(errors) == 1 or not isinstance(error, AftershockError):
             raise error
     if errors:
-        raise NodeError(" ".join(f"{network(chain).name}: {error}." for chain, error in errors.items()))
+        kind = NodeError if any(map(goes_on, errors.values())) else ContractError
+        raise kind(" ".join(f"{network(chain).name}: {error}." for chain, error in errors.items()))
     return [parts[chain] for chain in chains]
 
 

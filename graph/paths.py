@@ -130,6 +130,10 @@ class PathIndex:
         losing, failing = graph.find(loser), graph.find(cause)
         starts, lost = self._losing(losing), self._failing(failing)
         ends = lost - starts
+        if not starts:
+            raise InputError(
+                f"{loser} has neither markets nor pools, so nothing can be lost there; name a holder, a market or an asset"
+            )
         if starts <= lost or (lost & starts and not any(node in self.place for node in ends)):
             raise InputError(
                 f"{loser} and {cause} are the same, or one is a part of the other; name two different things"

@@ -346,9 +346,10 @@ def _leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[st
     column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
     taken = mine.groupby("collateral_asset")[column].sum()
     wanted = str(taken.sort_index().idxmax()) if len(taken) else result.scenario.shocks[0].asset
-    assets, listed = snapshot["assets"], set(snapshot["prices"]["asset"])
-    keys = assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"]
-    return next((key for key in sorted(keys) if key in listed), wanted), wanted
+    assets, prices = snapshot["assets"], snapshot["prices"]
+    keys = sorted(assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"])
+    here, anywhere = set(prices.loc[prices["market"] == market, "asset"]), set(prices["asset"])
+    return next((key for known in (here, anywhere) for key in keys if key in known), wanted), wanted
 
 
 def _position(row: "pd.core.frame.Any", name: object) -> PositionLine:

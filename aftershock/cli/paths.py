@@ -8,7 +8,8 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.terminal import Page, print_json, when
-from graph.paths import LossPath, Paths
+from chain.errors import InputError
+from graph.paths import LossPath, PathIndex, Paths
 from reports.amounts import Money, money_for, percent, shortened
 
 EXAMPLE = "Example: aftershock query paths --from aave-v3 --to ETH --top 3"
@@ -45,8 +46,16 @@ def run(
             {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
         )
         return
-    turned = not answer.paths and bool(index.paths(cause, loser, 1).paths)
+    turned = not answer.paths and _leads(index, cause, loser)
     show(Page(), answer, snapshot, turned, next_on=(source, exposures))
+
+
+def _leads(index: PathIndex, loser: str, cause: str) -> bool:
+    """Whether there is a way in this direction."""
+    try:
+        return bool(index.paths(loser, cause, 1).paths)
+    except InputError:
+        return False
 
 
 def show(

@@ -224,14 +224,15 @@ def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str,
     """The asset whose price is shown: the first that is shocked if it trades, otherwise the one most liquidated."""
     before = dict(zip(snapshot["prices"]["asset"], snapshot["prices"]["price_usd"], strict=True))
     symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    chains = [anchor.chain for anchor in snapshot.anchors]
     shocked = result.scenario.shocks[0].asset.lower()
     for asset in before:
         if shocked in (str(asset).lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w")):
-            return asset, symbols[asset], before[asset]
+            return asset, placed(symbols[asset], asset, chains), before[asset]
     taken = pd.concat([step.liquidations for step in result.rounds])
     most = taken.groupby("collateral_asset")["seized_usd"].sum().idxmax() if len(taken) else ""
     asset = next((key for key in before if symbols[key] == most), next(iter(before)))
-    return asset, symbols[asset], before[asset]
+    return asset, placed(symbols[asset], asset, chains), before[asset]
 
 
 def _markets(page: Page, result: CascadeResult, write: Money) -> None:

@@ -195,6 +195,9 @@ def test_the_demo_does_the_whole_job(ask: Ask, tmp_path: Path) -> None:
     assert answer.code == 0
     assert record["cascade"]["totals"]["bad_debt_usd"] > 0 and record["exposure"]["outbound"]["collateral"]
     assert all((tmp_path / file).is_file() for file in record["files"])
+    gaps, sentences = record["assessment"]["coverage"]["gaps"], " ".join(record["assessment"]["verdict"]["sentences"])
+    assert gaps[-1].startswith("scenarios that ship and were not run: ETH, WBTC, LINK −30")
+    assert "the worst of the five scenarios run" in " ".join(sentences.split())
 
 
 def test_doctor_and_scenarios_answer(ask: Ask) -> None:

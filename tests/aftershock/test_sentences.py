@@ -85,6 +85,7 @@ LAW = ("simulate", "--shocks", "forecast", "--stamp", "open", "--prices")
         (("check", "bars.csv", "--stamp", "open"), "--stamp open needs the length of a bar as well; add --bar 1h"),
         (("check", "nothing.csv"), "nothing.csv does not exist"),
         (("check", "folder.csv"), "folder.csv is a folder"),
+        (("query", "paths", "--from", "chainlink", "--to", "core"), "chainlink has neither markets nor pools"),
         (("query", "exposure", "Xyzzyplugh"), "`aftershock query names` lists all."),
     ],
 )  # fmt: skip
@@ -199,4 +200,8 @@ def test_names_can_be_listed(ask: Ask) -> None:
 
 def test_only_what_may_end_otherwise_next_time_is_to_be_run_again() -> None:
     assert goes_on(KeyboardInterrupt()) and goes_on(NodeError("gone"))
-    assert not [error for error in (BlockError("x"), ContractError("x"), WrongChainError("x")) if goes_on(error)]
+    assert not [
+        error
+        for error in (BlockError("x"), ContractError("x"), WrongChainError("x"), InputError("x"))
+        if goes_on(error)
+    ]

@@ -14,6 +14,7 @@ from chain.snapshot import Snapshot, save
 from graph.exposure import exposure
 from graph.paths import PathIndex
 from graph.protocol_graph import ProtocolGraph
+from reports.assessment import _leading as leading
 from tests.aftershock.command import Ask
 from tests.two_chains import CHAINS, two_chains
 
@@ -81,3 +82,11 @@ def test_a_cascade_says_on_which_chain_it_lands(both: Snapshot, tmp_path: Path, 
     assert when(both).startswith("block 277 of Ethereum, block 277 of Base ")
     refused = ask("report", "--snapshot", str(tmp_path / "both"), "--out", str(tmp_path / "report"))
     assert "core on Ethereum, " in refused.err and "core on Base" in refused.err
+
+
+@pytest.mark.verify
+def test_the_price_beside_the_rounds_is_that_of_the_market_s_own_chain(both: Snapshot, graph: ProtocolGraph) -> None:
+    result = aftershock.simulate(graph, shocks=["ETH=-10%"])
+    for chain, name in CHAINS.items():
+        key, symbol = leading(result, graph.find(f"core on {name}"), both)
+        assert key.startswith(f"{chain}/erc20:") and graph.own_labels[key] == symbol

@@ -139,11 +139,15 @@ def test_an_answer_asked_again_is_the_same_and_nobody_can_change_it() -> None:
     assert len(graph.answers) <= 16 and exposure(graph, "Aave V3 core").to_dict() == said
 
 
-def test_a_share_is_looked_through_as_its_vault_is() -> None:
+@pytest.fixture(scope="module")
+def sample() -> ProtocolGraph:
+    return build(aftershock.load())
+
+
+def test_a_share_is_looked_through_as_its_vault_is(sample: ProtocolGraph) -> None:
     """svUSDC of the sample is no listed asset and has no price. Oracle: the vault contract's own convertToAssets, and what Morpho keeps for it."""
-    snapshot = aftershock.load()
+    graph, snapshot = sample, sample.snapshot
     share = next(row for row in snapshot["assets"].itertuples() if row.symbol == "svUSDC")
-    graph = build(snapshot)
     by_share, by_vault = exposure(graph, "svUSDC", top=50), exposure(graph, f"{share.chain}:{share.address}")
     assert (by_share.kind, by_vault.kind) == ("asset", "vault")
     for name in ("supplied", "held", "markets"):
@@ -165,8 +169,8 @@ def test_a_share_is_looked_through_as_its_vault_is() -> None:
     assert by_share.inbound["concentration"]["count"].tolist() == [40, 40]
 
 
-def test_a_priced_asset_keeps_the_amounts_of_its_holders() -> None:
-    graph = build(aftershock.load())
+def test_a_priced_asset_keeps_the_amounts_of_its_holders(sample: ProtocolGraph) -> None:
+    graph = sample
     held = graph.relations["holds"]
     [weth] = [node for node, label in graph.labels.items() if label == "WETH" and graph.kinds[node] == "asset"]
     found = exposure(graph, "WETH", top=3).inbound["holders"]
