@@ -121,9 +121,7 @@ def in_words(found: pd.DataFrame) -> list[str]:
     return [_sentence(row) for row in found.to_dict("records")]
 
 
-def over_time(
-    graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph], Mapping[str, float]]
-) -> pd.DataFrame:
+def over_time(graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph], Mapping[str, float]]) -> pd.DataFrame:
     """A measure of nodes as a series.
 
     Returns
