@@ -13,7 +13,7 @@ from graph.market_exposure import market_tables
 from graph.measures import concentration
 from graph.price_findings import findings
 from graph.protocol_graph import ProtocolGraph
-from tests.graph.small_world import MARKET, E, small_rows, small_world
+from tests.graph.small_world import LSTETH, MARKET, E, small_rows, small_world
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_suppliers_borrowers_and_their_concentration(graph: ProtocolGraph) -> No
 
 def test_what_a_supplier_has_elsewhere_is_not_in_the_row_of_a_market(graph: ProtocolGraph) -> None:
     supplies = graph.relations["supplies"]
-    elsewhere = supplies.assign(target="elsewhere", asset="other", evidence="elsewhere", amount_usd=1e9)
+    elsewhere = supplies.assign(target="elsewhere", asset=LSTETH, evidence="elsewhere", amount_usd=1e9)
     wider = replace(
         graph, relations={**graph.relations, "supplies": pd.concat([supplies, elsewhere], ignore_index=True)}
     )
