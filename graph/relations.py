@@ -85,19 +85,20 @@ def wraps(snapshot: Snapshot) -> pd.DataFrame:
 def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
     """What each market accepts. Supplied is the protocol's own total, collateral that is not lent out included."""
     reserves, positions = snapshot["reserves"], snapshot["positions"]
+    rows = list(each_row(reserves))
     enabled = positions[~positions["side"].isin(DEBT_SIDES) & positions["collateral_enabled"].astype(bool)]
     collateral = enabled.groupby(["market", "asset"])["amount_raw"].agg(total).to_dict() if len(enabled) else {}
     frame = pd.DataFrame({"source": reserves["market"], "target": reserves["asset"]}, dtype=object)
     amounts = {
         "collateral_usd": [collateral.get(key, 0) for key in zip(frame["source"], frame["target"], strict=True)],
-        "supplied_usd": [supplied_raw(row) for row in each_row(reserves)],
-        "borrowed_usd": [borrowed_raw(row) for row in each_row(reserves)],
+        "supplied_usd": [supplied_raw(row) for row in rows],
+        "borrowed_usd": [borrowed_raw(row) for row in rows],
         "cash_usd": reserves["cash_raw"].tolist(),
     }
     for name, raw in amounts.items():
         held = frame.assign(raw=pd.Series(raw, index=frame.index, dtype=object))
         frame[name] = prices.values(held, "raw", "target", "source")
-    frame["liquidation_threshold"] = [_threshold(row) for row in each_row(reserves)]
+    frame["liquidation_threshold"] = [_threshold(row) for row in rows]
     return frame.assign(evidence=reserves["evidence"], status=reserves["status"])
 
 

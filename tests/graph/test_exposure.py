@@ -1,6 +1,7 @@
 """The answer to "how exposed is X?" against numbers worked out by hand from the small world."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,9 +11,11 @@ from chain.errors import InputError, UnknownNameError
 from chain.units import WAD
 from graph.build import build
 from graph.exposure import exposure
+from graph.market_exposure import market_tables
 from graph.measures import concentration
+from graph.price_findings import findings
 from graph.protocol_graph import ProtocolGraph
-from tests.graph.small_world import E, small_rows, small_world
+from tests.graph.small_world import LSTETH, MARKET, E, small_rows, small_world
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,22 @@ def test_suppliers_borrowers_and_their_concentration(graph: ProtocolGraph) -> No
     assert found.at["suppliers", "hhi"] == pytest.approx(squares / 115_700**2)
     assert found.at["borrowers", "effective_number"] == pytest.approx(1 / 0.68)  # 0.8² + 0.2²
     assert found.at["collateral by asset", "count"] == 3
+
+
+def test_what_a_supplier_has_elsewhere_is_not_in_the_row_of_a_market(graph: ProtocolGraph) -> None:
+    supplies = graph.relations["supplies"]
+    elsewhere = supplies.assign(target="elsewhere", asset=LSTETH, evidence="elsewhere", amount_usd=1e9)
+    wider = replace(
+        graph, relations={**graph.relations, "supplies": pd.concat([supplies, elsewhere], ignore_index=True)}
+    )
+    found, known = (market_tables(one, [MARKET], 10)["suppliers"] for one in (wider, graph))
+    assert len(found) > 1 and found.to_dict("records") == known.to_dict("records")
+
+
+def test_the_last_step_of_a_source_decides_whatever_the_order_of_its_rows() -> None:
+    row = {"source": "one", "state": "live"}
+    steps = [{**row, "step": 2, "kind": "fixed"}, {**row, "step": 1, "kind": "rate"}]
+    assert findings(pd.DataFrame(steps)) == findings(pd.DataFrame(steps[::-1])) == {"one": "hard-coded"}
 
 
 def test_asset_directly_and_looked_through(graph: ProtocolGraph) -> None:
