@@ -1,6 +1,7 @@
 """`aftershock forecast` on files that people bring: what is written, who answers, what is refused; and forecasts as the law of shocks."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -238,7 +239,7 @@ def put(frame: pd.DataFrame, rows: pd.Series, **values: float) -> pd.DataFrame:
     return changed
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
     "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
     "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),

@@ -45,8 +45,8 @@ def told_panel(days: int = 120, seed: int = 5) -> Panel:
     path = np.cumsum(steps.transpose(0, 2, 1).reshape(-1, len(assets)), axis=0).reshape(hours, 6, -1)
     start = np.vstack([np.zeros((1, len(assets))), path[:-1, -1]])
     high, low = np.maximum(path.max(axis=1), start), np.minimum(path.min(axis=1), start)
-    columns = (np.exp(values) for values in (start, high, low, path[:, -1]))
-    return Panel(assets, end, *columns, np.ones_like(high), 3_600, extras={"sentiment": told})  # type: ignore[misc]
+    opens, highs, lows, closes = (np.exp(values) for values in (start, high, low, path[:, -1]))
+    return Panel(assets, end, opens, highs, lows, closes, np.ones_like(high), 3_600, extras={"sentiment": told})
 
 
 @pytest.fixture(scope="module")

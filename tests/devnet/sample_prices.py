@@ -92,7 +92,7 @@ def _fat(rng: np.random.Generator, bars: int) -> FloatArray:
     return np.asarray(rng.standard_normal((bars, SUBSTEPS)) / np.sqrt(SUBSTEPS) / mixing)
 
 
-def _bars(symbol: str, stamps: np.ndarray, steps: FloatArray, volume: FloatArray, end: float) -> pd.DataFrame:  # type: ignore[type-arg]
+def _bars(symbol: str, stamps: np.ndarray, steps: FloatArray, volume: FloatArray, end: float) -> pd.DataFrame:
     path = np.cumsum(steps.reshape(-1)).reshape(steps.shape)
     path += np.log(end) - path[-1, -1]
     before = np.concatenate([[path[0, 0] - steps[0, 0]], path[:-1, -1]])
