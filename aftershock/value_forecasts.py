@@ -160,7 +160,7 @@ def moved_by(graph: ProtocolGraph, law: ShockLaw, held: dict[str, float]) -> tup
                 return None
         return None
 
-    moved: dict[str, float] = dict.fromkeys(law.assets, 0.0)
+    moved = dict.fromkeys(law.assets, 0.0)
     still: dict[str, float] = {}
     for key, usd in held.items():
         left = usd

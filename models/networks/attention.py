@@ -57,7 +57,7 @@ def attend(layer: GATv2Conv, source: Tensor, target: Tensor, table: Neighbours) 
     if layer.lin_edge is not None and table.values.shape[-1]:
         mixed += layer.lin_edge(table.values)
     mixed = torch.nn.functional.leaky_relu_(mixed, layer.negative_slope)
-    heads = zip(torch.split(mixed, layer.out_channels, dim=3), layer.att[0], strict=True)
+    heads = zip(mixed.view(batch, nodes, places, layer.heads, layer.out_channels).unbind(3), layer.att[0], strict=True)
     score = torch.stack([part @ weights for part, weights in heads], dim=3) + table.there
     share = torch.softmax(score, dim=2) * table.heard.unsqueeze(-1)
     heard = (share.repeat_interleave(layer.out_channels, dim=3) * said).sum(2)
