@@ -197,7 +197,9 @@ class _Step:
     def __init__(self, network: nn.Module, graphs: GraphBatches | None, lesson: Lesson, loss: Loss) -> None:
         self.network, self.graphs, self.lesson, self.loss = network, graphs, lesson, loss
         self.x, self.y = torch.from_numpy(lesson.x), torch.from_numpy(lesson.y)
-        self.offset, self.known = torch.from_numpy(lesson.offset), torch.from_numpy(lesson.known)
+        self.known = torch.from_numpy(lesson.known)
+        # A row without a base counts for nothing, but 0 times NaN is NaN in a gradient.
+        self.offset = torch.from_numpy(np.nan_to_num(lesson.offset))
 
     def __call__(self, rows: Ints) -> Tensor:
         at = torch.from_numpy(rows)

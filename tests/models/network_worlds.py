@@ -74,5 +74,5 @@ def ring(instants: int = 80, markets: bool = True) -> GraphHistory:
 
 def forecaster(network: str, **changes: object) -> NetworkForecaster:
     """A small network on the level of each asset."""
-    given = {"history": ring(), "options": SHORT, "shape": SMALL} | changes
-    return NetworkForecaster(network=network, base=Level(), **given)  # type: ignore[arg-type]
+    given = {"history": ring(), "options": SHORT, "shape": SMALL, "base": Level()} | changes
+    return NetworkForecaster(network=network, **given)  # type: ignore[arg-type]

@@ -248,3 +248,35 @@ def test_a_killed_process_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.iterdir()] == ["member-0.pt"]
     assert same_bytes(fit(forecaster("graph-gru"), folder=tmp_path), fit(forecaster("graph-gru")))
+
+
+@dataclass(frozen=True)
+class HoleyFitted:
+    """Means, but for some rows nothing."""
+
+    level: LevelFitted
+
+    def predict(self, samples: Samples) -> np.ndarray:
+        answered = self.level.predict(samples)
+        answered[samples.as_of_s % (7 * DAY_S) < DAY_S, 1] = np.nan
+        return answered
+
+
+@dataclass(frozen=True)
+class Holey:
+    """A base that has no answer for one asset on one day of seven, as one that needs features has none for a young token."""
+
+    name: str = "holey"
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> HoleyFitted:
+        return HoleyFitted(Level().fit(train, panel, rng))
+
+
+@pytest.mark.parametrize("network", ["mlp", "graph"])
+@pytest.mark.parametrize("loss", ["gamma", "asymmetric", "log"])
+def test_rows_without_a_base_do_not_stop_the_others_from_teaching(network: str, loss: str) -> None:
+    given = forecaster(network, base=Holey(), options=replace(SHORT, loss=loss, under_weight=3.0))
+    fitted = fit(given)
+    assert all(np.isfinite([epoch.head_loss, epoch.tail_loss]).all() for epoch in fitted.lived[0].epochs)
+    assert all(np.isfinite(weights).all() for weights in fitted.members[0].values())
+    assert fitted.lived[0].kept > 0
