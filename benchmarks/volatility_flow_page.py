@@ -62,7 +62,7 @@ def _head(found: dict[str, Any]) -> str:
     chosen = (
         "Everything was chosen on this window; what it shows is therefore flattering."
         if window == "validation"
-        else f"Nothing was chosen on this window; the choices were made on [October 2021 to March 2022](volatility-flows-validation.md). It was opened {_times(openings(HELD_OUT))} ([log](volatility-openings.csv))."
+        else f"Nothing was chosen on this window; the choices were made on [October 2021 to March 2022](volatility-flows-validation.md). It was opened {_times(openings(HELD_OUT))} ([log](volatility-openings.csv)): the second look was at the networks alone, which for a defect had learnt nothing when they were first scored; every other row is that of the first look."
     )
     tokens = {part["prices"]: part["assets"] for part in found["parts"]}
     first = {part["prices"]: part["first"] for part in found["parts"]}
@@ -104,7 +104,7 @@ def _part(part: dict[str, Any]) -> list[str]:
         )
     rows += [
         "",
-        "| network, three seeds | each : gamma GLM | mean | deviation | log-mean of the three | p | outcomes above | parameters |",
+        "| network, three seeds | each seed : gamma GLM | mean | deviation | log-mean of the three | p | outcomes above | parameters |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, s in part["networks"].items():

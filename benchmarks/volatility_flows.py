@@ -51,8 +51,8 @@ from models.line_up import CALENDAR, MARKET_RV, RETURNS, RIDGE, TREES, TREES_OF_
 HORIZONS = (24, 168)
 REFERENCES = ("log-HAR", "pooled log-HAR", "gamma GLM")
 SEED = 0
-GRAPH_DAYS = {"validation": (7, 28), "held out": (28,)}
-"""Days of flows in one graph; 28 were better on validation at both horizons."""
+GRAPH_DAYS = 28
+"""Days of flows in one graph."""
 POOLS = ("flow_7_28", "net_flow_7", "dollar_flow_7", "depth_7_28", "turnover_7", "gas_7_28")
 NEIGHBOURS = ("rv_24", "rv_168")
 
@@ -99,13 +99,12 @@ def boosting_of(prices: str, horizon_hours: int, base: GammaGlm) -> Boosting:
     return Boosting("boosting on GLM", base, levels, (*CALENDAR, *signed), "abs_return_720", settings)
 
 
-def graphs_of(world: FlowWorld, window: str) -> Iterator[Attempt]:
-    """The dense network, and a graph network with its twins for each span of flows."""
+def graphs_of(world: FlowWorld) -> Iterator[Attempt]:
+    """The dense network, and the graph network with its twins."""
     yield Attempt("MLP", "mlp")
     first, last = int(world.samples.as_of_s[0]), int(world.panel.end_s[-1]) + DAY_S
-    for days in GRAPH_DAYS[window]:
-        history = flow_history(world.flows, world.panel.assets, first, last, days)
-        yield from graph_attempts(f"graph, flows of {days} days", history)
+    history = flow_history(world.flows, world.panel.assets, first, last, GRAPH_DAYS)
+    yield from graph_attempts(f"graph, flows of {GRAPH_DAYS} days", history)
 
 
 ANSWERS = {
@@ -161,7 +160,7 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
     made = {model.name: world.forecast(model, folds, SEED) for model in models}
     base = next(model for model in models if model.name == "gamma GLM")
     names = own_features(world.samples)
-    by_seed = forecasts(world, base, graphs_of(world, window), folds, names)
+    by_seed = forecasts(world, base, graphs_of(world), folds, names)
     networks = spread(asked, by_seed, made["gamma GLM"])
     joint = {name: np.exp(np.mean(np.log(each), axis=0)) for name, each in by_seed.items()}
     twins = [
@@ -198,7 +197,7 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
         "random": random,
         "twins": twins,
         "relations": relations,
-        "parameters": sizes(names, graphs_of(world, window)),
+        "parameters": sizes(names, graphs_of(world)),
     }
 
 
