@@ -130,7 +130,7 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
         try:
             since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
         except (ValueError, TypeError) as error:  # a year beyond what nanoseconds hold is one too
-            alone = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
+            alone = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
             bad = np.flatnonzero(alone.isna().to_numpy())
             where, value = (
                 (f" row {frame.index[bad[0]]}", shown(column.iloc[bad[0]])) if len(bad) else ("", "of several forms")

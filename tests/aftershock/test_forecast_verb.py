@@ -245,10 +245,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),
     "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
     "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
-    "text": (lambda f: f.assign(timestamp="13th"), "holds a value that is no instant"),
+    "text": (lambda f: f.assign(timestamp="13th"), "row 2: timestamp is '13th', which is no instant"),
     "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
     "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
-    "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "112 hourly closes"),
+    "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "60 hourly closes until"),
 }
 
 

@@ -90,7 +90,7 @@ def test_what_changed_is_told_between_neighbours(week: list[str]) -> None:
 
 
 def test_the_table_shows_what_is_asked_for(week: list[str]) -> None:
-    assert "WETH in Aave V3 core 24,000 20,000 19,000" in asked(*week)[1]
+    assert "WETH in Aave V3 core 24.0 20.0 19.0" in asked(*week)[1]
     assert "WETH 2,000 2,000 1,900" in asked(*week, "--figure", "price")[1]
     assert re.search(r"USDC in Aave V3 core [\d.]+ % [\d.]+ % –", asked(*week, "--figure", "utilisation")[1])
 

@@ -174,7 +174,7 @@ def test_the_command_line_names_the_bad_market(
     part = ask.held(claims.ids["bad"]).call() / ask.totalAssets().call()
     worth = ask.convertToAssets(ask.balanceOf(SAVER).call()).call() / 10**6
     usd = worth * part * price(graph, "USDC", claims.asset(claims.world.tokens["USDC"]))
-    assert f"{usd:,.0f}" in line and f"{part:.0%}"[:-1] in line, line
+    assert f" {usd / 1_000:,.0f} " in line and f"{part:.0%}"[:-1] in line, line
 
 
 def test_a_claim_that_is_posted_elsewhere_is_in_both_markets(claims: Claims, graph: ProtocolGraph) -> None:
