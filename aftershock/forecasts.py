@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError, many, unknown_name
-from chain.price_files import Stamp
+from chain.files.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
 from models.features import asked_samples

@@ -41,9 +41,9 @@ def load(source: str | Path = "sample") -> Snapshot:
         raise InputError(f"{path} does not exist; give a snapshot folder, a book as CSV or Parquet, or the word sample")
     if not path.is_file() and path.suffix not in BOOK_SUFFIXES:
         return snapshots.load(path)
-    from chain import exposure_file, files
+    from chain.files import book_file, exposure_file
 
-    return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else files.read_book(path)
+    return exposure_file.read_exposures(path) if exposure_file.is_exposures(path) else book_file.read_book(path)
 
 
 def snapshot(

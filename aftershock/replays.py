@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import InputError
-from chain.event_files import Terms, read_liquidations, read_terms
-from chain.frames import file_hash
-from chain.price_files import Stamp, read_prices
+from chain.files.event_files import Terms, read_liquidations, read_terms
+from chain.files.frames import file_hash
+from chain.files.price_files import Stamp, read_prices
 from simulations.bonuses import Period
 from simulations.replay import Replay, replay
 

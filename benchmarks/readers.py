@@ -25,7 +25,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_utils.address import to_checksum_address as checksum
 
-from chain.checks import aave_account
+from chain.comparisons.checks import aave_account
 from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import address_of

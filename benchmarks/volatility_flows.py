@@ -36,7 +36,7 @@ from benchmarks.volatility_flow_world import (
 from benchmarks.volatility_networks import Attempt, forecasts, graph_attempts, own_features, sizes
 from benchmarks.volatility_record import RESULTS, command, log_opening
 from benchmarks.volatility_world import DAY_S, MAIN
-from chain.frames import file_hash
+from chain.files.frames import file_hash
 from models.baselines.boosting import Boosting
 from models.baselines.combination import Combination
 from models.baselines.gamma_glm import GammaGlm

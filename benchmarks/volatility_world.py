@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chain.frames import file_hash
+from chain.files.frames import file_hash
 from models.baselines.combination import Combination, combined
 from models.evaluation import Fold, asked_for, content_of, quarters, walk_forward
 from models.features import price_samples

@@ -16,15 +16,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from chain.calls import Call, Log
 from chain.deployments import Deployment
-from chain.events import EQUAL_WITHOUT_SUM
 from chain.findings import Findings
-from chain.logs import Window
-from chain.range_costs import Allowed, Seen, simulated_questions, widest_range
+from chain.node.calls import Call, Log
+from chain.node.events import EQUAL_WITHOUT_SUM
+from chain.node.logs import Window
+from chain.node.range_costs import Allowed, Seen, simulated_questions, widest_range
+from chain.node.resumable import ResumableClient
+from chain.node.rpc import Refusal
 from chain.reading import describe, entries, in_order, read_one
-from chain.resumable import ResumableClient
-from chain.rpc import Refusal
 from chain.snapshot import Anchor
 from chain.units import ZERO_ADDRESS
 

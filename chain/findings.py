@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chain.calls import Call
+from chain.node.calls import Call
 from chain.snapshot import Anchor
 from chain.units import entity_id, token_id
 

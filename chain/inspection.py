@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chain.address_books import SHIPPED
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError
-from chain.pacing import Manners
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.pacing import Manners
 from chain.protocols import PROTOCOLS
 
 DEPTHS = (None, 1_000_000, 100_000, 10_000, 1_000, 128)

@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chain import checks
-from chain.client import Client
-from chain.comparison import Comparison
+from chain.comparisons import checks
+from chain.comparisons.comparison import Comparison
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, ContractError, NodeError, many
-from chain.events import MOST_READINGS, differ
-from chain.facts import CodeStart
 from chain.findings import Findings, Progress
+from chain.node.client import Client
+from chain.node.events import MOST_READINGS, differ
+from chain.node.facts import CodeStart
+from chain.node.resumable import ResumableClient
+from chain.node.together import Inquiry, together
+from chain.node.unfinished import Purpose, Unfinished, fingerprint
 from chain.protocols import PROTOCOLS
 from chain.readers import (
     aave_payloads,
@@ -40,11 +43,8 @@ from chain.readers import (
     uniswap_v3,
     venus,
 )
-from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.tables import Row
-from chain.together import Inquiry, together
-from chain.unfinished import Purpose, Unfinished, fingerprint
 from chain.units import ZERO_ADDRESS, address_of
 
 Read = Callable[[Client, Deployment, Findings, Progress], None]

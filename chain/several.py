@@ -11,15 +11,15 @@ from pathlib import Path
 
 from chain.as_of import words_of
 from chain.bridges import with_bridges
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import AftershockError, ContractError, NodeError, goes_on
 from chain.findings import Progress
 from chain.merging import merged
 from chain.networks import network
+from chain.node.client import Client
+from chain.node.unfinished import asked_before
 from chain.reading import take, unfinished_read
 from chain.snapshot import Snapshot, save
-from chain.unfinished import asked_before
 
 Books = Mapping[str, Sequence[Deployment]]
 

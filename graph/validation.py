@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from chain.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM
+from chain.comparisons.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM
 from chain.snapshot import Snapshot
 from chain.tables import each_row
 from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
@@ -124,7 +124,7 @@ class _Sums:
     @cached_property
     def slack(self) -> dict[tuple[str, str, bool], int]:
         """How far positions may be from the market's own total where that is no exact sum: debts at fixed rates
-        (`chain.comparison`), and what markets round for each account by itself (`NO_EXACT_SUM`)."""
+        (`chain.comparisons.comparison`), and what markets round for each account by itself (`NO_EXACT_SUM`)."""
         reserves = self.snapshot["reserves"]
         fixed = zip(*(reserves[name].tolist() for name in ("market", "asset", "fixed_debt_raw")), strict=True)
         bounds = {(market, asset, True): debt // FIXED_DEBT_BOUND for market, asset, debt in fixed if debt is not None}

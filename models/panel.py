@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError, unknown_name
-from chain.price_files import EXTRAS, Stamp, read_bars
+from chain.files.price_files import EXTRAS, Stamp, read_bars
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class Panel:
     volume : in the asset's own unit, shape (T, N); NaN where missing.
     bar_s : length of a bar, seconds.
     notes : one sentence for every thing that was changed on reading.
-    extras : what else the file had (`chain.price_files.EXTRAS`), by column, each of shape (T, N); NaN where a cell was empty.
+    extras : what else the file had (`chain.files.price_files.EXTRAS`), by column, each of shape (T, N); NaN where a cell was empty.
     """
 
     assets: tuple[str, ...]
@@ -92,7 +92,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
     Raises
     ------
     InputError
-        As `chain.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`; or a symbol is not in the file.
+        As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`; or a symbol is not in the file.
     """
     frame = read_bars(path, stamp, bar_s)
     known = frame["symbol"].drop_duplicates().tolist()

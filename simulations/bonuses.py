@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chain.price_files import FloatArray
+from chain.files.price_files import FloatArray
 
 DAY = 86_400
 GRID = np.arange(0, 101) * 0.0025

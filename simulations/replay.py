@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError
-from chain.price_files import HOUR, Series, joined, nearest
+from chain.files.price_files import HOUR, Series, joined, nearest
 from simulations.bonuses import DAY, MOST_ERROR, Period, recover
 
 REACH_S = 1.5 * HOUR
@@ -104,7 +104,7 @@ def replay(
 
     Parameters
     ----------
-    events : as `chain.event_files.read_liquidations` gives them.
+    events : as `chain.files.event_files.read_liquidations` gives them.
     files : prices by symbol, best file first.
     price_symbols : names under which a symbol's prices are filed; its own name where there is none.
     bonuses : (collateral, from second, ratio); a collateral that is not named here gets recovered bonuses.

@@ -12,9 +12,9 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json
 from aftershock.replays import seconds
 from chain.errors import DATA_INCOMPLETE, InputError, unknown_name
-from chain.file_checks import CONTRACTS, CheckedFile, check_files
-from chain.file_findings import FileFinding
-from chain.price_files import Stamp
+from chain.files.file_checks import CONTRACTS, CheckedFile, check_files
+from chain.files.file_findings import FileFinding
+from chain.files.price_files import Stamp
 from reports.amounts import count
 
 EXAMPLE = "Example: aftershock check bars.parquet closes.csv --stamp open --bar 1h"

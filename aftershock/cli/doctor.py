@@ -104,8 +104,8 @@ def _disk() -> Finding:
 
 def _cache() -> Finding:
     """Where answers of nodes are kept, how much there is, and at most how much."""
-    from chain.cache import LARGEST_BYTES, size_bytes
-    from chain.pacing import manners_from
+    from chain.node.cache import LARGEST_BYTES, size_bytes
+    from chain.node.pacing import manners_from
 
     try:
         folder = manners_from(environ).cache
@@ -141,9 +141,9 @@ def _node(chain: str, url: str) -> list[Finding]:
 
 
 def _addresses(chain: str, rpc: str, deployments: Path | None) -> list[Finding]:
-    from chain.client import Client
     from chain.deployments import read_deployments
     from chain.inspection import addresses, shipped
+    from chain.node.client import Client
 
     try:
         books = [read_deployments(path) for path in ([deployments] if deployments else shipped().values())]

@@ -24,7 +24,7 @@ from aftershock.forecasts import (
 )
 from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
-from chain.price_files import Stamp
+from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot
 from models.reasons import Reasons
 from reports.amounts import count, money_for, percent

@@ -10,7 +10,7 @@ from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
 from aftershock.forecasts import SHIPPED, Forecasts, Span, forecast, models_for, read_prices, refuse_unreadable
 from chain.errors import InputError
-from chain.price_files import Stamp
+from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
 from models.store import hash_of

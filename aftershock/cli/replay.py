@@ -9,7 +9,7 @@ from aftershock.cli.options import AsJson
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from aftershock.replays import ReplayedFiles, replay_files, terms_table
-from chain.price_files import Stamp
+from chain.files.price_files import Stamp
 from reports.amounts import count
 
 EXAMPLE = (

@@ -13,7 +13,7 @@ from aftershock.forecasts import against_har, read_prices
 from aftershock.learners import LEARNERS
 from aftershock.training import CHECKPOINTS, Trained, Wish, train_volatility
 from chain.errors import InputError
-from chain.price_files import Stamp
+from chain.files.price_files import Stamp
 
 EXAMPLE = "Example: aftershock train volatility --prices bars.parquet --stamp open --out my-models --model gru --epochs 20    then: aftershock forecast --model my-models --prices bars.parquet --stamp open"
 STOPPED = 130

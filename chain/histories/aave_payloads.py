@@ -11,11 +11,11 @@ executed it.
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import NodeError
 from chain.histories.events import Rows, Source, ToRows, source
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.units import entity_id
 
 ACTIONS = "(address,bool,uint8,uint256,string,bytes)[]"

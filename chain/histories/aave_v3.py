@@ -10,10 +10,10 @@ from typing import Any
 
 from eth_abi.abi import decode
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.histories.events import Rows, Source, ToRows, source
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.units import BPS, BPS_TO_WAD, RAY, ZERO_ADDRESS, entity_id, market_id, token_id
 
 BPS_TO_RAY = RAY // BPS

@@ -8,10 +8,10 @@ aggregator. An aggregator may publish before and after its phase; those rounds a
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.histories.events import Rows, Source, source
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.readers.chainlink import ROUND_BITS
 from chain.units import ZERO_ADDRESS, entity_id
 

@@ -7,10 +7,10 @@ cTokens: the collateral of its row is the cToken, less the protocol's share (CTo
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.histories.events import Rows, Source, ToRows, source
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.units import WAD, entity_id, market_id, native_id, token_id
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import unknown_name
 from chain.histories.events import Rows, Source, source
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.units import entity_id, token_id
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from chain.calls import Log, event_topic
 from chain.errors import NodeError
+from chain.node.calls import Log, event_topic
 
 Rows = Iterable[tuple[str, dict[str, Any]]]
 """(table, columns) without those that every row of an event has: chain, block, place, time, transaction, evidence, status."""

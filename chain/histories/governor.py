@@ -8,10 +8,10 @@ transaction that executed it.
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.histories.events import Rows, Source, ToRows, source
+from chain.node.calls import Log
+from chain.node.client import Client
 from chain.units import entity_id
 
 MOST_TITLE = 200

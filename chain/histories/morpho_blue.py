@@ -9,10 +9,10 @@ from typing import Any
 
 from eth_abi.abi import decode
 
-from chain.calls import Log, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.histories.events import Event, Rows, Source, ToRows, source
+from chain.node.calls import Log, event_topic
+from chain.node.client import Client
 from chain.units import RAY, WAD, entity_id, market_id, token_id
 
 YEAR = 365 * 24 * 3600

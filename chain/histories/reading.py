@@ -1,7 +1,7 @@
 """Makes a history grow: what is missing of the blocks that are asked for is read, range by range, and nothing is read twice.
 
 Only final blocks are read (the head less the chain's finality lag, or an earlier block), so what is kept stays. Should the chain take a kept
-block back all the same, its ranges go and are read again. Events that no sum vouches for are had three times alike (`chain.events`). A contract
+block back all the same, its ranges go and are read again. Events that no sum vouches for are had three times alike (`chain.node.events`). A contract
 that comes to light later (a market listed since, a feed's next aggregator) is read from the history's first block on in the range that it
 joins, so that the tables are the same however the blocks were split.
 """
@@ -12,14 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chain.calls import Log
-from chain.client import Client
 from chain.deployments import Deployment, read_deployments
 from chain.errors import BlockError, InputError, NodeError, unknown_name
 from chain.histories import aave_payloads, aave_v3, chainlink, compound_v2, erc20, governor, morpho_blue, uniswap_v3
 from chain.histories.events import Source
 from chain.histories.folder import HistoryFolder, Purpose, history_schemas
-from chain.unfinished import fingerprint
+from chain.node.calls import Log
+from chain.node.client import Client
+from chain.node.unfinished import fingerprint
 
 PIECE_BLOCKS = 50_000
 """Blocks of one range; whoever stops a run loses at most what was read of one."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import NodeError
 from chain.histories.events import event
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.readers.uniswap_v3 import FEE_ENABLED, POOL_ASKS
 from chain.units import ZERO_ADDRESS, entity_id
 

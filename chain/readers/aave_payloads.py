@@ -5,10 +5,10 @@ level for each action; the executor of that level makes the calls, and the delay
 What was created, queued and executed is a history (`chain.histories.aave_payloads`).
 """
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import access
 from chain.units import ZERO_ADDRESS
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call
 from chain.deployments import Deployment
 from chain.errors import InputError
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.together import Inquiry
 from chain.readers import aave_v3_accounts
 from chain.readers.aave_v3_questions import Configuration
-from chain.together import Inquiry
 from chain.units import BPS_TO_WAD, RAY, ZERO_ADDRESS, token_id
 
 USD = "iso4217:USD"

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION, compounded_growth
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import Inquiry, together
 from chain.readers import aave_v3_accounts, access
 from chain.readers.aave_rows import (
     Instance,
@@ -28,7 +29,6 @@ from chain.readers.aave_rows import (
     require_named,
 )
 from chain.readers.aave_v3_questions import FIXED_SUPPLY, OF_EVERY_REVISION, of_tokens
-from chain.together import Inquiry, together
 from chain.units import WAD, ZERO_ADDRESS, market_id
 
 VERSION = 1

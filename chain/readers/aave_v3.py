@@ -8,11 +8,12 @@ the accounts are read by `aave_v3_accounts`, who may change the market by `aave_
 from collections.abc import Mapping
 
 from chain.accounting.aave_v3 import ROUNDINGS
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import together
 from chain.readers import aave_v3_accounts, aave_v3_authorities, aave_v3_questions
 from chain.readers.aave_rows import (
     Instance,
@@ -24,7 +25,6 @@ from chain.readers.aave_rows import (
     require_named,
 )
 from chain.readers.aave_v3_questions import READABLE, CategoryAnswer, Configuration
-from chain.together import together
 from chain.units import BPS_TO_WAD, entity_id, market_id
 
 VERSION = 4

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.accounting.aave_v3 import compounded, debt_balance, supply_balance
-from chain.calls import Call
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.readers.holders import BALANCE, ever_held
-from chain.together import Inquiry
 from chain.units import RAY
 
 SCALED_BALANCE = "scaledBalanceOf(address)->(uint256)"

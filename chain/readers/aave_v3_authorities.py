@@ -6,11 +6,11 @@ aave-v3-origin 3.6.0; both agree in the powers below. Who holds a role is asked 
 
 from collections.abc import Mapping
 
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.readers import access
-from chain.together import Inquiry
 
 POWERS: Mapping[str, tuple[str, ...]] = {
     "POOL_ADMIN_ROLE": ("upgrade", "parameters", "caps", "pause", "list", "oracle"),

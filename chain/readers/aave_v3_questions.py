@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.readers.holders import BALANCE
-from chain.together import Inquiry
 from chain.units import ZERO_ADDRESS
 
 READABLE = (1, 8, 9, 10)

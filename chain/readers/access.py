@@ -8,12 +8,12 @@ itself the role in one transaction, and is listed with it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chain.calls import Call, event_topic
-from chain.client import Client
-from chain.facts import CodeStart
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
+from chain.node.facts import CodeStart
+from chain.node.together import Inquiry
 from chain.readers import authorities
-from chain.together import Inquiry
 from chain.units import ZERO_ADDRESS, address_of
 
 GRANTED = event_topic("RoleGranted(bytes32,address,address)")

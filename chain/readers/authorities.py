@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chain.calls import Call
-from chain.together import Inquiry
+from chain.node.calls import Call
+from chain.node.together import Inquiry
 
 ASKS = {
     "threshold": "getThreshold()->(uint256)",

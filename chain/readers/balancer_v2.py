@@ -8,10 +8,10 @@ of `pool_assets`, and `lp_supply_raw` counts only what somebody has. A pool that
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers.holders import BALANCE, read_balances
 from chain.units import WAD, ZERO_ADDRESS
 

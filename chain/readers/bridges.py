@@ -4,10 +4,10 @@ Each chain's address book has an entry for its own side; entries of one protocol
 side by side once both chains were read). An escrow may lock for several chains, so its balance is an upper bound for each.
 """
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 
 VERSION = 1

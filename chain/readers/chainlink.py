@@ -11,13 +11,13 @@ they come from the deployments file; of a feed without them, and of what is unkn
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.readers import price_adapters
 from chain.readers.price_adapters import Adapter
-from chain.together import Inquiry
 from chain.units import entity_id
 
 VERSION = 4

@@ -16,9 +16,9 @@ from chain.accounting.comet import (
     accrued_index,
     storefront_discount,
 )
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.client import Client
 from chain.readers import comet_accounts, comet_authorities, comet_questions
 from chain.readers.comet_questions import PAUSES, Collateral
 from chain.units import WAD, market_id, native_id

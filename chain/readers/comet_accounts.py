@@ -9,9 +9,9 @@ compound-finance/comet@d5a30b0a, contracts/CometWithExtendedAssetList.sol; Comet
 from collections.abc import Sequence
 
 from chain.accounting.comet import INDEX_SCALE, present_value
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers.comet_questions import Collateral
 from chain.readers.holders import TRANSFER
 

@@ -7,9 +7,9 @@ admin (ERC-1967), which is a contract, and its owner. The Configurator, which pr
 
 from collections.abc import Mapping
 
-from chain.calls import Call
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import access
 from chain.units import ZERO_ADDRESS
 

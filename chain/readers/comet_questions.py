@@ -7,8 +7,8 @@ before it, answers the same questions.
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 
 OF_COMET = {

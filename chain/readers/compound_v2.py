@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.accounting.compound_v2 import Market, RateModel, accrue
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import access, compound_v2_accounts, compound_v2_oracles, compound_v2_questions
 from chain.readers.compound_v2_accounts import Reserve
 from chain.units import RAY, WAD, ZERO_ADDRESS, market_id, native_id, token_id

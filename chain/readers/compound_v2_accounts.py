@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chain.accounting.compound_v2 import Market, borrow_balance, exchange_rate
-from chain.calls import Call, Log, event_topic
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call, Log, event_topic
+from chain.node.client import Client
 from chain.readers.holders import ever_held
 from chain.units import WAD
 

@@ -10,9 +10,9 @@ Any other oracle is a source of kind `unknown` for each cToken; `price_behaviour
 
 from collections.abc import Mapping
 
-from chain.calls import Call
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 
 CONFIG = "getConfig(address)->((uint256,address,address))"
 ANCHORED = "getTokenConfigByUnderlying(address)->((address,bytes32,uint256,uint8,uint256,address,address,uint256,bool))"

@@ -6,8 +6,8 @@ Comptroller, CToken, CDaiDelegate, JumpRateModelV2 and WhitePaperInterestRateMod
 from collections.abc import Sequence
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 
 OF_CTOKEN = {

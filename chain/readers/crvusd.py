@@ -8,10 +8,10 @@ that are two collateral rows. The market compares in the oracle's unit, US dolla
 
 from collections.abc import Mapping, Sequence
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import access, crvusd_loans, crvusd_pegs
 from chain.readers.crvusd_loans import Market
 from chain.readers.holders import BALANCE

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.accounting.crvusd import grown_debt
-from chain.calls import Call, Log, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call, Log, event_topic
+from chain.node.client import Client
 
 STATE = event_topic("UserState(address,uint256,uint256,int256,int256,uint256)")
 LIQUIDATED = event_topic("Liquidate(address,address,uint256,uint256,uint256)")

@@ -6,10 +6,10 @@ for which it holds that pool's share. That share is what backs this part of crvU
 
 from collections.abc import Sequence
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 
 CEILING_SET = event_topic("SetDebtCeiling(address,uint256)")

@@ -10,10 +10,10 @@ another contract for a rate, and those whose fee moves with their balance are re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE, read_balances
 from chain.units import WAD, ZERO_ADDRESS, native_id
 

@@ -1,11 +1,11 @@
 """ERC-20: what a token says about itself, and the tokens that the user's file lists by role."""
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import ASSET_KINDS, Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.readers import erc4626, rate_tokens
-from chain.together import Inquiry
 from chain.units import WAD, native_id, token_id
 
 VERSION = 2

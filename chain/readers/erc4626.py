@@ -7,11 +7,11 @@ neither lies in the vault nor was found in such a position is said in the gaps, 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE, read_balances
 from chain.units import UINT256_MAX, WAD, entity_id, token_id
 

@@ -4,10 +4,10 @@ At one block there is little to read: the governor and its timelock, which both 
 is a history (`chain.histories.governor`).
 """
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import access
 
 VERSION = 1

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.errors import InputError
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.units import ZERO_ADDRESS
 
 BALANCE = "balanceOf(address)->(uint256)"

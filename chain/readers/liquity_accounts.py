@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call, Log, event_topic
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call, Log, event_topic
+from chain.node.client import Client
 from chain.units import WAD
 
 OWNER = "getTroveFromTroveOwnersArray(uint256)->(address)"

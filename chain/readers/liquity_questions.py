@@ -7,8 +7,8 @@ Dependencies/TellorCaller.sol of liquity/dev@5174ecd0, packages/contracts/contra
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 
 OF_MANAGER = {

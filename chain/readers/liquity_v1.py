@@ -8,9 +8,9 @@ less a fee: a `backings` row without a rate. What is asked stands in `liquity_qu
 from collections.abc import Mapping
 from typing import Any
 
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.client import Client
 from chain.readers import access, liquity_accounts, liquity_questions
 from chain.readers.liquity_accounts import Place
 from chain.readers.liquity_questions import OWNED

@@ -9,10 +9,10 @@ block: the rate is what `jug.drip` would write in it. Which ilks there are is re
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import maker_auctions, maker_authorities, maker_ilks, maker_oracles, maker_urns
 from chain.readers.holders import BALANCE
 from chain.readers.maker_ilks import WAD_DECIMALS, Ilk

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers.maker_ilks import Ilk
 from chain.units import ZERO_ADDRESS
 

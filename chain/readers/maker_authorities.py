@@ -8,10 +8,10 @@ Wards that are the protocol's own contracts are left out: their code says what t
 
 from collections.abc import Collection, Mapping, Sequence
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers import access
 from chain.readers.maker_notes import address_argument, noted
 from chain.units import ZERO_ADDRESS

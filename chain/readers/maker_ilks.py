@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.accounting.maker import accrued_rate
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import maker_authorities
 from chain.readers.maker_notes import noted
 from chain.units import market_id

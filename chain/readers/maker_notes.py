@@ -4,7 +4,7 @@ In vat.sol (makerdao/dss 1.0.2) the other topics are the first three arguments; 
 two. The data is `bytes`: their offset and length (224), then the call from its selector on.
 """
 
-from chain.calls import Log, function
+from chain.node.calls import Log, function
 
 _HEAD_BYTES = 32 + 32 + 4  # offset and length of the bytes, and the selector that they begin with
 

@@ -8,9 +8,9 @@ whose answer is closed to others too, or a DSValue (dapphub/ds-value@4049ecd2), 
 from collections.abc import Sequence
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.units import entity_id
 
 ASKS = {

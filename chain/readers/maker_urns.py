@@ -8,10 +8,10 @@ suck or grab. Who controls an urn of the DssCdpManager (makerdao/dss-cdp-manager
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from chain.calls import Call, Log
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call, Log
+from chain.node.client import Client
 from chain.readers.maker_ilks import Ilk
 from chain.readers.maker_notes import address_argument, argument, noted
 from chain.units import ZERO_ADDRESS

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers import access
 from chain.readers.erc4626 import NO_RATE, Rate, rates
 from chain.readers.holders import read_balances

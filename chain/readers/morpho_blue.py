@@ -12,10 +12,10 @@ from typing import Any
 from eth_abi.abi import decode
 
 from chain.accounting.morpho_blue import VIRTUAL_ASSETS, VIRTUAL_SHARES, Totals, accrue, incentive_wad
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers import access, morpho_blue_accounts, morpho_blue_oracles
 from chain.readers.holders import BALANCE
 from chain.units import RAY, WAD, ZERO_ADDRESS, market_id

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chain.accounting.morpho_blue import VIRTUAL_ASSETS, VIRTUAL_SHARES, Totals, to_assets
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.units import ZERO_ADDRESS
 
 POSITION = "position(bytes32,address)->(uint256,uint128,uint128)"

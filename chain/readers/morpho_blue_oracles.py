@@ -8,9 +8,9 @@ counts as 1. One without any part answers its scale for ever: it is `fixed`, har
 from collections.abc import Mapping
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.units import ZERO_ADDRESS, entity_id
 
 FEEDS = ("QUOTE_FEED_2", "QUOTE_FEED_1", "BASE_FEED_2", "BASE_FEED_1")

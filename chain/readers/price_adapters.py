@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call
+from chain.node.calls import Call
 from chain.units import INT256_MAX, WAD
 
 ASKS = {

@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
-from chain.facts import Earlier, Touched
 from chain.findings import Findings
-from chain.together import Inquiry
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.facts import Earlier, Touched
+from chain.node.together import Inquiry
 from chain.units import address_of
 
 LATEST = "latestAnswer()->(int256)"

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 
 from eth_utils.crypto import keccak
 
-from chain.calls import Call
-from chain.facts import Code, Slot
 from chain.findings import Findings
-from chain.together import Inquiry
+from chain.node.calls import Call
+from chain.node.facts import Code, Slot
+from chain.node.together import Inquiry
 from chain.units import ZERO_ADDRESS, address_of
 
 IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"

@@ -8,11 +8,11 @@ module's own collateral in the core; in the later form they lie in a pocket, and
 
 from typing import Any
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 from chain.units import UINT256_MAX, WAD
 

@@ -6,10 +6,10 @@ contracts/contract/token/RocketTokenRETH.sol): burnt at once, as far as its coll
 (ERC-4626) are read by `erc4626`.
 """
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE
 from chain.units import WAD, native_id
 

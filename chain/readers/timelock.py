@@ -5,12 +5,12 @@ only the timelock may change them. Cancellers stop what is scheduled. Executors 
 read. What a timelock governs stands in the rows of those who gave it a role (an Aave market, say).
 """
 
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
+from chain.node.together import together
 from chain.readers import access
-from chain.together import together
 
 VERSION = 1
 SCHEDULED = event_topic("CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)")

@@ -6,10 +6,10 @@ between assets that other readers came across are.
 
 from itertools import combinations
 
-from chain.calls import Call
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings, Progress
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers.holders import BALANCE, read_balances
 from chain.units import ZERO_ADDRESS
 

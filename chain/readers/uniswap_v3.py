@@ -10,14 +10,14 @@ from itertools import combinations
 from typing import Any
 
 from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, amounts
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
+from chain.node.together import Inquiry, together
 from chain.readers import uniswap_v3_positions
 from chain.readers.holders import BALANCE
-from chain.together import Inquiry, together
 from chain.units import WAD, ZERO_ADDRESS
 
 VERSION = 2

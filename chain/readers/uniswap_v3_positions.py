@@ -12,11 +12,11 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from chain.accounting.uniswap_v3 import Growth, amounts, growth_inside, owed
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.findings import Findings
-from chain.together import Inquiry
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
+from chain.node.together import Inquiry
 from chain.units import entity_id
 
 MINT = event_topic("Mint(address,address,int24,int24,uint128,uint256,uint256)")

@@ -17,11 +17,11 @@ was compared. Isolated pools, whose markets have a liquidation threshold beside 
 from typing import Any
 
 from chain.accounting.compound_v2 import Market
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.deployments import Deployment
 from chain.errors import ContractError
 from chain.findings import Findings, Progress
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
 from chain.readers import access, compound_v2
 from chain.readers.compound_v2 import USD, Instance
 from chain.units import UINT256_MAX, WAD, ZERO_ADDRESS

@@ -1,4 +1,4 @@
-"""What a user's file says besides prices: order book, perpetual futures, sentiment (`chain.price_files.EXTRAS`).
+"""What a user's file says besides prices: order book, perpetual futures, sentiment (`chain.files.price_files.EXTRAS`).
 
 No table that we have covers the years of the price panels, so these are tested for being right and enter no reported gain; a model that a user trains reads them where the file has them.
 """

@@ -15,7 +15,7 @@ import pytest
 import aftershock
 from aftershock import load
 from aftershock.cli import doctor, main
-from chain.cache import size_bytes
+from chain.node.cache import size_bytes
 from chain.snapshot import Snapshot
 from tests.chain.picky_node import Whims, picky
 from tests.devnet.availability import require_devnet

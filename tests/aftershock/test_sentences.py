@@ -19,7 +19,7 @@ from chain.errors import (
     goes_on,
     unknown_name,
 )
-from chain.file_checks import check_files
+from chain.files.file_checks import check_files
 from tests.aftershock.command import Ask
 
 LIBRARY = (
@@ -160,7 +160,7 @@ def test_bars_whose_length_is_not_said_are_not_told_to_say_their_stamp(folder: P
     [said] = [one.sentence for one in found.findings if one.kind == "stamp_unsaid"]
     assert "stamped at their open" in said and "--bar 1h" in said and "open or close" not in said
     with pytest.raises(aftershock.AftershockError, match="not said how long a bar is"):
-        from chain.price_files import read_prices
+        from chain.files.price_files import read_prices
 
         read_prices(folder / "bars.csv", "open")
 

@@ -12,9 +12,10 @@ import pytest
 from web3 import Web3
 from web3.contract import Contract
 
-from chain import client, networks
+from chain import networks
 from chain.histories.folder import history_schemas, stored
 from chain.histories.reading import BY_DEFAULT, Grown, grow
+from chain.node import client
 from chain.tables import content_hash
 from tests.devnet.node import Node
 

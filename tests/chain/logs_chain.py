@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from web3.contract import Contract
 
-from chain.calls import Log, event_topic
-from chain.rpc import Refusal
+from chain.node.calls import Log, event_topic
+from chain.node.rpc import Refusal
 from tests.devnet.contracts import artifact
 from tests.devnet.node import Node
 from tests.devnet.transactions import Ledger, address_of

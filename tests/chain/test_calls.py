@@ -2,7 +2,7 @@
 
 import pytest
 
-from chain.calls import Call, event_topic, function, refusal_text
+from chain.node.calls import Call, event_topic, function, refusal_text
 
 A = "0x" + "1" * 40
 

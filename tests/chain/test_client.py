@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from web3.exceptions import Web3Exception
 
-from chain.calls import Call, bundled, event_topic
-from chain.client import Client
 from chain.errors import BlockError, ContractError, InputError, NodeError, WrongChainError
+from chain.node.calls import Call, bundled, event_topic
+from chain.node.client import Client
 from chain.reading import take
 from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.world import World
@@ -25,7 +25,7 @@ def closed_port() -> int:
 
 
 def test_a_node_that_is_not_there_is_named_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.rpc.time.sleep", lambda _: None)
+    monkeypatch.setattr("chain.node.rpc.time.sleep", lambda _: None)
     with pytest.raises(NodeError, match="cannot be used: the connection fails") as caught:
         Client.connect(f"http://127.0.0.1:{closed_port()}/v3/secret-key", LOCAL)
     assert "secret-key" not in str(caught.value)
@@ -48,7 +48,7 @@ def test_a_node_that_is_not_there_is_named_without_its_key(monkeypatch: pytest.M
 def test_an_answer_that_is_no_node_is_named(
     monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, words: str
 ) -> None:
-    monkeypatch.setattr("chain.rpc.time.sleep", lambda _: None)
+    monkeypatch.setattr("chain.node.rpc.time.sleep", lambda _: None)
     with (
         picky("http://127.0.0.1:1", Whims(status=status, body=body)) as url,
         pytest.raises(NodeError, match=words) as caught,
@@ -170,7 +170,7 @@ def test_a_picky_node_gives_the_same_answers(
     devnet_world: World, client: Client, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whims = WHIMS[name]
-    monkeypatch.setattr("chain.rpc.time.sleep", lambda _: None)
+    monkeypatch.setattr("chain.node.rpc.time.sleep", lambda _: None)
     token = devnet_world.tokens["USDC"].address.lower()
     people = [account.address for account in devnet_world.accounts]
     calls = [Call(token, BALANCE, (who,)) for who in people]
@@ -226,7 +226,7 @@ def test_a_node_without_history_is_named(devnet_world: World) -> None:
 
 @pytest.mark.devnet
 def test_a_node_that_fails_half_way_stops_the_reading(devnet_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.rpc.time.sleep", lambda _: None)
+    monkeypatch.setattr("chain.node.rpc.time.sleep", lambda _: None)
     whims = Whims()
 
     def fail_at_accounts(*step: object) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from chain.cache import LARGEST_BYTES, Cached, read, size_bytes, trim
-from chain.calls import Call, event_topic
-from chain.client import Client
 from chain.networks import network
-from chain.pacing import Manners
-from chain.questions import Question
-from chain.rpc import Refusal
+from chain.node.cache import LARGEST_BYTES, Cached, read, size_bytes, trim
+from chain.node.calls import Call, event_topic
+from chain.node.client import Client
+from chain.node.pacing import Manners
+from chain.node.questions import Question
+from chain.node.rpc import Refusal
 from chain.snapshot import Anchor
 from tests.chain.picky_node import Whims, picky
 from tests.devnet.world import World

@@ -12,13 +12,13 @@ from eth_abi.abi import encode
 from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
-from chain import bundles
-from chain.bundles import deployless
-from chain.calls import Call
-from chain.client import Client
 from chain.errors import ContractError
-from chain.pacing import Manners
-from chain.packing import Ask, Missing, packed, unpacked
+from chain.node import bundles
+from chain.node.bundles import deployless
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.pacing import Manners
+from chain.node.packing import Ask, Missing, packed, unpacked
 from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.availability import FOLDER, NODE_MODULES, SOLC_PACKAGE
 from tests.devnet.contracts import compiled

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chain.calls import Call
-from chain.client import Client
 from chain.errors import AftershockError
 from chain.networks import node_url, redact
-from chain.pacing import Manners
-from chain.rpc import scrubbed, secrets
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.pacing import Manners
+from chain.node.rpc import scrubbed, secrets
 from tests.chain.picky_node import Whims, picky
 from tests.devnet.world import World
 
@@ -62,7 +62,7 @@ def test_no_failure_shows_a_key(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chain.pacing.FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("chain.node.pacing.FIRST_WAIT_SECONDS", 0.001)
     caplog.set_level(logging.DEBUG)
     texts = []
     manners = Manners(0, timeout_seconds=0.1, cache=tmp_path / "cache", keeps_recent=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chain.calls import Call, Log, event_topic
-from chain.client import Client
 from chain.errors import BlockError, NodeError, WrongChainError
-from chain.pacing import Manners
+from chain.node.calls import Call, Log, event_topic
+from chain.node.client import Client
+from chain.node.pacing import Manners
 from tests.chain.picky_node import Whims, picky
 from tests.devnet.node import Node
 from tests.devnet.world import World
@@ -48,7 +48,7 @@ def expected(devnet_world: World) -> Expected:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.pacing.FIRST_WAIT_SECONDS", 0.002)
+    monkeypatch.setattr("chain.node.pacing.FIRST_WAIT_SECONDS", 0.002)
 
 
 def hear(client: Client, expected: Expected) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chain import pacing
 from chain.errors import InputError
-from chain.pacing import Manners, Pace, Size, manners_from, pause_seconds
-from chain.rpc import _wait_seconds
+from chain.node import pacing
+from chain.node.pacing import Manners, Pace, Size, manners_from, pause_seconds
+from chain.node.rpc import _wait_seconds
 
 
 def test_a_size_goes_down_at_once_and_up_after_a_row_of_successes() -> None:
@@ -52,8 +52,8 @@ def test_pauses_double_with_jitter_and_repeat_with_the_seed() -> None:
 
 def test_no_second_sees_more_requests_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("chain.pacing.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("chain.pacing.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr("chain.node.pacing.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("chain.node.pacing.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     pace, at = Pace(5), []
     for number in range(40):
         pace.wait()
@@ -64,7 +64,7 @@ def test_no_second_sees_more_requests_than_the_limit(monkeypatch: pytest.MonkeyP
 
 
 def test_retry_after_is_a_number_or_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.rpc.time.time", lambda: 1_700_000_000.0)
+    monkeypatch.setattr("chain.node.rpc.time.time", lambda: 1_700_000_000.0)
     assert _wait_seconds("7") == 7
     assert _wait_seconds(formatdate(1_700_000_030, usegmt=True)) == 30
     assert [_wait_seconds(text) for text in ("", "soon", "-5", formatdate(0), "1e400", "٣")] == [0, 0, 0, 0, 0, 3]

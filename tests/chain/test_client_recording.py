@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chain.calls import Call, Log, event_topic
-from chain.client import Client
 from chain.errors import ContractError, InputError, NodeError
-from chain.pacing import Manners
+from chain.node.calls import Call, Log, event_topic
+from chain.node.client import Client
+from chain.node.pacing import Manners
 from tests.chain.picky_node import Whims, picky, without_creation
 from tests.devnet.world import World
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import aftershock
-from chain.calls import event_topic
-from chain.client import Client
 from chain.errors import NodeError
-from chain.events import MOST_READINGS
-from chain.pacing import Manners
+from chain.node.calls import event_topic
+from chain.node.client import Client
+from chain.node.events import MOST_READINGS
+from chain.node.pacing import Manners
+from chain.node.resumable import ResumableClient
 from chain.reading import take, unfinished_read
-from chain.resumable import ResumableClient
 from chain.snapshot import Snapshot
 from tests.chain.faults.proxy import Exchange, Proxy, Reply, serve
 from tests.devnet.world import World
@@ -125,7 +125,7 @@ def test_ranges_that_an_earlier_run_kept_are_doubted_too(devnet_world: World, wh
 def test_what_the_cache_holds_is_no_second_opinion(devnet_world: World, whole: Snapshot, tmp_path: Path) -> None:
     manners = Manners(0, cache=tmp_path, keeps_recent=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chain.client.manners_from", lambda _: manners)
+        patch.setattr("chain.node.client.manners_from", lambda _: manners)
         with before(devnet_world, Forgetful([7])) as url:
             assert failed(take(url, devnet_world.deployments, devnet_world.block_number))
         taken = take(devnet_world.url, devnet_world.deployments, devnet_world.block_number)
@@ -134,7 +134,7 @@ def test_what_the_cache_holds_is_no_second_opinion(devnet_world: World, whole: S
 
 def asked_twice(url: str, world: World, patch: pytest.MonkeyPatch) -> int:
     """How many transfers of a token the client gives when no sum vouches for them."""
-    patch.setattr("chain.pacing.FIRST_WAIT_SECONDS", 0.002)
+    patch.setattr("chain.node.pacing.FIRST_WAIT_SECONDS", 0.002)
     with Client.connect(url, LOCAL, Manners(0)) as client:
         client.pin(world.block_number)
         token = world.tokens["USDC"].address.lower()

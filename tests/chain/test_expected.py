@@ -8,16 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 import aftershock.cli
-from chain.calls import Log
 from chain.deployments import read_deployments
 from chain.expected import Expected, Sample, expect, expected_kinds
 from chain.findings import Findings
 from chain.inspection import QUIET_TOPIC
-from chain.logs import Window, read
-from chain.range_costs import Allowed, Seen, simulated_questions
+from chain.node.calls import Log
+from chain.node.logs import Window, read
+from chain.node.range_costs import Allowed, Seen, simulated_questions
+from chain.node.resumable import ResumableClient
+from chain.node.rpc import Refusal
 from chain.reading import describe, in_order, read_one, row_count
-from chain.resumable import ResumableClient
-from chain.rpc import Refusal
 from tests.chain.faults.kinds import limited_ranges
 from tests.chain.faults.proxy import Exchange, Proxy, Reply, serve
 from tests.devnet.world import World, build_world

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from chain.errors import InputError
-from chain.exposure_file import is_exposures, read_exposures
+from chain.files.exposure_file import is_exposures, read_exposures
 
 HEAD = "holder,claim_on,amount_usd,kind,seniority\n"
 GOOD = HEAD + "alice,Fund,60,share,\nbob,Fund,40.000000000000000000001,,\nFund,Bank,70,deposit,0\nBank,Fund,20,,\n"

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chain.depth_file import read_quotes
 from chain.errors import InputError
-from chain.event_files import read_depth
-from chain.file_checks import CONTRACTS, CheckedFile, check_files
-from chain.file_findings import KINDS, FileFinding
-from chain.forecast_file import read_forecasts
-from chain.frames import open_frame
+from chain.files.depth_file import read_quotes
+from chain.files.event_files import read_depth
+from chain.files.file_checks import CONTRACTS, CheckedFile, check_files
+from chain.files.file_findings import KINDS, FileFinding
+from chain.files.forecast_file import read_forecasts
+from chain.files.frames import open_frame
 from simulations.venues.depth import of_quotes
 
 NOW = pd.Timestamp("2024-01-01", tz="UTC").timestamp()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chain.errors import InputError
-from chain.files import read_book
+from chain.files.book_file import read_book
 from chain.snapshot import Snapshot, load, save
 
 HEADER = "market,position_id,asset,side,amount,price,quote,threshold_bps,bonus_bps,close_factor_bps,owner,category"
@@ -55,7 +55,7 @@ def test_a_good_book_becomes_exact_tables(tmp_path: Path) -> None:
 
 
 def test_every_reference_of_a_book_is_there(tmp_path: Path) -> None:
-    from chain.checks import references
+    from chain.comparisons.checks import references
 
     tables = book(tmp_path, GOOD).tables
     rows = {name: table.astype(object).where(table.notna(), None).to_dict("records") for name, table in tables.items()}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chain.calls import event_topic
 from chain.histories.events import event
 from chain.histories.governor import title
 from chain.histories.reading import grow
+from chain.node.calls import event_topic
 from tests.chain.history_receipts import (
     Lived,
     at,

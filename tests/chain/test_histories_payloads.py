@@ -15,8 +15,8 @@ from chain.deployments import read_deployments
 from chain.errors import NodeError
 from chain.findings import Findings
 from chain.histories.events import event
+from chain.node.resumable import ResumableClient
 from chain.reading import read_one
-from chain.resumable import ResumableClient
 from tests.chain.history_receipts import at, read, rows, token
 from tests.recordings import payloads
 from tests.recordings.keeping import about_code, header_of, replayed

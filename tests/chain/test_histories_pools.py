@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from web3.contract import Contract
 
-from chain.calls import Log
-from chain.client import Client
 from chain.errors import NodeError
 from chain.histories.reading import grow
 from chain.histories.uniswap_v3 import INT56, Oracle
-from chain.rpc import Refusal
+from chain.node.calls import Log
+from chain.node.client import Client
+from chain.node.rpc import Refusal
 from tests.chain.history_receipts import Lived, at, hashes, read, split_at_random
 from tests.devnet.availability import require_devnet
 from tests.devnet.deployments_file import address_lines, entry_lines

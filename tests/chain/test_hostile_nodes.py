@@ -12,7 +12,7 @@ import pytest
 
 import aftershock
 from chain.errors import AftershockError
-from chain.pacing import Manners
+from chain.node.pacing import Manners
 from chain.reading import take
 from chain.snapshot import MANIFEST
 from reports import render
@@ -30,7 +30,7 @@ def survive(world: World, seed: int) -> str:
     """Read through a liar; the name of the error that it ended in, or `read`. Anything that is not ours comes out."""
     draw = random.Random(seed)
     liar = Liar(draw, draw.choice((0.005, 0.02, 0.1)))
-    with serve(Proxy([world.url], [liar])) as proxy, patch("chain.client.manners_from", lambda _: HASTY):
+    with serve(Proxy([world.url], [liar])) as proxy, patch("chain.node.client.manners_from", lambda _: HASTY):
         try:
             take(proxy.url, world.deployments, draw.choice((None, "latest", world.block_number)))
         except AftershockError as error:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from eth_utils.address import is_checksum_address
 
-from chain.client import Client
 from chain.deployments import read_deployments
 from chain.inspection import Finding, addresses, clock, node, shipped
 from chain.networks import networks
+from chain.node.client import Client
 from chain.protocols import PROTOCOLS
 from chain.reading import READERS
 from tests.devnet.uniswap_v3_exchange import deploy_exchange

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chain.calls import Log
 from chain.errors import BlockError, NodeError
-from chain.logs import Ranges, Window, of_contracts, read
-from chain.rpc import Refusal
-from chain.unfinished import KeptRanges
+from chain.node.calls import Log
+from chain.node.logs import Ranges, Window, of_contracts, read
+from chain.node.rpc import Refusal
+from chain.node.unfinished import KeptRanges
 from tests.chain.logs_chain import BURST, TRANSFER, EventChain, Moody, StoppedError, event_chain
 
 pytestmark = pytest.mark.devnet

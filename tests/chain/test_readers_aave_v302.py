@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from chain import checks
 from chain.accounting import aave_v3 as accounting
+from chain.comparisons import checks
 from chain.readers import aave_v3, aave_v3_accounts
 from chain.readers.aave_v3_questions import CategoryAnswer
 from chain.reading import take

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from web3.contract import Contract
 
-from chain.client import Client
+from chain.node.client import Client
+from chain.node.together import together
 from chain.readers.authorities import ASKS, form, forms
 from chain.readers.proxies import OLD_SLOT
 from chain.reading import take
 from chain.snapshot import Snapshot
-from chain.together import together
 from graph.build import build
 from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact, compiled, published

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 from web3.exceptions import ContractLogicError
 
-from chain import venue_checks
-from chain.calls import Call
-from chain.client import Client
+from chain.comparisons import venue_checks
+from chain.node.calls import Call
+from chain.node.client import Client
 from chain.readers import balancer_v2
 from chain.reading import take
 from chain.snapshot import Check, Snapshot

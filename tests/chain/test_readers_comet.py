@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import aftershock
-from chain import checks
 from chain.accounting import comet as accounting
+from chain.comparisons import checks
 from chain.deployments import read_deployments
 from chain.errors import InputError
 from chain.findings import Findings

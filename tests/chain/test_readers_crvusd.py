@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from chain.accounting.crvusd import fall_value, health
-from chain.calls import event_topic
 from chain.deployments import read_deployments
 from chain.errors import InputError
+from chain.node.calls import event_topic
 from chain.snapshot import Check, Snapshot
 from chain.units import WAD
 from graph.build import build

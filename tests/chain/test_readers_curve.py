@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from chain import reading, venue_checks
-from chain.calls import Call
-from chain.comparison import Comparison
+from chain import reading
+from chain.comparisons import venue_checks
+from chain.comparisons.comparison import Comparison
 from chain.deployments import Deployment
 from chain.findings import Findings
+from chain.node.calls import Call
+from chain.node.resumable import ResumableClient
 from chain.readers import curve_stableswap
-from chain.resumable import ResumableClient
 from chain.snapshot import Check, Snapshot, from_rows
 from chain.units import WAD, address_of, native_id
 from graph.build import build

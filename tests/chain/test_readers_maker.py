@@ -16,9 +16,9 @@ import pytest
 
 import aftershock
 from chain.accounting.maker import accrued_rate, needs_reset, rpow, safe_price, sale_price
-from chain.calls import event_topic
 from chain.deployments import read_deployments
 from chain.errors import InputError
+from chain.node.calls import event_topic
 from chain.readers.maker_notes import noted
 from chain.snapshot import Check, Snapshot
 from chain.tables import schemas

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from chain import checks
-from chain.comparison import Comparison
+from chain.comparisons import checks
+from chain.comparisons.comparison import Comparison
 from chain.deployments import read_deployments
 from chain.errors import ContractError
 from chain.findings import Findings
 from chain.inspection import addresses
+from chain.node.resumable import ResumableClient
 from chain.readers import metamorpho
-from chain.resumable import ResumableClient
 from chain.snapshot import from_rows
 from chain.units import WAD
 from graph.build import build

@@ -10,10 +10,10 @@ from eth_utils.crypto import keccak
 
 from chain import reading
 from chain.deployments import Deployment
-from chain.questions import Question
-from chain.recording import Replay
-from chain.resumable import ResumableClient
-from chain.rpc import Refusal
+from chain.node.questions import Question
+from chain.node.recording import Replay
+from chain.node.resumable import ResumableClient
+from chain.node.rpc import Refusal
 from chain.snapshot import Snapshot, from_rows
 from chain.units import WAD, address_of
 from graph.build import build

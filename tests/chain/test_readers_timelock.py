@@ -9,12 +9,12 @@ import pytest
 from web3 import Web3
 from web3.contract import Contract
 
-from chain.client import Client
 from chain.errors import ContractError
+from chain.node.client import Client
+from chain.node.together import together
 from chain.readers import access
 from chain.reading import take
 from chain.snapshot import Snapshot
-from chain.together import together
 from graph.build import build
 from tests.devnet.availability import NODE_MODULES
 from tests.devnet.contracts import Artifact

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from chain import pool_checks
 from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, Q96, amounts, sqrt_price_at
-from chain.calls import Call
+from chain.comparisons import pool_checks
 from chain.errors import ContractError
+from chain.node.calls import Call
 from chain.readers import uniswap_v3
 from chain.reading import take
 from chain.snapshot import Check, Snapshot

@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from web3.contract import Contract
 
-from chain import pool_checks
 from chain.accounting.uniswap_v3 import growth_inside, owed
+from chain.comparisons import pool_checks
+from chain.node.together import Inquiry
 from chain.readers import uniswap_v3_positions
 from chain.reading import take
 from chain.snapshot import Snapshot
-from chain.together import Inquiry
 from chain.units import UINT256_MAX, address_of
 from graph.build import build
 from graph.exposure import exposure

@@ -12,10 +12,10 @@ import pytest
 from web3.contract import Contract
 
 from aftershock.cli import main
-from chain.client import Client
 from chain.deployments import read_deployments
 from chain.expected import expect
 from chain.inspection import addresses
+from chain.node.client import Client
 from chain.reading import take
 from chain.snapshot import Snapshot, save
 from chain.units import WAD

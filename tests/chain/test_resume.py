@@ -7,8 +7,8 @@ import pytest
 import aftershock
 from chain import reading
 from chain.errors import InputError, NodeError, SnapshotError
+from chain.node.record_file import RecordFile
 from chain.reading import unfinished_read
-from chain.record_file import RecordFile
 from tests.chain.counting_proxy import KEY, counting
 from tests.devnet.world import World
 

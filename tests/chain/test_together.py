@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from eth_utils.address import to_checksum_address as checksum
 
-from chain.calls import Call
-from chain.client import Client
 from chain.errors import ContractError, NodeError
-from chain.facts import Code, CodeStart, Earlier, NativeBalance, Slot, Touched
-from chain.pacing import Manners
+from chain.node.calls import Call
+from chain.node.client import Client
+from chain.node.facts import Code, CodeStart, Earlier, NativeBalance, Slot, Touched
+from chain.node.pacing import Manners
+from chain.node.resumable import ResumableClient
+from chain.node.together import Inquiry, together
 from chain.reading import take, unfinished_read
-from chain.resumable import ResumableClient
-from chain.together import Inquiry, together
 from tests.chain.counting_proxy import counting
 from tests.chain.picky_node import Whims, picky
 from tests.devnet.world import World

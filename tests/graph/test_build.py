@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from chain.files import read_book
+from chain.files.book_file import read_book
 from chain.tables import TableSchema
 from graph import relations
 from graph.build import build

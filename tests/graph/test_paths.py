@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chain.errors import InputError, UnknownNameError
-from chain.exposure_file import read_exposures
+from chain.files.exposure_file import read_exposures
 from graph.build import build
 from graph.paths import PathIndex
 from tests.graph.small_world import WAD, E, Rows, small_rows, small_world

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chain.errors import InputError
-from chain.exposure_file import read_exposures
+from chain.files.exposure_file import read_exposures
 from graph.build import build
 from graph.counted import value_counted
 from graph.exposure import exposure

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from chain.frames import file_hash
+from chain.files.frames import file_hash
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
 from models.explain import attributions, fidelity, permutation_importance
 from models.features import price_samples

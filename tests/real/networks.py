@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chain.frames import file_hash
+from chain.files.frames import file_hash
 from graph.debtrank import debtrank
 from reports.charts.svg import Plane, frame, line, text
 from tests.real.files import DATA

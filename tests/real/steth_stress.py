@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.event_files import read_depth
-from chain.frames import file_hash
+from chain.files.event_files import read_depth
+from chain.files.frames import file_hash
 from reports.charts.svg import Plane, frame, line, text
 from tests.real.files import DATA
 from tests.real.steth_book import FILES, FOLDER, Account, accounts, rebuild

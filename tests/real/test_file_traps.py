@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from chain.errors import InputError
-from chain.event_files import read_liquidations
-from chain.file_checks import CheckedFile, check_files
-from chain.file_findings import FileFinding
-from chain.price_files import Stamp, read_prices
+from chain.files.event_files import read_liquidations
+from chain.files.file_checks import CheckedFile, check_files
+from chain.files.file_findings import FileFinding
+from chain.files.price_files import Stamp, read_prices
 from tests.real.files import DATA, real_file
 from tests.real.steth_book import accounts, book_table, rebuild
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from chain.errors import InputError
-from chain.exposure_file import read_exposures
+from chain.files.exposure_file import read_exposures
 from graph.debtrank import debtrank
 from tests.real.files import DATA, real_file
 from tests.real.network_days import FLOWS, PASSED, POOLS, TVL, Flows, Pools, flows, pools

@@ -18,9 +18,9 @@ from typing import Any
 
 from web3.contract import Contract
 
-from chain.calls import Call
 from chain.deployments import read_deployments
 from chain.inspection import addresses
+from chain.node.calls import Call
 from chain.units import UINT256_MAX
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.deployments_file import address_lines, entry_lines

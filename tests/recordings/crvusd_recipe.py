@@ -15,8 +15,8 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 
-from chain.calls import function
-from chain.resumable import ResumableClient
+from chain.node.calls import function
+from chain.node.resumable import ResumableClient
 from chain.snapshot import Snapshot
 from tests.devnet.contracts import Artifact, artifact
 from tests.devnet.node import Node

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chain.bundles import CODE_START
 from chain.deployments import read_deployments
 from chain.findings import Findings
-from chain.pacing import Manners
+from chain.node.bundles import CODE_START
+from chain.node.pacing import Manners
+from chain.node.resumable import ResumableClient
 from chain.reading import describe, in_order, read_all, read_one
-from chain.resumable import ResumableClient
 from chain.snapshot import Snapshot
 
 FOLDER = Path(__file__).parent

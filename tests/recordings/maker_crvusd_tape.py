@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chain import checks, reading
-from chain.client import Client
+from chain import reading
+from chain.comparisons import checks
 from chain.deployments import read_deployments
-from chain.facts import Asked, CodeStart
 from chain.findings import Findings
-from chain.pacing import Manners
-from chain.questions import Question
-from chain.resumable import ResumableClient
-from chain.rpc import Refusal
+from chain.node.client import Client
+from chain.node.facts import Asked, CodeStart
+from chain.node.pacing import Manners
+from chain.node.questions import Question
+from chain.node.resumable import ResumableClient
+from chain.node.rpc import Refusal
 from chain.snapshot import Snapshot, from_rows
 from chain.tables import Row
 

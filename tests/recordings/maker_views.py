@@ -5,8 +5,8 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 
-from chain.calls import function
-from chain.resumable import ResumableClient
+from chain.node.calls import function
+from chain.node.resumable import ResumableClient
 from chain.snapshot import Snapshot
 from tests.recordings.maker_crvusd_tape import view
 

@@ -16,13 +16,13 @@ from typing import Any
 from web3.contract import Contract
 from web3.logs import DISCARD
 
-from chain.calls import Call
 from chain.deployments import read_deployments
 from chain.findings import Findings
 from chain.inspection import addresses
+from chain.node.calls import Call
+from chain.node.resumable import ResumableClient
 from chain.readers import metamorpho
 from chain.reading import describe, in_order, read_one
-from chain.resumable import ResumableClient
 from chain.units import UINT256_MAX, ZERO_ADDRESS
 from tests.devnet import morpho_blue
 from tests.devnet.contracts import Artifact, artifact

@@ -20,10 +20,10 @@ from unittest.mock import patch
 from web3.contract import Contract
 from web3.exceptions import Web3Exception
 
-from chain.client import Client
 from chain.deployments import read_deployments
 from chain.findings import Findings
 from chain.histories.reading import grow
+from chain.node.client import Client
 from chain.reading import read_one
 from tests.chain.history_receipts import told
 from tests.devnet.aave_v3 import AaveMarket, deploy_aave

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chain.checks import aave_account
+from chain.comparisons.checks import aave_account
 from chain.snapshot import Snapshot
 from graph.build import build
 from simulations.book_of_graph import from_graph

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chain.files import read_book
+from chain.files.book_file import read_book
 from chain.units import Rounding
 from graph.build import build
 from simulations.book import Book, Reserve

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from aftershock.cli import app
 from aftershock.replays import replay_files, terms_table
 from chain.errors import InputError
-from chain.event_files import read_depth, read_liquidations, read_terms
-from chain.price_files import HOUR, Series, joined, nearest, read_prices
+from chain.files.event_files import read_depth, read_liquidations, read_terms
+from chain.files.price_files import HOUR, Series, joined, nearest, read_prices
 from simulations.bonuses import DAY, recover
 from simulations.replay import replay
 

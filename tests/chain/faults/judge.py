@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from chain.errors import AftershockError
-from chain.pacing import Manners
+from chain.node.pacing import Manners
 from chain.reading import take, unfinished_read
 from chain.snapshot import Snapshot
 from tests.chain.faults.kinds import KINDS, drawn
@@ -106,7 +106,10 @@ def _reading(urls: str, nodes: Twins, block: int | str | None, folder: Path | No
     """One reading; with a folder as `aftershock.snapshot` does it: what it got is kept there, and an earlier one's is gone on from."""
     book = nodes.main.deployments
     try:
-        with patch("chain.client.manners_from", lambda _: MANNERS), patch("chain.pacing.FIRST_WAIT_SECONDS", 0.02):
+        with (
+            patch("chain.node.client.manners_from", lambda _: MANNERS),
+            patch("chain.node.pacing.FIRST_WAIT_SECONDS", 0.02),
+        ):
             if folder is None:
                 found = take(urls, book, block)
             else:

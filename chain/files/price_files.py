@@ -1,0 +1,180 @@
+"""Price files that users bring, CSV or Parquet: timestamp, symbol, close [, open, high, low, volume, and what else is known of a symbol: EXTRAS].
+
+A stamp is the instant at which the close is known. A file with open, high and low holds bars, and whether a bar is stamped at its open
+or its close cannot be seen in it: such a file is refused until that is said. Symbols are labels; case matters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from chain.errors import InputError, many
+from chain.files.frames import read_frame, shown, stamps
+
+FloatArray = npt.NDArray[np.float64]
+Stamp = Literal["open", "close"]
+BAR_COLUMNS = ("open", "high", "low")
+EXTRAS: dict[str, tuple[float, float]] = {
+    "spread_bps": (0.0, np.inf),
+    "depth_usd": (0.0, np.inf),
+    "imbalance": (-1.0, 1.0),
+    "funding_rate": (-np.inf, np.inf),
+    "open_interest_usd": (0.0, np.inf),
+    "sentiment": (-np.inf, np.inf),
+}
+"""Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
+HOUR = 3_600.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Prices of one symbol in the order of time: four arrays of one length.
+
+    Sample i is known at `end_s[i]` (Unix seconds) and covers the time since `start_s[i]`; between them the price lay in `low`..`high`.
+    A file of closes says nothing about what lay between two of them: there a sample covers the time since the last one, and low and high
+    are the lower and higher of the two.
+    """
+
+    start_s: FloatArray
+    end_s: FloatArray
+    low: FloatArray
+    high: FloatArray
+    close: FloatArray
+
+
+def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> dict[str, Series]:
+    """Series by symbol; parameters and errors as of `read_bars`."""
+    bars, is_bars = _bars(path, stamp, bar_s, ("low", "high"))
+    names = bars.pop("symbol")
+    start = bars["end_s"] - bar_s if is_bars and bar_s is not None else None
+    cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
+    return {
+        str(names[rows[0]]): _series(
+            bars["end_s"][rows],
+            {name: values[rows] for name, values in bars.items() if name != "end_s"},
+            None if start is None else start[rows],
+        )
+        for rows in np.split(np.arange(len(names)), cuts)
+    }
+
+
+def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> pd.DataFrame:
+    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume and EXTRAS.
+
+    Parameters
+    ----------
+    stamp, bar_s : for a file of bars: whether a row is stamped at the open or the close of its bar, and how long a bar is, seconds.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, a stamp or price cannot be used, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
+    """
+    return pd.DataFrame(_bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))[0])
+
+
+def _bars(
+    path: Path, stamp: Stamp | None, bar_s: float | None, wanted: Sequence[str]
+) -> tuple[dict[str, npt.NDArray[Any]], bool]:
+    """Checked columns in the order of symbol and time, and whether the rows are bars."""
+    frame = read_frame(path, ("timestamp", "symbol", "close"))
+    has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
+    if has_bars and stamp is not None and bar_s is None:
+        raise InputError(
+            f"{path.name} holds bars stamped at their {stamp}, and it is not said how long a bar is; say it with --bar 1h"
+        )
+    if has_bars and stamp is None:
+        raise InputError(
+            f"{path.name} has the column{'s' if len(has_bars) > 1 else ''} {', '.join(has_bars)}, so its rows are bars, and it does not say whether "
+            "timestamp is a bar's open or close; say it with --stamp open|close --bar 1h"
+        )
+    end = stamps(path, frame)
+    if has_bars and bar_s is not None and stamp == "open":
+        end = end + bar_s
+    names = frame["symbol"].to_numpy().astype(str)
+    order = np.lexsort((end, names))
+    columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
+    for name in ("close", *(n for n in wanted if n in frame.columns)):
+        columns[name] = _column(path, frame, name)[order]
+    end, names = columns["end_s"], columns["symbol"]
+    twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
+    for pair in twice:
+        if any(values[pair] != values[pair + 1] for name, values in columns.items() if name not in ("volume", *EXTRAS)):
+            raise InputError(
+                f"{path.name}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}; keep the right one"
+            )
+    once = np.delete(np.arange(len(names)), twice)
+    return {name: values[once] for name, values in columns.items()}, bool(has_bars)
+
+
+def _series(end: FloatArray, columns: Mapping[str, FloatArray], start: FloatArray | None) -> Series:
+    close = columns["close"]
+    before = np.concatenate([close[:1], close[:-1]])
+    low, high = np.minimum(before, close), np.maximum(before, close)
+    if start is not None:
+        low, high = columns.get("low", low), columns.get("high", high)
+        return Series(start, end, np.minimum(low, close), np.maximum(high, close), close)
+    return Series(np.concatenate([end[:1], end[:-1]]), end, low, high, close)
+
+
+def _column(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
+    if name == "volume":
+        return _measured(path, frame, name, "volume", 0.0, np.inf)
+    return _measured(path, frame, name, "number", *EXTRAS[name]) if name in EXTRAS else _prices(path, frame, name)
+
+
+def _prices(path: Path, frame: pd.DataFrame, name: str) -> FloatArray:
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(values) | (values <= 0))
+    if len(wrong):
+        raise InputError(
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a finite price above zero ({many(len(wrong), 'such row')})"
+        )
+    return np.asarray(values)
+
+
+def _measured(path: Path, frame: pd.DataFrame, name: str, what: str, least: float, most: float) -> FloatArray:
+    """Numbers within bounds, NaN where the cell is empty: not every source has them."""
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero((~np.isfinite(values) & frame[name].notna().to_numpy()) | (values < least) | (values > most))
+    if len(wrong):
+        bounds = f"from {least:g} to {most:g}" if np.isfinite(most) else "of at least zero" if least == 0 else ""
+        raise InputError(
+            f"{path.name} row {frame.index[wrong[0]]}: {name} is {shown(frame[name].iloc[wrong[0]])}; give a {what}{f' {bounds}' if bounds else ''}, or leave it empty ({many(len(wrong), 'such row')})"
+        )
+    return np.asarray(values)
+
+
+def joined(sources: Sequence[Series], reach_s: float = HOUR) -> Series | None:
+    """One series from several, best first: a later one adds only samples further than `reach_s` from any sample before it."""
+    kept: list[Series] = []
+    for source in sources:
+        far = np.ones(len(source.end_s), dtype=np.bool_)
+        for better in kept:
+            far &= distance_s(better.end_s, source.end_s) > reach_s
+        if far.any():
+            kept.append(Series(*(getattr(source, name)[far] for name in ("start_s", "end_s", "low", "high", "close"))))
+    if not kept:
+        return None
+    columns: list[Any] = [
+        np.concatenate([getattr(one, name) for one in kept]) for name in ("start_s", "end_s", "low", "high", "close")
+    ]
+    order = np.argsort(columns[1], kind="stable")
+    return Series(*(column[order] for column in columns))
+
+
+def nearest(times: FloatArray, at: FloatArray) -> npt.NDArray[np.int64]:
+    """Index of the nearest of the sorted `times` to each `at`; the earlier one in a tie."""
+    right = np.clip(np.searchsorted(times, at), 0, len(times) - 1)
+    left = np.clip(right - 1, 0, None)
+    return np.where(np.abs(at - times[left]) <= np.abs(times[right] - at), left, right)
+
+
+def distance_s(times: FloatArray, at: FloatArray) -> FloatArray:
+    """Seconds from each `at` to the nearest of the sorted `times`."""
+    return np.asarray(np.abs(times[nearest(times, at)] - at))
