@@ -74,11 +74,14 @@ class Forecasts:
 
 
 def against_har(scores: Mapping[str, float], model: str) -> dict[str, str | float | None]:
-    """QLIKE of a model over that of log-HAR, and where it was measured, from the figures of a card."""
-    for name, ratio in scores.items():
-        if name.startswith(AGAINST_HAR) and name.endswith(f", {model}"):
-            return {"qlike_to_log_har": ratio, "measured_on": name[len(AGAINST_HAR) : -len(model) - 2]}
-    return {"qlike_to_log_har": None, "measured_on": None}
+    """QLIKE of a model over that of log-HAR, and where it was measured, from the figures of a card; on unseen prices, if there is such a figure."""
+    found = {
+        name[len(AGAINST_HAR) : -len(model) - 2]: ratio
+        for name, ratio in scores.items()
+        if name.startswith(AGAINST_HAR) and name.endswith(f", {model}")
+    }
+    where = min(found, key=lambda window: ("unseen" not in window, window), default=None)
+    return {"qlike_to_log_har": None if where is None else found[where], "measured_on": where}
 
 
 def duration_s(text: str, option: str) -> int:

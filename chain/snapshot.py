@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import SnapshotError
-from chain.tables import SCHEMA_VERSION, Row, columns_of, content_hash, make, read, schemas, write
+from chain.tables import SCHEMA_VERSION, Row, TableSchema, columns_of, content_hash, make, read, schemas, write
 
 MANIFEST = "manifest.json"
 
@@ -74,15 +74,21 @@ class Snapshot:
     gaps: tuple[str, ...] = ()
     readers: Mapping[str, int] = field(default_factory=dict)
     caption: str = ""
+    hashed: Mapping[str, tuple[pd.DataFrame, str]] = field(default_factory=dict, repr=False, compare=False)
+    """Tables with the hash that `load` found them to have; it holds for that very table."""
 
     def __getitem__(self, table: str) -> pd.DataFrame:
-        """One table by name; KeyError for a table that the schema does not have."""
-        return self.tables[table]
+        """One table by name, what is done to it leaves the snapshot's alone; KeyError for a table that the schema does not have."""
+        return self.tables[table].copy(deep=False)
 
     @property
     def table_hashes(self) -> dict[str, str]:
         """SHA-256 of each table's canonical rows."""
-        return {name: content_hash(schema, self.tables[name]) for name, schema in schemas().items()}
+        return {name: self._hash(name, schema) for name, schema in schemas().items()}
+
+    def _hash(self, name: str, schema: TableSchema) -> str:
+        frame, known = self.hashed.get(name, (None, ""))
+        return known if frame is self.tables[name] else content_hash(schema, self.tables[name])
 
     @property
     def content_id(self) -> str:
@@ -194,7 +200,7 @@ def load(folder: Path) -> Snapshot:
     unknown = sorted(set(tables) - set(schemas()))
     if unknown:
         raise SnapshotError(f"{path} lists tables that the schema does not have: {', '.join(unknown)}")
-    frames = {}
+    frames, hashed = {}, {}
     for name, schema in schemas().items():
         file = folder / f"{name}.parquet"
         if name not in tables:
@@ -205,8 +211,12 @@ def load(folder: Path) -> Snapshot:
                 f"{file} is missing; the manifest lists {tables[name]['rows']} rows; take the snapshot again or restore the file"
             )
         frames[name] = read(schema, file)
-        if content_hash(schema, frames[name], columns_of(file)) != tables[name]["sha256"]:
+        columns = columns_of(file)
+        found = content_hash(schema, frames[name], columns)
+        if found != tables[name]["sha256"]:
             raise SnapshotError(
                 f"{file} is not the table its manifest describes (hash differs); take the snapshot again or restore the file"
             )
-    return Snapshot(anchors=anchors, tables=frames, checks=checks, **rest)
+        if columns == schema.names:  # not so in files of before a column was added
+            hashed[name] = (frames[name], found)
+    return Snapshot(anchors=anchors, tables=frames, checks=checks, hashed=hashed, **rest)

@@ -27,7 +27,7 @@ from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot
 from models.reasons import Reasons
-from reports.amounts import count, money_for, percent
+from reports.amounts import change, count, fixed, money_for, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
@@ -190,7 +190,7 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
     top = last.iloc[0]
     page.sentence(
         f"**{top['asset']}** is expected to move most: a deviation of **{100 * top['variance'] ** 0.5:.2f} %** in {count(hours, 'hour')}; "
-        f"with nine chances in ten its return lies between {100 * (_exp(top['q05'])):+.1f} % and {100 * _exp(top['q95']):+.1f} %."
+        f"with nine chances in ten its return lies between {change(_exp(top['q05']))} and {change(_exp(top['q95']))}."
     )
     page.blank()
     rows = [
@@ -198,8 +198,8 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
             str(row["asset"]),
             f"{100 * row['variance'] ** 0.5:.2f}",
             f"{100 * row['vq05'] ** 0.5:.2f} – {100 * row['vq95'] ** 0.5:.2f}",
-            f"{100 * _exp(row['q05']):+.1f}",
-            f"{100 * _exp(row['q95']):+.1f}",
+            _percent(row["q05"]),
+            _percent(row["q95"]),
             str(row["model"]),
         ]
         for row in last.head(SHOWN).to_dict("records")
@@ -253,6 +253,12 @@ def _worth(one: dict[str, str | int | float | None]) -> str:
 def _exp(log_return: float) -> float:
     """A log return as a change of the price."""
     return math.expm1(log_return)
+
+
+def _percent(log_return: float) -> str:
+    """A log return as a change in percent, with its sign."""
+    text = fixed(100 * _exp(log_return), 1)
+    return text if log_return < 0 else f"+{text}"
 
 
 def _date(at_s: int) -> str:

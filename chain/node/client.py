@@ -1,7 +1,7 @@
 """Read-only client: one chain, one pinned block, questions in bulk. Nothing here can send a transaction.
 
 The client says what is asked and what the answers mean. Which node answers, how questions travel and what is tried again is behind it:
-`nodes` (several of them, bound to the pinned block), `bundles` (many calls in one), `cache`, `recording`. Every fault of a node or of
+`failover` (several of them, bound to the pinned block), `bundles` (many calls in one), `cache`, `recording`. Every fault of a node or of
 a contract leaves as one of our errors.
 """
 

@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP to one node, coded by web3.py: one request out, one checked reply back. The only file that opens a connection.
 
 Addresses of nodes hold keys, also inside the text of library errors, and a node may repeat them in what it answers: so no cause is
-chained here, messages name the host only, and every text that came from outside is scrubbed. Waiting and trying again is in `nodes`.
+chained here, messages name the host only, and every text that came from outside is scrubbed. Waiting and trying again is in `failover`.
 """
 
 import http.client

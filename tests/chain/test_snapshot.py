@@ -124,3 +124,16 @@ def test_a_snapshot_of_before_a_column_was_added_is_read(tmp_path: Path, monkeyp
 
 def _without(columns: tuple[Column, ...], name: str) -> tuple[Column, ...]:
     return tuple(column for column in columns if column.name != name)
+
+
+def test_what_is_done_to_a_table_leaves_the_loaded_snapshot_and_its_id_alone(tmp_path: Path) -> None:
+    stored = load(save(small(), tmp_path / "small"))
+    identity, table = stored.content_id, stored["assets"]
+    table.loc[0, "symbol"] = "EUR"
+    table["more"] = 0
+    assert stored["assets"].columns.tolist() == schemas()["assets"].names and stored["assets"]["symbol"].tolist() == [
+        "USD"
+    ]
+    assert stored.content_id == identity == small().content_id
+    changed = replace(stored, tables={**stored.tables, "assets": stored["assets"].iloc[1:]})
+    assert changed.content_id == from_rows("small", (), {}).content_id != identity
