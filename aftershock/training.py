@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aftershock.forecasts import AGAINST_HAR, Priced
+from aftershock.forecasts import AGAINST_HAR
+from aftershock.hourly_prices import Priced
 from aftershock.learners import LEARNERS, Learner, learner_of
 from chain.errors import InputError, unknown_name
 from models.answering import Answering, Law, features_of, law_of

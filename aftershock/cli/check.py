@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, BarStamp
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json
 from aftershock.replays import seconds
@@ -26,7 +26,7 @@ def run(
         list[Path],
         typer.Argument(help="Prices, log of liquidations, book, exposures, depth or forecasts.", metavar="FILE..."),
     ],
-    stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
+    stamp: BarStamp = None,
     bar: Annotated[str | None, typer.Option(help="How long a bar is.", metavar="1h")] = None,
     columns: Annotated[
         str | None,

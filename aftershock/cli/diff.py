@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.comparisons import Comparison, compared
@@ -30,10 +30,7 @@ def run(
         Path, typer.Argument(help="Snapshot folder, the earlier one; or the word sample.", metavar="BEFORE")
     ],
     after: Annotated[Path, typer.Argument(help="Snapshot folder, the later one.", metavar="AFTER")],
-    least: Annotated[
-        float,
-        typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
-    ] = 1.0,
+    least: Least = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """What changed between two snapshots of the same chains: switches, terms, upgrades, markets, amounts, prices."""

@@ -8,20 +8,11 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Source, exit_if_incomplete
+from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, exit_if_incomplete
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
-from aftershock.forecasts import (
-    SHIPPED,
-    Forecasts,
-    Span,
-    forecast,
-    read_prices,
-    refuse_unreadable,
-    refuse_unwritable,
-    why,
-    write,
-)
+from aftershock.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
+from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
 from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
 from chain.files.price_files import Stamp
@@ -38,24 +29,16 @@ ASSUMED = (
 
 
 def run(
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            help="Hourly prices: timestamp, symbol, close [, open, high, low, volume]; the embedded, invented ones by default.",
-            metavar="FILE",
-        ),
-    ] = None,
-    stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
-    bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
-    history: Annotated[
-        Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")
-    ] = None,
+    prices: Prices = None,
+    stamp: BarStamp = None,
+    bar: Bar = "1h",
+    history: History = None,
     every: Annotated[str, typer.Option(help="Time between two forecasts.", metavar="24h")] = "24h",
     first: Annotated[
         str | None, typer.Option("--from", help="First instant; by default only the last one.", metavar="DATE")
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last instant.", metavar="DATE")] = None,
-    horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    horizon: Horizon = 24,
     model: Annotated[
         Path,
         typer.Option(

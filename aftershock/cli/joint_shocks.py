@@ -8,7 +8,8 @@ import aftershock
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
-from aftershock.forecasts import SHIPPED, Forecasts, Span, forecast, models_for, read_prices, refuse_unreadable
+from aftershock.forecasts import SHIPPED, Forecasts, forecast, models_for
+from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
 from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id

@@ -40,6 +40,21 @@ PassThrough = Annotated[
     ),
 ]
 Gas = Annotated[float | None, typer.Option("--gas-usd", help="Cost of one liquidation.", metavar="USD")]
+Prices = Annotated[
+    Path | None,
+    typer.Option(
+        help="Hourly prices: timestamp, symbol, close [, open, high, low, volume]; the embedded, invented ones by default.",
+        metavar="FILE",
+    ),
+]
+BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestamp of a bar is.", metavar="open|close")]
+Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
+History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
+Horizon = Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")]
+Least = Annotated[
+    float,
+    typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
+]
 FailAbove = Annotated[float | None, typer.Option(help="Exit with 1 if bad debt is above this.", metavar="USD")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; made if it does not exist.", metavar="FOLDER")]
 

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 
 import typer
 
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, BarStamp
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from aftershock.replays import ReplayedFiles, replay_files, terms_table
@@ -31,7 +31,7 @@ def run(
             metavar="FILE",
         ),
     ] = None,
-    stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
+    stamp: BarStamp = None,
     bar: Annotated[str | None, typer.Option(help="How long a bar is.", metavar="1h")] = None,
     age: Annotated[
         float | None,

@@ -11,9 +11,13 @@ import typer
 import aftershock
 from aftershock.cli.options import (
     AsJson,
+    Bar,
+    BarStamp,
     FailAbove,
     Gas,
+    Horizon,
     PassThrough,
+    Prices,
     ScenarioName,
     Shocks,
     Source,
@@ -45,18 +49,13 @@ def run(
         str | None,
         typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
     ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            help="Hourly prices for --shocks forecast; the embedded, invented ones by default.", metavar="FILE"
-        ),
-    ] = None,
-    stamp: Annotated[str | None, typer.Option(help="What a bar's timestamp is.", metavar="open|close")] = None,
-    bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
+    prices: Prices = None,
+    stamp: BarStamp = None,
+    bar: Bar = "1h",
     at: Annotated[
         str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")
     ] = None,
-    horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    horizon: Horizon = 24,
     draws: Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     fail_above: FailAbove = None,

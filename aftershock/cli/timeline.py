@@ -9,7 +9,7 @@ import typer
 
 import aftershock
 from aftershock.cli.diff import SHOWN
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.timelines import Timeline, timeline
@@ -48,10 +48,7 @@ def run(
     figure: Annotated[
         Figure, typer.Option("--figure", help="What the table shows of markets, reserves or assets.")
     ] = Figure.supplied,
-    least: Annotated[
-        float,
-        typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
-    ] = 1.0,
+    least: Least = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Several snapshots of the same chains in order of time: a row for each market and asset, and what changed in between."""

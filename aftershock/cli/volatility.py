@@ -6,13 +6,13 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson
+from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
-from aftershock.forecasts import against_har, read_prices
+from aftershock.forecasts import against_har
+from aftershock.hourly_prices import read_prices
 from aftershock.learners import LEARNERS
 from aftershock.training import CHECKPOINTS, Trained, Wish, train_volatility
-from chain.errors import InputError
 from chain.files.price_files import Stamp
 
 EXAMPLE = "Example: aftershock train volatility --prices bars.parquet --stamp open --out my-models --model gru --epochs 20    then: aftershock forecast --model my-models --prices bars.parquet --stamp open"
@@ -21,18 +21,12 @@ STOPPED = 130
 
 def run(
     out: Annotated[Path, typer.Option("--out", help="Folder for the models, one folder a horizon.", metavar="FOLDER")],
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            help="Hourly prices: timestamp, symbol, close [, open, high, low, volume]; the embedded, invented ones by default.",
-            metavar="FILE",
-        ),
-    ] = None,
-    stamp: Annotated[str | None, typer.Option(help="What the timestamp of a bar is.", metavar="open|close")] = None,
-    bar: Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")] = "1h",
-    history: Annotated[Path | None, typer.Option(help="Earlier prices of the same form.", metavar="FILE")] = None,
+    prices: Prices = None,
+    stamp: BarStamp = None,
+    bar: Bar = "1h",
+    history: History = None,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(LEARNERS)}.", metavar="NAME")] = "boosting",
-    horizon: Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")] = 24,
+    horizon: Horizon = 24,
     epochs: Annotated[int, typer.Option(help="Most passes of a network over the training window.")] = 40,
     members: Annotated[int, typer.Option(help="Networks with different seeds that are averaged.")] = 3,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
@@ -40,8 +34,6 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Fit, score on an end that was held out, fit again on everything, write. Stopped, the same command goes on where it was."""
-    if stamp not in (None, "open", "close"):
-        raise InputError(f"--stamp is {stamp!r}; write open or close")
     wish = Wish(model, horizon, epochs, members, seed, tune)
     with step("train") as running:
         try:

@@ -19,7 +19,8 @@ from aftershock.forecast_shocks import (
     implied_freedom,
     law_of_forecasts,
 )
-from aftershock.forecasts import QUANTILES, SAMPLE_PRICES, SHIPPED, forecast, forecast_file, read_prices, why
+from aftershock.forecasts import QUANTILES, SHIPPED, forecast, forecast_file, why
+from aftershock.hourly_prices import SAMPLE_PRICES, read_prices
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes
 from simulations.book_of_graph import from_graph

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import aftershock
-from aftershock.forecasts import Priced, forecast, models_for, read_prices
+from aftershock.forecasts import forecast, models_for
+from aftershock.hourly_prices import Priced, read_prices
 from aftershock.learners import LEARNERS, NETWORKS, learner_of
 from aftershock.training import Wish, lessons_of, train_volatility
 from models.answering import OfAssets

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aftershock.forecasts import read_prices
+from aftershock.hourly_prices import read_prices
 from models.features import asked_samples
 from models.features.file_columns import file_features
 from models.features.tables import (

@@ -1,0 +1,163 @@
+"""Hourly prices that a forecast looks back on, a user's or the embedded ones, and the instants that are asked for: the words of the command, checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chain.errors import InputError, many
+from chain.files.price_files import Stamp
+from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
+from models.task import HOUR_S
+
+SAMPLE_PRICES = Path(__file__).parent / "sample" / "prices" / "bars.parquet"
+SAMPLE_CAPTION = "invented prices"
+"""What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
+BAR_S = HOUR_S
+LEAST_CLOSES = 112
+"""Before an instant, for the simplest model to answer."""
+UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A panel, and what must stand beside whatever is made of it (nothing for a user's own file)."""
+
+    panel: Panel
+    name: str
+    caption: str = ""
+
+
+def duration_s(text: str, option: str) -> int:
+    """Seconds of `1h`, `30m` or `1d`; InputError names the option."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS_S or not number.isdigit() or int(number) == 0:
+        raise InputError(f"{option} is {text!r}; write a whole number and m, h or d, for example 1h")
+    return int(number) * UNITS_S[unit]
+
+
+def instant_s(text: str, option: str) -> int:
+    """Unix seconds of a date or time, UTC if it has no zone; InputError names the option."""
+    try:
+        found = pd.Timestamp(text)
+    except ValueError as error:
+        raise InputError(f"{option} is {text!r}, which is no date; write 2023-06-01 or 2023-06-01T12:00Z") from error
+    return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())
+
+
+class Span:
+    """The instants that are asked for, as the words of the command; what is wrong with the words is said before any file is read."""
+
+    def __init__(
+        self, every: str = "24h", first: str | None = None, last: str | None = None, at: str | None = None
+    ) -> None:
+        self.every, self.first, self.last, self.at = every, first, last, at
+        self.step_s = duration_s(every, "--every")
+        self.first_s = None if first is None else instant_s(first, "--from")
+        self.last_s = None if last is None else instant_s(last, "--to")
+        self.at_s = None if at is None else instant_s(at, "--at")
+        if self.first_s is not None and self.last_s is not None and self.first_s > self.last_s:
+            raise InputError(f"--from {first} lies after --to {last}; turn them round")
+        if self.at_s is not None and self.at_s % BAR_S:
+            raise InputError(f"--at is {at}; give a whole hour, such as 2023-06-01T12:00Z")
+
+    def instants(self, name: str, end_s: IntArray) -> IntArray:
+        """Those for which the file `name`, whose bars end at `end_s`, has prices; InputError if there are none."""
+        begin, end = int(end_s[0]), int(end_s[-1])
+        for option, text, time_s in (("--at", self.at, self.at_s), ("--from", self.first, self.first_s)):
+            if time_s is not None and time_s > end:
+                raise InputError(
+                    f"{option} is {text}, and {name} ends at {written(end)} UTC; ask for an earlier instant"
+                )
+        for option, text, time_s in (("--at", self.at, self.at_s), ("--to", self.last, self.last_s)):
+            if time_s is not None and time_s < begin:
+                raise InputError(
+                    f"{option} is {text}, and {name} begins at {written(begin)} UTC; ask for a later instant"
+                )
+        if self.at_s is not None:
+            return np.array([self.at_s], dtype=np.int64)
+        to_s = end if self.last_s is None else min(self.last_s, end)
+        from_s = to_s // self.step_s * self.step_s if self.first_s is None else self.first_s
+        found = np.arange(-(-from_s // self.step_s) * self.step_s, to_s + 1, self.step_s, dtype=np.int64)
+        found = found[found >= begin]
+        if not len(found):
+            raise InputError(
+                f"{name} knows prices from {written(begin)} to {written(end)} UTC and no multiple of {self.every} lies in the span asked for; "
+                "change --from, --to or --every"
+            )
+        return found
+
+
+LAST = Span()
+
+
+def refuse_unreadable(prices: Path | None, stamp: str | None, bar: str, history: Path | None = None) -> None:
+    """InputError unless these options name hourly prices, before anything is read."""
+    if stamp not in (None, "open", "close"):
+        raise InputError(f"--stamp is {stamp!r}; write open or close")
+    if prices is None and (stamp is not None or history is not None):
+        raise InputError("--stamp and --history say how to read --prices FILE; name the file, or leave them out")
+    for option, path in (("--prices", prices), ("--history", history)):
+        if path is not None and not path.is_file():
+            is_folder = "is a folder" if path.is_dir() else "does not exist"
+            raise InputError(f"{option} {path} {is_folder}; give a CSV or Parquet file")
+    if duration_s(bar, "--bar") != BAR_S:
+        raise InputError(
+            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
+        )
+
+
+def read_prices(
+    prices: Path | None, stamp: Stamp | None = None, bar: str = "1h", history: Path | None = None
+) -> Priced:
+    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None.
+
+    Raises
+    ------
+    InputError
+        If a file or an option cannot be used.
+    """
+    refuse_unreadable(prices, stamp, bar, history)
+    if prices is None:
+        return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
+    panel = read_panel(prices, stamp, BAR_S)
+    if history is None:
+        return Priced(panel, prices.name)
+    panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
+    return Priced(panel, f"{prices.name} with {history.name}")
+
+
+def require_closes(name: str, panel: Panel, until_s: int) -> None:
+    """InputError if no asset has closes enough until then for any model."""
+    closes = int(np.isfinite(panel.close[panel.end_s <= until_s]).sum(axis=0).max())
+    if closes < LEAST_CLOSES:
+        raise InputError(
+            f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
+            f"{LEAST_CLOSES}; give more, or an earlier file with --history"
+        )
+
+
+def _with_history(panel: Panel, earlier: Panel) -> Panel:
+    """One panel from two; where both have a bar the first counts."""
+    first, last = min(panel.end_s[0], earlier.end_s[0]), max(panel.end_s[-1], earlier.end_s[-1])
+    clock = np.arange(first, last + 1, BAR_S, dtype=np.int64)
+    extras = tuple(dict.fromkeys((*panel.extras, *earlier.extras)))
+    columns = {name: np.full((len(clock), len(panel.assets)), np.nan) for name in (*COLUMNS, *extras)}
+    for part in (earlier, panel):
+        rows = (part.end_s - first) // BAR_S
+        given = {name: getattr(part, name) for name in COLUMNS} | dict(part.extras)
+        for n, asset in enumerate(panel.assets):
+            if asset in part.assets:
+                known = np.isfinite(part.close[:, part.assets.index(asset)])
+                for name, values in given.items():
+                    columns[name][rows[known], n] = values[known, part.assets.index(asset)]
+    notes = tuple(dict.fromkeys((*earlier.notes, *panel.notes)))
+    opens, highs, lows, closes, volumes = (columns[name] for name in COLUMNS)
+    more = {name: columns[name] for name in extras}
+    return joined_forward(Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes, more))
+
+
+def written(at_s: int) -> str:
+    """An instant in UTC as a sentence has it."""
+    return f"{pd.Timestamp(at_s, unit='s'):%Y-%m-%d %H:%M}"
