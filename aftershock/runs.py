@@ -59,6 +59,10 @@ def risk(
     asked = graph(source)
     table, key = asked.nodes["market"], asked.find(name)
     keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
+    if not len(asked.snapshot["positions"]):
+        raise InputError(
+            f"nothing was posted or borrowed in {asked.snapshot.name}, so there is nothing to liquidate; for a file of claims ask aftershock query risk {name} --exposures FILE"
+        )
     if not keys:
         raise InputError(
             f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"

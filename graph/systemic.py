@@ -7,7 +7,7 @@ themselves, even where nobody who has them was read. It bounds a loss by who hol
 prices that fall because something is sold, and nobody who reacts. These a cascade computes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,11 +57,8 @@ def systemic(
     drawn = uncertainty or Uncertainty()
     table = dependences(graph)
     network, status = _network(table)
+    worth = _worth_of_holders(graph, table, network)
     owed = set(table["target"])
-    having = table[table["relation"].isin(HOLDING)].dropna(subset="amount_usd")
-    known = set(having["source"]) - set(graph.nodes["asset"]["node"]) - set(graph.nodes["pool"]["node"])
-    is_holder = np.array([name not in owed and name in known for name in network.names])
-    worth = np.where(is_holder, network.face_equity, 0.0)
     causes = [name for name in network.names if name in owed]
 
     def lost(of: Network) -> Floats:
@@ -100,6 +97,40 @@ def systemic(
     columns += ["loss_ratio", "pagerank", "katz", "core", "status"]
     order = ["rank", "first_share", "node"]
     return found.reset_index().sort_values(order, ascending=[True, False, True], ignore_index=True)[columns]
+
+
+def losses_if_it_fails(
+    graph: ProtocolGraph, node: str, loss_ratios: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
+) -> pd.DataFrame:
+    """What holders lose when a node loses a part of its worth: the same map as `systemic`, for one node and several sizes.
+
+    Returns
+    -------
+    loss_ratio (of the node's worth), lost_usd (by all holders), lost_ratio (of all that they have), in the order given; all zero where
+    nobody depends on the node.
+
+    Raises
+    ------
+    InputError
+        If no holder has anything of known value, or a loss is no share above 0.
+    """
+    table = dependences(graph)
+    network, _ = _network(table)
+    worth = _worth_of_holders(graph, table, network)
+    is_owed = node in set(table["target"])
+    shares = [float(debtrank(network, [node], ratio, worth)[0]) if is_owed else 0.0 for ratio in loss_ratios]
+    held = float(worth.sum())
+    return pd.DataFrame(
+        {"loss_ratio": list(loss_ratios), "lost_usd": [share * held for share in shares], "lost_ratio": shares}
+    )
+
+
+def _worth_of_holders(graph: ProtocolGraph, table: pd.DataFrame, network: Network) -> Floats:
+    """The worth of the nodes that are holders, 0 for all others."""
+    having = table[table["relation"].isin(HOLDING)].dropna(subset="amount_usd")
+    known = set(having["source"]) - set(graph.nodes["asset"]["node"]) - set(graph.nodes["pool"]["node"])
+    is_holder = np.isin(network.names, list(known - set(table["target"])))
+    return np.where(is_holder, network.face_equity, 0.0)
 
 
 def _label(graph: ProtocolGraph, node: str) -> str:

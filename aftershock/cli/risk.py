@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Gas, Source, exit_if_incomplete, with_source
+from aftershock.cli.options import AsJson, Exposures, Gas, Source, exit_if_incomplete, opened, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL, require_falls
+from chain.errors import InputError
 from chain.networks import placed
 from reports import unmoved
 from reports.amounts import change, count, fixed, money_for, percent
@@ -27,6 +28,7 @@ TERMS = (
 def run(
     name: Annotated[str, typer.Argument(help="Protocol or market: a name or key.")],
     source: Source = "sample",
+    exposures: Exposures = None,
     asset: Annotated[
         str | None, typer.Option(help="What falls; ETH by default, or the largest collateral.", metavar="ASSET")
     ] = None,
@@ -44,11 +46,19 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Exposure, liquidation and a cascade in one answer; above all the debt that no liquidation mends."""
+    given = opened(source, exposures)
+    if exposures is not None:
+        if asset or gas or gas_gwei or scenario not in (None, "none"):
+            raise InputError("--exposures knows no collateral: leave out --asset, --gas-usd, --gas-gwei and --scenario")
+        from aftershock.cli import failure
+
+        failure.run(aftershock.load(given), name, fall or [], exposures, as_json)
+        return
     falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
     require_falls(falls)
     if scenario not in (None, "none", LARGEST_FALL):
         aftershock.chosen_scenario(scenario, [], {})
-    snapshot = aftershock.load(source)
+    snapshot = aftershock.load(given)
     with step("risk") as running:
         chosen = None if scenario == "none" else scenario or LARGEST_FALL
         answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units, chosen)
