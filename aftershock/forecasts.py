@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aftershock.hourly_prices import LAST, LEAST_CLOSES, Priced, Span, read_prices, require_closes, written
+from aftershock.hourly_prices import (
+    LAST,
+    LEAST_CLOSES,
+    Priced,
+    Span,
+    read_prices,
+    require_closes,
+    told_of_series,
+    written,
+)
 from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp
 from models.answering import Answering
@@ -122,7 +131,8 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
-    return Forecasts(table, unanswered, panel.notes, card, priced.caption)
+    notes = (*panel.notes, *told_of_series(panel, int(instants[-1])))
+    return Forecasts(table, unanswered, notes, card, priced.caption)
 
 
 def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) -> Reasons:
@@ -158,7 +168,7 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
     if horizon_hours not in found:
         has = f"there are models for {', '.join(map(str, found))} hours" if found else "there are no models"
         raise InputError(
-            f"--horizon is {horizon_hours}; {has} in {'the package' if folder == SHIPPED else folder}; choose one of them, or run aftershock train volatility"
+            f"--horizon is {horizon_hours}; {has} in {'the package' if folder == SHIPPED else folder}; {'choose one of them, or ' if found else ''}run aftershock train volatility"
         )
     path = folder / f"volatility_{horizon_hours}h"
     fitted, card = load(path)

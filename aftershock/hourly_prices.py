@@ -17,6 +17,9 @@ SAMPLE_CAPTION = "invented prices"
 BAR_S = HOUR_S
 LEAST_CLOSES = 112
 """Before an instant, for the simplest model to answer."""
+STALE_S = 86_400
+PEGGED = 2e-4
+"""Median absolute log return of an hour below which an asset is taken to be pegged."""
 UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
 
 
@@ -136,6 +139,25 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
             f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
             f"{LEAST_CLOSES}; give more, or an earlier file with --history"
         )
+
+
+def told_of_series(panel: Panel, until_s: int) -> tuple[str, ...]:
+    """What must be said of series at an instant: those that ended before it, and those that hardly move, which no model was trained on."""
+    seen, told = panel.end_s <= until_s, []
+    for asset, close in zip(panel.assets, panel.close[seen].T, strict=True):
+        known = np.flatnonzero(np.isfinite(close))
+        if not len(known):
+            continue
+        last_s = int(panel.end_s[seen][known[-1]])
+        if until_s - last_s > STALE_S:
+            told.append(
+                f"{asset} has no price after {written(last_s)} UTC: its forecast looks back on what was known then"
+            )
+        if np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
+            told.append(
+                f"{asset} hardly moves: models were trained on assets that trade freely, and it lowers what others see as the market; leave it out"
+            )
+    return tuple(told)
 
 
 def _with_history(panel: Panel, earlier: Panel) -> Panel:

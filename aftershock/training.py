@@ -16,7 +16,7 @@ import pandas as pd
 from aftershock.forecasts import AGAINST_HAR
 from aftershock.hourly_prices import Priced
 from aftershock.learners import LEARNERS, Learner, learner_of
-from chain.errors import InputError, unknown_name
+from chain.errors import InputError, many, unknown_name
 from models.answering import Answering, Law, features_of, law_of
 from models.baselines.har import har_models
 from models.baselines.simple import rolling_mean
@@ -234,7 +234,7 @@ def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...])
     listed = ", ".join(panel.assets[:12]) + (" ..." if len(panel.assets) > 12 else "")
     notes = (
         (
-            f"Trained on {priced.name}{f' ({priced.caption})' if priced.caption else ''}: {len(panel.assets)} assets ({listed}), {len(panel.end_s):,} hourly bars from {first} to {last} UTC, "
+            f"Trained on {priced.name}{f' ({priced.caption})' if priced.caption else ''}: {many(len(panel.assets), 'asset')} ({listed}), {len(panel.end_s):,} hourly bars from {first} to {last} UTC, "
             f"{int(np.isfinite(samples.y).sum()):,} outcomes at {len(samples.as_of_s):,} instants."
         ),
         (

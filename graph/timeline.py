@@ -92,7 +92,7 @@ def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 
 
     Returns
     -------
-    topic (market, reserve, category, feed, contract, authority, amount, price), node (key in the later graph, in the earlier one for what is
+    topic (market, reserve, category, feed, contract, authority, price, amount), node (key in the later graph, in the earlier one for what is
     gone), label, what (added, removed, upgraded, paused, unpaused, frozen, unfrozen, activated, deactivated, or the column), before, after
     (as text), change_usd (missing where it is no amount), evidence (of the later row; of the earlier one for what is gone); in the order of
     the topics, amounts from the largest change down.
@@ -112,7 +112,7 @@ def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 
     rows: list[dict[str, Any]] = []
     for table in _PARAMETERS:
         rows += _table_changes(table, before, after, moved)
-    rows += _amounts(before, after, moved, smallest_move) + _price_moves(before, after, smallest_move)
+    rows += _price_moves(before, after, smallest_move) + _amounts(before, after, moved, smallest_move)
     return pd.DataFrame(rows, columns=CHANGE_COLUMNS).astype({"change_usd": float})
 
 

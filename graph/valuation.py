@@ -68,6 +68,7 @@ def prices(snapshot: Snapshot, wraps: pd.DataFrame) -> Prices:
     """
     supplied = {
         (row.market, row.asset): row.supplied_stored_raw * row.supply_index_raw // max(1, row.supply_index_unit_raw)
+        + (0 if pd.isna(row.collateral_raw) else row.collateral_raw)
         for row in each_row(snapshot["reserves"])
     }
     in_market: dict[tuple[str, str], Price] = {}
@@ -97,7 +98,7 @@ def prices(snapshot: Snapshot, wraps: pd.DataFrame) -> Prices:
 def _most_supplied(
     in_market: Mapping[tuple[str, str], Price], supplied: Mapping[tuple[str, str], int]
 ) -> dict[str, Price]:
-    """One price an asset: of the market with most of it, ties by the market's key."""
+    """One price an asset: of the market with most of it, lent or posted, ties by the market's key."""
     chosen: dict[str, Price] = {}
     for (market, asset), price in sorted(in_market.items(), key=lambda item: (-supplied.get(item[0], 0), item[0])):
         chosen.setdefault(asset, Price(price.usd, f"{market}: {price.path}"))

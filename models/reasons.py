@@ -45,7 +45,7 @@ def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
     line = fitted.offset if isinstance(fitted, FittedBoosting) else fitted
     if not isinstance(line, FittedGlm):
         raise InputError(
-            f"{asset} is answered by a {type(fitted).__name__}, which is no regression on features and cannot be taken apart; ask for an asset that one answers"
+            f"{asset} is answered by a model that is no regression on features (an average) and cannot be taken apart; ask for an asset that one answers"
         )
     column = samples.assets.index(asset)
     forecast = float(fitted.predict(samples)[-1, column])

@@ -10,16 +10,22 @@ from chain.errors import InputError
 from chain.networks import placed
 from chain.tables import each_row
 from chain.units import BPS_TO_WAD, WAD
-from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, UNMOVED, findings
+from graph.price_findings import UNMOVED, findings
 from graph.protocol_graph import ProtocolGraph
 from graph.valuation import DOLLAR
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
-from simulations.rules import FAMILIES, is_isolated, needs_own_threshold, works_out_bonus
+from simulations.rules import needs_own_threshold, works_out_bonus
 from simulations.venues.from_tables import venue_of
+from simulations.what_is_simulated import (
+    failed_comparisons,
+    simulated_tables,
+    told_by_feeds,
+    told_by_prices,
+    usd_of_assets,
+)
 
 DEFAULT_BONUS_BPS = 10_000
 NO_SLOT = 255  # no bit of a category bitmap: the asset stands outside the market's list
-PER_MARKET = ("markets", "reserves", "positions", "prices", "categories")
 Driver = tuple[str | None, bool, int]
 
 
@@ -32,12 +38,12 @@ def from_graph(graph: ProtocolGraph) -> Book:
         If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
     """
     markets = _markets(graph.snapshot.tables)
-    tables, left_out = _priced(graph.snapshot.tables, markets)
+    tables, left_out = simulated_tables(graph.snapshot.tables, markets, usd_of_assets(graph))
     markets = _markets(tables)
     asset_keys = sorted(set(tables["assets"]["asset"]))
     asset_index = {key: number for number, key in enumerate(asset_keys)}
     market_index = {key: number for number, key in enumerate(tables["markets"]["market"])}
-    assets = _assets(tables["assets"], tables["prices"], asset_keys, _backing_rows(graph))
+    assets = _assets(tables["assets"], graph, asset_keys)
     reserves = _reserves(tables, markets, asset_index, market_index)
     category_prices, told = _category_prices(tables, reserves, assets, asset_index, market_index)
     backings = tuple(
@@ -59,18 +65,14 @@ def from_graph(graph: ProtocolGraph) -> Book:
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,
-        notes=(*left_out, *told, *_told_by_feeds(tables), *_failed(graph)),
+        notes=(
+            *left_out,
+            *told,
+            *told_by_prices(tables, usd_of_assets(graph)),
+            *told_by_feeds(tables),
+            *failed_comparisons(graph),
+        ),
         **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
-    )
-
-
-def _failed(graph: ProtocolGraph) -> tuple[str, ...]:
-    """What comparisons with the chain say about the data: nothing if all passed."""
-    failed = sum(len(check.failures) for check in graph.snapshot.checks)
-    if not failed:
-        return ()
-    return (
-        f"{failed:,} comparisons with the chain failed when this was read, so positions may be missing: take it again",
     )
 
 
@@ -93,34 +95,6 @@ def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
     )
 
 
-def _priced(
-    tables: Mapping[str, pd.DataFrame], markets: Sequence[Market]
-) -> tuple[Mapping[str, pd.DataFrame], tuple[str, ...]]:
-    """The tables without the markets that no rule is written for, and the isolated ones in which something has no price; what was left out."""
-    priced = set(zip(tables["prices"]["market"], tables["prices"]["asset"], strict=True))
-    silent = {
-        row.market: row.asset for row in each_row(tables["reserves"]) if (row.market, row.asset) not in priced
-    }  # fmt: skip
-    out = {
-        market.key: f"{silent[market.key]} has no price in it"
-        for market in markets
-        if market.key in silent and is_isolated(market)
-    }
-    unwritten = {market.key: market.family for market in markets if market.family not in FAMILIES}
-    if markets and len(unwritten) == len(markets):
-        raise InputError(
-            f"No market here can be simulated: no liquidation rule is written for {', '.join(sorted(set(unwritten.values())))}; "
-            f"there are rules for {', '.join(FAMILIES)}"
-        )
-    out |= {key: f"no liquidation rule is written for its family, {family}" for key, family in unwritten.items()}
-    if not out:
-        return tables, ()
-    kept = {
-        name: table[~table["market"].isin(set(out))] if name in PER_MARKET else table for name, table in tables.items()
-    }
-    return kept, tuple(f"{market} is left out: {why}" for market, why in out.items())
-
-
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
     """(claim, backing, rate) from backs, and from wraps where nothing else is known."""
     rates = {
@@ -132,11 +106,10 @@ def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
     return [(claim, backing, rate) for (claim, backing), rate in sorted(rates.items())]
 
 
-def _assets(
-    table: pd.DataFrame, prices: pd.DataFrame, keys: list[str], backings: list[tuple[str, str, float]]
-) -> tuple[Asset, ...]:
-    known = {row.asset: float(row.price_usd) for row in each_row(prices) if pd.notna(row.price_usd)}
-    for claim, backing, rate in backings:
+def _assets(table: pd.DataFrame, graph: ProtocolGraph, keys: list[str]) -> tuple[Asset, ...]:
+    """Assets with the price that the world trades them at: that of the market where most is supplied (`graph.valuation`)."""
+    known = usd_of_assets(graph)
+    for claim, backing, rate in _backing_rows(graph):
         if backing not in known and claim in known and rate > 0:
             known[backing] = known[claim] / rate
     by_key = {row.asset: row for row in each_row(table)}
@@ -250,24 +223,6 @@ def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Driver]:
         deviation = 0 if pd.isna(last.deviation_bps) else int(last.deviation_bps)
         result[str(source)] = (driver, found.get(str(source)) in UNMOVED, deviation)
     return result
-
-
-def _told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    """What the state of its sources means for a run: prices of collateral that no fall moves, and stale feeds that are taken to work."""
-    found = findings(tables["feeds"])
-    held = tables["positions"][tables["positions"]["collateral_enabled"].astype(bool)]
-    posted = set(zip(held["market"], held["asset"], strict=True))
-    symbols = dict(zip(tables["assets"]["asset"], tables["assets"]["symbol"], strict=True))
-    places: dict[str, list[str]] = {}
-    for row in each_row(tables["prices"]):
-        if row.source in found and (row.market, row.asset) in posted:
-            places.setdefault(found[row.source], []).append(f"{symbols[row.asset]} in {row.market}")
-    words = {
-        HARD_CODED: "hard-coded, so no fall liquidates anybody who posted it and what it does not cover stays owed",
-        RATE_ALONE: "priced by an exchange rate alone, which no market price moves, so no fall liquidates anybody who posted it",
-        STALE: "priced by a feed beyond its heartbeat, which here follows the market as if it worked",
-    }
-    return tuple(f"{', '.join(places[what])}: {text}" for what, text in words.items() if what in places)
 
 
 def _pools(

@@ -20,7 +20,7 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import start
 
-MODEL_VERSION = 4
+MODEL_VERSION = 5
 
 
 def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:

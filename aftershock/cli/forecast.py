@@ -23,7 +23,8 @@ from reports.amounts import change, count, fixed, money_for, percent
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
 ASSUMED = (
-    "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, shrunk by a fifth; "
+    "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, shrunk by a fifth; one Student t for all, "
+    "so a range can differ from an asset's own, which is calibrated; "
     "what no prices were given for stands still"
 )
 
@@ -63,6 +64,10 @@ def run(
     """Forecast realised variance and its distribution from bars known at each instant, and say which model answers."""
     refuse_unreadable(prices, stamp, bar, history)
     asked = Span(every, first, last)
+    if of and reason is not None:
+        raise InputError(
+            "--why explains the forecast of an asset, --of forecasts what something holds; ask one at a time"
+        )
     if of and out is not None:
         raise InputError("--out writes forecasts of assets; give it without --of, or take --json")
     if out is not None:
@@ -131,7 +136,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
     hours = int(found.table["horizon_hours"].iloc[0])
     page.header(
         f"Value held, {count(hours, 'hour')} ahead",
-        f"prices to {found.table['as_of'].max():%Y-%m-%d %H:%M} UTC, holdings at {when(snapshot).split('   ')[0]}",
+        f"prices to {found.table['as_of'].max():%Y-%m-%d %H:%M} UTC, holdings {'at ' if snapshot.anchors else ''}{when(snapshot).split('   ')[0]}",
     )
     for one in values:
         write = money_for(one.value_usd)
@@ -172,7 +177,7 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
     )
     top = last.iloc[0]
     page.sentence(
-        f"**{top['asset']}** is expected to move most: a deviation of **{100 * top['variance'] ** 0.5:.2f} %** in {count(hours, 'hour')}; "
+        f"**{top['asset']}** is expected to move{' most' if len(last) > 1 else ''}: a deviation of **{100 * top['variance'] ** 0.5:.2f} %** in {count(hours, 'hour')}; "
         f"with nine chances in ten its return lies between {change(_exp(top['q05']))} and {change(_exp(top['q95']))}."
     )
     page.blank()

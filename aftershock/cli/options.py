@@ -55,7 +55,10 @@ Least = Annotated[
     float,
     typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
 ]
-FailAbove = Annotated[float | None, typer.Option(help="Exit with 1 if bad debt is above this.", metavar="USD")]
+FailAbove = Annotated[
+    float | None,
+    typer.Option(help="Exit with 1 if bad debt (of joint shocks: its VaR 95 %) is above this.", metavar="USD"),
+]
 Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; made if it does not exist.", metavar="FOLDER")]
 
 

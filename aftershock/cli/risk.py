@@ -181,7 +181,7 @@ def _cascade(page: Page, found: Mapping[str, Any], supplied_usd: float) -> None:
     share = f", {percent(lost / supplied_usd)} of supply" if supplied_usd > 0 and lost > 0 else ""
     page.sentence(
         f"{found['scenario']['title']}, run to calm in {count(found['rounds'], 'round')}: {count(found['liquidated_positions'], 'position')} "
-        f"lose {write.words(found['liquidated_usd'])} of collateral; bad debt **{write.words(lost)}**{share}, "
+        f"{'loses' if found['liquidated_positions'] == 1 else 'lose'} {write.words(found['liquidated_usd'])} of collateral; bad debt **{write.words(lost)}**{share}, "
         f"{write.words(found['indirect_usd'])} of it after the first round"
         + (f", {write.words(found['frozen_usd'])} at prices that no fall moves." if found["frozen_usd"] > 0 else ".")
     )

@@ -92,7 +92,7 @@ def run(
         tails = run_law(snapshot, graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
         exit_if_incomplete(snapshot)
         if fail_above is not None:
-            _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above)
+            _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above, "VaR 95 % of bad debt")
         return
     result = with_progress(graph, chosen)
     if as_json:
@@ -103,9 +103,9 @@ def run(
     _exit_above(result.bad_debt_usd, fail_above)
 
 
-def _exit_above(bad_debt_usd: float, fail_above: float | None) -> None:
+def _exit_above(bad_debt_usd: float, fail_above: float | None, what: str = "bad debt") -> None:
     if fail_above is not None and bad_debt_usd > fail_above:
-        typer.echo(f"exit 1: bad debt {money(bad_debt_usd)} is above your threshold of ${fail_above:,.0f}", err=True)
+        typer.echo(f"exit 1: {what} {money(bad_debt_usd)} is above your threshold of ${fail_above:,.0f}", err=True)
         raise typer.Exit(1)
 
 

@@ -14,7 +14,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.timelines import Timeline, timeline
 from graph.timeline import time_of
-from reports.amounts import money_for, percent
+from reports.amounts import count, money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
 
@@ -54,7 +54,7 @@ def run(
     """Several snapshots of the same chains in order of time: a row for each market and asset, and what changed in between."""
     with step("load") as loading:
         graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
-        loading.note(f"{len(graphs)} snapshots")
+        loading.note(count(len(graphs), "snapshot"))
     answer = timeline(graphs, least / 100)
     snapshots = [graph.snapshot for graph in sorted(graphs, key=time_of)]
     if as_json:

@@ -1,5 +1,6 @@
 """`aftershock train volatility`: a model of one's own, from a file of prices, with a card that says what it is worth."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -49,7 +50,8 @@ def run(
     if as_json:
         print_json(to_dict(done))
     else:
-        show(Page(), done)
+        read = f" --prices {shlex.quote(str(prices))}" + (f" --stamp {stamp}" if stamp else "") if prices else ""
+        show(Page(), done, read)
 
 
 def to_dict(done: Trained) -> dict[str, object]:
@@ -67,8 +69,8 @@ def to_dict(done: Trained) -> dict[str, object]:
     }
 
 
-def show(page: Page, done: Trained) -> None:
-    """Print who answers, what each was worth on the held-out end, and the card's sentences."""
+def show(page: Page, done: Trained, read: str) -> None:
+    """Print who answers, what each was worth on the held-out end, and the card's sentences; `read`: the options that name the prices."""
     page.header(f"Trained: {done.card.name}", str(done.folder))
     first = against_har(done.card.scores, done.names[0])
     ratio = first["qlike_to_log_har"]
@@ -84,5 +86,5 @@ def show(page: Page, done: Trained) -> None:
     page.blank()
     for note in done.card.notes:
         page.say((note, "dim"))
-    page.next(f"aftershock forecast --model {done.folder.parent} --horizon {done.card.task.horizon_hours}")
+    page.next(f"aftershock forecast --model {done.folder.parent} --horizon {done.card.task.horizon_hours}{read}")
     page.footer(f"prices sha256 {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}")

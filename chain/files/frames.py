@@ -127,6 +127,12 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
     if pd.api.types.is_numeric_dtype(column):
         seconds = column.to_numpy(dtype=np.float64)
     else:
+        slashed = np.flatnonzero(column.astype("str").str.contains("/").to_numpy(dtype=bool))
+        if len(slashed):
+            raise InputError(
+                f"{path.name} row {frame.index[slashed[0]]}: {name} is {shown(column.iloc[slashed[0]])}, and whether day or month comes first is not said; "
+                "write Unix seconds or 2021-05-19T12:00:00Z"
+            )
         try:
             since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
         except (ValueError, TypeError) as error:  # a year beyond what nanoseconds hold is one too

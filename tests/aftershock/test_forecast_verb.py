@@ -252,6 +252,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
     "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
     "text": (lambda f: f.assign(timestamp="13th"), "row 2: timestamp is '13th', which is no instant"),
+    "slashes": (
+        lambda f: f.assign(timestamp="18/08/2023 03:00"),
+        "row 2: timestamp is '18/08/2023 03:00', and whether day or month",
+    ),
     "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
     "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
     "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "60 hourly closes until"),
@@ -299,6 +303,19 @@ def test_the_shipped_models_do_not_read_what_no_panel_had(panel: Panel, bars: Pa
     pd.testing.assert_frame_equal(found, forecast_file(bars, "close").table)
     read = read_prices(tmp_path / "more.parquet", "close").panel
     assert set(read.extras) == {"spread_bps", "funding_rate", "sentiment"}
+
+
+def test_a_series_that_ended_and_one_that_hardly_moves_are_told(panel: Panel, tmp_path: Path) -> None:
+    frame = frame_of(panel)
+    ended = (frame["symbol"] == "LINK") & (frame["timestamp"] > panel.end_s[-1] - 10 * 86_400)
+    still = frame["symbol"] == "ETH"
+    for name in ("open", "high", "low", "close"):
+        frame[name] = np.where(still, 1 + 1e-5 * (frame["timestamp"] // 3_600 % 2), frame[name])
+    frame[~ended].to_parquet(tmp_path / "odd.parquet")
+    notes = forecast(read_prices(tmp_path / "odd.parquet", "close")).notes
+    assert any(note.startswith("LINK has no price after") for note in notes)
+    assert any(note.startswith("ETH hardly moves") for note in notes)
+    assert len(notes) == 2, notes
 
 
 def test_reasons_multiply_to_the_forecast_and_name_what_moved_it(panel: Panel, bars: Path, tmp_path: Path) -> None:

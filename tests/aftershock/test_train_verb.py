@@ -29,6 +29,7 @@ from models.task import Task
 from tests.aftershock.command import Ask
 from tests.aftershock.test_forecast_verb import frame_of
 from tests.models.drawn_panel import START_S, drawn_panel
+from tests.processes import heeds_ctrl_c
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Wish("mlp", epochs=4, members=2, seed=3)
@@ -203,6 +204,7 @@ def test_a_process_that_was_ended_goes_on_to_the_same_bytes(priced: Priced, tmp_
             [*command, "--out", str(tmp_path / folder)],
             cwd=ROOT,
             env=environment,
+            preexec_fn=heeds_ctrl_c,
             text=True,
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -14,6 +14,7 @@ import pytest
 import aftershock
 from tests.chain.counting_proxy import KEY, Counted, counting
 from tests.devnet.world import World
+from tests.processes import heeds_ctrl_c
 
 pytestmark = pytest.mark.devnet
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ def _start(world: World, counted: Counted, out: Path) -> "subprocess.Popen[str]"
         command,
         cwd=ROOT,
         env={**os.environ, "AFTERSHOCK_CACHE": "off", "AFTERSHOCK_REQUESTS_PER_SECOND": "0"},
+        preexec_fn=heeds_ctrl_c,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
