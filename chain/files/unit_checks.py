@@ -62,12 +62,13 @@ def check_units(noted: Noted, frame: pd.DataFrame, symbol: str, amount: str, val
 
 
 def _by_digits(amounts: FloatArray, whole: BoolArray) -> BoolArray:
-    """The large whole numbers, where most others have decimals and lie ten thousand times lower; else none."""
+    """The whole numbers ten thousand times the middle of the others, where most of these have decimals; else none. Round sums of the rich lie nearer."""
     others = amounts[~whole]
-    enough = whole.sum() >= LEAST_ROWS and len(others) >= LEAST_ROWS and whole.sum() < ALL * len(amounts)
-    told = enough and np.mean(others != np.floor(others)) > 0.5
-    apart = told and np.median(amounts[whole]) > LEAST_RATIO * np.median(others)
-    return whole if apart else np.zeros_like(whole)
+    if len(others) < LEAST_ROWS or np.mean(others != np.floor(others)) <= 0.5:
+        return np.zeros_like(whole)
+    raw = whole & (amounts > LEAST_RATIO * np.median(others))
+    enough = LEAST_ROWS <= raw.sum() < ALL * len(amounts)
+    return raw if enough else np.zeros_like(whole)
 
 
 def _by_size(amounts: FloatArray) -> BoolArray:
