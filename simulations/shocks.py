@@ -55,7 +55,7 @@ def reference_prices(book: Book, shocks: Sequence[PriceShock]) -> FloatArray:
     Raises
     ------
     InputError
-        If a shocked asset is not known, or no position holds or owes it or a claim on it.
+        If a shocked asset is not known, no position holds or owes it or a claim on it, or something that is held has no price in USD.
     ConvergenceError
         If circular backings do not settle.
     """
@@ -64,6 +64,11 @@ def reference_prices(book: Book, shocks: Sequence[PriceShock]) -> FloatArray:
         own[list(find(book, shock.asset))] *= 1 + shock.change
     factor = factors(book, own)
     held = {book.reserves[leg].asset for leg in set(book.leg_reserve.tolist())}
+    unknown = sorted({book.assets[asset].symbol for asset in held if not math.isfinite(book.assets[asset].price_usd)})
+    if unknown:
+        raise InputError(
+            f"nothing states what {', '.join(unknown)} are worth in USD, so no fall can be followed; give prices in USD, or the price of the currency that they are in"
+        )
     for shock in shocks:
         alone = np.ones(len(book.assets))
         alone[list(find(book, shock.asset))] = 0.5

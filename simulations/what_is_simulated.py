@@ -41,15 +41,15 @@ def simulated_tables(
         )
     out |= {key: f"no liquidation rule is written for its family, {family}" for key, family in unwritten.items()}
     symbols = dict(zip(tables["assets"]["asset"], tables["assets"]["symbol"], strict=True))
-    for row in each_row(tables["prices"]):
-        if pd.isna(row.price_usd) and row.quote_asset not in usd:
-            out[row.market] = (
-                f"its prices are in {symbols.get(row.quote_asset, row.quote_asset)}, whose worth in USD nothing states"
-            )
-    if markets and all(market.key in out for market in markets):
-        raise InputError(
-            f"No market here can be simulated: {'; '.join(f'{key}: {why}' for key, why in sorted(out.items()))}"
-        )
+    unknown = {
+        row.market: f"its prices are in {symbols.get(row.quote_asset, row.quote_asset)}, whose worth in USD nothing states"
+        for row in each_row(tables["prices"])
+        if pd.isna(row.price_usd) and row.quote_asset not in usd
+    }
+    if any(
+        market.key not in out | unknown for market in markets
+    ):  # alone, they still have health factors, though no fall can be followed
+        out |= unknown
     if not out:
         return tables, ()
     kept = {

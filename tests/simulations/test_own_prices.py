@@ -10,8 +10,10 @@ from graph.build import build
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import run
+from simulations.health import health_factors
 from simulations.scenarios import Assumptions, of_shocks
 from simulations.shocks import PriceShock
+from simulations.state import start
 
 TWO_PRICES = """market,position_id,asset,side,amount,price,threshold_bps
 {first},a,ETH,collateral,10,2000,8000
@@ -49,8 +51,10 @@ def test_an_asset_is_counted_at_the_price_of_most_of_it_whichever_market_comes_l
 
 
 def test_a_market_that_counts_in_something_without_a_worth_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="m: its prices are in EUR, whose worth in USD nothing states"):
-        book_of(IN_EURO, tmp_path)
+    book = book_of(IN_EURO, tmp_path)
+    assert health_factors(start(book)).tolist() == pytest.approx([10 * 1800 * 0.8 / 12_000]), "health needs no dollars"
+    with pytest.raises(InputError, match="nothing states what ETH, EURC are worth in USD"):
+        run(book, of_shocks([PriceShock("ETH", -0.5)], Assumptions()))
 
 
 def test_beside_others_it_is_left_out_and_named(tmp_path: Path) -> None:
