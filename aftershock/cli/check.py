@@ -103,8 +103,8 @@ def _show(page: Page, one: CheckedFile, all_rows: bool) -> None:
                 [
                     each.kind,
                     "" if each.row is None else str(each.row),
-                    each.column[:16],
-                    each.symbol[:12],
+                    each.column,
+                    each.symbol,
                     f"{each.rows:,}",
                     f"{each.value}: {each.sentence}" if each.value and len(each.value) <= 20 else each.sentence,
                 ]

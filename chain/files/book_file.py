@@ -16,6 +16,11 @@ from chain.tables import Row
 
 REQUIRED = ("market", "position_id", "asset", "side", "amount", "price")
 OPTIONAL = ("quote", "threshold_bps", "bonus_bps", "close_factor_bps", "owner", "category")
+HINTS = {
+    "threshold_bps": "8200 is 82 %",
+    "bonus_bps": "500 is a bonus of 5 %",
+    "close_factor_bps": "5000 is half of a debt",
+}
 
 
 def read_book(path: Path) -> Snapshot:
@@ -86,7 +91,7 @@ def _bps(where: str, field: str, cells: Mapping[str, str], most: int) -> int | N
         return None
     value = number(where, field, text)
     if value != int(value) or value > most:
-        hint = " (500 is a bonus of 5 %)" if field == "bonus_bps" else ""
+        hint = f" ({HINTS[field]})" if field in HINTS else ""
         raise InputError(f"{where}: {field} is {text!r}; give a whole number from 0 to {most}{hint}")
     return int(value)
 

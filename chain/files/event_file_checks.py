@@ -1,4 +1,4 @@
-"""Checks of what else users bring: logs of liquidations, books, exposures, depth quotes, forecasts, and tables that are none of these."""
+"""Checks of what else users bring: logs of liquidations, exposures, depth quotes, forecasts, and tables that are none of these."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.files.book_file import OPTIONAL as BOOK_OPTIONAL
-from chain.files.book_file import REQUIRED as BOOK
 from chain.files.event_files import DEPTH, LIQUIDATIONS
 from chain.files.exposure_file import OPTIONAL as EXPOSURES_OPTIONAL
 from chain.files.exposure_file import REQUIRED as EXPOSURES
-from chain.files.file_findings import Noted, empties, needed, numbers
+from chain.files.file_findings import Noted, above_zero, contradicting, empties, needed, numbers, repeated
 from chain.files.forecast_file import FORECASTS, QUANTILES
 from chain.files.stamp_checks import instants
 from chain.files.unit_checks import ALL, RAW_AMOUNT, check_units
@@ -36,9 +34,9 @@ def check_liquidations(noted: Noted, frame: pd.DataFrame, now_s: float) -> Float
         return None
     time_s = instants(noted, frame, "timestamp", now_s)
     for symbol, amount in (("collateral_symbol", "collateral_amount"), ("debt_symbol", "debt_amount")):
-        values = _above_zero(noted, frame, amount)
+        values = above_zero(noted, frame, amount)
         check_units(noted, frame, symbol, amount, values)
-    _repeated(noted, frame)
+    repeated(noted, frame)
     key = [name for name in LIQUIDATIONS if name != "pool"]
     near = frame.duplicated(key).to_numpy() & ~frame.duplicated().to_numpy()
     noted.rows(
@@ -63,24 +61,11 @@ def check_liquidations(noted: Noted, frame: pd.DataFrame, now_s: float) -> Float
     return time_s
 
 
-def check_book(noted: Noted, frame: pd.DataFrame) -> None:
-    """Note problems of a book: those that hold for columns; what rows say against each other is for `chain.files.book_file.read_book`."""
-    if not needed(noted, frame, BOOK, BOOK_OPTIONAL):
-        return
-    _above_zero(noted, frame, "price")
-    amounts = numbers(noted, frame, "amount")
-    noted.rows("error", "not_above_zero", frame, "amount", amounts < 0, "is negative")
-    sides = ~frame["side"].isin(["collateral", "debt"]).to_numpy()
-    noted.rows("error", "column", frame, "side", sides, "is no side; write collateral or debt")
-    _contradicting(noted, frame, ["market", "position_id", "asset", "side"], "amount")
-    check_units(noted, frame, "asset", "amount", amounts)
-
-
 def check_exposures(noted: Noted, frame: pd.DataFrame) -> None:
     """Note problems of a file of exposures."""
     if not needed(noted, frame, EXPOSURES, EXPOSURES_OPTIONAL):
         return
-    _above_zero(noted, frame, "amount_usd")
+    above_zero(noted, frame, "amount_usd")
     itself = (frame["holder"] == frame["claim_on"]).to_numpy()
     noted.rows(
         "error",
@@ -91,14 +76,14 @@ def check_exposures(noted: Noted, frame: pd.DataFrame) -> None:
         "has a claim on itself; take the row out, it nets to nothing",
     )
     key = ["holder", "claim_on", *(name for name in ("kind", "seniority") if name in frame.columns)]
-    _contradicting(noted, frame, key, "amount_usd")
+    contradicting(noted, frame, key, "amount_usd")
 
 
 def check_depth(noted: Noted, frame: pd.DataFrame) -> None:
     """Note problems of depth quotes: by pair, more in must bring more out, and each unit less than the one before."""
     if not needed(noted, frame, DEPTH):
         return
-    values = {name: _above_zero(noted, frame, name) for name in ("amount_in", "amount_out")}
+    values = {name: above_zero(noted, frame, name) for name in ("amount_in", "amount_out")}
     whole = np.concatenate(list(values.values()))
     whole = whole[np.isfinite(whole)]
     if len(whole) and np.mean(whole == np.floor(whole)) > ALL and np.median(whole) > RAW_AMOUNT:
@@ -146,7 +131,7 @@ def check_forecasts(noted: Noted, frame: pd.DataFrame, now_s: float) -> FloatArr
     if not needed(noted, frame, FORECASTS):
         return None
     time_s = instants(noted, frame, "as_of", now_s)
-    _above_zero(noted, frame, "horizon_hours")
+    above_zero(noted, frame, "horizon_hours")
     variance = numbers(noted, frame, "variance")
     noted.rows("error", "not_above_zero", frame, "variance", variance < 0, "is negative")
     for names in (QUANTILES, tuple(f"v{name}" for name in QUANTILES)):
@@ -167,14 +152,14 @@ def check_forecasts(noted: Noted, frame: pd.DataFrame, now_s: float) -> FloatArr
                 np.asarray(off & ~crossed),
                 "the variance and the width of the quantiles differ more than a hundredfold; is one of them annualised?",
             )
-    _contradicting(noted, frame, ["as_of", "asset", "horizon_hours", "model"], "variance")
+    contradicting(noted, frame, ["as_of", "asset", "horizon_hours", "model"], "variance")
     return time_s
 
 
 def check_table(noted: Noted, frame: pd.DataFrame) -> None:
     """Note what can be seen in any table."""
     empties(noted, frame)
-    _repeated(noted, frame)
+    repeated(noted, frame)
     texts = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
     if texts and len(texts) < len(frame.columns):
         again = frame.duplicated(texts).to_numpy() & ~frame.duplicated().to_numpy()
@@ -208,12 +193,14 @@ def check_table(noted: Noted, frame: pd.DataFrame) -> None:
 
 
 def not_readable(noted: Noted, error: Exception, path: Path) -> None:
-    """Note the sentence with which a reader refused a file; the row that it names, if any."""
+    """Note the sentence with which a reader refused a file, and the row that it names, if any; not where an error of that row is noted already."""
+    known = {one.row for one in noted.found if one.severity == "error"}
     words = str(error).removeprefix(str(path)).removeprefix(f"{path.name} ").lstrip(": ")
     row, _, rest = words.removeprefix("row ").partition(":")
     if words.startswith("row ") and row.isdigit():
-        noted.error("contradicting", rest.strip(), row=int(row), column=rest.split()[0] if rest.split() else "")
-    else:
+        if int(row) not in known:
+            noted.error("contradicting", rest.strip(), row=int(row), column=rest.split()[0] if rest.split() else "")
+    elif not known:
         noted.error("unreadable", words)
 
 
@@ -234,32 +221,3 @@ def _half_numbers(noted: Noted, frame: pd.DataFrame, name: str) -> None:
             large,
             "whole numbers beyond 2^53: smallest units; divide by 10^decimals",
         )
-
-
-def _above_zero(noted: Noted, frame: pd.DataFrame, name: str) -> FloatArray:
-    values = numbers(noted, frame, name)
-    noted.rows("error", "not_above_zero", frame, name, values <= 0, "is not above zero")
-    return np.where(values > 0, values, np.nan)
-
-
-def _repeated(noted: Noted, frame: pd.DataFrame) -> None:
-    noted.rows(
-        "error",
-        "repeated",
-        frame,
-        str(frame.columns[0]),
-        frame.duplicated().to_numpy(),
-        "the whole row equals an earlier one",
-    )
-
-
-def _contradicting(noted: Noted, frame: pd.DataFrame, key: list[str], column: str) -> None:
-    again = frame.duplicated(key).to_numpy() & frame[key].notna().all(axis=1).to_numpy()
-    noted.rows(
-        "error",
-        "contradicting",
-        frame,
-        column,
-        again,
-        f"{', '.join(key)} are those of an earlier row; keep one, or add them up",
-    )

@@ -17,6 +17,7 @@ from chain.errors import InputError, unknown_name
 from chain.files import event_file_checks as events
 from chain.files.book_file import REQUIRED as BOOK
 from chain.files.book_file import read_book
+from chain.files.book_file_checks import check_book
 from chain.files.cells import column_names
 from chain.files.event_files import DEPTH, LIQUIDATIONS
 from chain.files.exposure_file import REQUIRED as EXPOSURES
@@ -160,8 +161,8 @@ def _check(
     elif kind == "table":
         events.check_table(noted, frame)
     else:
-        (events.check_book if kind == "book" else events.check_exposures)(noted, frame)
-        if not columns and not any(one.severity == "error" for one in noted.found):
+        (check_book if kind == "book" else events.check_exposures)(noted, frame)
+        if not columns:
             try:
                 (read_book if kind == "book" else read_exposures)(path)
             except InputError as error:

@@ -33,7 +33,7 @@ KINDS = {
     "mixed_bars": "bars of several lengths in one file or one series",
     "irregular": "rows do not stand on a grid of time",
     "repeated": "a row stands there twice",
-    "contradicting": "one instant has two prices; one pair or position has two rows",
+    "contradicting": "one instant, or one asset of a market, has two prices; one pair or position has two rows",
     "gap": "rows are missing in a series",
     "jump": "a series moves alone, far beyond what it usually does, and stays there",
     "spike": "the same, and comes back within two days (or two rows, where rows are rarer)",
@@ -48,13 +48,14 @@ KINDS = {
     "short": "a series much shorter than the others",
     "survivors": "series begin at different times and none has ended: what died may have been left out",
     "look_alike": "names that differ by a digit at the end or by case only: a source's other ticker",
+    "per_cent": "a share in per cent, or from 0 to 1, where basis points are asked for",
     "no_identity": "events without a transaction: two equal ones cannot be told from one written twice",
     "several_pools": "events of several markets in one log",
     "not_rising": "a larger sale brings less",
     "not_concave": "a unit of a larger sale brings more than one of a smaller sale",
     "quantiles": "quantiles that cross, or do not fit the variance",
     "shifted": "the same prices as in another file, one or more bars apart",
-    "disagrees": "prices that differ from another file's",
+    "disagrees": "prices that differ from another file's, or from another market's in one book",
     "copied": "the very prices of another file: no second source",
     "same_key": "rows whose texts are equal and whose numbers are not",
 }
@@ -170,3 +171,23 @@ def numbers(noted: Noted, frame: pd.DataFrame, name: str) -> npt.NDArray[np.floa
     wrong = ~np.isfinite(values) & column.notna().to_numpy()
     noted.rows("error", "number", frame, name, wrong, "is no finite number; write plain numbers such as 12.5")
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def above_zero(noted: Noted, frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    """The same, NaN also where a number is zero or negative, which is noted."""
+    values = numbers(noted, frame, name)
+    noted.rows("error", "not_above_zero", frame, name, values <= 0, "is not above zero")
+    return np.where(values > 0, values, np.nan)
+
+
+def repeated(noted: Noted, frame: pd.DataFrame) -> None:
+    """Note rows that stand there twice."""
+    again = frame.duplicated().to_numpy()
+    noted.rows("error", "repeated", frame, str(frame.columns[0]), again, "the whole row equals an earlier one")
+
+
+def contradicting(noted: Noted, frame: pd.DataFrame, key: list[str], column: str) -> None:
+    """Note rows whose key, all of it filled, is an earlier row's."""
+    again = frame.duplicated(key).to_numpy() & frame[key].notna().all(axis=1).to_numpy()
+    sentence = f"{', '.join(key)} are those of an earlier row; keep one, or add them up"
+    noted.rows("error", "contradicting", frame, column, again, sentence)

@@ -66,6 +66,19 @@ def test_many_of_a_kind_are_cut_and_shown_when_asked_for(ask: Ask, closes: Path,
     assert "GX" in whole.out and "more of" not in whole.out
 
 
+def test_names_in_the_table_are_whole(ask: Ask, tmp_path: Path) -> None:
+    """What the table calls the column and the asset can be searched for in the file."""
+    head = "timestamp,pool,user,collateral_symbol,collateral_amount,debt_symbol,debt_amount,transaction\n"
+    rows = [
+        f"{1.6e9 + n:.0f},p,u{n},aWrappedStakedEther,{n + 1}250000000000000000,USDC,{n}.5,t{n}\n" for n in range(1, 9)
+    ]
+    (tmp_path / "log.csv").write_text(head + "".join(rows), encoding="utf-8")
+    answer = ask("check", "log.csv")
+    [line] = [line.split() for line in answer.out.splitlines() if line.startswith("raw_units")]
+    assert line[:5] == ["raw_units", "2", "collateral_amount", "aWrappedStakedEther", "8"]
+    assert max(map(len, answer.out.splitlines())) <= 100
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -1,0 +1,70 @@
+"""Checks of a user's book: sides, prices, names, units and shares, column by column. What rows say against each other besides: `book_file.read_book`."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from chain.files.book_file import OPTIONAL, REQUIRED
+from chain.files.file_findings import Noted, above_zero, contradicting, needed, numbers
+from chain.files.unit_checks import check_units
+
+APART = 0.02
+"""How far prices of one asset may lie apart in two markets: two feeds, each of which waits for a move of a hundredth."""
+LEAST_PER_CENT, MOST_PER_CENT = 20, 99
+"""A threshold of so many basis points is meant in per cent. Lower ones are used: Aave lists assets that count in a category alone with 10."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def check_book(noted: Noted, frame: pd.DataFrame) -> None:
+    """Note problems of a book."""
+    if not needed(noted, frame, REQUIRED, OPTIONAL):
+        return
+    prices = above_zero(noted, frame, "price")
+    amounts = numbers(noted, frame, "amount")
+    noted.rows("error", "not_above_zero", frame, "amount", amounts < 0, "is negative")
+    sides = ~frame["side"].isin(["collateral", "debt"]).to_numpy()
+    noted.rows("error", "column", frame, "side", sides, "is no side; write collateral or debt")
+    contradicting(noted, frame, ["market", "position_id", "asset", "side"], "amount")
+    check_units(noted, frame, "asset", "amount", amounts)
+    _prices(noted, frame, prices)
+    _names(noted, frame)
+    if "threshold_bps" in frame.columns:
+        limits = numbers(noted, frame, "threshold_bps")
+        meant = "write hundredths of a per cent: 8200 is 82 %"
+        noted.rows("error", "per_cent", frame, "threshold_bps", (limits > 0) & (limits < 1), f"is below 1; {meant}")
+        small = (limits >= LEAST_PER_CENT) & (limits <= MOST_PER_CENT)
+        noted.rows("warning", "per_cent", frame, "threshold_bps", small, f"is less than 1 % of the value; {meant}")
+
+
+def _prices(noted: Noted, frame: pd.DataFrame, prices: FloatArray) -> None:
+    """Note assets with two prices: in one market an error, in two markets that count in one currency a warning where they are far apart."""
+    rows = frame.assign(
+        price=prices, row=frame.index, quote=frame["quote"].fillna("USD") if "quote" in frame else "USD"
+    )
+    rows = rows[["market", "asset", "quote", "price", "row"]].dropna()
+    for keys, most in ((["market", "asset"], 0.0), (["asset", "quote"], APART)):
+        first = rows.groupby(keys)[["market", "price", "row"]].transform("first")
+        rows = rows.assign(to=first["market"], at=first["price"], of=first["row"])
+        for asset, other in rows[np.abs(rows["price"] / rows["at"] - 1) > most].groupby("asset"):
+            one = other.iloc[0]
+            where = {"row": int(one["row"]), "column": "price", "symbol": str(asset), "rows": len(other)}
+            where["value"] = f"{one['price']:.10g}"
+            there = f"is {one['at']:.10g} in row {one['of']}"
+            if keys[0] == "market":
+                noted.error("contradicting", f"{there}, in the same market; make them agree", **where)
+            else:
+                sentence = f"{there}, market {one['to']}: equal names are one asset; name them apart if they are two"
+                noted.warn("disagrees", sentence, **where)
+        rows = rows.assign(price=rows["at"])
+
+
+def _names(noted: Noted, frame: pd.DataFrame) -> None:
+    """Note assets whose names differ by case only: they are two, and what happens to one does not happen to the other."""
+    names = frame["asset"].dropna().astype("str")
+    for _, alike in names.groupby(names.str.lower()):
+        other = alike[alike != alike.iloc[0]]
+        if len(other):
+            sentence = f"differs by case only from {alike.iloc[0]} in row {alike.index[0]}: they are two assets; write both alike if they are one"
+            where = {"row": int(other.index[0]), "column": "asset", "symbol": other.iloc[0], "value": other.iloc[0]}
+            noted.warn("look_alike", sentence, rows=len(other), **where)
