@@ -124,11 +124,12 @@ class Noted:
         """Add one for all rows where `wrong`, if any: the first row and its value, how many they are."""
         places = np.flatnonzero(wrong)
         if len(places):
-            value = frame[column].iloc[places[0]] if column in frame.columns else ""
-            value = "" if pd.isna(value) else value
-            symbol = str(frame["symbol"].iloc[places[0]]) if "symbol" in frame.columns else ""
+            cells = [frame[name].iloc[places[0]] if name in frame.columns else "" for name in (column, "symbol")]
+            value, symbol = ("" if pd.isna(cell) else cell for cell in cells)
             row = int(frame.index[places[0]])
-            self.note(severity, kind, sentence, row=row, column=column, symbol=symbol, value=value, rows=len(places))
+            self.note(
+                severity, kind, sentence, row=row, column=column, symbol=str(symbol), value=value, rows=len(places)
+            )
 
 
 def needed(noted: Noted, frame: pd.DataFrame, required: tuple[str, ...], may_be_empty: tuple[str, ...] = ()) -> bool:

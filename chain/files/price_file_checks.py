@@ -140,15 +140,7 @@ def _gaps(noted: Noted, rows: Panel) -> None:
             f"from {when(rows.time_s[place - 1])} to {when(rows.time_s[place])}"
         )
         value = f"{int(missing[most])} missing"
-        noted.warn(
-            "gap",
-            sentence,
-            row=int(rows.row[place]),
-            column="timestamp",
-            symbol=rows.symbols[code],
-            value=value,
-            rows=int(missing[mine].sum()),
-        )
+        noted.warn("gap", sentence, column="timestamp", value=value, rows=int(missing[mine].sum()), **rows.at(place))
 
 
 def _grid(noted: Noted, rows: Panel, bar_s: float | None) -> None:
@@ -162,18 +154,10 @@ def _grid(noted: Noted, rows: Panel, bar_s: float | None) -> None:
         noted.error(
             "bar_length", sentence, column="timestamp", row=int(rows.row[0]), value=span(usual), rows=len(rows.code)
         )
-    other = known[(rows.usual_s[known] > MISSING * usual) | (rows.usual_s[known] < usual / MISSING)]
-    for code in other:
-        sentence = f"its rows are {span(rows.usual_s[code])} apart, most others {span(usual)}"
-        first = rows.of(int(code)).start
-        noted.warn(
-            "mixed_bars",
-            sentence,
-            row=int(rows.row[first]),
-            column="timestamp",
-            symbol=rows.symbols[code],
-            value=span(rows.usual_s[code]),
-        )
+    for code in known[(rows.usual_s[known] > MISSING * usual) | (rows.usual_s[known] < usual / MISSING)]:
+        own = span(rows.usual_s[code])
+        sentence = f"its rows are {own} apart, most others {span(usual)}"
+        noted.warn("mixed_bars", sentence, column="timestamp", value=own, **rows.at(rows.of(int(code)).start))
     ratio = rows.step_s / rows.usual_s[rows.code]
     with np.errstate(invalid="ignore"):
         same = np.abs(rows.step_s[1:] / rows.step_s[:-1] - 1) < SAME_STEP
@@ -183,30 +167,15 @@ def _grid(noted: Noted, rows: Panel, bar_s: float | None) -> None:
         count = np.bincount(rows.code[mask], minlength=len(rows.symbols))
         for code in np.flatnonzero(count >= LEAST_STEPS):
             place = int(np.flatnonzero(mask & (rows.code == code))[0])
-            sentence = (
-                f"rows {span(rows.step_s[place])} apart beside rows {span(rows.usual_s[code])} apart in one series"
-            )
-            noted.warn(
-                "mixed_bars",
-                sentence,
-                row=int(rows.row[place]),
-                column="timestamp",
-                symbol=rows.symbols[code],
-                value=span(rows.step_s[place]),
-                rows=int(count[code]),
-            )
+            step = span(rows.step_s[place])
+            sentence = f"rows {step} apart beside rows {span(rows.usual_s[code])} apart in one series"
+            noted.warn("mixed_bars", sentence, column="timestamp", value=step, rows=int(count[code]), **rows.at(place))
     counted = ratio[np.isfinite(ratio) & (ratio < MISSING)]
     off = np.flatnonzero(np.isfinite(ratio) & (ratio < MISSING) & (np.abs(ratio - 1) > SAME_STEP))
     if len(counted) and len(off) > (1 - GRID_SHARE) * len(counted):
         sentence = f"{len(off) / len(counted):.0%} of the steps are not the usual {span(usual)}: rows stand on no grid; do not take them for bars"
-        noted.warn(
-            "irregular",
-            sentence,
-            row=int(rows.row[off[0]]),
-            column="timestamp",
-            value=span(rows.step_s[off[0]]),
-            rows=len(off),
-        )
+        value = span(rows.step_s[off[0]])
+        noted.warn("irregular", sentence, row=int(rows.row[off[0]]), column="timestamp", value=value, rows=len(off))
 
 
 def _series(noted: Noted, rows: Panel) -> None:
@@ -219,14 +188,7 @@ def _series(noted: Noted, rows: Panel) -> None:
         sentence = (
             f"{many(int(counts[code]), 'row')} over {span(spans[code])}; half of the series span {span(middle)} or more"
         )
-        noted.warn(
-            "short",
-            sentence,
-            row=int(rows.row[first[code]]),
-            column="symbol",
-            symbol=rows.symbols[code],
-            rows=int(counts[code]),
-        )
+        noted.warn("short", sentence, column="symbol", rows=int(counts[code]), **rows.at(first[code]))
     late = rows.time_s[first] > rows.time_s.min() + whole / 10
     ended = rows.time_s[last] < rows.time_s.max() - whole / 20
     if len(rows.symbols) >= LEAST_SERIES and late.mean() > LATE_SHARE and not ended.any():
@@ -245,21 +207,8 @@ def _series(noted: Noted, rows: Panel) -> None:
             )
         else:
             continue
-        noted.warn(
-            "look_alike",
-            sentence,
-            row=int(rows.row[first[codes[-1]]]),
-            column="symbol",
-            symbol=names[-1],
-            value=names[-1],
-        )
+        noted.warn("look_alike", sentence, column="symbol", value=names[-1], **rows.at(first[codes[-1]]))
     for place in np.flatnonzero(np.bincount(rows.code, rows.close > RAW_PRICE, len(rows.symbols)) > counts / 2):
         sentence = "prices beyond 1e12: in smallest units of the quote?"
-        noted.warn(
-            "raw_units",
-            sentence,
-            row=int(rows.row[first[place]]),
-            column="close",
-            symbol=rows.symbols[place],
-            value=f"{rows.close[first[place]]:.6g}",
-        )
+        value = f"{rows.close[first[place]]:.6g}"
+        noted.warn("raw_units", sentence, column="close", value=value, **rows.at(first[place]))

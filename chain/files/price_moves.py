@@ -169,12 +169,4 @@ def _percent(move: FloatArray | float) -> str:
 
 def _at(noted: Noted, severity: str, kind: str, panel: Panel, place: int, sentence: str, rows: int = 1) -> None:
     tell = noted.error if severity == "error" else noted.warn
-    tell(
-        kind,
-        sentence,
-        row=int(panel.row[place]),
-        column="close",
-        symbol=panel.symbols[panel.code[place]],
-        value=f"{panel.close[place]:.10g}",
-        rows=rows,
-    )
+    tell(kind, sentence, column="close", value=f"{panel.close[place]:.10g}", rows=rows, **panel.at(place))

@@ -1,6 +1,7 @@
 """The rows of a price file in the order of symbol and time, as arrays: what all checks of series work on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,10 @@ class Panel:
     def of(self, code: int) -> slice:
         """The rows of one symbol."""
         return slice(*np.searchsorted(self.code, [code, code + 1]).tolist())
+
+    def at(self, place: int) -> dict[str, Any]:
+        """Row in the file and symbol, as a finding names them."""
+        return {"row": int(self.row[place]), "symbol": self.symbols[self.code[place]]}
 
 
 def panel(frame: pd.DataFrame, time_s: FloatArray, close: FloatArray) -> Panel:

@@ -74,6 +74,7 @@ PLANTED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, int, 
     "standing still": (lambda f: _still(f, B + 200, B + 230), "frozen", "warning", B + 202, "close", 31),
     "another ticker": (lambda f: f.replace({"symbol": {"DDD": "CCC1"}}), "look_alike", "warning", 3 * HOURS + 2, "symbol", 1),
     "a series of days": (lambda f: pd.concat([f.iloc[: 3 * HOURS], f.iloc[3 * HOURS :: 24]]), "mixed_bars", "warning", 3 * HOURS + 2, "timestamp", 1),
+    "a series of hours, then of four hours": (lambda f: f.drop(index=[B + 300 + n for n in range(100) if n % 4]), "mixed_bars", "warning", B + 304, "timestamp", 23),
     "a short series": (lambda f: f.iloc[: 3 * HOURS + 50], "short", "warning", 3 * HOURS + 2, "symbol", 50),
     "wei": (lambda f: _scaled(f, 0, HOURS - 1, 1e18), "raw_units", "warning", 2, "close", 1),
 }  # fmt: skip
@@ -99,17 +100,19 @@ BESIDE = {
     "another zone": {"repeated", "contradicting", "gap"},
     "another coin after a hole": {"gap"},
     "a series of days": {"gap"},
+    "a series of hours, then of four hours": {"gap"},
 }
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_what_is_planted_is_found_at_its_row(tmp_path: Path, name: str) -> None:
     plant, kind, severity, row, column, rows = PLANTED[name]
-    found = checked(tmp_path, plant(clean()))
+    planted = plant(clean())
+    found = checked(tmp_path, planted)
     one = only(found, kind)
     assert {each.kind for each in found.findings} <= {kind} | BESIDE.get(name, set())
     assert (one.severity, one.row, one.column, one.rows) == (severity, row, column, rows), one
-    assert one.file == "file.csv" and one.sentence
+    assert one.file == "file.csv" and one.sentence and one.symbol == (planted["symbol"].iloc[row - 2] or "")
 
 
 def test_a_crash_of_all_series_is_no_fault_of_the_file(tmp_path: Path) -> None:
