@@ -19,7 +19,16 @@ from chain.comparisons import (
     vault_checks,
     venue_checks,
 )
-from chain.comparisons.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM, Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import (
+    FIXED_DEBT_BOUND,
+    NO_EXACT_SUM,
+    Comparison,
+    Rows,
+    Subject,
+    compare,
+    position_key,
+    spread,
+)
 from chain.comparisons.pool_checks import active_liquidity, pays_out, pool_balances, whole_positions, whole_ticks
 from chain.comparisons.price_checks import caps, prices
 from chain.snapshot import Check
@@ -132,7 +141,9 @@ def cash(rows: Rows) -> Comparison:
 def token_balances(rows: Rows, balances: Mapping[Subject, int]) -> Comparison:
     """Each position's rounded amount is the token's own balanceOf."""
     pairs = {
-        key: (row["amount_raw"], balances[key]) for row in rows.get("positions", ()) if (key := _key(row)) in balances
+        key: (row["amount_raw"], balances[key])
+        for row in rows.get("positions", ())
+        if (key := position_key(row)) in balances
     }
     return compare("positions", "amount is balanceOf", pairs)
 
@@ -143,22 +154,13 @@ def accounts(rows: Rows, answers: Mapping[Subject, Sequence[int]]) -> Comparison
     for row in rows.get("positions", ()):
         by_account[row["market"], row["position_id"]].append(row)
     priced = {(row["market"], row["asset"]) for row in rows.get("prices", ())}
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures, compared = [], 0
-    for account, answer in answers.items():
-        held = by_account[account]
-        if any((row["market"], row["asset"]) not in priced for row in held):
-            continue
-        compared += 1
-        collateral, debt, _, threshold, ltv, health_factor = answer
-        wanted = AccountData(collateral, debt, ltv, threshold, health_factor)
-        found = aave_account(rows, held)
-        (agreed if found == wanted else differed).update(_key(row) for row in held)
-        if found != wanted:
-            failures.append(f"{' '.join(account)}: the rows give {found}, the chain {wanted}")
-    check = Check("positions", "accounts agree with getUserAccountData", compared, tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+    pairs = {}
+    for account, (collateral, debt, _, threshold, ltv, health_factor) in answers.items():
+        if all((row["market"], row["asset"]) in priced for row in by_account[account]):
+            wanted = AccountData(collateral, debt, ltv, threshold, health_factor)
+            pairs[account] = (aave_account(rows, by_account[account]), wanted)
+    found = compare("positions", "accounts agree with getUserAccountData", pairs)
+    return spread(found, {account: map(position_key, by_account[account]) for account in pairs})
 
 
 def aave_account(rows: Rows, held: Sequence[Row]) -> AccountData:
@@ -238,17 +240,10 @@ def share_sums(rows: Rows) -> Comparison:
         if row["asset"] not in holders and row["holder"] in bridges:
             continue
         holders.setdefault(row["asset"], []).append(row)
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures = []
-    for asset, held in holders.items():
-        total = sum(row["amount_raw"] for row in held)
-        keys = {(row["asset"], row["holder"]) for row in held}
-        (agreed if total == supply.get(asset) else differed).update(keys)
-        if total != supply.get(asset):
-            failures.append(f"{asset}: balances add up to {total}, totalSupply is {supply.get(asset)}")
-    check = Check("balances", "balances of a share add up to totalSupply", len(holders), tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+    pairs = {(asset,): (sum(row["amount_raw"] for row in held), supply.get(asset)) for asset, held in holders.items()}
+    found = compare("balances", "balances of a share add up to totalSupply", pairs)
+    keys = {(asset,): [(row["asset"], row["holder"]) for row in held] for asset, held in holders.items()}
+    return spread(found, keys)
 
 
 def wrapped_native(rows: Rows) -> Comparison:
@@ -282,7 +277,3 @@ def references(rows: Rows) -> Check:
                 for value in sorted(values - known[table, referred], key=str)
             ]
     return Check("all", "references between tables", compared, tuple(failures))
-
-
-def _key(row: Row) -> Subject:
-    return row["market"], row["position_id"], row["asset"], row["side"]

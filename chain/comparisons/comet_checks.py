@@ -6,10 +6,11 @@ That principals add up to totalSupplyBase and totalBorrowBase is `checks.stored_
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chain.accounting.comet import is_liquidatable, present_value, quote_collateral
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, position_key, spread
 from chain.snapshot import Check
 from chain.tables import Row
 
@@ -49,16 +50,14 @@ def collateral_sums(rows: Rows) -> list[Comparison]:
         if row["market"] in comets and row.get("collateral_raw") is not None
     }
     sums = compare("reserves", "collateral adds up to totalsCollateral", pairs)
-    agreed, differed = (
-        frozenset(_key(one) for key in keys for one in held[key]) for keys in (sums.agreed, sums.differed)
+    compared = spread(sums, {key: map(position_key, some) for key, some in held.items()})
+    check = Check(
+        "positions",
+        "collateral of all accounts is totalsCollateral",
+        len(compared.agreed | compared.differed),
+        sums.check.failures,
     )
-    return [
-        sums,
-        Comparison(
-            Check("positions", "collateral of all accounts is totalsCollateral", len(agreed | differed),
-                  sums.check.failures), agreed, differed,
-        ),
-    ]  # fmt: skip
+    return [sums, replace(compared, check=check)]
 
 
 def base_totals(rows: Rows, answers: Mapping[Subject, Any]) -> Comparison:
@@ -94,15 +93,12 @@ def liquidatable(rows: Rows, stored: Mapping[Subject, Any], answers: Mapping[Sub
     held: dict[Subject, list[Row]] = defaultdict(list)
     for row in rows.get("positions", ()):
         held[row["market"], row["position_id"]].append(row)
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures, compared = [], 0
+    pairs: dict[Subject, tuple[bool, bool]] = {}
     for account, answer in answers.items():
         (_, index), scale, scales = stored[account[:1]]
         mine = held[account]
         if any((row["market"], row["asset"]) not in price for row in mine):
             continue
-        compared += 1
         posted = [
             (row["amount_raw"], price[row["market"], row["asset"]], scales[row["asset"]],
              terms[row["market"], row["asset"]])
@@ -111,11 +107,9 @@ def liquidatable(rows: Rows, stored: Mapping[Subject, Any], answers: Mapping[Sub
         debts = [row for row in mine if row["side"] == "debt"]
         owed = sum(present_value(row["stored_raw"], index) for row in debts)
         ours = bool(debts) and is_liquidatable(owed, price[account[0], debts[0]["asset"]], scale, posted)
-        (agreed if ours == answer else differed).update(_key(row) for row in mine)
-        if ours != answer:
-            failures.append(f"{' '.join(account)}: the rows give {ours}, the chain {answer}")
-    check = Check("positions", "accounts agree with isLiquidatable", compared, tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+        pairs[account] = (ours, answer)
+    found = compare("positions", "accounts agree with isLiquidatable", pairs)
+    return spread(found, {account: map(position_key, held[account]) for account in pairs})
 
 
 def quotes(
@@ -139,7 +133,3 @@ def quotes(
 def _totals(row: Row) -> tuple[int, int]:
     supplied = present_value(row["supplied_stored_raw"], row["supply_index_raw"])
     return supplied, present_value(row["borrowed_stored_raw"], row["borrow_index_raw"])
-
-
-def _key(row: Row) -> Subject:
-    return row["market"], row["position_id"], row["asset"], row["side"]

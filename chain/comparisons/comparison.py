@@ -1,7 +1,7 @@
 """A comparison of rows with the chain: what was compared, what agreed, what differed and how."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chain.snapshot import Check
@@ -31,7 +31,12 @@ class Comparison:
     differed: frozenset[Subject]
 
 
-def compare(table: str, name: str, pairs: Mapping[Subject, tuple[int, int]]) -> Comparison:
+def position_key(row: Row) -> Subject:
+    """What names a row of the positions."""
+    return row["market"], row["position_id"], row["asset"], row["side"]
+
+
+def compare(table: str, name: str, pairs: Mapping[Subject, tuple[Any, Any]]) -> Comparison:
     """Compare (ours, the chain's) by subject."""
     differed = {subject for subject, (ours, theirs) in pairs.items() if ours != theirs}
     failures = tuple(
@@ -40,3 +45,32 @@ def compare(table: str, name: str, pairs: Mapping[Subject, tuple[int, int]]) -> 
         if subject in differed
     )
     return Comparison(Check(table, name, len(pairs), failures), frozenset(pairs.keys() - differed), frozenset(differed))
+
+
+def within(
+    table: str,
+    name: str,
+    residuals: Mapping[Subject, int],
+    bounds: Mapping[Subject, tuple[int, int]],
+    is_short: bool = False,
+) -> Comparison:
+    """A comparison where the chain keeps no exact number: residuals within bounds, and printed (only the largest, if `is_short`)."""
+    differed = {key for key, (low, high) in bounds.items() if not low <= residuals[key] <= high}
+    told = {
+        key: f"{' '.join(map(str, key[:2]))} {residuals[key]:+d} (from {low} to {high})"
+        for key, (low, high) in bounds.items()
+    }
+    largest = max(residuals, key=lambda key: abs(residuals[key]), default=None)
+    shown = [told[largest]] if is_short and largest is not None else list(told.values())
+    note = ("largest residual: " if is_short else "residuals: ") + ", ".join(shown) if shown else ""
+    check = Check(table, name, len(bounds), tuple(told[key] for key in bounds if key in differed), note)
+    return Comparison(check, frozenset(bounds.keys() - differed), frozenset(differed))
+
+
+def spread(found: Comparison, rows: Mapping[Subject, Iterable[Subject]]) -> Comparison:
+    """The same comparison, which speaks of the rows that each subject is made of: of their keys."""
+    agreed, differed = (
+        frozenset(key for subject in subjects for key in rows.get(subject, ()))
+        for subjects in (found.agreed, found.differed)
+    )
+    return replace(found, agreed=agreed, differed=differed)

@@ -5,15 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.accounting.crvusd import fall_value, health
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, position_key, spread, within
 from chain.snapshot import Check
-from chain.tables import Row
 from chain.units import WAD
 
 DEAD_SHARES = 1000
 """Shares of a band that nobody owns (AMM.vy); the first deposit makes a thousand shares a unit, so they stand for one unit of it."""
-
-
 A_FEW_UNITS = 10
 """Roundings of one band on the way to its value."""
 
@@ -41,7 +38,7 @@ def run(rows: Rows, witnesses: Mapping[str, Mapping[Subject, Any]]) -> list[Comp
 
 def loan_debts(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     """Principal and multipliers from the events give debt()."""
-    debts = {_key(row): row["amount_raw"] for row in rows.get("positions", ()) if row["side"] == "debt"}
+    debts = {position_key(row): row["amount_raw"] for row in rows.get("positions", ()) if row["side"] == "debt"}
     pairs = {key: (debts.get(key, 0), answer) for key, answer in answers.items()}
     return compare("positions", "debts written by events give debt()", pairs)
 
@@ -65,7 +62,7 @@ def debt_sums(rows: Rows, writings: Mapping[Subject, tuple[int, int]]) -> Compar
             changes, totals = writings[key]
             bounds[key] = (-growth * (totals + 1), growth * (changes + len(debts[key])))
             residuals[key] = row["borrowed_stored_raw"] - sum(debts[key])
-    return _within("reserves", "debts add up to total_debt within what rounding allows", residuals, bounds)
+    return within("reserves", "debts add up to total_debt within what rounding allows", residuals, bounds)
 
 
 def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]]]) -> Comparison:
@@ -75,11 +72,14 @@ def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]
     for the fees it gathered). Each part of a position is rounded down, the whole once more to the token's units.
     """
     sums: dict[Subject, int] = defaultdict(int)
+    posted: dict[Subject, list[Subject]] = defaultdict(list)
     parts: dict[str, int] = defaultdict(int)
     loans: dict[str, int] = defaultdict(int)
     for row in rows.get("positions", ()):
         if (row["market"],) in answers:
-            sums[row["market"], row["asset"]] += row["amount_raw"] if row["side"] == "collateral" else 0
+            if row["side"] == "collateral":
+                sums[row["market"], row["asset"]] += row["amount_raw"]
+                posted[row["market"], row["asset"]].append(position_key(row))
             if row["side"] == "debt":
                 parts[row["market"]] += row["last_band"] - row["first_band"] + 1
                 loans[row["market"]] += 1
@@ -96,10 +96,7 @@ def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]
             bounds[key] = (-count[key[0]], kept + parts[key[0]] + loans[key[0]])
             residuals[key] = row["collateral_raw"] - sums[key]
     name = "bands hold what positions have in them, but for dead shares and rounding"
-    found = _within("positions", name, residuals, bounds)
-    posted = {_key(row) for row in rows.get("positions", ()) if row["side"] == "collateral"}
-    agreed = frozenset(key for key in posted if (key[0], key[2]) in found.agreed)
-    return Comparison(found.check, agreed, frozenset(key for key in posted if (key[0], key[2]) in found.differed))
+    return spread(within("positions", name, residuals, bounds), posted)
 
 
 def amm_holds(rows: Rows, answers: Mapping[Subject, tuple[str, str, int, int, int, int]]) -> Comparison:
@@ -141,7 +138,7 @@ def healths(
     collateral = {row["market"]: row["asset"] for row in rows.get("reserves", ()) if not row.get("borrowable", True)}
     bounds, residuals = {}, {}
     for row in rows.get("positions", ()):
-        if (key := _key(row)) not in answers or not row["amount_raw"]:
+        if (key := position_key(row)) not in answers or not row["amount_raw"]:
             continue
         market = row["market"]
         theirs, discount, precision, (xs, ys) = answers[key]
@@ -155,7 +152,7 @@ def healths(
         bounds[key] = (-most, most)
         residuals[key] = theirs - health(value, row["amount_raw"], discount)
     name = "health from the bands is the contract's within what rounding allows"
-    return _within("positions", name, residuals, bounds, is_short=True)
+    return within("positions", name, residuals, bounds, is_short=True)
 
 
 def issued(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
@@ -163,27 +160,3 @@ def issued(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     supply = {row["asset"]: row.get("total_supply_raw") for row in rows.get("assets", ())}
     pairs = {key: (max(answer, supply[key[0]] or 0), answer) for key, answer in answers.items()}
     return compare("assets", "crvUSD was issued by its factory", pairs)
-
-
-def _within(
-    table: str,
-    name: str,
-    residuals: Mapping[Subject, int],
-    bounds: Mapping[Subject, tuple[int, int]],
-    is_short: bool = False,
-) -> Comparison:
-    """A comparison where the chain keeps no exact number: residuals within bounds, and printed (only the largest, if `is_short`)."""
-    differed = {key for key, (low, high) in bounds.items() if not low <= residuals[key] <= high}
-    told = {
-        key: f"{' '.join(map(str, key[:2]))} {residuals[key]:+d} (from {low} to {high})"
-        for key, (low, high) in bounds.items()
-    }
-    largest = max(residuals, key=lambda key: abs(residuals[key]), default=None)
-    shown = [told[largest]] if is_short and largest is not None else list(told.values())
-    note = ("largest residual: " if is_short else "residuals: ") + ", ".join(shown) if shown else ""
-    check = Check(table, name, len(bounds), tuple(told[key] for key in bounds if key in differed), note)
-    return Comparison(check, frozenset(bounds.keys() - differed), frozenset(differed))
-
-
-def _key(row: Row) -> Subject:
-    return row["market"], row["position_id"], row["asset"], row["side"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.accounting.compound_v2 import borrow_balance, exchange_rate, weighted_value
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, position_key, spread
 from chain.snapshot import Check
 from chain.tables import Row
 from chain.units import WAD
@@ -46,23 +46,17 @@ def share_sums(rows: Rows) -> Comparison:
     held: dict[Subject, list[Row]] = defaultdict(list)
     for row in rows.get("positions", ()):
         held[row["market"], row["asset"], row["side"]].append(row)
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures, compared = [], 0
-    for reserve in rows.get("reserves", ()):
-        for (of, side), column in columns.items():
-            if family[reserve["market"]] != of:
-                continue
-            key = (reserve["market"], reserve["asset"], side)
-            total = sum(row["stored_raw"] for row in held[key])
-            compared += 1
-            (agreed if total == reserve[column] else differed).update(map(_key, held[key]))
-            if total != reserve[column]:
-                failures.append(
-                    f"{' '.join(key)}: positions add up to {total}, the market's total is {reserve[column]}"
-                )
-    check = Check("positions", "shares add up to the market's total", compared, tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+    pairs = {
+        (row["market"], row["asset"], side): (
+            sum(one["stored_raw"] for one in held[row["market"], row["asset"], side]),
+            row[column],
+        )
+        for row in rows.get("reserves", ())
+        for (of, side), column in columns.items()
+        if family[row["market"]] == of
+    }
+    found = compare("positions", "shares add up to the market's total", pairs)
+    return spread(found, {key: map(position_key, held[key]) for key in pairs})
 
 
 def exchange_rates(stored: Mapping[Subject, Any]) -> Comparison:
@@ -77,7 +71,7 @@ def exchange_rates(stored: Mapping[Subject, Any]) -> Comparison:
 
 def stored_debts(rows: Rows, stored: Mapping[Subject, Any], answers: Mapping[Subject, int]) -> Comparison:
     """Principal and index from the events give borrowBalanceStored, also where it is 0 and there is no row."""
-    debts = {_key(row): row for row in rows.get("positions", ()) if row["side"] == "debt"}
+    debts = {position_key(row): row for row in rows.get("positions", ()) if row["side"] == "debt"}
     pairs = {}
     for key, answer in answers.items():
         row, (market, _, _) = debts.get(key), stored[key[0], key[2]]
@@ -132,10 +126,9 @@ def liquidities(rows: Rows, stored: Mapping[Subject, Any], answers: Mapping[Subj
     held: dict[Subject, list[Row]] = defaultdict(list)
     for row in rows.get("positions", ()):
         held[row["market"], row["position_id"]].append(row)
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures, compared = [], 0
-    for account, (left, missing) in answers.items():
+    pairs: dict[Subject, tuple[Any, Any]] = {}
+    taken: dict[Subject, list[Subject]] = {}
+    for account, answer in answers.items():
         counted = [row for row in held[account] if row["side"] == "debt" or row["collateral_enabled"]]
         if any((row["market"], row["asset"]) not in prices for row in counted):
             continue
@@ -150,18 +143,14 @@ def liquidities(rows: Rows, stored: Mapping[Subject, Any], answers: Mapping[Subj
             else:
                 factor = reserves[key]["liquidation_threshold_wad"]
                 collateral += weighted_value(row["stored_raw"], factor, rate, prices[key])
-        compared += 1
-        ours = (max(collateral - owed, 0), max(owed - collateral, 0))
-        (agreed if ours == (left, missing) else differed).update(map(_key, counted))
-        if ours != (left, missing):
-            failures.append(f"{' '.join(account)}: the rows give {ours}, the chain {(left, missing)}")
-    check = Check("positions", "accounts agree with getAccountLiquidity", compared, tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+        pairs[account] = ((max(collateral - owed, 0), max(owed - collateral, 0)), answer)
+        taken[account] = [position_key(row) for row in counted]
+    return spread(compare("positions", "accounts agree with getAccountLiquidity", pairs), taken)
 
 
 def posted(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     """What each account has posted is what its events left of it: supplied less withdrawn and seized."""
-    amounts = {_key(row): row["amount_raw"] for row in rows.get("positions", ()) if row["side"] == "collateral"}
+    amounts = {position_key(row): row["amount_raw"] for row in rows.get("positions", ()) if row["side"] == "collateral"}
     pairs = {key: (amounts.get(key, 0), answer) for key, answer in answers.items()}
     return compare("positions", "collateral is what events left of it", pairs)
 
@@ -195,7 +184,3 @@ def oracle_parts(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
     prices = {(row["market"], row["asset"]): row["price_raw"] for row in rows.get("prices", ())}
     pairs = {key: (answer, prices[key]) for key, answer in answers.items() if key in prices}
     return compare("prices", "the oracle's price is what its parts give", pairs)
-
-
-def _key(row: Row) -> Subject:
-    return row["market"], row["position_id"], row["asset"], row["side"]

@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
-from chain.snapshot import Check
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, position_key, spread, within
 from chain.tables import Row
 from chain.units import WAD
 
@@ -55,35 +54,26 @@ def troves(held: Mapping[Subject, list[Row]], answers: Mapping[Subject, Any]) ->
     for (market, part, side), some in held.items():
         for row in some if part == "trove" else ():
             legs[market, row["position_id"]][side] = row
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures = []
+    pairs = {}
     for key, answer in answers.items():
         debt, collateral = (legs[key].get(side, {"amount_raw": 0})["amount_raw"] for side in ("debt", "collateral"))
-        ours = (debt, collateral, collateral * NOMINAL // debt if debt else 2**256 - 1)
-        (agreed if ours == answer else differed).update(map(_key, legs[key].values()))
-        if ours != answer:
-            failures.append(f"{' '.join(key)}: the rows give {ours}, the chain {answer}")
-    check = Check("positions", "troves are getEntireDebtAndColl and getNominalICR", len(answers), tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+        pairs[key] = ((debt, collateral, collateral * NOMINAL // debt if debt else 2**256 - 1), answer)
+    found = compare("positions", "troves are getEntireDebtAndColl and getNominalICR", pairs)
+    return spread(found, {key: map(position_key, legs[key].values()) for key in pairs})
 
 
 def written(
     held: Mapping[Subject, list[Row]], systems: Mapping[Subject, Any], stakes: Mapping[Subject, Any]
 ) -> Comparison:
     """What is written in the troves adds up to the active pool's ether and debt, stakes to totalStakes; as many troves are sorted."""
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures = []
+    pairs, troves_of = {}, {}
     for (market,), told in systems.items():
         debts, posted = held.get((market, "trove", "debt"), []), held.get((market, "trove", "collateral"), [])
-        ours = (_stored(posted), _stored(debts), stakes[market,][0], len(debts))
+        ours = {"ether": _stored(posted), "debt": _stored(debts), "stakes": stakes[market,][0], "troves": len(debts)}
         theirs = (told["active_eth"], told["active_debt"], stakes[market,][1], told["sorted_size"])
-        (agreed if ours == theirs else differed).update(map(_key, [*debts, *posted]))
-        if ours != theirs:
-            failures.append(f"{market}: ether, debt, stakes and number of troves give {ours}, the chain {theirs}")
-    check = Check("positions", "troves add up to the active pool", len(systems), tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+        pairs[market,] = (ours, dict(zip(ours, theirs, strict=True)))
+        troves_of[market,] = map(position_key, [*debts, *posted])
+    return spread(compare("positions", "troves add up to the active pool", pairs), troves_of)
 
 
 def redistributed(
@@ -134,17 +124,10 @@ def gains(held: Mapping[Subject, list[Row]], systems: Mapping[Subject, Any]) -> 
 
 def surpluses(held: Mapping[Subject, list[Row]], systems: Mapping[Subject, Any]) -> Comparison:
     """Surpluses that wait add up to what the surplus pool counts."""
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures = []
-    for (market,), told in systems.items():
-        some = held.get((market, "surplus", "collateral"), [])
-        ours, theirs = sum(row["amount_raw"] for row in some), told["surplus_eth"]
-        (agreed if ours == theirs else differed).update(map(_key, some))
-        if ours != theirs:
-            failures.append(f"{market}: surpluses add up to {ours}, the pool counts {theirs}")
-    check = Check("positions", "surpluses add up to the surplus pool", len(systems), tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+    some = {key: held.get((*key, "surplus", "collateral"), []) for key in systems}
+    pairs = {key: (sum(row["amount_raw"] for row in some[key]), told["surplus_eth"]) for key, told in systems.items()}
+    found = compare("positions", "surpluses add up to the surplus pool", pairs)
+    return spread(found, {key: map(position_key, rows) for key, rows in some.items()})
 
 
 def system(rows: Rows, systems: Mapping[Subject, Any]) -> Comparison:
@@ -174,17 +157,10 @@ def system(rows: Rows, systems: Mapping[Subject, Any]) -> Comparison:
 
 def _bounded(name: str, pairs: list[tuple[str, str, int, int, list[Row]]]) -> Comparison:
     """Each residual, the chain's sum less ours, lies from 0 to its bound."""
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures, residuals = [], []
-    for market, what, residual, bound, some in pairs:
-        is_within = 0 <= residual <= bound
-        (agreed if is_within else differed).update(map(_key, some))
-        residuals.append(f"{what} {residual:+d} (bound {bound})")
-        if not is_within:
-            failures.append(f"{market}: the chain's sum less the positions is {residuals[-1]}")
-    check = Check("positions", name, len(pairs), tuple(failures), "residuals: " + ", ".join(residuals))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+    residuals = {(market, what): residual for market, what, residual, _, _ in pairs}
+    bounds = {(market, what): (0, bound) for market, what, _, bound, _ in pairs}
+    some = {(market, what): map(position_key, rows) for market, what, _, _, rows in pairs}
+    return spread(within("positions", name, residuals, bounds), some)
 
 
 def _stored(some: list[Row]) -> int:
@@ -194,7 +170,3 @@ def _stored(some: list[Row]) -> int:
 def _part(row: Row) -> str:
     """What a row is of: a trove, the stability pool or the surplus pool."""
     return str(row["position_id"]).partition("/")[2] or "trove"
-
-
-def _key(row: Row) -> Subject:
-    return row["market"], row["position_id"], row["asset"], row["side"]

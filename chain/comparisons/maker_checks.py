@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.accounting.maker import needs_reset, sale_price
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, position_key, spread
 from chain.snapshot import Check
 from chain.tables import Row
 from chain.units import RAY, WAD
@@ -40,7 +40,7 @@ def debts_of_the_vat(rows: Rows, vat: Mapping[Subject, tuple[int, int]], rates: 
             owed[row["asset"]] += row["borrowed_stored_raw"] * rates[key]
             keys[row["asset"],].add(key)
     pairs = {(dai,): (owed[dai] + vice, debt) for (dai,), (debt, vice) in vat.items()}
-    return _spread(compare("reserves", "Art x rate of all ilks and vice are Vat.debt", pairs), keys)
+    return spread(compare("reserves", "Art x rate of all ilks and vice are Vat.debt", pairs), keys)
 
 
 def sins(rows: Rows, vat: Mapping[Subject, tuple[int, int]], answers: Mapping[Subject, int]) -> Comparison:
@@ -50,7 +50,7 @@ def sins(rows: Rows, vat: Mapping[Subject, tuple[int, int]], answers: Mapping[Su
         if (row["asset"],) in answers and row.get("owed_raw") is not None:
             keys[row["asset"],].add((row["backstop"], row["market"], row["asset"]))
     pairs = {key: (answer, vat[key][1]) for key, answer in answers.items()}
-    return _spread(compare("backstops", "sin adds up to Vat.vice", pairs), keys)
+    return spread(compare("backstops", "sin adds up to Vat.vice", pairs), keys)
 
 
 def joined(rows: Rows, answers: Mapping[Subject, tuple[int, int]]) -> Comparison:
@@ -64,9 +64,7 @@ def joined(rows: Rows, answers: Mapping[Subject, tuple[int, int]]) -> Comparison
     failures, beyond = [], []
     for key, (holds, on_sale) in answers.items():
         counted = sum(row["stored_raw"] for row in held[key]) + on_sale
-        (agreed if holds >= counted else differed).update(
-            (row["market"], row["position_id"], row["asset"], row["side"]) for row in held[key]
-        )
+        (agreed if holds >= counted else differed).update(map(position_key, held[key]))
         if holds < counted:
             failures.append(f"{key[0]}: urns, free collateral and sales count {counted} wads, the joins hold {holds}")
         if holds > counted:
@@ -87,7 +85,7 @@ def dirt(rows: Rows, answers: Mapping[Subject, int]) -> Comparison:
             tabs[row["market"],] += row["tab_raw"]
             keys[row["market"],].add((row["auction"],))
     pairs = {key: (tabs[key], answer) for key, answer in answers.items()}
-    return _spread(compare("auctions", "tabs of an ilk add up to the Dog's dirt", pairs), keys)
+    return spread(compare("auctions", "tabs of an ilk add up to the Dog's dirt", pairs), keys)
 
 
 def sales(rows: Rows, answers: Mapping[Subject, tuple[bool, int, int, int]]) -> list[Comparison]:
@@ -119,11 +117,3 @@ def dai_backed(rows: Rows, vat: Mapping[Subject, Any]) -> Comparison:
             wanted = (supply[row["claim"]] or 0) * RAY * row["rate_wad"] // WAD
             pairs[row["claim"], row["backing"], row["holder"]] = (min(row["amount_raw"], wanted), wanted)
     return compare("backings", "DAI is backed by internal Dai", pairs)
-
-
-def _spread(found: Comparison, keys: Mapping[Subject, set[Subject]]) -> Comparison:
-    """A comparison of sums, with the keys of the rows that are in each sum."""
-    agreed = frozenset(key for subject in found.agreed for key in keys.get(subject, ()))
-    return Comparison(
-        found.check, agreed, frozenset(key for subject in found.differed for key in keys.get(subject, ()))
-    )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.accounting.metamorpho import lost, worth
-from chain.comparisons.comparison import Comparison, Rows, Subject, compare
+from chain.comparisons.comparison import Comparison, Rows, Subject, compare, spread
 from chain.snapshot import Check
 from chain.tables import Row
 from chain.units import WAD
@@ -34,18 +34,12 @@ def allocations(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
     for row in rows.get("queues", ()):
         queued.setdefault(row["vault"], []).append(row)
     backing = {row["claim"]: row for row in rows.get("backings", ())}
-    agreed: set[Subject] = set()
-    differed: set[Subject] = set()
-    failures = []
+    pairs = {}
     for (share,), (total, lost_before, _, _) in vaults.items():
         held = sum(row["allocated_raw"] for row in queued[share] if row["side"] == "withdraw")
-        ours = held + lost(held, backing[share]["gain_base_raw"], lost_before)
-        keys = {(row["vault"], row["side"], row["slot"]) for row in queued[share]}
-        (agreed if ours == total else differed).update(keys)
-        if ours != total:
-            failures.append(f"{share}: its markets and losses give {ours}, totalAssets is {total}")
-    check = Check("queues", "allocations add up to totalAssets", len(vaults), tuple(failures))
-    return Comparison(check, frozenset(agreed), frozenset(differed))
+        pairs[share,] = (held + lost(held, backing[share]["gain_base_raw"], lost_before), total)
+    keys = {(share,): [(share, row["side"], row["slot"]) for row in queue] for share, queue in queued.items()}
+    return spread(compare("queues", "allocations add up to totalAssets", pairs), keys)
 
 
 def share_worth(rows: Rows, vaults: Mapping[Subject, Any]) -> Comparison:
