@@ -223,6 +223,19 @@ def test_a_wrong_row_fails_its_comparison(
     assert caught_by in failed
 
 
+def test_a_lost_trove_leaves_no_trove_verified(place: tuple[Snapshot, Findings, Answers]) -> None:
+    """Every other trove agrees with its own answer, but not with the active pool's sum, so it is not verified; deposits still are."""
+    found = place[1]
+    rows = copy.deepcopy(found.rows)
+    _lose("debt", "")(rows)
+    checks.settle(rows, checks.run(rows, found.witnesses))
+    parts = {
+        part: {row["status"] for row in rows["positions"] if row["position_id"].partition("/")[2] == part}
+        for part in ("", "stability-pool")
+    }
+    assert parts == {"": {"unverified"}, "stability-pool": {"verified"}}
+
+
 def test_the_graph_holds_it_and_a_simulation_says_that_it_cannot(snapshot: Snapshot) -> None:
     """Exposure to ether goes through troves, through LUSD and its deposits; no liquidation rule is written for the family."""
     graph = build(snapshot)
