@@ -13,50 +13,39 @@ from chain.node.rpc import Refusal
 
 
 @dataclass(frozen=True)
-class CodeStart:
-    """How the code at an address begins, its first three bytes; `0x` where there is none."""
+class _OfAddress:
+    """What a node says of an address alone; each kind states its method."""
 
     address: str
+    method: ClassVar[str]
     may_refuse: ClassVar[bool] = False
 
     @property
     def question(self) -> Question:
         """As a source is asked."""
-        return Question(CODE_START, (self.address,), "pinned")
-
-    def read(self, answer: Any) -> str:
-        """The bytes as text."""
-        return str(answer)
+        return Question(self.method, (self.address,), "pinned")
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(_OfAddress):
     """The whole code at an address; `0x` where there is none."""
 
-    address: str
-    may_refuse: ClassVar[bool] = False
-
-    @property
-    def question(self) -> Question:
-        """As a source is asked."""
-        return Question("eth_getCode", (self.address,), "pinned")
+    method = "eth_getCode"
 
     def read(self, answer: Any) -> str:
         """The bytes as text."""
         return str(answer)
 
 
-@dataclass(frozen=True)
-class NativeBalance:
+class CodeStart(Code):
+    """How the code at an address begins, its first three bytes; `0x` where there is none."""
+
+    method = CODE_START
+
+
+class NativeBalance(_OfAddress):
     """Native coin at an address, in its smallest unit."""
 
-    address: str
-    may_refuse: ClassVar[bool] = False
-
-    @property
-    def question(self) -> Question:
-        """As a source is asked."""
-        return Question("eth_getBalance", (self.address,), "pinned")
+    method = "eth_getBalance"
 
     def read(self, answer: Any) -> int:
         """The amount."""
@@ -124,5 +113,5 @@ class Touched:
         return sum(slots + (address != self.call.address) for address, slots in entries)
 
 
-Fact = CodeStart | Code | NativeBalance | Slot | Earlier | Touched
+Fact = Code | NativeBalance | Slot | Earlier | Touched
 Asked = Call | Fact

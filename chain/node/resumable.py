@@ -87,8 +87,9 @@ def _name(ask: Asked) -> str:
     """Under which name an answer is kept."""
     if isinstance(ask, Call):
         return f"{ask.address} {ask.text} {ask.data[4:].hex()}"
-    word = {CodeStart: "code", NativeBalance: "coin"}.get(type(ask))
-    return f"{word} {ask.address}" if isinstance(ask, KEPT) else repr(ask)
+    if isinstance(ask, CodeStart):
+        return f"code {ask.address}"
+    return f"coin {ask.address}" if isinstance(ask, NativeBalance) else repr(ask)
 
 
 def _may_refuse(ask: Asked) -> bool:
