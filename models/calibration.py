@@ -1,7 +1,7 @@
 """From a forecast of variance to a distribution: quantiles of the sum of squares and of the return, with fat tails, and kept honest while the world drifts.
 
 A score is what came over what was forecast: y / f for the variance, r / sqrt(f) for the return. Its law is read off the scores that are known: their quantiles with
-the finite-sample correction (conformal: Vovk et al. 2005; Lei et al. 2018), or a Student t fitted to them. Under drift the level at which that law is read is
+the finite-sample correction (conformal: Vovk et al. 2005; Lei et al. 2018). Under drift the level at which that law is read is
 moved by what was missed (adaptive conformal inference: Gibbs and Candès 2021, equation 2), an asset at a time.
 """
 
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from models.panel import FloatArray, IntArray
 
@@ -29,21 +28,6 @@ def conformal_quantile(scores: FloatArray, level: float) -> float:
     rank = (len(known) + 1) * level
     place = int(np.ceil(rank - 1e-9)) if level >= 0.5 else int(np.floor(rank + 1e-9))
     return float(known[min(max(place, 1), len(known)) - 1])
-
-
-def fit_student(scores: FloatArray) -> tuple[float, float]:
-    """Degrees of freedom (2.1 to 200) and scale of a Student t around zero by maximum likelihood: the fat tails of a return over its forecast deviation."""
-    known = scores[np.isfinite(scores)]
-    freedoms = np.exp(np.linspace(np.log(2.1), np.log(200.0), 60))
-    best = (-np.inf, 200.0, 1.0)
-    for freedom in freedoms:
-        scale2 = float(np.mean(known**2))
-        for _ in range(30):  # expectation maximisation of the scale, the degrees held
-            weight = (freedom + 1) / (freedom + known**2 / scale2)
-            scale2 = float(np.mean(weight * known**2))
-        likelihood = float(stats.t.logpdf(known, freedom, scale=np.sqrt(scale2)).sum())
-        best = max(best, (likelihood, float(freedom), float(np.sqrt(scale2))))
-    return best[1], best[2]
 
 
 @dataclass(frozen=True)

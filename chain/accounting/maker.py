@@ -9,8 +9,6 @@ from typing import Literal
 from chain.units import RAY, mul_div
 
 Curve = Literal["linear", "stairstep", "exponential"]
-BILLION = 10**9
-"""From the 18 decimals of an oracle's answer to a ray."""
 
 
 def rpow(base_ray: int, exponent: int) -> int:
@@ -26,11 +24,6 @@ def rpow(base_ray: int, exponent: int) -> int:
 def accrued_rate(rate_ray: int, growth_ray: int, seconds: int) -> int:
     """Jug.drip: the ilk's rate after `seconds` since it was last written; `growth_ray` is duty + base, a factor a second."""
     return rpow(growth_ray, seconds) * rate_ray // RAY
-
-
-def safe_price(answer: int, par_ray: int, ratio_ray: int) -> int:
-    """Spotter.poke: price over liquidation ratio, a ray, from an oracle's answer of 18 decimals."""
-    return (answer * BILLION * RAY // par_ray) * RAY // ratio_ray
 
 
 def sale_price(curve: Curve, top_ray: int, seconds: int, duration: int, step: int, cut_ray: int) -> int:

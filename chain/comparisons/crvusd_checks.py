@@ -9,8 +9,6 @@ from chain.comparisons.comparison import Comparison, Rows, Subject, compare, pos
 from chain.snapshot import Check
 from chain.units import WAD
 
-DEAD_SHARES = 1000
-"""Shares of a band that nobody owns (AMM.vy); the first deposit makes a thousand shares a unit, so they stand for one unit of it."""
 A_FEW_UNITS = 10
 """Roundings of one band on the way to its value."""
 
@@ -68,7 +66,7 @@ def debt_sums(rows: Rows, writings: Mapping[Subject, tuple[int, int]]) -> Compar
 def band_sums(rows: Rows, answers: Mapping[Subject, Mapping[int, tuple[int, int]]]) -> Comparison:
     """What lies in the bands is what the positions have in them, but for what belongs to the dead shares and to rounding.
 
-    A band keeps what its dead shares stand for: one unit of collateral, or what that was traded for (at most the band's upper edge in crvUSD, doubled
+    A thousand shares of a band are nobody's (DEAD_SHARES in AMM.vy), and the first deposit makes a thousand a unit. So a band keeps one unit of collateral, or what that was traded for (at most the band's upper edge in crvUSD, doubled
     for the fees it gathered). Each part of a position is rounded down, the whole once more to the token's units.
     """
     sums: dict[Subject, int] = defaultdict(int)

@@ -18,7 +18,6 @@ mine,bob,WBTC,collateral,1,30000,7800,500,5000
 mine,bob,ETH,debt,8,2000,,,5000
 mine,carol,USDC,collateral,50000,1,8000,500,5000
 """
-DEVIATION = {"BTC": 0.03, "ETH": 0.05}
 LAW = ShockLaw(("BTC", "ETH"), np.array([0.03, 0.05]), np.array([[1.0, 0.6], [0.6, 1.0]]), 5.0, "by hand")
 
 

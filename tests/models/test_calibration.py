@@ -7,7 +7,7 @@ from scipy import stats
 from chain.errors import InputError
 from models.answering import Answering, law_of
 from models.baselines.simple import ewma, rolling_mean
-from models.calibration import Adaptive, conformal_quantile, coverage, crps_of_quantiles, fit_student, pit
+from models.calibration import Adaptive, conformal_quantile, coverage, crps_of_quantiles, pit
 from models.regimes import Drift, Regimes, brier, drift_of, fit_regimes
 from models.samples import Samples
 from models.task import Task
@@ -21,14 +21,6 @@ def test_the_conformal_rank_is_the_papers() -> None:
     assert conformal_quantile(scores, 0.9) == 18 and conformal_quantile(np.array([np.nan, 2.0]), 0.95) == 2.0
     assert conformal_quantile(np.arange(1.0, 21.0), 0.95) == 20  # (20 + 1) x 0.95 = 19.95, not 19
     assert np.isnan(conformal_quantile(np.array([np.nan]), 0.5))
-
-
-def test_the_student_law_is_found_again_and_is_the_likeliest() -> None:
-    drawn = 2.0 * np.random.default_rng(1).standard_t(4, size=20_000)
-    freedom, scale = fit_student(drawn)
-    assert freedom == pytest.approx(4, rel=0.12) and scale == pytest.approx(2.0, rel=0.03)
-    theirs = stats.t.logpdf(drawn, *(lambda p: (p[0], 0, p[2]))(stats.t.fit(drawn, floc=0))).sum()
-    assert stats.t.logpdf(drawn, freedom, 0, scale).sum() == pytest.approx(theirs, rel=1e-5)
 
 
 @pytest.fixture(scope="module")
