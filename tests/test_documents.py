@@ -1,14 +1,19 @@
-"""Documents that must agree with the code: the schema page, the lists of packages, the links."""
+"""Documents that must agree with the code: the schema page, the lists of packages, the links, every command, option, path and name."""
 
+import importlib
 import re
 import runpy
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from aftershock import shadowing
+from aftershock.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -66,3 +71,64 @@ def resolves(document: Path, link: str) -> bool:
         return target.exists()
     headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+COMMANDS = typer.main.get_command(app)
+FOLDERS = "|".join(sorted(PACKAGES | OURS_ALONE | {"docs"}))
+SCRIPTS = [path for folder in OURS_ALONE for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_names_is_there(document: Path) -> None:
+    """Verbs and options of `aftershock`, options of scripts, targets of make, files in backticks, and dotted names of the code."""
+    text = document.read_text(encoding="utf-8")
+    commands = re.findall(r"(?:^\$ |^|`)aftershock ([a-z][^`\n]*)", text, flags=re.MULTILINE)
+    absent = [name for command in commands for name in misnamed(COMMANDS, command)]
+    absent += sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - options())
+    absent += [
+        name for name in re.findall(r"`make ([a-z-]+)", text) if f"\n{name}:" not in (ROOT / "Makefile").read_text()
+    ]
+    paths = re.findall(rf"`((?:{FOLDERS})/[^`\s<{{:]*)", text)
+    absent += [name for name in paths if not any(ROOT.glob(name))]
+    absent += [name for name in re.findall(rf"`((?:{FOLDERS})(?:\.\w+)+)(?:\(\))?`", text) if not is_named(name)]
+    assert absent == []
+
+
+def misnamed(command: Any, words: str) -> list[str]:
+    """The verb that is none, or the options that the verb does not have; `exposure|paths` is each of the two."""
+    if not isinstance(command, TyperGroup):
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", words)) - known - {"--help"})
+    verbs, _, rest = words.partition(" ")
+    found = {verb: command.get_command(typer.Context(command), verb) for verb in re.findall(r"[a-z-]+", verbs)}
+    return [name for verb, one in found.items() for name in (misnamed(one, rest) if one else [verb])]
+
+
+@cache
+def options() -> set[str]:
+    """Options of all verbs, and of our own scripts."""
+    found, left = {"--help"}, [COMMANDS]
+    while left:
+        command = left.pop()
+        found |= {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        if isinstance(command, TyperGroup):
+            context = typer.Context(command)
+            left += [command.get_command(context, name) for name in command.list_commands(context)]
+    texts = (path.read_text(encoding="utf-8") for path in SCRIPTS)
+    return found | {option for text in texts for option in re.findall(r'add_argument\(\s*"(--[a-z-]+)"', text)}
+
+
+def is_named(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute of one (or of a class in one); a file such as `models.py` is a user's."""
+    parts = name.split(".")
+    if parts[-1] in ("py", "csv", "toml"):
+        return True
+    for end in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None) or getattr(found, "__annotations__", {}).get(part)
+        return found is not None
+    return False

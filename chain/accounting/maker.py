@@ -1,6 +1,6 @@
-"""Maker's arithmetic, to the last unit: the rate that a drip would write, the price bound that a poke would, and the price of a running sale.
+"""Maker's arithmetic, to the last unit: the rate that a drip would write, and the price of a running sale.
 
-Sources: jug.sol and spot.sol of makerdao/dss at 1.0.2 (44330065), abaci.sol and clip.sol at 1.3.0 (3f30552a). Rates and prices of a sale are
+Sources: jug.sol of makerdao/dss at 1.0.2 (44330065), abaci.sol and clip.sol at 1.3.0 (3f30552a). Rates and prices of a sale are
 rays. `rpow` rounds every product half up (Jug.rpow, and the same code in Abaci); everything else rounds down.
 """
 
