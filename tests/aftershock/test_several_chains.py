@@ -87,6 +87,7 @@ def test_without_a_time_it_is_the_newest_that_is_final_on_both(
     heads = {chain: world.w3.eth.block_number for chain, world in worlds.items()}
     final = {"eip155:1": heads["eip155:1"] - 96, "eip155:8453": heads["eip155:8453"] - 1_152}
     newest = min(worlds[chain].w3.eth.get_block(number)["timestamp"] for chain, number in final.items())
+    assert {anchor.chain for anchor in taken.anchors} == set(worlds)
     for anchor in taken.anchors:
         assert anchor.timestamp <= newest < worlds[anchor.chain].w3.eth.get_block(anchor.number + 1)["timestamp"]
 

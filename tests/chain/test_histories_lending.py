@@ -214,9 +214,10 @@ def test_a_parameter_is_a_column_of_a_table(
     compound: "Compound", morpho: "Morpho", old: tuple[Lived, OldMarket]
 ) -> None:
     for past in (compound[0], morpho[0], old[0]):
-        for parameter in set(read(past.folder, "parameter_changes")["parameter"]):
-            table, column = parameter.split(".")
-            assert column in schemas()[table].names, parameter
+        parameters = set(read(past.folder, "parameter_changes")["parameter"])
+        assert parameters
+        for table, column in (parameter.split(".") for parameter in parameters):
+            assert column in schemas()[table].names, (table, column)
 
 
 Morpho = tuple[Lived, morpho_blue_market.LivedIn]
