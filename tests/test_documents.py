@@ -107,7 +107,8 @@ def misnamed(command: Any, words: str) -> list[str]:
 @cache
 def options() -> set[str]:
     """Options of all verbs, and of our own scripts."""
-    found, left = {"--help"}, [COMMANDS]
+    found: set[str] = {"--help"}
+    left: list[Any] = [COMMANDS]
     while left:
         command = left.pop()
         found |= {option for one in command.params for option in (*one.opts, *one.secondary_opts)}

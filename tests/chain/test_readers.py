@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,8 +11,9 @@ from chain.accounting import aave_v3 as accounting
 from chain.errors import ContractError, InputError
 from chain.readers import aave_v3_accounts, holders
 from chain.reading import take
-from chain.snapshot import Check, Snapshot, load, save
+from chain.snapshot import Snapshot, load, save
 from chain.units import BPS_TO_WAD, address_of
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.market import RESERVES
 from tests.devnet.world import World
 
@@ -26,14 +27,6 @@ def snapshot(devnet_world: World) -> Snapshot:
 
 def key(contract: Any) -> str:
     return f"eip155:31337/erc20:{contract.address.lower()}"
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def test_everything_that_was_compared_agrees(snapshot: Snapshot, devnet_world: World) -> None:

@@ -13,8 +13,9 @@ from chain.accounting import aave_v3 as accounting
 from chain.errors import ContractError, InputError
 from chain.readers import aave_v2, aave_v3_accounts
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import BPS_TO_WAD, RAY
+from tests.chain.snapshot_rows import failed
 from tests.devnet.aave_v2 import published
 from tests.devnet.aave_v2_market import FIXED, PEOPLE, V2Market, fix, live
 from tests.devnet.aave_v302 import published as published_v302
@@ -77,10 +78,6 @@ def snapshot(v2: V2Market, book: Path) -> Snapshot:
 def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
     filled = snapshot[table].astype(object).where(snapshot[table].notna(), None)
     return cast("list[dict[str, Any]]", filled.to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def key(contract: Any) -> str:

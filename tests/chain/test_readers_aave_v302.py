@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,8 +11,9 @@ from chain.comparisons import checks
 from chain.readers import aave_v3, aave_v3_accounts
 from chain.readers.aave_v3_questions import CategoryAnswer
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import BPS_TO_WAD, RAY, UINT256_MAX, address_of
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.aave_v302 import published
 from tests.devnet.aave_v302_market import ETHER_CATEGORY, OldMarket, old_market
 from tests.devnet.availability import require_devnet
@@ -31,14 +32,6 @@ def old() -> Iterator[OldMarket]:
 @pytest.fixture(scope="module")
 def snapshot(old: OldMarket) -> Snapshot:
     return take(old.url, old.deployments, "latest", "old")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def key(contract: Any) -> str:

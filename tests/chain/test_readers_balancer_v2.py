@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from itertools import permutations
-from typing import Any, cast
 
 import pytest
 from web3.exceptions import ContractLogicError
@@ -13,7 +12,7 @@ from chain.node.calls import Call
 from chain.node.client import Client
 from chain.readers import balancer_v2
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import WAD, address_of
 from graph.build import build
 from graph.exposure import exposure
@@ -21,6 +20,7 @@ from graph.lookthrough import roots
 from simulations.venues.balancer_stable import BalancerStable
 from simulations.venues.from_tables import venue_of
 from simulations.venues.weighted import Weighted
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.balancer_v2_market import HOLDERS, Market, deploy_market
 from tests.devnet.world import World
 
@@ -37,14 +37,6 @@ def market(devnet_world: World) -> Iterator[Market]:
 @pytest.fixture(scope="module")
 def snapshot(devnet_world: World, market: Market) -> Snapshot:
     return take(devnet_world.url, market.deployments, "latest", "with balancer")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def pool_key(market: Market, name: str) -> str:

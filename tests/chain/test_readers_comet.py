@@ -6,7 +6,7 @@ What was deployed and what happened to it stands in tests/recordings/comet.py; t
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,6 +22,7 @@ from chain.snapshot import Snapshot
 from chain.units import WAD
 from graph.build import build
 from simulations.book_of_graph import from_graph
+from tests.chain.snapshot_rows import rows
 from tests.recordings import comet
 from tests.recordings.keeping import about_code, findings_of, header_of, replayed, snapshot_of
 
@@ -37,7 +38,7 @@ def place() -> Iterator[tuple[Snapshot, Findings, Answers, dict[str, str]]]:
         snapshot = snapshot_of(client, comet.BOOK, "comet")
         found = findings_of(client, comet.BOOK)
         at = {entry.instance: entry.addresses["comet"] for entry in read_deployments(comet.BOOK)}
-        tokens = {row["symbol"]: row["address"] for row in table(snapshot, "assets") if isinstance(row["address"], str)}
+        tokens = {row["symbol"]: row["address"] for row in rows(snapshot, "assets") if isinstance(row["address"], str)}
         listed = {"dollar": [tokens[name] for name in ("WETH", "WBTC", "GOLD")], "ether": [tokens["lstETH"]]}
         answers = client.ask(comet.questions(at, listed, comet.everybody()))
         seen = [
@@ -62,10 +63,6 @@ def at(place: tuple[Any, Any, Any, dict[str, str]]) -> dict[str, str]:
     return place[3]
 
 
-def table(snapshot: Snapshot, name: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[name].to_dict("records"))
-
-
 def market(at: dict[str, str], name: str) -> str:
     return f"eip155:31337:compound-v3/{at[name]}"
 
@@ -76,7 +73,7 @@ def token(address: str) -> str:
 
 def reserve(snapshot: Snapshot, at: dict[str, str], name: str, symbol: str) -> dict[str, Any]:
     key = (market(at, name), token(at[symbol]))
-    [row] = [row for row in table(snapshot, "reserves") if (row["market"], row["asset"]) == key]
+    [row] = [row for row in rows(snapshot, "reserves") if (row["market"], row["asset"]) == key]
     return row
 
 
@@ -102,7 +99,7 @@ def test_every_account_has_what_the_contract_says(snapshot: Snapshot, answers: A
     """Of all who could have anything, also where the answer is nothing and there must be no row."""
     found = {
         (row["market"], row["position_id"], row["asset"], row["side"]): row["amount_raw"]
-        for row in table(snapshot, "positions")
+        for row in rows(snapshot, "positions")
     }
     left, nothing = dict(found), 0
     for (name, view, *subject), answer in answers.items():
@@ -121,7 +118,7 @@ def test_absorbed_accounts_left_what_the_contract_says(snapshot: Snapshot, at: d
     sides = {
         number: [
             row["side"]
-            for row in table(snapshot, "positions")
+            for row in rows(snapshot, "positions")
             if row["position_id"] == comet.everybody()[number] and row["market"] == market(at, "dollar")
         ]
         for number in comet.ABSORBED
@@ -136,7 +133,7 @@ def test_totals_reserves_and_what_is_for_sale(snapshot: Snapshot, answers: Answe
         supplied = row["supplied_stored_raw"] * row["supply_index_raw"] // row["supply_index_unit_raw"]
         borrowed = row["borrowed_stored_raw"] * row["borrow_index_raw"] // row["borrow_index_unit_raw"]
         assert (supplied, borrowed) == (answers[name, "totalSupply"], answers[name, "totalBorrow"])
-        [backstop] = [one for one in table(snapshot, "backstops") if one["market"] == market(at, name)]
+        [backstop] = [one for one in rows(snapshot, "backstops") if one["market"] == market(at, name)]
         assert backstop["amount_raw"] - row["deficit_raw"] == answers[name, "getReserves"]
         assert backstop["target_raw"] == answers[name, "targetReserves"]
     assert (
@@ -144,7 +141,7 @@ def test_totals_reserves_and_what_is_for_sale(snapshot: Snapshot, answers: Answe
         > 0
         == reserve(snapshot, at, "ether", "WETH")["deficit_raw"]
     )
-    lots = {row["auction"]: row for row in table(snapshot, "auctions")}
+    lots = {row["auction"]: row for row in rows(snapshot, "auctions")}
     for (name, view, *subject), answer in answers.items():
         if view in ("for sale", "posted"):
             asset = token(subject[0])
@@ -163,9 +160,9 @@ def test_discount_and_prices_are_what_the_storefront_asks(
     snapshot: Snapshot, answers: Answers, at: dict[str, str]
 ) -> None:
     """By fractions of whole tokens: within one smallest unit and the discounted price's one part in 1e8 of what quoteCollateral answers."""
-    prices = {(row["market"], row["asset"]): row["price_raw"] for row in table(snapshot, "prices")}
-    decimals = {row["asset"]: row["decimals"] for row in table(snapshot, "assets")}
-    lots = table(snapshot, "auctions")
+    prices = {(row["market"], row["asset"]): row["price_raw"] for row in rows(snapshot, "prices")}
+    decimals = {row["asset"]: row["decimals"] for row in rows(snapshot, "assets")}
+    lots = rows(snapshot, "auctions")
     assert len(lots) == sum(what == "quote" for _, what, *_ in answers) > 0
     for lot in lots:
         name = next(name for name in ("dollar", "ether") if market(at, name) == lot["market"])
@@ -180,12 +177,12 @@ def test_who_is_liquidatable_by_the_rows_is_the_contracts_word(
     snapshot: Snapshot, answers: Answers, at: dict[str, str]
 ) -> None:
     """In floats from the rows, at the block's index; the contract takes the stored one, so debts within 1 % are left out."""
-    prices = {(row["market"], row["asset"]): row["price_raw"] for row in table(snapshot, "prices")}
-    factor = {(row["market"], row["asset"]): row["liquidation_threshold_wad"] for row in table(snapshot, "reserves")}
-    decimals = {row["asset"]: row["decimals"] for row in table(snapshot, "assets")}
+    prices = {(row["market"], row["asset"]): row["price_raw"] for row in rows(snapshot, "prices")}
+    factor = {(row["market"], row["asset"]): row["liquidation_threshold_wad"] for row in rows(snapshot, "reserves")}
+    decimals = {row["asset"]: row["decimals"] for row in rows(snapshot, "assets")}
     debts: dict[tuple[str, str], float] = {}
     counted: dict[tuple[str, str], float] = {}
-    for row in table(snapshot, "positions"):
+    for row in rows(snapshot, "positions"):
         who, key = (row["market"], row["position_id"]), (row["market"], row["asset"])
         value = row["amount_raw"] / 10 ** decimals[row["asset"]] * prices[key]
         if row["side"] == "debt":
@@ -225,7 +222,7 @@ def test_switches_terms_and_who_may_change_them(snapshot: Snapshot, answers: Ans
         assert row["liquidatable"] == (not answers[name, "Absorb"])
         assert row["borrowable"] == (not answers[name, "Withdraw"])
         assert row["frozen"] == (answers[name, "Withdraw"] and answers[name, "Supply"])
-        stopped = {lot["stopped"] for lot in table(snapshot, "auctions") if lot["market"] == market(at, name)}
+        stopped = {lot["stopped"] for lot in rows(snapshot, "auctions") if lot["market"] == market(at, name)}
         assert stopped == {"bid" if answers[name, "Buy"] else "none"}
     assert (
         reserve(snapshot, at, "dollar", "USDC")["liquidatable"],
@@ -238,7 +235,7 @@ def test_switches_terms_and_who_may_change_them(snapshot: Snapshot, answers: Ans
     factors = (weth["ltv_wad"], weth["liquidation_threshold_wad"], weth["absorb_factor_wad"])
     assert factors == tuple(factor * WAD // 1_000 for factor in comet.FACTORS["WETH"])
     assert (weth["reserve_index"], weth["supply_cap_raw"], weth["borrowable"]) == (0, 10**24, False)
-    powers = {(row["authority"][-42:], row["target"][-42:], row["power"]) for row in table(snapshot, "authorities")}
+    powers = {(row["authority"][-42:], row["target"][-42:], row["power"]) for row in rows(snapshot, "authorities")}
     governor, guardian = comet.WHO["governor"].lower(), comet.WHO["guardian"].lower()
     assert {
         (governor, at["dollar"], "upgrade"),
@@ -247,16 +244,16 @@ def test_switches_terms_and_who_may_change_them(snapshot: Snapshot, answers: Ans
     } <= powers
     assert not any(who == guardian and power != "pause" for who, _, power in powers)
     assert {target for _, target, power in powers if power == "upgrade"} == {at["dollar"]}, "the other has no proxy"
-    proxies = {row["address"]: row["implementation"] for row in table(snapshot, "entities")}
+    proxies = {row["address"]: row["implementation"] for row in rows(snapshot, "entities")}
     assert isinstance(proxies[at["dollar"]], str) and pd.isna(proxies[at["ether"]])
 
 
 def test_a_comet_of_ether_counts_in_it(snapshot: Snapshot, at: dict[str, str]) -> None:
-    prices = {(row["market"], row["asset"]): row for row in table(snapshot, "prices")}
+    prices = {(row["market"], row["asset"]): row for row in rows(snapshot, "prices")}
     lst = prices[market(at, "ether"), token(at["lstETH"])]
     assert lst["quote_asset"] == token(at["WETH"])
     assert lst["price_usd"] == pytest.approx(1.15 * 1_444)
-    assert {row["base_asset"] for row in table(snapshot, "markets")} == {"iso4217:USD", token(at["WETH"])}
+    assert {row["base_asset"] for row in rows(snapshot, "markets")} == {"iso4217:USD", token(at["WETH"])}
 
 
 def _lose(side: str) -> Change:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from chain.expected import expect
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import WAD
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.availability import require_devnet
 from tests.devnet.compound_v2 import FACTORS, INCENTIVE, RATES
 from tests.devnet.compound_v2_market import PEOPLE, LivedIn, lived_in
@@ -34,14 +35,6 @@ def lived(place: tuple[LivedIn, Path]) -> LivedIn:
 @pytest.fixture(scope="module")
 def snapshot(place: tuple[LivedIn, Path]) -> Snapshot:
     return take(place[0].node.url, place[1], "latest", "compound")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def by_ctoken(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

@@ -6,9 +6,9 @@ The recording was made by `tests/recordings/crvusd_recipe.py` against the contra
 import gzip
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,13 +17,14 @@ from chain.accounting.crvusd import fall_value, health
 from chain.deployments import read_deployments
 from chain.errors import InputError
 from chain.node.calls import event_topic
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import WAD
 from graph.build import build
 from graph.exposure import exposure
 from simulations.book_of_graph import from_graph
+from tests.chain.snapshot_rows import failed, rows
 from tests.recordings.crvusd_recipe import FILE, views
-from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of
+from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of, without
 
 Said = dict[Any, Any]
 
@@ -45,10 +46,6 @@ def said(taken: tuple[Snapshot, Said]) -> Said:
     return taken[1]
 
 
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
 def markets(said: Said) -> list[tuple[str, str, str, int]]:
     """Controller, AMM, collateral, and units of 18 decimals in one of the collateral's."""
     return [(*said["market", number], 1 if number == 0 else 10**10) for number in range(2)]
@@ -60,10 +57,6 @@ def key(controller: str) -> str:
 
 def token(address: str) -> str:
     return f"eip155:31337/erc20:{address}"
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def test_the_recording_says_what_it_is_of_and_holds_no_code() -> None:
@@ -196,21 +189,6 @@ def test_the_graph_shows_it_and_the_simulator_says_that_it_has_no_rule(snapshot:
     assert answer.figures["borrowed_usd"] == pytest.approx(said["total_debt", controller] / WAD)
     with pytest.raises(InputError, match="no liquidation rule is written for crvusd"):
         from_graph(graph)
-
-
-def without(*topics: str) -> Callable[[Sequence[str]], list[str]]:
-    """A recording of a node that leaves out all events of some kinds."""
-
-    def change(lines: Sequence[str]) -> list[str]:
-        changed = []
-        for line in lines:
-            one = json.loads(line)
-            if "ask" in one and one["ask"][1] == "eth_getLogs" and one["ask"][2]["topics"][0] in topics:
-                one["answer"] = []
-            changed.append(json.dumps(one))
-        return changed
-
-    return change
 
 
 @pytest.mark.parametrize(

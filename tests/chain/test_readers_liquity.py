@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,6 +21,7 @@ from chain.inspection import addresses
 from chain.snapshot import Snapshot
 from chain.units import WAD
 from graph.build import build
+from tests.chain.snapshot_rows import rows
 from tests.recordings import liquity
 from tests.recordings.keeping import about_code, findings_of, header_of, replayed, snapshot_of
 
@@ -52,15 +53,11 @@ def answers(place: tuple[Any, Any, Answers]) -> Answers:
     return place[2]
 
 
-def table(snapshot: Snapshot, name: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[name].to_dict("records"))
-
-
 def rows_of(snapshot: Snapshot, side: str, part: str = "") -> dict[str, dict[str, Any]]:
     """By owner: rows of one side, of troves or of what `part` names."""
     return {
         row["owner"][-42:]: row
-        for row in table(snapshot, "positions")
+        for row in rows(snapshot, "positions")
         if row["side"] == side and row["position_id"].partition("/")[2] == part
     }
 
@@ -119,14 +116,14 @@ def test_deposits_gains_and_surpluses_are_what_the_contracts_say(snapshot: Snaps
 
 
 def test_totals_ratio_and_backstop(snapshot: Snapshot, answers: Answers) -> None:
-    by_asset = {row["asset"]: row for row in table(snapshot, "reserves")}
+    by_asset = {row["asset"]: row for row in rows(snapshot, "reserves")}
     ether = by_asset.pop(ETHER)
     [lusd] = by_asset.values()
     assert lusd["borrowed_stored_raw"] == answers["getEntireSystemDebt",] == answers["supply",]
     surplus = sum(answers["surplus", who] for who in liquity.everybody())
     whole = answers["getEntireSystemColl",]
     assert ether["collateral_raw"] == whole + answers["pool ether",] + surplus
-    price = {row["asset"]: row["price_raw"] for row in table(snapshot, "prices")}
+    price = {row["asset"]: row["price_raw"] for row in rows(snapshot, "prices")}
     assert price == {ETHER: liquity.LOW_PRICE * WAD, lusd["asset"]: WAD}
     ratio = whole * price[ETHER] // lusd["borrowed_stored_raw"]
     assert ratio == answers["getTCR",]
@@ -139,9 +136,9 @@ def test_totals_ratio_and_backstop(snapshot: Snapshot, answers: Answers) -> None
     )
     assert ether["liquidation_ratio_ray"] == 11 * 10**26
     assert (lusd["debt_floor_raw"], lusd["close_factor_wad"]) == (2_000 * WAD, WAD)
-    [backstop] = table(snapshot, "backstops")
+    [backstop] = rows(snapshot, "backstops")
     assert (backstop["kind"], backstop["amount_raw"]) == ("stability_pool", answers["getTotalLUSDDeposits",])
-    assert {row["loss_rule"] for row in table(snapshot, "markets")} == {"stability_pool_then_redistribute"}
+    assert {row["loss_rule"] for row in rows(snapshot, "markets")} == {"stability_pool_then_redistribute"}
     debts, posted = rows_of(snapshot, "debt").values(), rows_of(snapshot, "collateral").values()
     for owed, sum_of in ((answers["getEntireSystemDebt",], debts), (whole, posted)):
         assert 0 <= owed - sum(row["amount_raw"] for row in sum_of) < 1_000, "rounding alone"
@@ -149,17 +146,17 @@ def test_totals_ratio_and_backstop(snapshot: Snapshot, answers: Answers) -> None
 
 def test_what_lusd_is_redeemed_for_and_the_fee(snapshot: Snapshot, answers: Answers) -> None:
     """A dollar's worth of ether from the active and default pools; the fee decays, so it is below that of the rate as it is written."""
-    rows = table(snapshot, "backings")
-    assert sum(row["amount_raw"] for row in rows) == answers["getEntireSystemColl",]
-    assert {row["redemption"] for row in rows} == {"instant"} and all(pd.isna(row["rate_wad"]) for row in rows)
-    assert {row["fee_wad"] for row in rows} == {answers["fee of one",]}
-    assert WAD // 200 < rows[0]["fee_wad"] < answers["getRedemptionRate",] == WAD // 200 + answers["baseRate",]
+    behind = rows(snapshot, "backings")
+    assert sum(row["amount_raw"] for row in behind) == answers["getEntireSystemColl",]
+    assert {row["redemption"] for row in behind} == {"instant"} and all(pd.isna(row["rate_wad"]) for row in behind)
+    assert {row["fee_wad"] for row in behind} == {answers["fee of one",]}
+    assert WAD // 200 < behind[0]["fee_wad"] < answers["getRedemptionRate",] == WAD // 200 + answers["baseRate",]
 
 
 def test_the_price_feed_and_its_state(snapshot: Snapshot) -> None:
     """Tellor is broken, so only Chainlink's step is there, last; Chainlink has 8 decimals, the market 18."""
-    source = next(row["source"] for row in table(snapshot, "prices") if isinstance(row["source"], str))
-    steps = [row for row in table(snapshot, "feeds") if row["source"] == source]
+    source = next(row["source"] for row in rows(snapshot, "prices") if isinstance(row["source"], str))
+    steps = [row for row in rows(snapshot, "feeds") if row["source"] == source]
     assert [row["kind"] for row in steps] == ["unknown", "feed"]
     assert steps[0]["description"] == "Chainlink is used, Tellor is not trusted"
     assert steps[1]["value_raw"] * 10**10 == steps[0]["value_raw"] == liquity.LOW_PRICE * WAD
@@ -167,7 +164,7 @@ def test_the_price_feed_and_its_state(snapshot: Snapshot) -> None:
 
 def test_nobody_may_change_it(snapshot: Snapshot) -> None:
     """Ownership was given up when the addresses were set."""
-    assert table(snapshot, "authorities") == []
+    assert rows(snapshot, "authorities") == []
 
 
 def _lose(side: str, part: str) -> Change:

@@ -6,10 +6,9 @@ The recording was made by `tests/recordings/maker_recipe.py` against the contrac
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,13 +19,14 @@ from chain.deployments import read_deployments
 from chain.errors import InputError
 from chain.node.calls import event_topic
 from chain.readers.maker_notes import noted
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.tables import schemas
 from chain.units import RAY, WAD
 from graph.build import build
 from graph.exposure import exposure
 from simulations.book_of_graph import from_graph
-from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of
+from tests.chain.snapshot_rows import failed, rows
+from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of, without
 from tests.recordings.maker_recipe import FILE, PEOPLE
 from tests.recordings.maker_views import views
 
@@ -50,20 +50,12 @@ def said(taken: tuple[Snapshot, dict[Any, Any]]) -> dict[Any, Any]:
     return taken[1]
 
 
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
 def markets(snapshot: Snapshot) -> dict[str, str]:
     return {row["market"].rsplit("/", 1)[1]: row["market"] for row in rows(snapshot, "markets")}
 
 
 def of_market(snapshot: Snapshot, table: str, market: str, asset: str = "") -> list[dict[str, Any]]:
     return [row for row in rows(snapshot, table) if row["market"] == market and asset in row.get("asset", "")]
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def test_the_recording_says_what_it_is_of_and_holds_no_code() -> None:
@@ -255,21 +247,6 @@ def test_beside_a_market_with_a_rule_it_is_left_out_by_name(snapshot: Snapshot) 
     assert {market.key for market in book.markets} == set(sample["markets"]["market"])
     left = [note for note in book.notes if "no liquidation rule is written for its family, maker" in note]
     assert len(left) == 2 and all(any(key in note for note in left) for key in markets(snapshot).values())
-
-
-def without(*topics: str) -> Callable[[Sequence[str]], list[str]]:
-    """A recording of a node that leaves out all events of some kinds."""
-
-    def change(lines: Sequence[str]) -> list[str]:
-        changed = []
-        for line in lines:
-            one = json.loads(line)
-            if "ask" in one and one["ask"][1] == "eth_getLogs" and one["ask"][2]["topics"][0] in topics:
-                one["answer"] = []
-            changed.append(json.dumps(one))
-        return changed
-
-    return change
 
 
 FROB, GRAB = (

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from chain.expected import expect
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import WAD
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.availability import require_devnet
 from tests.devnet.morpho_blue_market import GUEST, LLTVS, PEOPLE, PRICE, LivedIn, lived_in
 from tests.devnet.node import BLOCK_SECONDS, NodeError
@@ -33,14 +34,6 @@ def lived(place: tuple[LivedIn, Path]) -> LivedIn:
 @pytest.fixture(scope="module")
 def snapshot(place: tuple[LivedIn, Path]) -> Snapshot:
     return take(place[0].node.url, place[1], "latest", "morpho")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def market_of(lived: LivedIn, name: str) -> str:

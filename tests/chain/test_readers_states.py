@@ -1,7 +1,7 @@
 """The readers in states that the world does not end in: changed parameters, a silent oracle, bad debt, odd holders, wrong files."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -10,6 +10,7 @@ from chain.readers import holders
 from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import address_of
+from tests.chain.snapshot_rows import rows
 from tests.devnet.contracts import artifact
 from tests.devnet.world import World
 
@@ -19,10 +20,6 @@ DELEGATED = "0xef0100" + "11" * 20
 
 def now(world: World, deployments: Path | None = None) -> Snapshot:
     return take(world.url, deployments or world.deployments, "latest")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
 
 
 def reserve(snapshot: Snapshot, world: World, symbol: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The Uniswap V3 reader against the pools themselves and Uniswap's own TickLens, asked through plain web3."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,9 +11,10 @@ from chain.errors import ContractError
 from chain.node.calls import Call
 from chain.readers import uniswap_v3
 from chain.reading import take
-from chain.snapshot import Check, Snapshot
+from chain.snapshot import Snapshot
 from chain.units import address_of
 from graph.build import build
+from tests.chain.snapshot_rows import failed, rows
 from tests.devnet.uniswap_v3_exchange import Exchange, deploy_exchange
 from tests.devnet.world import World
 
@@ -29,14 +30,6 @@ def exchange(devnet_world: World) -> Iterator[Exchange]:
 @pytest.fixture(scope="module")
 def snapshot(devnet_world: World, exchange: Exchange) -> Snapshot:
     return take(devnet_world.url, exchange.deployments, "latest", "with v3")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
-
-
-def failed(snapshot: Snapshot) -> dict[str, Check]:
-    return {check.name: check for check in snapshot.checks if not check.passed}
 
 
 def concentrated(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

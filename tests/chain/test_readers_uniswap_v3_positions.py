@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from web3.contract import Contract
@@ -16,6 +16,7 @@ from chain.snapshot import Snapshot
 from chain.units import UINT256_MAX, address_of
 from graph.build import build
 from graph.exposure import exposure
+from tests.chain.snapshot_rows import rows
 from tests.devnet.contracts import compiled
 from tests.devnet.market import raw_amount
 from tests.devnet.transactions import address_of as account
@@ -93,10 +94,6 @@ def _trade(ledger: Any, exchange: Exchange, tokens: list[str], symbols: dict[str
 @pytest.fixture(scope="module")
 def snapshot(devnet_world: World, lived: Lived) -> Snapshot:
     return take(devnet_world.url, lived.exchange.deployments, "latest", "with positions")
-
-
-def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", snapshot[table].to_dict("records"))
 
 
 def of_manager(lived: Lived, snapshot: Snapshot) -> dict[int, dict[str, Any]]:

@@ -96,6 +96,21 @@ def record(
     return snapshot
 
 
+def without(*topics: str) -> Callable[[Sequence[str]], list[str]]:
+    """A recording of a node that leaves out all events of some kinds."""
+
+    def change(lines: Sequence[str]) -> list[str]:
+        changed = []
+        for line in lines:
+            one = json.loads(line)
+            if "ask" in one and one["ask"][1] == "eth_getLogs" and one["ask"][2]["topics"][0] in topics:
+                one["answer"] = []
+            changed.append(json.dumps(one))
+        return changed
+
+    return change
+
+
 def replayed(
     file: Path, folder: Path, change: Callable[[Sequence[str]], Sequence[str]] = lambda lines: lines
 ) -> tuple[ResumableClient, Path]:
