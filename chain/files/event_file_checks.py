@@ -108,21 +108,17 @@ def check_depth(noted: Noted, frame: pd.DataFrame) -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (y - y0) / (x - x0)
         bends = np.append(False, same & (slope[1:] > slope[:-1] * (1 + 1e-9)) & np.isfinite(slope[:-1]))
-    for kind, severity, mask, sentence in (
-        ("contradicting", "error", again, "this size is quoted twice"),
-        ("not_rising", "error", falls, "a larger sale brings less than a smaller one"),
-        (
-            "not_concave",
-            "warning",
-            bends & ~falls & ~again,
-            "each unit brings more than of the sale before it: quotes of several instants?",
-        ),
+    dearer = "each unit brings more than of the sale before it: quotes of several instants?"
+    for kind, mask, sentence in (
+        ("contradicting", again, "this size is quoted twice"),
+        ("not_rising", falls, "a larger sale brings less than a smaller one"),
+        ("not_concave", bends & ~falls & ~again, dearer),
     ):
         for number in np.unique(code[mask]):
             mine = order[mask & (code == number)]
             first = int(mine.min())
             where = {"row": int(frame.index[first]), "symbol": str(names[number]), "rows": len(mine)}
-            tell = noted.error if severity == "error" else noted.warn
+            tell = noted.warn if kind == "not_concave" else noted.error
             tell(kind, sentence, column="amount_out", value=f"{values['amount_out'][first]:.10g}", **where)
 
 

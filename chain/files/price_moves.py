@@ -7,7 +7,7 @@ whether it comes back, how near its factor is to a power of ten, and whether it 
 
 import numpy as np
 
-from chain.files.file_findings import Noted
+from chain.files.file_findings import Noted, Severity
 from chain.files.price_panel import BoolArray, FloatArray, IntArray, Panel, span, when
 
 LEAST, BEYOND = 0.25, 25.0
@@ -167,6 +167,6 @@ def _percent(move: FloatArray | float) -> str:
     return f"{change:+.0%}" if change < 10 else f"{1 + change:,.4g}-fold"
 
 
-def _at(noted: Noted, severity: str, kind: str, panel: Panel, place: int, sentence: str, rows: int = 1) -> None:
-    tell = noted.error if severity == "error" else noted.warn
-    tell(kind, sentence, column="close", value=f"{panel.close[place]:.10g}", rows=rows, **panel.at(place))
+def _at(noted: Noted, severity: Severity, kind: str, panel: Panel, place: int, sentence: str, rows: int = 1) -> None:
+    value = f"{panel.close[place]:.10g}"
+    noted.note(severity, kind, sentence, column="close", value=value, rows=rows, **panel.at(place))

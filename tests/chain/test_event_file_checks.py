@@ -51,15 +51,15 @@ def test_depth_quotes_must_rise_and_bend_down(tmp_path: Path) -> None:
     assert read_depth(path)["amount_out"].tolist() == [2000, 19500.5, 150000, 0.4]
     table = of_quotes(read_quotes(path)["ETH", "USDC"])
     assert table.quote(0, 1, 55 * 10**18) == 19500_500000000000000000 + 65249_750000000000000000
-    for rows, kind, row, said in (
-        ("ETH,USDC,1,2000\nETH,USDC,10,1900\n", "not_rising", 3, "less than for the smaller sale of row 2"),
-        ("ETH,USDC,1,2000\nETH,USDC,10,20500\n", "not_concave", 3, "a unit brings more"),
-        ("ETH,USDC,1,2000\nETH,USDC,1,2001\n", "contradicting", 3, "quoted in row 2 already"),
-        ("ETH,ETH,1,2000\n", "contradicting", 2, "name two assets"),
-        ("ETH,USDC,1,0\n", "not_above_zero", 2, "above zero"),
+    for rows, severity, kind, row, said in (
+        ("ETH,USDC,1,2000\nETH,USDC,10,1900\n", "error", "not_rising", 3, "less than for the smaller sale of row 2"),
+        ("ETH,USDC,1,2000\nETH,USDC,10,20500\n", "warning", "not_concave", 3, "a unit brings more"),
+        ("ETH,USDC,1,2000\nETH,USDC,1,2001\n", "error", "contradicting", 3, "quoted in row 2 already"),
+        ("ETH,ETH,1,2000\n", "error", "contradicting", 2, "name two assets"),
+        ("ETH,USDC,1,0\n", "error", "not_above_zero", 2, "above zero"),
     ):
         found = quotes(rows)
-        assert [(one.kind, one.row) for one in found.findings] == [(kind, row)]
+        assert [(one.severity, one.kind, one.row) for one in found.findings] == [(severity, kind, row)]
         with pytest.raises(InputError, match=said):
             read_quotes(path)
     assert {
