@@ -133,3 +133,11 @@ def is_named(name: str) -> bool:
             found = getattr(found, part, None) or getattr(found, "__annotations__", {}).get(part)
         return found is not None
     return False
+
+
+def test_no_file_is_longer_than_contributing_says() -> None:
+    words = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    [most] = map(int, re.findall(r"never over (\d+)", words))
+    files = [*SCRIPTS, *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]
+    long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > most}
+    assert len(files) > 500 and long == set()
