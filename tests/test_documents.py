@@ -91,6 +91,7 @@ def test_what_a_document_names_is_there(document: Path) -> None:
     paths = re.findall(rf"`((?:{FOLDERS})/[^`\s<{{:]*)", text)
     absent += [name for name in paths if not any(ROOT.glob(name))]
     absent += [name for name in re.findall(rf"`((?:{FOLDERS})(?:\.\w+)+)(?:\(\))?`", text) if not is_named(name)]
+    absent += sorted(set(re.findall(r"\btest_\w+\.py", text)) - {path.name for path in SCRIPTS})
     assert absent == []
 
 

@@ -1,4 +1,4 @@
-"""Tables that come as CSV or Parquet from a user. For now: the book, what each position has and owes, with prices and thresholds.
+"""The book that a user brings as CSV or Parquet: what each position has and owes, with prices and thresholds.
 
 Numbers are read from their text, digit by digit, so 0.1 is a tenth. Nothing is guessed: a column that is not known, a threshold that
 is missing, rows that contradict each other are errors that name the file, the row, the field and the value.
