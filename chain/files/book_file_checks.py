@@ -13,6 +13,8 @@ APART = 0.02
 LEAST_PER_CENT, MOST_PER_CENT = 20, 99
 """A threshold of so many basis points is meant in per cent. Lower ones are used: Aave lists assets that count in a category alone with 10."""
 
+ADDRESS = r"0x[0-9a-fA-F]{40}"
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -60,7 +62,7 @@ def _prices(noted: Noted, frame: pd.DataFrame, prices: FloatArray) -> None:
 
 
 def _names(noted: Noted, frame: pd.DataFrame) -> None:
-    """Note assets whose names differ by case only: they are two, and what happens to one does not happen to the other."""
+    """Note assets whose names differ by case only, which may be two, and addresses that do, which are one."""
     names = frame["asset"].dropna().astype("str")
     for _, alike in names.groupby(names.str.lower()):
         other = alike[alike != alike.iloc[0]]
@@ -68,3 +70,7 @@ def _names(noted: Noted, frame: pd.DataFrame) -> None:
             sentence = f"differs by case only from {alike.iloc[0]} in row {alike.index[0]}: they are two assets; write both alike if they are one"
             where = {"row": int(other.index[0]), "column": "asset", "symbol": other.iloc[0], "value": other.iloc[0]}
             noted.warn("look_alike", sentence, rows=len(other), **where)
+    holders = frame["position_id"].astype("str")
+    is_other = holders.str.fullmatch(ADDRESS) & (holders != holders.groupby(holders.str.lower()).transform("first"))
+    sentence = "is the address of an earlier row in another case, so it is read as another position; write both alike"
+    noted.rows("error", "look_alike", frame, "position_id", is_other.to_numpy(dtype=np.bool_), sentence)
