@@ -16,7 +16,9 @@ from aftershock import shadowing
 from aftershock.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    page for place in ("*.md", "docs/**/*.md", "benchmarks/*.md", "tests/*/*.md") for page in ROOT.glob(place)
+)
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OURS_ALONE = {"tests", "benchmarks"}  # folders of code that are not installed
 PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - OURS_ALONE
@@ -55,6 +57,15 @@ def test_the_schema_page_is_current() -> None:
 def test_links_resolve(document: Path) -> None:
     broken = [link for link in links(document) if not resolves(document, link)]
     assert not broken
+
+
+def test_a_link_leads_to_every_page() -> None:
+    """From another document, to the page or to its folder."""
+    led_to = {
+        (one.parent / link.partition("#")[0]).resolve() for one in DOCUMENTS for link in links(one) if link[0] != "#"
+    }
+    pages = [page for page in DOCUMENTS if page.is_relative_to(ROOT / "docs")]
+    assert len(pages) > 20 and [page.name for page in pages if not led_to & {page, page.parent}] == []
 
 
 def links(document: Path) -> list[str]:
