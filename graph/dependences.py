@@ -126,12 +126,16 @@ def idle(graph: ProtocolGraph) -> pd.DataFrame:
     having = {holder for holder, _ in placed}
     vaults = {row.asset: row.node for row in each_row(graph.nodes["vault"]) if row.node in having}
     behind = relations["backs"][relations["backs"]["target"].isin(list(vaults))]
+    parts: dict[tuple[str, str], list[Any]] = {}
+    for row in each_row(behind):
+        parts.setdefault((row.target, row.source), []).append(row)
     rows = []
-    for (share, asset), part in behind.groupby(["target", "source"]):
-        rest = sum(part["amount_raw"].tolist()) - placed.get((vaults[share], asset), 0)
+    for (share, asset), part in sorted(parts.items()):
+        rest = sum(row.amount_raw for row in part) - placed.get((vaults[share], asset), 0)
         if rest > 0:
             usd = whole_tokens(rest, price.at[asset, "decimals"]) * price.at[asset, "price_usd"]
-            rows.append((vaults[share], asset, rest, usd, joined(part["evidence"]), "derived"))
+            evidence = "; ".join(dict.fromkeys(row.evidence for row in part))
+            rows.append((vaults[share], asset, rest, usd, evidence, "derived"))
     return pd.DataFrame(rows, columns=["source", "target", "amount_raw", "amount_usd", "evidence", "status"])
 
 
