@@ -73,12 +73,11 @@ def wraps(snapshot: Snapshot) -> pd.DataFrame:
     for row in each_row(snapshot["reserves"]):
         if not isinstance(row.receipt_asset, str):
             continue
-        receipt = assets.get(row.receipt_asset)
-        rate, supply = 1.0, receipt and receipt.total_supply_raw
+        rate, receipt = 1.0, assets.get(row.receipt_asset)
         supplied = row.supplied_stored_raw * row.supply_index_raw // row.supply_index_unit_raw
-        if supply and abs(supplied - supply) > 1:
+        if receipt is not None and receipt.total_supply_raw and abs(supplied - receipt.total_supply_raw) > 1:
             scale = 10 ** (receipt.decimals - assets[row.asset].decimals)
-            rate = supplied / supply * scale
+            rate = supplied / receipt.total_supply_raw * scale
         rows.append((row.receipt_asset, row.asset, row.market, rate, row.evidence, row.status))
     columns = ["source", "target", "market", "rate", "evidence", "status"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["source", "target"])

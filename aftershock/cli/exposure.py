@@ -93,14 +93,14 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     page.blank()
     posted = collateral[collateral["collateral_usd"] > 0].head(ROWS)
     posted = posted.assign(symbol=names_of(posted, "asset", "symbol"))
-    of_all, write = write, fitting(write, posted["collateral_usd"])
+    beside = fitting(write, posted["collateral_usd"])
     page.bars(
-        ("collateral", write.unit, "%", "made of"),
+        ("collateral", beside.unit, "%", "made of"),
         [
             (
                 (
                     row["symbol"],
-                    write.column(row["collateral_usd"]),
+                    beside.column(row["collateral_usd"]),
                     percent(row["share_ratio"])[:-2],
                     row["root_label"],
                 ),
@@ -110,7 +110,6 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
         ],
         right=(1, 2),
     )
-    write = of_all
     page.blank()
     _holders(page, write, "largest suppliers", answer.inbound["suppliers"])
     page.blank()
