@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 import aftershock
+from aftershock.cli.diff import SHOWN
 from aftershock.cli.progress import Step
 from aftershock.cli.terminal import WIDTH, Page
-from aftershock.cli.timeline import SHOWN, Figure, _table
+from aftershock.cli.timeline import Figure, _table
 from aftershock.cli.units import fitting
 from aftershock.timelines import Timeline
 from chain import snapshot as snapshots
