@@ -33,13 +33,24 @@ def keeper(key: str) -> str:
 
 
 def node_label(graph: ProtocolGraph, node: str) -> str:
-    """The name of a node of the steps for people."""
+    """The name of a node of the steps for people; a vault is told apart from its share where both have one name."""
     if node.startswith("@"):
         return graph.label(node[1:])
     market, mark, asset = node.partition("#")
     if mark and market in graph.kinds:
         return f"{graph.label(market)}: {graph.own_labels.get(asset, graph.label(asset))}"
-    return graph.label(node)
+    return graph.label(node) + (" (vault)" if node in _named_like_their_share(graph) else "")
+
+
+def _named_like_their_share(graph: ProtocolGraph) -> set[str]:
+    if "vaults named like their share" not in graph.kept:
+        vaults = graph.nodes["vault"]
+        pairs = zip(vaults["node"].tolist(), vaults["asset"].tolist(), strict=True)
+        graph.kept["vaults named like their share"] = {
+            vault for vault, share in pairs if graph.labels.get(share) == graph.labels[vault]
+        }
+    found: set[str] = graph.kept["vaults named like their share"]
+    return found
 
 
 def dependences(graph: ProtocolGraph) -> pd.DataFrame:

@@ -92,4 +92,4 @@ def run(
 
 def _named(label: str) -> str:
     """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
-    return label.removesuffix(" (its contract)").rpartition(": ")[2]
+    return label.removesuffix(" (its contract)").removesuffix(" (vault)").rpartition(": ")[2]

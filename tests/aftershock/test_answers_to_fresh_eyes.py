@@ -93,6 +93,16 @@ def test_one_name_for_several_things_carries_the_end_of_its_key(ask: Ask) -> Non
     assert not [line for line in shown.splitlines() if line.startswith("alstETH  ")]
 
 
+def test_a_vault_is_told_apart_from_its_share_on_the_way_of_a_loss(graph: aftershock.ProtocolGraph) -> None:
+    share = graph.find("svUSDC", "asset")
+    held = graph.relations["holds"]
+    holder = held[held["target"] == share]["source"].iloc[0]
+    found = aftershock.paths(graph, holder, "USDC", 2).paths
+    assert found
+    for path in found:
+        assert path.text.split(" → ")[1:3] == ["svUSDC", "svUSDC (vault)"]
+
+
 def lined_up(snapshots: int, rows: int) -> Timeline:
     """A timeline of a figure that grows."""
     table = [
