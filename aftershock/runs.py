@@ -65,7 +65,7 @@ def risk(
         )
     if not keys:
         raise InputError(
-            f"{name} is neither a market nor a protocol with markets; name one of {', '.join(table['node'])}"
+            f"{name} is neither a market nor a protocol with markets; name one of {_listed(asked, table['node'].tolist())}"
         )
     held = from_graph(asked)
     _require_simulated(held, keys)

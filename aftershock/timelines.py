@@ -10,6 +10,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.exposure import records
+from graph.identity import told_apart
 from graph.market_exposure import figures_of, reserves_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import changes, in_words, lasting_keys, time_of
@@ -78,10 +79,15 @@ def _rows(graphs: Sequence[ProtocolGraph]) -> pd.DataFrame:
     values: dict[tuple[str, str, str, str], list[Any]] = {}
     labels: dict[tuple[str, str], str] = {}
     for number, graph in enumerate(graphs):
+        names = {
+            key: name
+            for kind in ("market", "asset")
+            for key, name in told_apart({key: graph.label(key) for key in graph.nodes[kind]["node"].tolist()}).items()
+        }
         for kind, node, asset, figure, value in _states(graph):
             key = (kind, lasting.get(node, node), asset, figure)
             values.setdefault(key, [None] * len(graphs))[number] = value
-            labels[key[1], asset] = f"{graph.label(asset)} in {graph.label(node)}" if asset else graph.label(node)
+            labels[key[1], asset] = f"{names[asset]} in {names[node]}" if asset else names[node]
     order = {"market": 0, "reserve": 1, "asset": 2}
     rows = [
         (kind, node, asset or None, labels[node, asset], figure, tuple(found))

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from chain.errors import SnapshotError
-from chain.tables import SCHEMA_VERSION, Row, TableSchema, columns_of, content_hash, make, read, schemas, write
+from chain.tables import SCHEMA_VERSION, Row, TableSchema, content_hash, make, read, schemas, write
 
 MANIFEST = "manifest.json"
 
@@ -210,8 +210,7 @@ def load(folder: Path) -> Snapshot:
             raise SnapshotError(
                 f"{file} is missing; the manifest lists {tables[name]['rows']} rows; take the snapshot again or restore the file"
             )
-        frames[name] = read(schema, file)
-        columns = columns_of(file)
+        frames[name], columns = read(schema, file)
         found = content_hash(schema, frames[name], columns)
         if found != tables[name]["sha256"]:
             raise SnapshotError(

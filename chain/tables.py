@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from chain.errors import SchemaError, SnapshotError
 from chain.units import INT256_MAX, INT256_MIN, UINT256_MAX, to_decimal_text
 
+pd.set_option("mode.string_storage", "python")  # see MANY_ROWS
 SCHEMA_VERSION = 1
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
 _ARROW = {
@@ -50,6 +51,10 @@ _IN_MEMORY = {
     "bool": bool,
 }
 _DTYPES = {"string": "str", "enum": "str", "int": "Int64", "timestamp": "Int64", "bool": "boolean"}
+_MUCH_TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+MANY_ROWS = 10_000
+"""From so many rows on, the text of a table is kept as Arrow has it, in less memory. Elsewhere it is Python's (the option above): pandas
+makes and reads short lists of that far sooner, and a question is made of them."""
 _RANGES = {
     "uint256": (0, UINT256_MAX),
     "int256": (INT256_MIN, INT256_MAX),
@@ -182,6 +187,8 @@ def _order(schema: TableSchema, keys: Sequence[Sequence[Any]]) -> list[int] | No
 
 def _checked(schema: TableSchema, column: Column, values: Sequence[Any]) -> list[Any]:
     """The values of one column as Python has them, every one checked."""
+    if _are_plain(column, values):
+        return list(values)
     clean = [
         None if value is None or value is pd.NA or (value.__class__ is float and value != value) else value
         for value in values
@@ -193,7 +200,8 @@ def _array(column: Column, values: Sequence[Any]) -> Any:
     """One column in its in-memory type."""
     if column.is_big or column.kind == "float":
         return np.array(values, dtype=object if column.is_big else np.float64)
-    return pd.array(values, dtype=_DTYPES[column.kind])
+    is_much = column.kind in ("string", "enum") and len(values) >= MANY_ROWS
+    return pd.array(values, dtype=_MUCH_TEXT if is_much else _DTYPES[column.kind])
 
 
 def _are_plain(column: Column, values: Sequence[Any]) -> bool:
@@ -288,14 +296,14 @@ def write(schema: TableSchema, frame: pd.DataFrame, path: Path) -> None:
     pq.write_table(to_arrow(schema, frame), path, compression="zstd")
 
 
-def read(schema: TableSchema, path: Path) -> pd.DataFrame:
-    """Read one table; SnapshotError when the file is no readable Parquet, SchemaError when it breaks the schema.
+def read(schema: TableSchema, path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """One table, and the columns that its file has; SnapshotError when it is no readable Parquet, SchemaError when it breaks the schema.
 
     Columns that a later version of the program added, and that may be empty, are empty in files of before.
     """
     try:
         with pq.ParquetFile(path) as file:
-            stored = file.read()
+            stored = file.read(use_threads=False)  # threads cost more than columns of this size give
     except (OSError, pa.ArrowException) as error:
         raise SnapshotError(
             f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]}); take the snapshot again or restore the file"
@@ -308,15 +316,7 @@ def read(schema: TableSchema, path: Path) -> pd.DataFrame:
     for column in schema.columns:
         if column.is_big and column.name in data:
             data[column.name] = [None if text is None else _parse(schema, column, text) for text in data[column.name]]
-    return of_columns(schema, data)
-
-
-def columns_of(path: Path) -> list[str]:
-    """The columns that a table's file has; SnapshotError when it is no readable Parquet."""
-    try:
-        return list(pq.read_schema(path).names)
-    except (OSError, pa.ArrowException) as error:
-        raise SnapshotError(f"{path.name} cannot be read as Parquet ({str(error).splitlines()[0]})") from error
+    return of_columns(schema, data), list(stored.column_names)
 
 
 def _parse(schema: TableSchema, column: Column, text: Any) -> int:

@@ -78,9 +78,10 @@ def _nodes(kind: str, snapshot: Snapshot, identities: Identities, table: Prices,
     return makers[kind]() if kind in makers else _addresses(kind, identities, relations)
 
 
-def _sums(relation: pd.DataFrame, end: str, column: str) -> "pd.Series[float]":
-    """Sum of a USD column by node; what has no price is left out and named in the graph's gaps."""
-    return relation.groupby(end)[column].sum()
+def _sums(nodes: "pd.Series[str]", relation: pd.DataFrame, end: str, column: str) -> list[float]:
+    """Sum of a USD column for each node; what has no price is left out and named in the graph's gaps."""
+    sums = relation.groupby(end)[column].sum().to_dict()
+    return [sums.get(node, 0.0) for node in nodes.tolist()]
 
 
 def _markets(snapshot: Snapshot, relations: Tables) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def _markets(snapshot: Snapshot, relations: Tables) -> pd.DataFrame:
         (str(names.get(slug, slug)), label) for slug, label in zip(frame["protocol"], frame["instance"], strict=True)
     ]
     for column in ("supplied_usd", "borrowed_usd"):
-        frame[column] = frame["node"].map(_sums(relations["lists"], "source", column)).fillna(0.0)
+        frame[column] = _sums(frame["node"], relations["lists"], "source", column)
     return frame.assign(
         label=[label if label.lower().startswith(name.lower()) else f"{name} {label}" for name, label in spelt]
     )
@@ -130,7 +131,7 @@ def _pools(snapshot: Snapshot, relations: Tables) -> pd.DataFrame:
     pairs = (
         slots.assign(symbol=slots["asset"].map(symbols)).groupby("pool")["symbol"].agg("/".join) if len(slots) else {}
     )
-    value = frame["node"].map(_sums(relations["trades_in"], "target", "reserve_usd")).fillna(0.0)
+    value = _sums(frame["node"], relations["trades_in"], "target", "reserve_usd")
     labels = [
         f"{names.get(row.protocol, row.protocol)} {pairs.get(row.node, short(row.node))}" for row in each_row(frame)
     ]
@@ -187,7 +188,7 @@ def _addresses(kind: str, identities: Identities, relations: Tables) -> pd.DataF
     )
     if kind == "account":
         for column, relation in (("supplied_usd", "supplies"), ("borrowed_usd", "borrows")):
-            frame[column] = frame["node"].map(_sums(relations[relation], "source", "amount_usd")).fillna(0.0)
+            frame[column] = _sums(frame["node"], relations[relation], "source", "amount_usd")
     if kind == "vault":
         frame["asset"] = [identities.share.get(member) for member in members]
         behind = relations["backs"].groupby("target")["amount_usd"].sum(min_count=1)

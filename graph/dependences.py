@@ -33,13 +33,24 @@ def keeper(key: str) -> str:
 
 
 def node_label(graph: ProtocolGraph, node: str) -> str:
-    """The name of a node of the steps for people."""
+    """The name of a node of the steps for people; a vault is told apart from its share where both have one name."""
     if node.startswith("@"):
         return graph.label(node[1:])
     market, mark, asset = node.partition("#")
     if mark and market in graph.kinds:
         return f"{graph.label(market)}: {graph.own_labels.get(asset, graph.label(asset))}"
-    return graph.label(node)
+    return graph.label(node) + (" (vault)" if node in _named_like_their_share(graph) else "")
+
+
+def _named_like_their_share(graph: ProtocolGraph) -> set[str]:
+    if "vaults named like their share" not in graph.kept:
+        vaults = graph.nodes["vault"]
+        pairs = zip(vaults["node"].tolist(), vaults["asset"].tolist(), strict=True)
+        graph.kept["vaults named like their share"] = {
+            vault for vault, share in pairs if graph.labels.get(share) == graph.labels[vault]
+        }
+    found: set[str] = graph.kept["vaults named like their share"]
+    return found
 
 
 def dependences(graph: ProtocolGraph) -> pd.DataFrame:
@@ -126,12 +137,16 @@ def idle(graph: ProtocolGraph) -> pd.DataFrame:
     having = {holder for holder, _ in placed}
     vaults = {row.asset: row.node for row in each_row(graph.nodes["vault"]) if row.node in having}
     behind = relations["backs"][relations["backs"]["target"].isin(list(vaults))]
+    parts: dict[tuple[str, str], list[Any]] = {}
+    for row in each_row(behind):
+        parts.setdefault((row.target, row.source), []).append(row)
     rows = []
-    for (share, asset), part in behind.groupby(["target", "source"]):
-        rest = sum(part["amount_raw"].tolist()) - placed.get((vaults[share], asset), 0)
+    for (share, asset), part in sorted(parts.items()):
+        rest = sum(row.amount_raw for row in part) - placed.get((vaults[share], asset), 0)
         if rest > 0:
             usd = whole_tokens(rest, price.at[asset, "decimals"]) * price.at[asset, "price_usd"]
-            rows.append((vaults[share], asset, rest, usd, joined(part["evidence"]), "derived"))
+            evidence = "; ".join(dict.fromkeys(row.evidence for row in part))
+            rows.append((vaults[share], asset, rest, usd, evidence, "derived"))
     return pd.DataFrame(rows, columns=["source", "target", "amount_raw", "amount_usd", "evidence", "status"])
 
 

@@ -215,7 +215,7 @@ def _write_folder(graph: ProtocolGraph, folder: Path) -> None:
 def _read_folder(folder: Path) -> tuple[Tables, Tables]:
     nodes, relations = (
         {
-            kind: typed(schema, tables.read(schema, folder / part / f"{kind}.parquet"))
+            kind: typed(schema, tables.read(schema, folder / part / f"{kind}.parquet")[0])
             for kind, schema in _schemas(part).items()
         }
         for part in ("nodes", "relations")

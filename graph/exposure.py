@@ -22,6 +22,11 @@ from graph.vault_shares import valued_balances, vault_of
 
 Tables = dict[str, pd.DataFrame]
 Figures = dict[str, float | int | None]
+FEED_COLUMNS = [
+    *("feed", "label", "assets", "collateral_usd", "share_ratio", "state"),
+    *("kind", "heartbeat_seconds", "deviation_bps", "asset_count", "evidence"),
+]
+"""Of `collateral_feeds`, what matters most first."""
 KEPT = 16  # answers that a graph keeps; the oldest goes first
 
 
@@ -96,6 +101,8 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
     protocol : besides, figures gross_usd and net_usd (`graph.counted`).
+    protocol without markets and pools (of feeds, vaults or tokens) : outbound parts; inbound prices (what its feeds price), holders (of its
+        vaults' shares).
     feed : inbound assets that it prices.
     anything else : its neighbours, out and in.
 
@@ -133,7 +140,9 @@ def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figure
         table = graph.nodes["market"]
         markets = [key] if kind == "market" else table.loc[table["protocol"] == key, "node"].tolist()
         pools = graph.nodes["pool"].loc[graph.nodes["pool"]["protocol"] == key, "node"].tolist()
-        if markets or not pools:
+        if not markets and not pools:
+            return _of_parts(graph, key, top)
+        if markets:
             tables = market_tables(graph, markets, top)
             inbound = {"suppliers": tables.pop("suppliers")}
             return {**figures_of(graph, markets), **_counted(graph, key, kind)}, tables, inbound
@@ -155,6 +164,27 @@ def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figure
         {"neighbours": graph.neighbours(key, direction="out")},
         {"neighbours": graph.neighbours(key, direction="in")},
     )
+
+
+def _of_parts(graph: ProtocolGraph, protocol: str, top: int) -> tuple[Figures, Tables, Tables]:
+    """A protocol to which nobody supplies and in which nothing trades: the nodes that `entities` names as its own, and who relies on them."""
+    entities = graph.snapshot["entities"]
+    rows = [
+        (row.entity, graph.kinds[row.entity], graph.label(row.entity), row.evidence, row.status)
+        for row in each_row(entities[entities["protocol"] == protocol])
+        if row.entity in graph.kinds
+    ]
+    parts = pd.DataFrame(rows, columns=["node", "kind", "label", "evidence", "status"])
+    vaults, priced = graph.nodes["vault"], graph.relations["prices"]
+    vaults = vaults[vaults["node"].isin(parts["node"])]
+    priced = priced[priced["source"].isin(parts["node"])]
+    prices = collateral_feeds(graph, sorted(set(priced["market"])))
+    inbound = {
+        "prices": prices.loc[prices["feed"].isin(parts["node"]), FEED_COLUMNS].reset_index(drop=True),
+        "holders": _holders(graph, vaults["asset"].dropna().tolist(), top),
+    }
+    figures = {"value_usd": _sum(vaults["value_usd"])} if len(vaults) else {}
+    return {**figures, **_counted(graph, protocol, "protocol")}, {"parts": parts}, inbound
 
 
 def _counted(graph: ProtocolGraph, key: str, kind: str) -> Figures:
@@ -286,7 +316,8 @@ def _of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Fig
         ]
         kept = [column for column in columns if column in rows]
         tables[name] = _sorted(rows, "amount_usd", "asset")[[*kept, "evidence", "status"]]
-    held = _named(graph, graph.relations["holds"][graph.relations["holds"]["source"] == key], "target", "asset")
+    held = valued_balances(graph, graph.relations["holds"][graph.relations["holds"]["source"] == key])
+    held = _named(graph, held, "target", "asset")
     held = _sorted(held, "amount_usd", "asset")[["asset", "label", "amount_raw", "amount_usd", "evidence", "status"]]
     inbound = {"borrowed": tables["borrowed"]}
     supplied, borrowed = _sum(tables["supplied"]["amount_usd"]), _sum(tables["borrowed"]["amount_usd"])

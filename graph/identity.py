@@ -57,6 +57,19 @@ def short(key: str) -> str:
     return f"{address[:6]}…{address[-4:]}" if len(address) == 42 else key
 
 
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by key; where several keys have one name, with the end of the key (0x3f9a…c41e) behind it."""
+    keys: dict[str, list[str]] = {}
+    for key, name in names.items():
+        keys.setdefault(name, []).append(key)
+    return {key: name if len(keys[name]) == 1 else f"{name} {_end(key)}" for key, name in names.items()}
+
+
+def _end(key: str) -> str:
+    digits = key[key.rfind("0x") :] if "0x" in key else ""
+    return f"{digits[:6]}…{digits[-4:]}" if len(digits) > 12 else key
+
+
 def identify(snapshot: Snapshot) -> Identities:
     """The identity join: `entities` with the parts that addresses play in the other tables."""
     table = snapshot["entities"]

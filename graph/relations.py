@@ -63,20 +63,21 @@ def wraps(snapshot: Snapshot) -> pd.DataFrame:
     The rate of a receipt is supplied total over token supply, so a rebasing receipt (Aave's aToken) has 1 and a share (Compound's
     cToken) its exchange rate; 1 where the token's supply was not read. A difference of one smallest unit is rounding.
     """
-    assets = snapshot["assets"].set_index("asset")
-    native = {row.chain: key for key, row in assets.iterrows() if row["kind"] == "native"}
-    rows = []
-    for key, row in assets[assets["kind"] == "wrapped_native"].iterrows():
-        coin = native.get(row["chain"]) or native_id(str(row["chain"]))
-        rows.append((key, coin, None, 1.0, row["evidence"], row["status"]))
+    assets = {row.asset: row for row in each_row(snapshot["assets"])}
+    native = {row.chain: row.asset for row in assets.values() if row.kind == "native"}
+    rows = [
+        (row.asset, native.get(row.chain) or native_id(row.chain), None, 1.0, row.evidence, row.status)
+        for row in assets.values()
+        if row.kind == "wrapped_native"
+    ]
     for row in each_row(snapshot["reserves"]):
         if not isinstance(row.receipt_asset, str):
             continue
-        rate, supply = 1.0, assets["total_supply_raw"].get(row.receipt_asset)
+        rate, receipt = 1.0, assets.get(row.receipt_asset)
         supplied = row.supplied_stored_raw * row.supply_index_raw // row.supply_index_unit_raw
-        if supply and abs(supplied - supply) > 1:
-            scale = 10 ** (int(assets.at[row.receipt_asset, "decimals"]) - int(assets.at[row.asset, "decimals"]))
-            rate = supplied / supply * scale
+        if receipt is not None and receipt.total_supply_raw and abs(supplied - receipt.total_supply_raw) > 1:
+            scale = 10 ** (receipt.decimals - assets[row.asset].decimals)
+            rate = supplied / receipt.total_supply_raw * scale
         rows.append((row.receipt_asset, row.asset, row.market, rate, row.evidence, row.status))
     columns = ["source", "target", "market", "rate", "evidence", "status"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["source", "target"])

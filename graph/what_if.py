@@ -20,7 +20,12 @@ from graph.changed_tables import told, with_values
 from graph.protocol_graph import ProtocolGraph
 
 STATES = ("frozen", "paused")
-_WORDS = {"positions": "supplies and debts", "pool_assets": "pool reserves", "pool_ticks": "ticks"}
+_WORDS = {
+    "positions": ("supply or debt", "supplies and debts"),
+    "pool_assets": ("pool reserve", "pool reserves"),
+    "pool_ticks": ("tick", "ticks"),
+}
+"""What rows of a table are called, one and several; other tables by their name."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
             f" in {graph.label(asset)}" if asset else ""
         )
     gone = {name: len(before[name]) - len(after[name]) for name in before.tables}
-    with_it = [f"{count:,} {_WORDS.get(name, name)}" for name, count in gone.items() if count]
+    with_it = [f"{count:,} {_WORDS.get(name, (name, name))[count > 1]}" for name, count in gone.items() if count]
     if not with_it and after is before:
         raise InputError(f"{what} is not there any more; an earlier entry took it out")
     return told(after, f"What-if: {what} is removed, and with it rows of the tables: {', '.join(with_it)}.")

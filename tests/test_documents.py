@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from aftershock import shadowing
 from aftershock.cli import app
+from aftershock.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -46,6 +47,12 @@ def package_lists() -> dict[str, set[str]]:
 @pytest.mark.parametrize("name", package_lists())
 def test_every_list_of_packages_agrees_with_the_folders(name: str) -> None:
     assert package_lists()[name] == PACKAGES
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert cited is not None
+    assert __version__ == PYPROJECT["project"]["version"] == cited.group(1)
 
 
 def test_the_schema_page_is_current() -> None:

@@ -26,6 +26,26 @@ OFFLINE_VERBS: tuple[tuple[str, ...], ...] = (
     ("simulate", "--scenario", "eth-20"),
 )
 
+# What takes longer to import than a question to answer, or is of no use for one.
+NOT_FOR_A_QUESTION = (
+    "web3",
+    "networkx",
+    "scipy",
+    "rich",
+    "jinja2",
+    "vl_convert",
+    "safetensors",
+    "graph.systemic",
+    "pydantic",
+    "importlib.metadata",
+)
+QUESTIONS: tuple[tuple[str, ...], ...] = (
+    ("exposure", "aave-v3"),
+    ("paths", "--from", "aave-v3", "--to", "ETH"),
+    ("shared", "WETH", "lstETH"),
+    ("names",),
+)
+
 
 @pytest.fixture
 def tripwire(tmp_path: Path) -> Path:
@@ -85,6 +105,21 @@ def test_verbs_that_need_no_network_do_not_import_torch(tripwire: Path, verb: tu
     done = run(tripwire, "from aftershock.cli import main; main()", *arguments)
     assert done.returncode in (0, 1), done.stderr
     assert_untouched(tripwire)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_a_question_imports_nothing_that_it_does_not_need(tripwire: Path, question: tuple[str, ...]) -> None:
+    """The command has to answer within a second; seconds on a shared machine are no test, what is imported is."""
+    code = (
+        "import os, sys; os.environ.pop('OPENBLAS_NUM_THREADS', None); from aftershock.cli import main\ntry: main()\n"
+        "finally: sys.stderr.write(' '.join(sys.modules) + ' threads=' + os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    done = run(tripwire, code, "query", *question, "--json")
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stderr.split())
+    assert "pandas" in imported
+    assert "threads=1" in imported
+    assert not imported.intersection(NOT_FOR_A_QUESTION)
 
 
 def test_no_module_is_named_like_one_of_python() -> None:

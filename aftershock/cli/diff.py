@@ -9,7 +9,9 @@ import aftershock
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
+from chain.errors import InputError
 from reports.amounts import Money, money_for, percent
 
 EXAMPLE = "Example: aftershock diff monday tuesday --json"
@@ -36,6 +38,7 @@ def run(
     """What changed between two snapshots of the same chains: switches, terms, upgrades, markets, amounts, prices."""
     with step("load") as loading:
         snapshots = [aftershock.load(str(path)) for path in (before, after)]
+        _require_order(*snapshots)
         graphs = [aftershock.graph(snapshot) for snapshot in snapshots]
         loading.note("two snapshots")
     answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
@@ -64,6 +67,15 @@ def run(
         page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
 
 
+def _require_order(before: aftershock.Snapshot, after: aftershock.Snapshot) -> None:
+    """InputError if BEFORE is the later one: every rise would be told as a fall."""
+    times = [max(anchor.timestamp for anchor in one.anchors) for one in (before, after) if one.anchors]
+    if times != sorted(times):
+        raise InputError(
+            f"BEFORE, {before.name}, is the later one: {when(before)} against {when(after)} of {after.name}; turn them round"
+        )
+
+
 def show_changes(page: Page, answer: Comparison, nothing: str) -> None:
     """The sentences, at most `SHOWN` of them."""
     page.blank()
@@ -79,7 +91,8 @@ def show_figures(page: Page, answer: Comparison) -> None:
     if not len(table):
         return
     money = table[table["figure"].str.endswith("_usd")]
-    write = money_for(float(money[["before", "after"]].fillna(0.0).to_numpy().max()) if len(money) else 0.0)
+    amounts = money[["before", "after"]].fillna(0.0).to_numpy().ravel().tolist()
+    write = fitting(money_for(max(amounts, default=0.0)), amounts)
     rows = []
     for row in table.head(SHOWN).to_dict("records"):
         name = str(row["figure"])

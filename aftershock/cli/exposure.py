@@ -8,12 +8,15 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
+from graph.identity import told_apart
 from reports import unmoved
-from reports.amounts import Money, listing, money_for, percent
+from reports.amounts import Money, count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
+KINDS = {"authority": ("authority", "authorities")}
 
 
 def run(
@@ -27,9 +30,7 @@ def run(
     snapshot = aftershock.load(opened(source, exposures))
     answer = aftershock.exposure(snapshot, name, top)
     if as_json:
-        print_json(
-            {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
-        )
+        print_json({**answer.to_dict(), **stands_on(snapshot)})
     else:
         show(Page(), answer, snapshot, source, exposures)
 
@@ -91,13 +92,15 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     )
     page.blank()
     posted = collateral[collateral["collateral_usd"] > 0].head(ROWS)
+    posted = posted.assign(symbol=names_of(posted, "asset", "symbol"))
+    beside = fitting(write, posted["collateral_usd"])
     page.bars(
-        ("collateral", write.unit, "%", "made of"),
+        ("collateral", beside.unit, "%", "made of"),
         [
             (
                 (
                     row["symbol"],
-                    write.column(row["collateral_usd"]),
+                    beside.column(row["collateral_usd"]),
                     percent(row["share_ratio"])[:-2],
                     row["root_label"],
                 ),
@@ -122,6 +125,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
 
 
 def _holders(page: Page, write: Money, title: str, holders: pd.DataFrame) -> None:
+    write = fitting(write, holders.head(5)["amount_usd"])
     rows = [
         [row["label"], write.column(row["amount_usd"]), percent(row["share_ratio"]), row["assets"]]
         for _, row in holders.head(5).iterrows()
@@ -130,6 +134,14 @@ def _holders(page: Page, write: Money, title: str, holders: pd.DataFrame) -> Non
 
 
 def _tables(page: Page, answer: aftershock.Exposure) -> None:
+    if "parts" in answer.outbound:
+        kinds = answer.outbound["parts"]["kind"].value_counts()
+        parts = [count(int(number), *KINDS.get(str(kind), (str(kind),))) for kind, number in kinds.items()]
+        known_by = f"it is known here {f'by {listing(parts)}' if parts else 'by its name alone'}."
+        if "vault" in set(kinds.index):
+            page.sentence(f"{answer.label} has **no market and no pool** of its own: {known_by}")
+        else:
+            page.sentence(f"**Nobody supplies to {answer.label} or borrows from it**: {known_by}")
     figures = dict(answer.figures)
     price = figures.pop("price_usd", None)
     amounts = {name: float(value) for name, value in figures.items() if value and name.endswith("_usd")}
@@ -163,11 +175,25 @@ def _plain(page: Page, write: Money, table: pd.DataFrame) -> None:
         for name in table.columns
         if not name.endswith("_raw") and not (name in hidden and ("label" in table or "symbol" in table))
     ][:6]
+    table = table.assign(
+        **{
+            name: names_of(table, key, name)
+            for key, name in ((table.columns[0], "label"), ("asset", "symbol"))
+            if {key, name} <= set(table)
+        }
+    )
+    write = fitting(write, [value for name in shown if name.endswith("_usd") for value in table[name].head(10)])
     head = [name.replace("_usd", f", {write.unit}").replace("_ratio", "").replace("_", " ") for name in shown]
     rows = [[_cell(name, row[name], write) for name in shown] for _, row in table.head(10).iterrows()]
     page.table(head, rows, right=[number for number, name in enumerate(shown) if name.endswith(("_usd", "_ratio"))])
     if len(table) > len(rows):
         page.say((f"and {len(table) - len(rows)} more; --json has them all", "dim"))
+
+
+def names_of(table: pd.DataFrame, key: str, name: str) -> list[str]:
+    """A column of names; one that several keys have with the end of its key."""
+    apart = told_apart(dict(zip(table[key], table[name], strict=True)))
+    return [apart[one] for one in table[key]]
 
 
 def _cell(name: str, value: object, write: Money) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import aftershock
 from aftershock.cli.options import quoted, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.failures import ASSUMED, LOSSES, Failure, failure
 from chain.errors import InputError
 from reports.amounts import count, fixed, money_for, percent
@@ -34,12 +34,7 @@ def run(snapshot: aftershock.Snapshot, name: str, percents: Sequence[float], exp
             progress=lambda done, of: running.note(f"{done} of {of} networks drawn"),
         )
     if as_json:
-        told = {
-            "gaps": list(snapshot.gaps),
-            "content_id": snapshot.content_id,
-            "tool": f"aftershock {aftershock.__version__}",
-        }
-        print_json({**answer.to_dict(), **told})
+        print_json({**answer.to_dict(), "gaps": list(snapshot.gaps), **stands_on(snapshot)})
     else:
         show(Page(), answer, snapshot, exposures)
 

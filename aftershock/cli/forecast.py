@@ -10,14 +10,16 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, exit_if_incomplete
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
 from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
 from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
 from chain.files.price_files import Stamp
-from chain.snapshot import Snapshot
+from chain.snapshot import Snapshot, content_id
+from models.panel import Panel
 from models.reasons import Reasons
+from models.store import hash_of
 from reports.amounts import change, count, fixed, money_for, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
@@ -92,7 +94,11 @@ def run(
     if out is not None:
         write(found, out)
     if as_json:
-        print_json(to_dict(found) | ({} if reasons is None else {"why": {"asset": reason, **asdict(reasons)}}))
+        print_json(
+            to_dict(found)
+            | origin(found, priced.panel)
+            | ({} if reasons is None else {"why": {"asset": reason, **asdict(reasons)}})
+        )
     else:
         page = Page()
         show(page, found, out, None if reasons is None else (str(reason), reasons))
@@ -112,6 +118,17 @@ def to_dict(found: Forecasts) -> dict[str, object]:
     }
 
 
+def origin(found: Forecasts, panel: Panel) -> dict[str, object]:
+    """Where forecasts of prices come from: they stand at an instant and at no block; the content id is of the prices and the models."""
+    models = [found.card.data_hash, found.card.cutoff_s, found.card.seed, dict(found.card.scores)]
+    return {
+        "as_of": f"{found.table['as_of'].max():%Y-%m-%dT%H:%M:%SZ}",
+        "anchors": [],
+        "content_id": content_id({"prices": hash_of(panel), "models": models}),
+        "tool": f"aftershock {aftershock.__version__}",
+    }
+
+
 def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> dict[str, object]:
     """Forecasts of values as they go into JSON, with both instants that they stand on."""
     record = to_dict(found)
@@ -120,14 +137,11 @@ def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snap
         "as_of": f"{found.table['as_of'].max():%Y-%m-%dT%H:%M:%SZ}",
         "horizon_hours": int(found.table["horizon_hours"].iloc[0]),
         "assumed": ASSUMED,
-        "anchors": [asdict(anchor) for anchor in snapshot.anchors],
-        "caption": snapshot.caption,
         "prices_caption": found.caption,
         "answered_by": record["answered_by"],
         "notes": record["notes"],
         "gaps": list(snapshot.gaps),
-        "content_id": snapshot.content_id,
-        "tool": f"aftershock {aftershock.__version__}",
+        **stands_on(snapshot),
     }
 
 

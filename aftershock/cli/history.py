@@ -17,6 +17,7 @@ from chain.errors import InputError, NodeError, goes_on
 from chain.histories.folder import LIST, history_schemas
 from chain.histories.reading import BY_DEFAULT, PIECE_BLOCKS, Grown, grow
 from chain.networks import node_url
+from reports.amounts import count
 
 EXAMPLE = (
     "Example: aftershock history --rpc http://127.0.0.1:8545 --deployments deployments.toml --from 21000000 --out past"
@@ -81,7 +82,7 @@ def _grown(
 ) -> Grown:
     with step("history") as running:
         grown = grow(url, deployments, out, first, last, tables, least, piece, running.note)
-        running.note(f"{grown.blocks_read:,} blocks read, {sum(grown.rows.values()):,} rows in all")
+        running.note(f"{count(grown.blocks_read, 'block')} read, {count(sum(grown.rows.values()), 'row')} in all")
     return grown
 
 

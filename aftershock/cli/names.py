@@ -6,7 +6,7 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from chain.errors import unknown_name
 from graph.schema import node_schemas
 from reports.amounts import count
@@ -38,7 +38,9 @@ def run(
         if text in graph.label(key).lower() or text in key.lower()
     ]
     if as_json:
-        print_json({"names": [dict(zip(("kind", "name", "key"), row, strict=True)) for row in found]})
+        print_json(
+            {"names": [dict(zip(("kind", "name", "key"), row, strict=True)) for row in found], **stands_on(snapshot)}
+        )
         return
     page = Page()
     page.header(count(len(found), "name"), when(snapshot))

@@ -1,8 +1,9 @@
 """Options that several verbs share, each written once."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,14 +12,39 @@ from chain.errors import DATA_INCOMPLETE, InputError
 if TYPE_CHECKING:
     from chain.snapshot import Snapshot
 
+
+def typed(ctx: typer.Context, names: Sequence[str]) -> list[str]:
+    """Those of the parameters that stand on the command line, with whatever value."""
+    sources = {name: ctx.get_parameter_source(name) for name in names}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def _alone(ctx: typer.Context, value: Any) -> Any:
+    """The value; InputError where a second source of the data is named too, which would be left unread."""
+    names = [{"source": "snapshot"}.get(name, name) for name in typed(ctx, ("source", "exposures", "book"))]
+    if len(names) > 1:
+        raise InputError(f"give either --{names[0]} or --{names[1]}, not both: only one of them would be read")
+    return value
+
+
 Source = Annotated[
-    str, typer.Option("--snapshot", help="Snapshot folder; the embedded sample by default.", metavar="FOLDER")
+    str,
+    typer.Option(
+        "--snapshot", help="Snapshot folder; the embedded sample by default.", metavar="FOLDER", callback=_alone
+    ),
 ]
 Exposures = Annotated[
     Path | None,
     typer.Option(
-        "--exposures", help="Own exposures instead of a snapshot: holder, claim_on, amount_usd.", metavar="FILE"
+        "--exposures",
+        help="Own exposures instead of a snapshot: holder, claim_on, amount_usd.",
+        metavar="FILE",
+        callback=_alone,
     ),
+]
+Book = Annotated[
+    Path | None,
+    typer.Option(help="Your own book, CSV or Parquet, instead of a snapshot.", metavar="FILE", callback=_alone),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Shocks = Annotated[
@@ -83,13 +109,18 @@ def quoted(name: str) -> str:
 
 
 def opened(source: str, exposures: Path | None) -> str:
-    """What to load: the file of exposures where one is given; InputError if a snapshot is named too."""
+    """What to load: the file of exposures where one is given; InputError if it is none."""
     if exposures is None:
         return source
-    if source != "sample":
-        raise InputError(f"give either --snapshot {source} or --exposures {exposures}, not both")
     if not exposures.is_file():
         raise InputError(
             f"--exposures {exposures} is no file; give a CSV or Parquet file with holder, claim_on, amount_usd"
+        )
+    from chain.files.exposure_file import is_exposures
+
+    if not is_exposures(exposures):
+        raise InputError(
+            f"--exposures {exposures} has no columns holder and claim_on; give claims (holder, claim_on, amount_usd), "
+            f"or ask a book of positions with --snapshot {exposures}"
         )
     return str(exposures)

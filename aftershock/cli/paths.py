@@ -7,7 +7,7 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from chain.errors import InputError
 from graph.paths import LossPath, PathIndex, Paths
 from reports.amounts import Money, money_for, percent, shortened
@@ -42,9 +42,7 @@ def run(
     index = aftershock.path_index(snapshot)
     answer = index.paths(loser, cause, top)
     if as_json:
-        print_json(
-            {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
-        )
+        print_json({**answer.to_dict(), **stands_on(snapshot)})
         return
     turned = not answer.paths and _leads(index, cause, loser)
     show(Page(), answer, snapshot, turned, next_on=(source, exposures))

@@ -18,7 +18,8 @@ class Step:
     def __init__(self, label: str) -> None:
         self.label, self.text = label, ""
         self._console = console(stderr=True)
-        self._started = self._drawn = time.monotonic()
+        self._started, self._drawn = time.monotonic(), 0.0
+        self.note("")
 
     def note(self, text: str) -> None:
         """Say how far the step is; on a terminal the line is redrawn, at most ten times a second."""

@@ -8,7 +8,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Gas, Source, exit_if_incomplete, opened, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL, require_falls
 from chain.errors import InputError
@@ -61,12 +61,20 @@ def run(
     snapshot = aftershock.load(given)
     with step("risk") as running:
         chosen = None if scenario == "none" else scenario or LARGEST_FALL
-        answer = aftershock.risk(snapshot, name, asset, falls, gas, gas_gwei, gas_units, chosen)
+        answer = aftershock.risk(
+            snapshot,
+            name,
+            asset,
+            falls,
+            gas,
+            gas_gwei,
+            gas_units,
+            chosen,
+            lambda done: running.note(f"cascade, round {done.number}"),
+        )
         running.note(f"{count(len(answer.positions), 'position')} with debts, {count(len(falls), 'fall')}")
     if as_json:
-        print_json(
-            {**answer.to_dict(), "content_id": snapshot.content_id, "tool": f"aftershock {aftershock.__version__}"}
-        )
+        print_json({**answer.to_dict(), **stands_on(snapshot)})
     else:
         show(Page(), answer, snapshot, source)
     exit_if_incomplete(snapshot)

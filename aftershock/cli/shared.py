@@ -6,7 +6,7 @@ import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from graph.exposure import records
 from reports.amounts import money_for, percent, shortened
 
@@ -34,10 +34,8 @@ def run(
                 "overlap_usd": overlap_usd,
                 "overlap_ratio": overlap,
                 "shared": records(shared),
-                "caption": snapshot.caption,
                 "gaps": [*snapshot.gaps, *graph.gaps],
-                "content_id": snapshot.content_id,
-                "tool": f"aftershock {aftershock.__version__}",
+                **stands_on(snapshot),
             }
         )
         return

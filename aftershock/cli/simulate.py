@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ from aftershock.cli.options import (
     AsJson,
     Bar,
     BarStamp,
+    Book,
     FailAbove,
     Gas,
     Horizon,
@@ -22,27 +22,28 @@ from aftershock.cli.options import (
     Shocks,
     Source,
     exit_if_incomplete,
+    typed,
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
 from chain.errors import InputError
 from chain.networks import placed
-from reports.amounts import Money, count, fixed, health_factor, money, money_for, short
+from reports.amounts import Money, count, fixed, health_factor, listing, money, money_for, short
 from simulations.result import CascadeResult, Round
 
 EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"
+FOR_JOINT_SHOCKS = ("prices", "stamp", "bar", "at", "horizon", "draws", "seed")
 SHOWN_ROUNDS = 8
 TINY_USD = 1e-6
 SHOWN_POSITIONS = 10
 
 
 def run(
+    ctx: typer.Context,
     shock: Shocks = [],  # noqa: B006  typer reads the default, nobody writes to it
     scenario: ScenarioName = None,
     source: Source = "sample",
-    book: Annotated[
-        Path | None, typer.Option(help="Your own book, CSV or Parquet, instead of a snapshot.", metavar="FILE")
-    ] = None,
+    book: Book = None,
     pass_through: PassThrough = None,
     gas: Gas = None,
     law: Annotated[
@@ -67,12 +68,13 @@ def run(
     assumptions = {
         name: value for name, value in (("pass_through", pass_through), ("gas_usd", gas)) if value is not None
     }
-    if book is not None and source != "sample":
-        raise InputError("give either --book or --snapshot, not both")
     if law not in (None, "forecast"):
         raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
-    if law is None and prices is not None:
-        raise InputError("--prices is for --shocks forecast; add that, or leave the prices out")
+    unread = typed(ctx, FOR_JOINT_SHOCKS) if law is None else []
+    if unread:
+        raise InputError(
+            f"{listing([f'--{name}' for name in unread])} would do nothing without --shocks forecast; add that, or leave {'it' if len(unread) == 1 else 'them'} out"
+        )
     if law is not None and (shock or scenario is not None):
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None

@@ -7,7 +7,8 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
 from chain.errors import InputError
 from graph.exposure import records
 from graph.systemic import Uncertainty
@@ -49,15 +50,13 @@ def run(
                 "systemic": records(shown),
                 "of": len(found),
                 "uncertainty": {"amount_sigma": sigma, "unverified_kept": kept, "draws": draws, "seed": seed},
-                "caption": snapshot.caption,
                 "gaps": list(snapshot.gaps),
-                "content_id": snapshot.content_id,
-                "tool": f"aftershock {aftershock.__version__}",
+                **stands_on(snapshot),
             }
         )
         return
     page, first = Page(), shown.iloc[0]
-    write = money_for(float(shown["loss_usd"].max()))
+    write = fitting(money_for(float(shown["loss_usd"].max())), shown["loss_usd"])
     page.header("What holders depend on most", when(snapshot))
     page.sentence(
         f"**{first.label}**: if it fails, holders lose {write.words(float(first.loss_usd))}, {percent(float(first.loss_ratio))} of what they "
@@ -93,4 +92,4 @@ def run(
 
 def _named(label: str) -> str:
     """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
-    return label.removesuffix(" (its contract)").rpartition(": ")[2]
+    return label.removesuffix(" (its contract)").removesuffix(" (vault)").rpartition(": ")[2]

@@ -7,10 +7,12 @@ standard error, so that `--json` can be piped.
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from aftershock.version import __version__
 from chain.networks import chain_name
 from chain.snapshot import Snapshot
 
@@ -161,7 +163,8 @@ def _widths(head: list[str], body: list[list[str]], right: Sequence[int], page: 
     narrow(LONG_TEXT)
     for column in sorted(range(len(head)), key=lambda one: need[one] - len(head[one])):
         if excess() > 0:
-            in_two = next(width for width in range(1, len(head[column]) + 2) if len(wrap(head[column], width)) < 3)
+            least = max((len(word) for word in head[column].split()), default=1)
+            in_two = next(width for width in range(least, len(head[column]) + 2) if len(wrap(head[column], width)) < 3)
             widths[column] = min(widths[column], max(in_two, need[column]))
     narrow(LEAST_TEXT)
     return widths
@@ -193,6 +196,16 @@ def aligned(texts: Sequence[str]) -> list[str]:
         text + " " * (widest - fraction) if any(letter.isdigit() for letter in text) else text
         for text, fraction in zip(texts, fractions, strict=True)
     ]
+
+
+def stands_on(snapshot: Snapshot) -> dict[str, Any]:
+    """Where an answer in JSON comes from: anchors (block and time of each chain), caption, content id, and which version answered."""
+    return {
+        "anchors": [asdict(anchor) for anchor in snapshot.anchors],
+        "caption": snapshot.caption,
+        "content_id": snapshot.content_id,
+        "tool": f"aftershock {__version__}",
+    }
 
 
 def print_json(record: Any) -> None:

@@ -11,10 +11,11 @@ import aftershock
 from aftershock.cli.diff import SHOWN
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
+from aftershock.cli.units import fitting
 from aftershock.timelines import Timeline, timeline
 from graph.timeline import time_of
-from reports.amounts import count, money_for, percent
+from reports.amounts import count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
 
@@ -91,7 +92,7 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
     """Rows of one figure; a dash where a snapshot does not have the market or asset."""
     table = answer.rows[answer.rows["figure"] == figure.column]
     amounts = [value for values in table["values"] for value in values if isinstance(value, int | float)]
-    write = money_for(max(amounts, default=0.0))
+    write = fitting(money_for(max(amounts, default=0.0)), amounts)
 
     writes: dict[Figure, Callable[[Any], str]] = {
         Figure.utilisation: percent,
@@ -105,10 +106,27 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
 
     unit = {Figure.utilisation: "", Figure.status: "", Figure.price: " $"}.get(figure, f" {write.unit}")
     rows = [[row["label"], *map(cell, row["values"])] for row in table.head(SHOWN).to_dict("records")]
-    numbers = range(1, len(answer.names) + 1)
+    head = f"{figure.value}{unit}"
+    numbers = _fitting_columns([[head], *rows], len(answer.names), page.width)
     page.blank()
     page.table(
-        [f"{figure.value}{unit}", *map(str, numbers)], rows, right=[] if figure is Figure.status else list(numbers)
+        [head, *map(str, numbers)],
+        [[row[0], *(row[number] for number in numbers)] for row in rows],
+        right=[] if figure is Figure.status else list(range(1, len(numbers) + 1)),
     )
-    if len(table) > SHOWN:
-        page.say((f"and {len(table) - SHOWN} more rows; --json has them all", "dim"))
+    left_out = [] if len(table) <= SHOWN else [count(len(table) - SHOWN, "more row")]
+    away = [number for number in range(1, len(answer.names) + 1) if number not in numbers]
+    if away:
+        left_out.append(f"snapshots {away[0]} to {away[-1]}" if len(away) > 1 else f"snapshot {away[0]}")
+    if left_out:
+        page.say((f"not shown: {listing(left_out)}; --json has all", "dim"))
+
+
+def _fitting_columns(rows: list[list[str]], snapshots: int, width: int) -> list[int]:
+    """Numbers of the snapshots whose columns fit the page beside that of the labels: the first, and the latest. The head is the first of the rows."""
+    room = width - min(LONG_TEXT, max((len(row[0]) for row in rows), default=0))
+    wide = [2 + max([len(str(number)), *(len(row[number]) for row in rows[1:])]) for number in range(1, snapshots + 1)]
+    shown = list(range(1, snapshots + 1))
+    while len(shown) > 2 and sum(wide[number - 1] for number in shown) > room:
+        del shown[1]
+    return shown

@@ -33,7 +33,7 @@ def ticks(numbers: list[tuple[int, int]]) -> list[Row]:
 def test_big_integers_survive_parquet(tmp_path: Path, numbers: list[tuple[int, int]]) -> None:
     schema = schemas()["pool_ticks"]
     write(schema, make(schema, ticks(numbers)), tmp_path / "t.parquet")
-    stored = read(schema, tmp_path / "t.parquet")
+    stored, _ = read(schema, tmp_path / "t.parquet")
     assert list(zip(stored["liquidity_net_raw"], stored["liquidity_gross_raw"], strict=True)) == numbers
     assert all(type(value) is int for value in stored["liquidity_gross_raw"])
 
