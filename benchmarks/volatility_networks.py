@@ -5,7 +5,6 @@ Each graph network has two twins with as many parameters: *identity*, in which e
 sources, other ones for each seed.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.volatility_world import DAY_S, World
+from models.digests import digest
 from models.evaluation import Fold, content_of, walk_forward
 from models.forecaster import Fitted, Forecaster
 from models.networks.build import build, is_graph, parameters
@@ -159,9 +159,6 @@ def sizes(names: tuple[str, ...], attempts: Iterator[Attempt]) -> dict[str, int]
 
 
 def digest_of(history: GraphHistory | None) -> str:
-    """A hash of all graphs of a history."""
-    digest = hashlib.sha256()
-    for graph in history.graphs if history is not None else ():
-        for edges in graph:
-            digest.update(np.ascontiguousarray(edges.ends).tobytes() + np.ascontiguousarray(edges.values).tobytes())
-    return digest.hexdigest()
+    """A hash of all graphs of a history, last bits left out (`models.digests`)."""
+    every = [edges for graph in history.graphs for edges in graph] if history is not None else []
+    return digest("graphs", *(array for edges in every for array in (edges.ends, edges.values)))
