@@ -77,15 +77,15 @@ def _of_quantiles(asked: Samples, ours: FloatArray, theirs: FloatArray) -> dict[
 
     def loss(quantiles: FloatArray) -> FloatArray:
         logs, y = np.log(quantiles), np.log(np.maximum(asked.y, 1e-8))
-        return np.mean([pinball(y, logs[..., k], level) for k, level in enumerate(LEVELS)], axis=0)
+        return np.asarray(np.mean([pinball(y, logs[..., k], level) for k, level in enumerate(LEVELS)], axis=0))
 
     mine, other = loss(ours), loss(theirs)
-    days = [daily(each, asked.as_of_s) for each in (mine, other)]
-    lags = lags_of(len(days[0]), asked.task.horizon_hours)
+    ours_a_day, theirs_a_day = (daily(each, asked.as_of_s) for each in (mine, other))
+    lags = lags_of(len(ours_a_day), asked.task.horizon_hours)
     return {
         "pinball": float(np.nanmean(mine)),
         "ratio": float(np.nanmean(mine) / np.nanmean(other)),
-        "p": diebold_mariano(*days, lags).p,
+        "p": diebold_mariano(ours_a_day, theirs_a_day, lags).p,
         "held_90": float(np.nanmean(coverage(asked.y, ours[..., 0], ours[..., -1]))),
         "below_5": float(np.nanmean(coverage(asked.y, np.zeros_like(asked.y), ours[..., 0]))),
     }

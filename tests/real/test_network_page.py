@@ -9,6 +9,7 @@ from sklearn.metrics import mean_pinball_loss
 
 from benchmarks.volatility_networks import Kept
 from models.baselines.gamma_glm import GammaGlm
+from models.panel import FloatArray
 from models.samples import Samples
 from models.task import Task
 from tests.models.drawn_panel import drawn_panel
@@ -44,7 +45,7 @@ def test_tables_say_what_forecasts_come_to(tmp_path: Path) -> None:
     }
     table = table_of(here, ones, laws, found)
 
-    def qlike(level: float, rows: np.ndarray) -> float:  # type: ignore[type-arg]
+    def qlike(level: float, rows: FloatArray) -> float:
         return float(np.mean(rows / level - np.log(rows / level) - 1))
 
     assert table["rows"]["graph, x"]["each"] == pytest.approx([qlike(0.5, y) / qlike(1, y), qlike(2, y) / qlike(1, y)])
