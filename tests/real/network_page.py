@@ -29,7 +29,7 @@ Table = dict[str, Any]
 
 
 def table_of(
-    here: Ground, linear: FloatArray, quantiles: FloatArray, found: Mapping[str, list[dict[str, Any]]]
+    here: Ground, linear: FloatArray, quantiles: Mapping[str, FloatArray], found: Mapping[str, list[dict[str, Any]]]
 ) -> Table:
     """Everything that the page says about one horizon."""
     asked = here.fresh
@@ -37,6 +37,11 @@ def table_of(
     by_seed = {name: [each["forecast"] for each in kept] for name, kept in found.items()}
     joint = {name: combined(each) for name, each in by_seed.items()}
     loss = daily(qlike(asked.y, linear), asked.as_of_s)
+    taught = {
+        name: np.sort(np.exp(np.mean([np.log(each["quantiles"]) for each in kept], axis=0)))
+        for name, kept in found.items()
+        if "quantiles" in kept[0]
+    }
     known = np.isfinite(asked.y) & np.isfinite(linear)
     return {
         "qlike": float(np.nanmean(qlike(asked.y, linear))),
@@ -61,31 +66,29 @@ def table_of(
             for twin in TWINS
             if f"{name}, {twin}" in joint
         },
-        "quantiles": {"gamma GLM": _of_quantiles(asked, quantiles, quantiles)}
-        | {
-            name: _of_quantiles(
-                asked, np.sort(np.exp(np.mean([np.log(each["quantiles"]) for each in kept], axis=0))), quantiles
-            )
-            for name, kept in found.items()
-            if "quantiles" in kept[0]
-        },
+        "quantiles": {name: _of_quantiles(asked, each, quantiles) for name, each in (quantiles | taught).items()}
+        if taught
+        else {},
     }
 
 
-def _of_quantiles(asked: Samples, ours: FloatArray, theirs: FloatArray) -> dict[str, float]:
-    """Mean quantile loss of the log variance over `LEVELS`, against another's, and what 90 % intervals hold."""
+def _of_quantiles(asked: Samples, ours: FloatArray, references: Mapping[str, FloatArray]) -> dict[str, Any]:
+    """Mean quantile loss of the log variance over `LEVELS`; over that of each reference, with p; what 90 % intervals hold."""
 
     def loss(quantiles: FloatArray) -> FloatArray:
         logs, y = np.log(quantiles), np.log(np.maximum(asked.y, 1e-8))
         return np.asarray(np.mean([pinball(y, logs[..., k], level) for k, level in enumerate(LEVELS)], axis=0))
 
-    mine, other = loss(ours), loss(theirs)
-    ours_a_day, theirs_a_day = (daily(each, asked.as_of_s) for each in (mine, other))
-    lags = lags_of(len(ours_a_day), asked.task.horizon_hours)
+    def against_one(other: FloatArray) -> tuple[float, float]:
+        both = np.where(np.isfinite(other), mine, np.nan), np.where(np.isfinite(mine), other, np.nan)
+        ours_a_day, theirs_a_day = (daily(each, asked.as_of_s) for each in both)
+        lags = lags_of(len(ours_a_day), asked.task.horizon_hours)
+        return float(np.nanmean(both[0]) / np.nanmean(both[1])), diebold_mariano(ours_a_day, theirs_a_day, lags).p
+
+    mine = loss(ours)
     return {
         "pinball": float(np.nanmean(mine)),
-        "ratio": float(np.nanmean(mine) / np.nanmean(other)),
-        "p": diebold_mariano(ours_a_day, theirs_a_day, lags).p,
+        "to": {name: against_one(loss(other)) for name, other in references.items()},
         "held_90": float(np.nanmean(coverage(asked.y, ours[..., 0], ours[..., -1]))),
         "below_5": float(np.nanmean(coverage(asked.y, np.zeros_like(asked.y), ours[..., 0]))),
     }
@@ -143,16 +146,18 @@ def _lines(horizon: int, table: Table) -> list[str]:
         f"| {name} : {twin} | {ratio:.4f} | {p_of(p)} | {other:.4f} | {p_of(q)} |"
         for (name, twin), (ratio, p, other, q) in table["twins"].items()
     ]
-    if len(table["quantiles"]) > 1:
+    if table["quantiles"]:
+        references = list(next(iter(table["quantiles"].values()))["to"])
         lines += [
             "",
-            "| quantiles of | quantile loss × 1,000 | to the linear model's | p | 90 % intervals hold | below the 5 % quantile |",
+            f"| quantiles of | quantile loss × 1,000 | {' | '.join(f'to {name} | p' for name in references)} | 90 % intervals hold | below the 5 % quantile |",
+            f"|---|--:|{'--:|--:|' * len(references)}--:|--:|",
         ]
-        lines += ["|---|--:|--:|--:|--:|--:|"]
-        lines += [
-            f"| {name} | {1000 * q['pinball']:.1f} | {q['ratio']:.4f} | {'–' if name == 'gamma GLM' else p_of(q['p'])} | {100 * q['held_90']:.1f} % | {100 * q['below_5']:.1f} % |"
-            for name, q in table["quantiles"].items()
-        ]
+    for name, q in table["quantiles"].items():
+        told = " | ".join(f"{ratio:.4f} | {'–' if name == other else p_of(p)}" for other, (ratio, p) in q["to"].items())
+        lines.append(
+            f"| {name} | {1000 * q['pinball']:.1f} | {told} | {100 * q['held_90']:.1f} % | {100 * q['below_5']:.1f} % |"
+        )
     return lines
 
 

@@ -43,7 +43,7 @@ def test_tables_say_what_forecasts_come_to(tmp_path: Path) -> None:
         "graph, x, shuffled": [kept(2.0), kept(2.0)],
         "MLP, quantiles": [kept(1.0, quantiles=laws * 1.5)],
     }
-    table = table_of(here, ones, laws, found)
+    table = table_of(here, ones, {"gamma GLM": laws}, found)
 
     def qlike(level: float, rows: FloatArray) -> float:
         return float(np.mean(rows / level - np.log(rows / level) - 1))
@@ -59,7 +59,7 @@ def test_tables_say_what_forecasts_come_to(tmp_path: Path) -> None:
     ]
     assert table["quantiles"]["gamma GLM"]["pinball"] == pytest.approx(np.mean(by_level))
     wide = table["quantiles"]["MLP, quantiles"]
-    assert wide["ratio"] > 1 and wide["below_5"] == pytest.approx((y < 1.5 * laws[..., 0]).mean())
+    assert wide["to"]["gamma GLM"][0] > 1 and wide["below_5"] == pytest.approx((y < 1.5 * laws[..., 0]).mean())
     (tmp_path / PAGE).write_text(f"before\n{FROM}\nwhat was there\n{TO}\nafter\n")
     for _ in range(2):
         write_tables({24: table}, {"prices": "ff00"}, tmp_path)
