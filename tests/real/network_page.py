@@ -66,7 +66,7 @@ def table_of(
             for twin in TWINS
             if f"{name}, {twin}" in joint
         },
-        "quantiles": {name: _of_quantiles(asked, each, quantiles) for name, each in (quantiles | taught).items()}
+        "quantiles": {name: _of_quantiles(asked, each, quantiles) for name, each in {**quantiles, **taught}.items()}
         if taught
         else {},
     }
