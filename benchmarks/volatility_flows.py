@@ -8,6 +8,7 @@ docs/results/volatility-openings.csv. Forecasts are kept as those of `benchmarks
 """
 
 import argparse
+import itertools
 import json
 import platform
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.volatility_calibration import calibration
 from benchmarks.volatility_compare import against, compared, spread
 from benchmarks.volatility_flow_page import write_page
 from benchmarks.volatility_flow_world import (
@@ -35,18 +37,28 @@ from benchmarks.volatility_flow_world import (
 )
 from benchmarks.volatility_networks import Attempt, forecasts, graph_attempts, own_features, sizes
 from benchmarks.volatility_record import RESULTS, command, log_opening
+from benchmarks.volatility_regimes import market_regime, regime_scores_of
 from benchmarks.volatility_world import DAY_S, MAIN
 from chain.files.frames import file_hash
 from models.baselines.boosting import Boosting
 from models.baselines.combination import Combination
 from models.baselines.gamma_glm import GammaGlm
-from models.baselines.garch import Garch
-from models.baselines.har import har_models, network_har
-from models.baselines.simple import ewma, persistence, rolling_mean
-from models.baselines.stochastic_volatility import StochasticVolatility
-from models.evaluation import quarters
+from models.baselines.har import network_har
+from models.evaluation import Fold, by_group, quarters
 from models.forecaster import Forecaster
-from models.line_up import CALENDAR, MARKET_RV, RETURNS, RIDGE, TREES, TREES_OF_A_WEEK, boosting, closes_only, glm
+from models.line_up import (
+    CALENDAR,
+    MARKET_RV,
+    RETURNS,
+    RIDGE,
+    TREES,
+    TREES_OF_A_WEEK,
+    baselines,
+    boosting,
+    closes_only,
+    glm,
+)
+from models.panel import FloatArray
 
 HORIZONS = (24, 168)
 REFERENCES = ("log-HAR", "pooled log-HAR", "gamma GLM")
@@ -58,7 +70,7 @@ NEIGHBOURS = ("rv_24", "rv_168")
 
 
 def line_up(prices: str, horizon_hours: int) -> tuple[Forecaster, ...]:
-    """Every baseline; the last four before boosting are the regression with neighbours by flow, with the same from shuffled edges, with what the pools say, with all."""
+    """The line-up's models of closes alone, then what is tried on flows; the last four before boosting are the regression with neighbours by flow, with the same from shuffled edges, with what the pools say, with all."""
     base = replace(closes_only(horizon_hours) if prices == "closes" else glm(horizon_hours), name="gamma GLM")
     lags = tuple(f"rv_{w}" for w in (24, 168, 720))
 
@@ -67,15 +79,9 @@ def line_up(prices: str, horizon_hours: int) -> tuple[Forecaster, ...]:
 
     flow, shuffled = (tuple(f"{relation}_{name}" for name in NEIGHBOURS) for relation in ("flow", "flow_shuffled"))
     trees = boosting_of(prices, horizon_hours, base)
+    of_closes = itertools.takewhile(lambda model: not model.name.startswith("network HAR"), baselines(horizon_hours))
     return (
-        persistence(horizon_hours),
-        rolling_mean(),
-        ewma(),
-        Garch("GARCH"),
-        Garch("GJR"),
-        Garch("EGARCH"),
-        StochasticVolatility(),
-        *har_models(horizon_hours),
+        *of_closes,
         network_har("flow", horizon_hours),
         network_har("flow_shuffled", horizon_hours),
         GammaGlm("gamma GLM, lags only", lags, lags, RIDGE),
@@ -114,6 +120,13 @@ ANSWERS = {
     ("hours", 168): "combination",
 }
 """The best on validation, by prices and horizon: what is judged on the held-out quarter."""
+BEFORE = {
+    ("closes", "validation"): "2021-04-01",
+    ("hours", "validation"): "2021-07-01",
+    ("closes", "held out"): "2021-10-01",
+    ("hours", "held out"): "2021-10-01",
+}
+"""From when on fresh forecasts before the window teach the quantiles: half a year, but for hourly bars before the validation window, whose first instant is in May 2021."""
 
 
 def main() -> None:
@@ -158,7 +171,10 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
     asked = world.asked(folds)
     models = line_up(prices, world.horizon_hours)
     made = {model.name: world.forecast(model, folds, SEED) for model in models}
-    base = next(model for model in models if model.name == "gamma GLM")
+    base, answer = (
+        next(model for model in models if model.name == name)
+        for name in ("gamma GLM", ANSWERS[prices, world.horizon_hours])
+    )
     names = own_features(world.samples)
     by_seed = forecasts(world, base, graphs_of(world), folds, names)
     networks = spread(asked, by_seed, made["gamma GLM"])
@@ -188,17 +204,39 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
         "prices": prices,
         "horizon": world.horizon_hours,
         "assets": list(world.panel.assets),
-        "answers": ANSWERS[prices, world.horizon_hours],
+        "answers": answer.name,
         "days": len(np.unique(asked.as_of_s)),
         "rows": int(np.isfinite(asked.y).sum()),
         "first": str(np.datetime64(int(world.samples.as_of_s[0]), "s"))[:10],
         **compared(asked, made, REFERENCES, SEED),
+        **distribution(world, answer, made, prices, window, folds),
         "networks": networks,
         "random": random,
         "twins": twins,
         "relations": relations,
         "parameters": sizes(names, graphs_of(world)),
     }
+
+
+def distribution(
+    world: FlowWorld, answer: Forecaster, made: dict[str, FloatArray], prices: str, window: str, folds: list[Fold]
+) -> dict[str, Any]:
+    """Quantiles of what answers, learnt from fresh forecasts before the window; its score by regime; a day ahead of hourly bars the regimes themselves."""
+    before = quarters(BEFORE[prices, window], WINDOWS[window][0])
+    regime, asked = market_regime(world, folds), world.asked(folds)
+    seen = world.samples.known_by(before[0].cutoff_s).as_of_s
+    found: dict[str, Any] = {
+        "calibration": calibration(world, answer, before, folds, regime, SEED),
+        "learnt_from": {
+            "first": BEFORE[prices, window],
+            "days": len(world.asked(before).as_of_s),
+            "fitted_days": len(np.unique(seen // DAY_S)),
+        },
+        "by_regime": by_group(asked.y, made[answer.name], made["log-HAR"], regime[:, None]),
+    }
+    return found | (
+        {"regimes": regime_scores_of(world, folds)} if (prices, world.horizon_hours) == ("hours", 24) else {}
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Each graph network has two twins with as many parameters: *identity*, in which e
 sources, other ones for each seed.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -13,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.volatility_world import DAY_S, World
+from models.digests import digest
 from models.evaluation import Fold, content_of, walk_forward
 from models.forecaster import Fitted, Forecaster
 from models.networks.build import build, is_graph, parameters
 from models.networks.forecaster import NetworkForecaster
 from models.networks.layout import lay_out
-from models.networks.past import with_past
 from models.networks.relations import ASSET, GraphHistory, correlation_edges, identity, shuffled
 from models.networks.shape import Shape
 from models.panel import FloatArray, Panel
@@ -32,20 +31,17 @@ PATIENT = replace(PLAIN, epochs=14, patience=14)
 """Fourteen epochs without stopping, the best on the tail kept."""
 SHARED = ("market_", "btc_", "eth_", "index_", "weekday_", "hour_", "slot_market", "gas_")
 """Features that are the same for every asset, of which there are only as many values as instants: left to the regression."""
-PAST = ("rv_24", "abs_range_24", "return_24", "volume_24_720")
-DAYS_BACK = 13
 CORRELATION_DAYS, NEIGHBOURS = 60, 5
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to forecast, tried with every seed; the graph may depend on the seed. `past`: with the features of the last fortnight."""
+    """One way to forecast, tried with every seed; the graph may depend on the seed."""
 
     name: str
     network: str
     options: TrainingOptions = PLAIN
     graph: Callable[[int], GraphHistory] | None = None
-    past: bool = False
 
 
 @dataclass
@@ -77,7 +73,7 @@ def graph_attempts(name: str, history: GraphHistory, options: TrainingOptions = 
 
 
 def hourly_attempts(world: World) -> Iterator[Attempt]:
-    """What is tried on the hourly panel, a day ahead; the other horizons, and networks that read a past, are in docs/results/volatility-networks.md or untried."""
+    """What is tried on the hourly panel, a day ahead; the other horizons, and networks that read a past, are in docs/results/volatility-networks.md."""
     if world.horizon_hours != 24:
         return
     yield Attempt("MLP", "mlp")
@@ -120,18 +116,13 @@ def forecasts(
     kept = Kept(base)
     found = {}
     for attempt in attempts:
-        samples, read = world.samples, names
-        if attempt.past:
-            stems = tuple(name for name in PAST if name in samples.names)
-            samples = with_past(samples, stems, DAYS_BACK, DAY_S)
-            read = (*names, *(name for name in samples.names if "@" in name))
         first = int(attempt.graph(0).known_s[0]) if attempt.graph else 0
-        samples = samples.at(samples.as_of_s >= first)
+        samples = world.samples.at(world.samples.as_of_s >= first)
         content = content_of(samples)
         by_seed = []
         for seed in SEEDS:
             graph = attempt.graph(seed) if attempt.graph else None
-            made = NetworkForecaster(attempt.network, kept, attempt.options, SMALL, graph, read, attempt.name)
+            made = NetworkForecaster(attempt.network, kept, attempt.options, SMALL, graph, names, attempt.name)
             by_seed.append(
                 walk_forward(
                     made,
@@ -159,9 +150,6 @@ def sizes(names: tuple[str, ...], attempts: Iterator[Attempt]) -> dict[str, int]
 
 
 def digest_of(history: GraphHistory | None) -> str:
-    """A hash of all graphs of a history."""
-    digest = hashlib.sha256()
-    for graph in history.graphs if history is not None else ():
-        for edges in graph:
-            digest.update(np.ascontiguousarray(edges.ends).tobytes() + np.ascontiguousarray(edges.values).tobytes())
-    return digest.hexdigest()
+    """A hash of all graphs of a history, last bits left out (`models.digests`)."""
+    every = [edges for graph in history.graphs for edges in graph] if history is not None else []
+    return digest("graphs", *(array for edges in every for array in (edges.ends, edges.values)))

@@ -14,10 +14,11 @@ from models.scores import daily
 
 
 def market(world: World) -> tuple[FloatArray, FloatArray]:
-    """Midnights, and the market's mean log absolute range of the day before each."""
+    """Midnights, and the market's mean log absolute range of the day before each; of closes alone its mean log variance of the week before, as one squared return is nearly noise."""
     samples = world.samples
     midnight = samples.as_of_s % DAY_S == 0
-    return samples.as_of_s[midnight], samples.feature("market_abs_range_24")[midnight, 0]
+    ranges, squares = (samples.feature(name)[midnight, 0] for name in ("market_abs_range_24", "market_rv_168"))
+    return samples.as_of_s[midnight], ranges if np.isfinite(ranges).any() else squares
 
 
 def market_regime(world: World, folds: list[Fold]) -> FloatArray:
@@ -30,7 +31,12 @@ def market_regime(world: World, folds: list[Fold]) -> FloatArray:
 
 
 def regime_scores(world: World, window: str) -> dict[str, Any]:
-    """Probability that some day within h lies above the threshold: Markov switching against climatology and a logistic regression, refitted each quarter."""
+    """`regime_scores_of` the quarters of a window."""
+    return regime_scores_of(world, folds_of(window)[1])
+
+
+def regime_scores_of(world: World, folds: list[Fold]) -> dict[str, Any]:
+    """Probability that some day within h lies above the threshold: Markov switching against climatology and a logistic regression, refitted with each fold."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import average_precision_score
 
@@ -42,7 +48,7 @@ def regime_scores(world: World, window: str) -> dict[str, Any]:
         happened, markov, climate, logistic = [], [], [], []
         ahead = np.full(len(series), np.nan)
         ahead[:-days] = np.nanmax(np.lib.stride_tricks.sliding_window_view(series[1:], days), axis=1)
-        for fold in folds_of(window)[1]:
+        for fold in folds:
             regimes = fit_regimes(series[(at <= fold.from_s) & np.isfinite(series)])
             event = np.where(np.isfinite(ahead), ahead > regimes.threshold, np.nan)
             train = (at + days * DAY_S <= fold.from_s) & np.isfinite(event) & np.isfinite(x).all(axis=1)

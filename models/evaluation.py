@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError
+from models.digests import digest
 from models.forecaster import Forecaster
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
@@ -45,11 +46,8 @@ def quarters(first: str, last: str) -> list[Fold]:
 
 
 def content_of(samples: Samples) -> str:
-    """sha256 of everything in some samples; kept forecasts belong to it."""
-    digest = sha256(repr((samples.task, samples.assets, samples.names)).encode())
-    for array in (samples.as_of_s, samples.x, samples.y):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    """A hash of everything in some samples, last bits left out (`models.digests`); kept forecasts belong to it."""
+    return digest((samples.task, samples.assets, samples.names), samples.as_of_s, samples.x, samples.y)
 
 
 def walk_forward(

@@ -4,7 +4,6 @@ One thread computes and every epoch draws from a seed of its own, so the weights
 number of cores, and not on whether the run was interrupted. (A run stopped by its time limit depends on the clock, and says so.)
 """
 
-import hashlib
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chain.errors import InputError, SchemaError
+from models.digests import digest
 from models.losses import Loss, loss_of
 from models.networks.batches import GraphBatches
 from models.networks.build import corrections
@@ -268,19 +268,15 @@ def one_thread() -> Iterator[None]:
 def _fingerprint(
     network: nn.Module, lesson: Lesson, graphs: GraphBatches | None, options: TrainingOptions, seed: int
 ) -> str:
-    """A hash of all that decides the weights, except how long is learnt."""
-    digest = hashlib.sha256()
+    """A hash of all that decides the weights, except how long is learnt and the last bits of numbers (`models.digests`)."""
     said = {name: value for name, value in vars(options).items() if name not in ("epochs", "limit_s", "members")}
-    digest.update(repr((sorted(said.items()), seed, lesson.horizon_s)).encode())
-    for name, value in network.state_dict().items():
-        digest.update(repr((name, tuple(value.shape))).encode())
-    for array in (lesson.as_of_s, lesson.x, lesson.offset, lesson.y):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    if graphs is not None:
-        for graph in graphs.history.graphs:
-            for edges in graph:
-                digest.update(np.ascontiguousarray(edges.ends).tobytes() + edges.values.tobytes())
-    return digest.hexdigest()
+    shapes = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
+    edges = [edges for graph in graphs.history.graphs for edges in graph] if graphs is not None else []
+    return digest(
+        (sorted(said.items()), seed, lesson.horizon_s, shapes),
+        *(lesson.as_of_s, lesson.x, lesson.offset, lesson.y),
+        *(array for each in edges for array in (each.ends, each.values)),
+    )
 
 
 def _save(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.volatility_calibration import calibration
 from benchmarks.volatility_flow_world import (
     CHOSEN_BY,
     FlowWorld,
@@ -16,6 +17,9 @@ from benchmarks.volatility_flow_world import (
     nodes_of,
     read_flows,
 )
+from benchmarks.volatility_regimes import market
+from models.baselines.simple import ewma
+from models.evaluation import Fold
 from models.networks.relations import identity, shuffled
 from models.panel import FloatArray
 from tests.real.files import real_file
@@ -93,6 +97,23 @@ def test_a_row_of_a_day_changes_nothing_before_the_next_one(world: FlowWorld, tm
     for name in ("flow_7_28", "depth_7_28", "turnover_7", "gas_7_28", "flow_rv_24", "rv_24"):
         ours, theirs = (each.samples.feature(name)[next_day] for each in (world, other))
         assert (ours != theirs).all(), name
+
+
+def test_closes_have_a_market_level_and_quantiles_that_hold(world: FlowWorld) -> None:
+    at, level = market(world)
+    last = world.panel.log_returns()[world.panel.end_s <= at[-1]][-7:]
+    assert level[-1] == pytest.approx(np.log(np.mean(last**2, axis=0)).mean())
+    before, folds = (
+        [Fold(stamp(pd.Timestamp(start)), stamp(pd.Timestamp(stop)))]
+        for start, stop in (("2021-06-01", "2021-08-15"), ("2021-08-15", "2021-10-15"))
+    )
+    regime = np.repeat(["calm"], len(world.asked(folds).as_of_s))
+    found = calibration(world, ewma(), before, folds, regime, 0)
+    for name in (
+        "variance",
+        "return",
+    ):  # the planted moves are normal with one deviation: the law before is the law after
+        assert 0.84 < found[f"{name}, rolling"]["coverage_90"] < 0.96
 
 
 def test_a_graph_of_a_day_is_known_from_the_next_one(world: FlowWorld, tmp_path: Path) -> None:

@@ -269,3 +269,18 @@ def test_edges_that_would_be_mostly_padding_stay_edges() -> None:
     assert table is not None
     assert table.sources.tolist() == [[1, 2], [0, 0], [0, 0]] and table.heard.flatten().tolist() == [1, 0, 1]
     assert table.values[2, 0].item() == 3.0 and torch.isinf(table.there[2, 1]).all()
+
+
+def test_instants_in_any_order_each_get_the_edges_of_their_own_graph() -> None:
+    rng = np.random.default_rng(8)
+    made = [Edges(rng.integers(0, 4, (2, count)), rng.random((count, 1))) for count in (3, 0, 5)]
+    history = GraphHistory(
+        ("A", "B", "C", "D"), np.array([0, 10, 20]), (("asset", "r", "asset"),), tuple((e,) for e in made)
+    )
+    instants = [25, 3, 12, 21, 0]
+    _, ends, values = GraphBatches(history, {}).at(np.array(instants), torch.zeros(5, 4, 1))
+    place = ends["asset", "r", "asset"].numpy()
+    for row, instant in enumerate(instants):
+        mine, graph = place[1] // 4 == row, made[instant // 10]
+        assert (place[:, mine] - 4 * row == graph.ends).all() and mine.sum() == len(graph.values)
+        assert np.allclose(values["asset", "r", "asset"].numpy()[mine], graph.values)

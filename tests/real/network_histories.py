@@ -8,10 +8,8 @@ from models.networks.relations import (
     Edges,
     GraphHistory,
     category_edges,
-    correlation_edges,
     flow_edges,
     from_day_after,
-    shuffled,
 )
 from models.panel import Panel, read_panel
 from tests.real.files import DATA
@@ -48,17 +46,6 @@ def panel() -> Panel:
     return known.select(kept)
 
 
-def correlation_history(prices: Panel) -> GraphHistory:
-    """Correlations of hourly returns over the 60 days before, five neighbours, anew on the first of each month."""
-    returns, graphs, known = prices.log_returns(), [], []
-    for month in pd.date_range("2021-05-01", "2022-12-01", freq="MS"):
-        now = int(month.timestamp())
-        window = (prices.end_s <= now) & (prices.end_s > now - 60 * DAY_S)
-        graphs.append((correlation_edges(returns[window], 5),))
-        known.append(now)
-    return GraphHistory(prices.assets, np.array(known), ((ASSET, "correlates", ASSET),), tuple(graphs))
-
-
 def flow_history(prices: Panel) -> GraphHistory:
     """USD swapped between assets on Uniswap over 30 days, weekly; a row of day d counts from d + 1. The file ends with July 2022, so its last graph stays."""
     table = pd.read_csv(FLOWS, keep_default_na=False)
@@ -92,13 +79,3 @@ def joined(*histories: GraphHistory) -> GraphHistory:
     ]
     types = tuple(kinds for history in histories for kinds in history.types)
     return GraphHistory(histories[0].assets, known, types, tuple(graphs))
-
-
-def same(history: GraphHistory, _seed: int) -> GraphHistory:
-    """The history itself, for every seed."""
-    return history
-
-
-def dealt_anew(history: GraphHistory, seed: int) -> GraphHistory:
-    """Other random neighbours for every seed."""
-    return shuffled(history, np.random.default_rng(seed))

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.volatility_networks import correlation_history
 from models.panel import Panel
 from tests.real.files import real_file
-from tests.real.network_histories import CATEGORY, FLOWS, category_history, correlation_history, flow_history, joined
+from tests.real.network_histories import CATEGORY, FLOWS, category_history, flow_history, joined
 
 pytestmark = pytest.mark.real
 ASSETS = ("BTC", "ETH", "LINK", "UNI", "PAXG")
