@@ -3,7 +3,7 @@
     python -m benchmarks.volatility --window validation
     python -m benchmarks.volatility --window test --open-test "why"
 
-Data in ../shared/data, or the folder in AFTERSHOCK_DATA. Everything was chosen on the validation window (2022-07 to 2022-12); the test year 2023 is read from
+Data in ../shared/data, or the folder in AFTERSHOCK_DATA. Everything was chosen on the validation window (2022-07 to 2022-12) and the quarters before it (`benchmarks.volatility_choice`); the test year 2023 is read from
 the file only with --open-test, and each opening is written into docs/results/volatility-openings.csv. Forecasts are kept in --kept by model, settings, seed, fold
 and a hash of the samples, so a run that was stopped goes on where it was.
 """
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=Path(".cache/volatility"))
     chosen = parser.parse_args()
     if chosen.window == "test" and not chosen.open_test:
-        sys.exit("the test year is opened only with --open-test REASON; everything is chosen on --window validation")
+        sys.exit("the test year is opened only with --open-test REASON; everything is chosen before 2023")
     start = time.perf_counter()
     if chosen.window == "test":
         log_opening("2023", chosen.open_test)

@@ -87,9 +87,9 @@ def _head(found: dict[str, Any]) -> str:
             f"{horizon} h {own['ratio']:.3f} (p {p_of(own['test']['p'])}; 90 % intervals of the variance hold {100 * cover:.1f} %)"
         )
     chosen = (
-        "Everything was chosen on this window; what it shows is therefore flattering."
+        "Baselines and networks were chosen on this window, the regression and the trees on [all quarters before 2023](volatility-choice.md), this window among them; what it shows is therefore flattering."
         if window == "validation"
-        else "Nothing was chosen on this window; the choices were made on [2022-07 to 2022-12](volatility-validation.md)."
+        else _looks(openings("2023"))
     )
     return (
         f"# Volatility forecasts, {SPANS[window]}\n\n"
@@ -100,6 +100,17 @@ def _head(found: dict[str, Any]) -> str:
         "p: Diebold and Mariano on daily means over assets, Newey-West, small-sample correction, two-sided. MCS: p-value in the model confidence set (in it above 0.10). "
         "Baselines are of one seed; what draws is shown for three below each table (boosting draws nothing with these settings). Networks stand on the gamma GLM, start exactly there and are refitted on the same dates; *identity* and *shuffled* are "
         "the graph network with as many parameters and no neighbours, or other ones for each seed. No graph of protocols enters here; token flows have [a panel of their own](volatility-flows.md)."
+    )
+
+
+def _looks(times: int) -> str:
+    """How clean the test year still is."""
+    first = "Nothing was chosen by what this year showed: the choices were made on [the quarters before 2023](volatility-choice.md) and on [2022-07 to 2022-12](volatility-validation.md)."
+    if times < 2:
+        return first
+    return (
+        f"{first} **The year has been opened {times} times**, and the models that answer were changed in between because [the first look](volatility-first-look.md) had shown them short: "
+        "this look is therefore less clean than the first, and its p-values flatter."
     )
 
 

@@ -1,6 +1,6 @@
 """Why a forecast is what it is, in words for groups of features: factors whose product, times the usual level, is the forecast.
 
-The gamma regression is linear in its features, so what a group adds to ln f is exact: the sum of (x - its training mean) times its slope. Trees on top of it are one more factor. Features of
+The gamma regression is linear in its features, so what a group adds to ln f is exact: the sum of (x - its training mean) times its slope. That an asset is this one is a factor of its own, and so are trees on top. Features of
 one group say much the same, and how they share is arbitrary, so they are told together. (Networks: `models.explain`.)
 """
 
@@ -22,6 +22,7 @@ GROUPS = (
     ("its own moves", ("abs_range_", "abs_return_", "rv_", "range_", "gk_", "jump_", "peak_", "return_", "drop_", "down_", "ewma")),
     ("what else the file says", ("",)),
 )  # fmt: skip
+EFFECT = "that it is this asset"
 TREES = "what trees add to that"
 
 
@@ -57,6 +58,8 @@ def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
         group = next(words for words, stems in GROUPS if name.startswith(stems))
         sums[group] = sums.get(group, 0.0) + part
     factors = {words: float(np.exp(sums[words])) for words, _ in GROUPS if words in sums}
+    if line.effects_of((asset,))[0] != 1.0:
+        factors[EFFECT] = float(line.effects_of((asset,))[0])
     if isinstance(fitted, FittedBoosting):
         factors[TREES] = forecast / float(line.predict(samples)[-1, column])
     return Reasons(float(np.exp(line.intercept)) * samples.task.horizon_bars, factors, forecast)

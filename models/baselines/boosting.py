@@ -6,12 +6,14 @@ The trees come from scikit-learn's HistGradientBoostingRegressor (Ke et al. 2017
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.baselines.gamma_glm import held_down
+from models.baselines.levels import level_free
 from models.forecaster import Fitted, Forecaster
 from models.panel import FloatArray, Panel
 from models.samples import Samples
@@ -78,6 +80,7 @@ class Boosting:
     offset : what is fitted first.
     levels, free : features that are logs of levels (`level` is taken off each), and those that have no level.
     settings : of HistGradientBoostingRegressor.
+    cap : as of the gamma regression: trees learn from at most this many times the offset's forecast, and the mean is put right after.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Boosting:
     levels: Sequence[str]
     free: Sequence[str]
     level: str = "abs_range_720"
+    cap: float | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
     def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> "FittedBoosting":
@@ -98,8 +102,14 @@ class Boosting:
         model = HistGradientBoostingRegressor(
             loss="gamma", early_stopping=False, random_state=int(rng.integers(2**31)), **self.settings
         )
-        model.fit(x[good], np.maximum(ratio[good], LEAST_RATIO))
-        return FittedBoosting(offset, trees_of(model), tuple(self.levels), tuple(self.free), self.level)
+        given = np.maximum(ratio[good], LEAST_RATIO)
+        model.fit(x[good], held_down(given, 1.0, self.cap))
+        trees = trees_of(model)
+        if self.cap is not None:
+            trees = replace(
+                trees, baseline=trees.baseline + float(np.log(np.mean(given * np.exp(-trees.sums(x[good])))))
+            )
+        return FittedBoosting(offset, trees, tuple(self.levels), tuple(self.free), self.level)
 
 
 @dataclass(frozen=True)
@@ -116,17 +126,3 @@ class FittedBoosting:
         """See `models.forecaster.Fitted.predict`."""
         sums = self.trees.sums(level_free(samples, self.levels, self.free, self.level))
         return self.offset.predict(samples) * np.exp(sums).reshape(samples.y.shape)
-
-
-def level_free(samples: Samples, levels: Sequence[str], free: Sequence[str], level: str) -> FloatArray:
-    """Features for trees, shape (A x N, levels + free): variances count half, so that every log level is in units of a log move."""
-    own = samples.feature(level)
-    columns = [samples.feature(name) * (0.5 if is_variance(name) else 1.0) - own for name in levels] + [
-        samples.feature(name) for name in free
-    ]
-    return np.stack(columns, axis=2).reshape(-1, len(columns))
-
-
-def is_variance(name: str) -> bool:
-    """Whether a log level is that of a variance (its half is the log of a move)."""
-    return any(part in ("rv", "gk", "ewma") for part in name.split("_")) or (name.startswith("range_"))

@@ -28,7 +28,7 @@ def test_the_gamma_regression_is_statsmodels(with_offset: bool) -> None:
     mean = np.exp(x @ [-3.0, 0.5, -0.2, 0.1] + (0 if offset is None else offset))
     y = RNG.gamma(2.0, mean / 2.0)
     theirs = sm.GLM(y, x, family=sm.families.Gamma(sm.families.links.Log()), offset=offset).fit(tol=1e-12)
-    np.testing.assert_allclose(fit_gamma(x, y, 0.0, offset), theirs.params, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(fit_gamma(x, y, np.zeros(4), offset), theirs.params, rtol=1e-5, atol=1e-6)
 
 
 def test_a_gamma_model_fills_in_what_is_missing_but_not_the_level() -> None:
@@ -40,6 +40,57 @@ def test_a_gamma_model_fills_in_what_is_missing_but_not_the_level() -> None:
     answer = fitted.predict(samples_of(holed, samples.y, samples.names))
     assert np.isnan(answer[0, 0]) and np.isfinite(answer[0, 1])
     assert answer[5, 0] == pytest.approx(np.exp(x[5, 0, 0]), rel=0.25)
+
+
+def levels_of(seed: int, assets: int = 2) -> Samples:
+    """Outcomes of a gamma law whose mean follows two levels of the asset and one feature without level."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(1_500, assets, 3))
+    x[:, :, 1] += x[:, :, 0]
+    y = np.exp(x @ [1.0, 0.6, 0.3]) * rng.gamma(4.0, 0.25, size=x.shape[:2])
+    return samples_of(x, y, ("abs_range_720", "abs_range_24", "free"))
+
+
+def test_how_levels_are_told_changes_nothing_without_a_ridge() -> None:
+    samples, needed = levels_of(1), ("abs_range_720",)
+    plain = GammaGlm("plain", samples.names, needed, 0.0).fit(samples, None, RNG)
+    turned = GammaGlm("turned", samples.names, needed, 0.0, level="abs_range_720").fit(samples, None, RNG)
+    np.testing.assert_allclose(turned.slopes, plain.slopes, atol=1e-5)
+    np.testing.assert_allclose(turned.predict(samples), plain.predict(samples), rtol=1e-5)
+
+
+def test_a_strong_ridge_leaves_the_own_level_to_itself() -> None:
+    sm = pytest.importorskip("statsmodels.api")
+    samples = levels_of(2)
+    fitted = GammaGlm("held", samples.names, ("abs_range_720",), 1e9, level="abs_range_720").fit(samples, None, RNG)
+    own = sm.add_constant(samples.feature("abs_range_720").reshape(-1))
+    family = sm.families.Gamma(sm.families.links.Log())
+    theirs = sm.GLM(samples.y.reshape(-1), own, family=family).fit(tol=1e-12)
+    np.testing.assert_allclose(fitted.slopes, [theirs.params[1], 0.0, 0.0], atol=1e-5)
+
+
+def test_one_wild_outcome_moves_capped_slopes_little_and_the_mean_stays_right() -> None:
+    samples, needed = levels_of(3), ("abs_range_720",)
+    wild = Samples(samples.task, samples.as_of_s, samples.assets, samples.names, samples.x, samples.y.copy())
+    wild.y[7, 0] *= 2_000.0
+    plain, capped = (GammaGlm("g", samples.names, needed, 0.0, cap=cap).fit(wild, None, RNG) for cap in (None, 10.0))
+    off = [np.abs(model.slopes - [1.0, 0.6, 0.3]).max() for model in (plain, capped)]
+    assert off[1] < 0.1 < off[0]
+    assert np.mean(wild.y / capped.predict(wild)) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_an_asset_that_was_under_forecast_has_its_own_factor() -> None:
+    samples = levels_of(4, assets=4)
+    samples.y[:, 2] *= 2.0
+    with_effects = GammaGlm("g", samples.names, ("abs_range_720",), 0.0, effects=500.0).fit(samples, None, RNG)
+    plain = GammaGlm("g", samples.names, ("abs_range_720",), 0.0).fit(samples, None, RNG)
+    outcomes = len(samples.as_of_s) * samples.task.step_hours / 24  # asked every six hours, of a day each
+    ratio = (samples.y / plain.predict(samples)).mean(axis=0)
+    expected = (outcomes * ratio + 500.0) / (outcomes + 500.0)
+    np.testing.assert_allclose(with_effects.predict(samples) / plain.predict(samples), np.tile(expected, (1_500, 1)))
+    assert expected[2] > 1.2 and (expected[[0, 1, 3]] < 1.0).all()
+    renamed = Samples(samples.task, samples.as_of_s, ("Z", "B", "C", "D"), samples.names, samples.x, samples.y)
+    np.testing.assert_allclose(with_effects.predict(renamed)[:, 0], plain.predict(samples)[:, 0])
 
 
 def test_log_har_is_least_squares_with_smearing() -> None:
