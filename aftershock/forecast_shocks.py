@@ -16,6 +16,8 @@ from chain.errors import AftershockError, InputError
 from models.panel import FloatArray, Panel
 from simulations import cascade
 from simulations.book import Book
+from simulations.opening import opening
+from simulations.result import direct_and_indirect_usd
 from simulations.scenarios import Assumptions, of_shocks
 from simulations.shocks import PriceShock, factors, find, reference_prices
 
@@ -192,10 +194,10 @@ def bad_debt_under(
     used = [name for name in names if name not in along]
     columns = [law.assets.index(name) for name in used]
     changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
-    found = np.empty(count)
+    found, begin = np.empty(count), opening(book)
     for number, row in enumerate(changes):
         shocks = [PriceShock(names[name], float(max(change, -0.999))) for name, change in zip(used, row, strict=True)]
-        found[number] = cascade.run(book, of_shocks(shocks, assumptions)).bad_debt_usd
+        found[number] = sum(direct_and_indirect_usd(cascade.to_calm(begin, of_shocks(shocks, assumptions)).rounds))
         progress(number + 1)
     return BadDebt(law, tuple(used), found, seed, along)
 

@@ -20,6 +20,7 @@ from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.frontier import against_falls
 from simulations.gas import UNITS, gas
+from simulations.opening import opening
 from simulations.result import CascadeResult, Round
 from simulations.scenarios import Assumptions, Scenario
 from simulations.shocks import PriceShock, find, parse
@@ -173,9 +174,9 @@ def report(
     cost = gas(held, usd=Assumptions().gas_usd)
     names = sorted(set(scenario_names))
     applicable = _applicable(held, falling)
-    results, by_scenario = [], {result.scenario: result for result in known}
+    results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or applicable:
-        results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
+        results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
         asked.snapshot,
