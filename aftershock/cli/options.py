@@ -51,6 +51,13 @@ BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestam
 Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
 History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
 Horizon = Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")]
+Law = Annotated[
+    str | None,
+    typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
+]
+At = Annotated[str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")]
+Draws = Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")]
+Seed = Annotated[int, typer.Option(help="Of the draws.", min=0)]
 Least = Annotated[
     float,
     typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
@@ -60,6 +67,14 @@ FailAbove = Annotated[
     typer.Option(help="Exit with 1 if bad debt (of joint shocks: its VaR 95 %) is above this.", metavar="USD"),
 ]
 Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; made if it does not exist.", metavar="FOLDER")]
+
+
+def refuse_unknown_law(law: str | None, prices: Path | None) -> None:
+    """InputError unless `--shocks` is absent or `forecast`; prices are for that alone."""
+    if law not in (None, "forecast"):
+        raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
+    if law is None and prices is not None:
+        raise InputError("--prices is for --shocks forecast; add that, or leave the prices out")
 
 
 def exit_if_incomplete(snapshot: "Snapshot") -> None:

@@ -11,17 +11,22 @@ import typer
 import aftershock
 from aftershock.cli.options import (
     AsJson,
+    At,
     Bar,
     BarStamp,
+    Draws,
     FailAbove,
     Gas,
     Horizon,
+    Law,
     PassThrough,
     Prices,
     ScenarioName,
+    Seed,
     Shocks,
     Source,
     exit_if_incomplete,
+    refuse_unknown_law,
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
@@ -45,19 +50,14 @@ def run(
     ] = None,
     pass_through: PassThrough = None,
     gas: Gas = None,
-    law: Annotated[
-        str | None,
-        typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
-    ] = None,
+    law: Law = None,
     prices: Prices = None,
     stamp: BarStamp = None,
     bar: Bar = "1h",
-    at: Annotated[
-        str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")
-    ] = None,
+    at: At = None,
     horizon: Horizon = 24,
-    draws: Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
+    draws: Draws = 200,
+    seed: Seed = 0,
     fail_above: FailAbove = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,10 +69,7 @@ def run(
     }
     if book is not None and source != "sample":
         raise InputError("give either --book or --snapshot, not both")
-    if law not in (None, "forecast"):
-        raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
-    if law is None and prices is not None:
-        raise InputError("--prices is for --shocks forecast; add that, or leave the prices out")
+    refuse_unknown_law(law, prices)
     if law is not None and (shock or scenario is not None):
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
@@ -87,9 +84,10 @@ def run(
             f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
         )
     if chosen is None:
-        from aftershock.cli.joint_shocks import run_law
+        from aftershock.cli.joint_shocks import Asked, run_law
 
-        tails = run_law(snapshot, graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
+        asked = Asked(prices, stamp, bar, at, horizon, draws, seed)
+        tails = run_law(snapshot, graph, asked, assumptions, as_json)
         exit_if_incomplete(snapshot)
         if fail_above is not None:
             _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above, "VaR 95 % of bad debt")

@@ -132,7 +132,9 @@ def test_a_fall_moves_positions_over_both_edges(book: Book) -> None:
     """At 850, health of the first is 6,800 / 7,000 = 0.971 and of the second 6,800 / 8,800 = 0.773: past the frontier."""
     (_, (now,)), (fall, (later,)) = against_falls(book, "ETH", (0.0, 0.15), 5.0)
     assert now == by_market(start(book), liquidation.keepers(book, 5.0))[0] and fall == 0.15
-    assert health_factors(after_fall(start(book), "ETH", 0.15))[book.position_ids.index("healthy")] == pytest.approx(6.8 / 7)
+    assert health_factors(after_fall(start(book), "ETH", 0.15))[book.position_ids.index("healthy")] == pytest.approx(
+        6.8 / 7
+    )
     assert later.liquidatable_debt_usd == pytest.approx(7_000 + 8_800 + 9_600 + 0.9)
     assert later.toxic_debt_usd == pytest.approx(8_800 + 9_600 + 0.9)
 
