@@ -262,6 +262,14 @@ def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
     assert found["tails"][1]["mean_usd"] == pytest.approx(tails[1]["mean_usd"])
 
 
+def test_the_bad_debt_of_markets_adds_up_to_that_of_the_book() -> None:
+    book = from_graph(aftershock.graph(aftershock.load()))
+    law = ShockLaw(("ETH",), np.array([0.3]), np.ones((1, 1)), 4.0, "by hand")
+    (whole,) = bad_debt_under(book, law, 1, 5).bad_debt_usd
+    parts = [bad_debt_under(book, law, 1, 5, market=one.key).bad_debt_usd[0] for one in book.markets]
+    assert sum(parts) == pytest.approx(whole) and whole > max(parts) > 0
+
+
 def test_the_interval_of_a_level_is_the_one_that_order_statistics_give() -> None:
     law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
     amounts = np.random.default_rng(2).exponential(1.0, 2_000)

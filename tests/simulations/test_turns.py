@@ -17,6 +17,7 @@ from simulations.scenarios import Assumptions, Scenario, of_shocks
 from simulations.shocks import parse
 from simulations.venues.split import split, spot, surplus
 from tests.simulations import plain_turns
+from tests.simulations.hand_made import book as book_by_hand
 from tests.simulations.routing_draws import case
 
 QUICK, LONG = 60, 3_000
@@ -55,6 +56,26 @@ def test_only_those_whose_turn_can_matter_are_asked_and_nothing_else_changes(
     monkeypatch.setattr(liquidation, "act", plain_turns.act)
     assert json.dumps(cascade.run(begin, asked).to_dict()) == json.dumps(thrifty.to_dict())
     assert len(thrifty.rounds[0].liquidations) or shocks == ("ETH=-3%",)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whose_turn_is_over_is_not_asked_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them post ETH and owe USDC, half the other way round: a sale of one half makes the next one of the other half pay again."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(16):
+        size = 1 + round(16 * rng.lognormvariate(0, 1)) / 16  # few binary digits: whole numbers of smallest units add up
+        debt = round(16 * size * rng.uniform(0.86, 0.95)) / 16
+        if number % 2:
+            rows += [(f"p{number}", "ETH", "collateral", size), (f"p{number}", "USDC", "debt", 2_000 * debt)]
+        else:
+            rows += [(f"p{number}", "USDC", "collateral", 2_000 * size), (f"p{number}", "ETH", "debt", debt)]
+    held = book_by_hand(rows, {"ETH": 2_000.0, "USDC": 1.0}, pool=(150.0, 300_000.0))
+    asked = scenario(("ETH=+1%",), {"gas_usd": 1.0})
+    thrifty = cascade.run(held, asked)
+    monkeypatch.setattr(liquidation, "act", plain_turns.act)
+    assert json.dumps(cascade.run(held, asked).to_dict()) == json.dumps(thrifty.to_dict())
+    assert len(thrifty.rounds[0].liquidations)
 
 
 def test_a_run_leaves_no_trace_in_the_opening(book: Book, begin: Opening) -> None:
