@@ -4,6 +4,7 @@ Amounts are exact integers. `market_usd` is the price at which the world trades,
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,9 @@ class State:
 
     def copy(self) -> "State":
         """The same holdings and prices, free to change, with an empty ledger."""
-        own = {name: value.copy() for name, value in vars(self).items() if isinstance(value, list | np.ndarray)}
+        own: dict[str, Any] = {
+            name: value.copy() for name, value in vars(self).items() if isinstance(value, list | np.ndarray)
+        }
         return replace(self, ledger=Ledger(), **own)
 
     def refresh(self, leg: int) -> None:

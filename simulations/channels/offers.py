@@ -87,7 +87,7 @@ class Deal(NamedTuple):
         if route is None:
             return inf
         unit_usd = self.price_usd / 10 ** state.book.assets[self.bought].decimals
-        return routing.surplus(state, route, 1 / self.tokens) * unit_usd * (1 + MARGIN)
+        return float(routing.surplus(state, route, 1 / self.tokens) * unit_usd * (1 + MARGIN))
 
 
 def most_usd(deal: Deal, left: float, repaid: float) -> float:
@@ -100,7 +100,7 @@ def repayable(taken: Leg, owed: Leg) -> float:
     debt = owed.debt_stored * owed.reserve.debt_index / owed.reserve.debt_unit + 1
     balance = taken.supply_stored * taken.reserve.supply_index / taken.reserve.supply_unit + 1
     worth = balance / (taken.bonus_bps / BPS * _value(taken, owed)) * (1 + MARGIN) + 1
-    return min(debt, worth) / 10**owed.decimals
+    return float(min(debt, worth) / 10**owed.decimals)
 
 
 def _value(taken: Leg, owed: Leg) -> float:

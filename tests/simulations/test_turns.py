@@ -64,7 +64,9 @@ def test_whose_turn_is_over_is_not_asked_again(seed: int, monkeypatch: pytest.Mo
     rng = random.Random(seed)
     rows = []
     for number in range(16):
-        size = 1 + round(16 * rng.lognormvariate(0, 1)) / 16  # few binary digits: whole numbers of smallest units add up
+        size = (
+            1 + round(16 * rng.lognormvariate(0, 1)) / 16
+        )  # few binary digits: whole numbers of smallest units add up
         debt = round(16 * size * rng.uniform(0.86, 0.95)) / 16
         if number % 2:
             rows += [(f"p{number}", "ETH", "collateral", size), (f"p{number}", "USDC", "debt", 2_000 * debt)]
