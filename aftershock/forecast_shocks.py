@@ -16,6 +16,8 @@ from chain.errors import AftershockError, InputError
 from models.panel import FloatArray, Panel
 from simulations import cascade
 from simulations.book import Book
+from simulations.opening import opening
+from simulations.result import direct_and_indirect_usd
 from simulations.scenarios import Assumptions, of_shocks
 from simulations.shocks import PriceShock, factors, find, reference_prices
 
@@ -24,6 +26,7 @@ SHRINK = 0.2
 LEAST_FREEDOM, MOST_FREEDOM = 2.5, 60.0
 SMALLEST_MOVE = 1e-6
 LEVELS = (0.95, 0.99)
+RESAMPLES = 1_000
 LEAST_BEYOND = 5
 """A level of a tail is printed only where at least so many draws lie beyond it: 100 draws for 95 %, 500 for 99 %."""
 
@@ -142,13 +145,23 @@ class BadDebt:
         return (*((along,) if self.moved_along else ()), *few)
 
     def to_dict(self) -> dict[str, Any]:
-        """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %; None where fewer than five draws lie beyond."""
+        """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %; None where fewer than five draws lie beyond.
+
+        Beside each its 95 % interval (lowest and highest) over RESAMPLES of the draws with replacement: sampling error only.
+        """
         ordered = np.sort(self.bad_debt_usd)
-        tail = {
-            f"{name}_{100 * level:g}": value if _beyond(len(ordered), level) >= LEAST_BEYOND else None
+        told = [level for level in LEVELS if _beyond(len(ordered), level) >= LEAST_BEYOND]
+        tail: dict[str, float | list[float] | None] = {
+            f"{name}_{100 * level:g}{more}": None
             for level in LEVELS
-            for name, value in zip(("var_usd", "es_usd"), _tail(ordered, level), strict=True)
+            for name in ("var_usd", "es_usd")
+            for more in ("", "_interval")
         }
+        again = resampled(ordered, np.random.default_rng(self.seed)) if told else np.empty((0, 0))
+        for level in told:
+            ranges = np.quantile([_tail(one, level) for one in again], (0.025, 0.975), axis=0).T.tolist()
+            for name, value, interval in zip(("var_usd", "es_usd"), _tail(ordered, level), ranges, strict=True):
+                tail[f"{name}_{100 * level:g}"], tail[f"{name}_{100 * level:g}_interval"] = value, interval
         return {
             "law": self.law.text,
             "assets": list(self.used),
@@ -169,8 +182,9 @@ def bad_debt_under(
     seed: int,
     assumptions: Assumptions | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    market: str | None = None,
 ) -> BadDebt:
-    """Run one cascade a draw.
+    """Run one cascade a draw; of one market only its own bad debt counts.
 
     An asset of the law moves the book's asset of that name, or else its wrapped token (BTC: WBTC). What nobody holds or owes is left out; so is a claim on another asset of
     the law (staked ether beside ether), which moves with what backs it: its own shock would come on top.
@@ -192,10 +206,15 @@ def bad_debt_under(
     used = [name for name in names if name not in along]
     columns = [law.assets.index(name) for name in used]
     changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
-    found = np.empty(count)
+    found, begin = np.empty(count), opening(book)
     for number, row in enumerate(changes):
         shocks = [PriceShock(names[name], float(max(change, -0.999))) for name, change in zip(used, row, strict=True)]
-        found[number] = cascade.run(book, of_shocks(shocks, assumptions)).bad_debt_usd
+        rounds = cascade.to_calm(begin, of_shocks(shocks, assumptions)).rounds
+        found[number] = (
+            sum(direct_and_indirect_usd(rounds))
+            if market is None
+            else sum(step.bad_debt_usd[market] for step in rounds)
+        )
         progress(number + 1)
     return BadDebt(law, tuple(used), found, seed, along)
 
@@ -220,6 +239,11 @@ def _known_as(book: Book, name: str) -> str | None:
             continue
         return known
     return None
+
+
+def resampled(values: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """RESAMPLES samples with replacement, as large as the first one, each in rising order: the bootstrap of Efron (1979)."""
+    return np.sort(values[rng.integers(len(values), size=(RESAMPLES, len(values)))], axis=1)
 
 
 def _beyond(draws: int, level: float) -> int:

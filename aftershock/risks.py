@@ -14,6 +14,7 @@ from graph.counted import value_counted
 from graph.exposure import exposure, records
 from graph.protocol_graph import ProtocolGraph
 from simulations.book import Book
+from simulations.channels.liquidation import keepers
 from simulations.frontier import MarketFrontier, against_falls, by_position
 from simulations.gas import Gas
 from simulations.health import health_factors
@@ -95,7 +96,7 @@ def risk_of(book: Book, label: str, keys: Sequence[str], asset: str, falls: Sequ
         (fall, tuple(one for one in sums if one.market in keys))
         for fall, sums in against_falls(book, asset, falls, gas.usd)
     ]
-    positions, edges = by_position(start(book), gas.usd), _edges(book)
+    positions, edges = by_position(start(book), keepers(book, gas.usd)), _edges(book)
     return Risk(
         label,
         tuple((market.key, market.name) for market in markets),

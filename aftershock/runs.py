@@ -13,6 +13,7 @@ from aftershock.version import __version__
 from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph.protocol_graph import ProtocolGraph
+from reports.outlook import Outlook
 from reports.record import Assessment
 from simulations import cascade, health
 from simulations import scenarios as scenario_files
@@ -20,6 +21,7 @@ from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.frontier import against_falls
 from simulations.gas import UNITS, gas
+from simulations.opening import opening
 from simulations.result import CascadeResult, Round
 from simulations.scenarios import Assumptions, Scenario
 from simulations.shocks import PriceShock, find, parse
@@ -149,6 +151,7 @@ def report(
     asset: str | None = None,
     progress: Callable[[str, str], None] = lambda *_: None,
     known: Sequence[CascadeResult] = (),
+    outlook: Outlook | None = None,
 ) -> Assessment:
     """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
 
@@ -159,13 +162,14 @@ def report(
     asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
     progress : called with a stage and what it found.
     known : cascades of this very source that were run already; they are not run again.
+    outlook : a volatility forecast and the tail of bad debt under it (`aftershock.outlooks`), to be told too.
     """
     from reports.assessment import assess, at_risk_of
     from reports.frontier import frontier_of
     from reports.market_rows import of_market
 
     asked = graph(source)
-    key = _market(asked, market)
+    key = market_key(asked, market)
     held = from_graph(asked)
     _require_simulated(held, [key])
     falling = asset or _main_asset(held)
@@ -173,9 +177,9 @@ def report(
     cost = gas(held, usd=Assumptions().gas_usd)
     names = sorted(set(scenario_names))
     applicable = _applicable(held, falling)
-    results, by_scenario = [], {result.scenario: result for result in known}
+    results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or applicable:
-        results.append(by_scenario.get(chosen) or cascade.run(held, chosen, _tell(progress, chosen.title)))
+        results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
     return assess(
         asked.snapshot,
@@ -183,14 +187,17 @@ def report(
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd), key, fallen.symbol, cost.text),
-        command=_report_command(asked, key, names, asset),
+        command=_report_command(asked, key, names, asset, () if outlook is None else outlook.options),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
         left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
+        outlook=outlook,
     )
 
 
-def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None) -> str:
+def _report_command(
+    asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None, more: Sequence[str]
+) -> str:
     """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
     words = ["aftershock", "report", _short_name(asked, market)]
     for name in names:
@@ -199,7 +206,7 @@ def _report_command(asked: ProtocolGraph, market: str, names: Sequence[str], ass
         words += ["--asset", asset]
     if asked.snapshot.name != "sample":
         words += ["--snapshot", asked.snapshot.name]
-    return shlex.join(words)
+    return shlex.join([*words, *more])
 
 
 def _short_name(asked: ProtocolGraph, market: str) -> str:
@@ -237,7 +244,8 @@ def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round],
     return lambda step: progress(title, f"round {step.number}")
 
 
-def _market(asked: ProtocolGraph, name: str | None) -> str:
+def market_key(asked: ProtocolGraph, name: str | None) -> str:
+    """The one market that a name means; it may be left out where there is one. InputError names the markets otherwise."""
     markets = asked.nodes["market"]["node"].tolist()
     if name is None and len(markets) == 1:
         return str(markets[0])

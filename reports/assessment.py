@@ -14,6 +14,7 @@ from reports import unmoved
 from reports.amounts import THIN, listing, short
 from reports.frontier import Frontier
 from reports.market_rows import MarketRows
+from reports.outlook import Outlook
 from reports.provenance import redacted, report_id
 from reports.record import (
     STATUSES,
@@ -56,6 +57,7 @@ def assess(
     chosen: str | None = None,
     chain_name: str = "",
     left_out: Sequence[str] = (),
+    outlook: Outlook | None = None,
 ) -> Assessment:
     """Join what was read, asked and simulated about one market.
 
@@ -71,6 +73,7 @@ def assess(
     thresholds : what the verdict is made from; the shipped ones by default.
     chosen : name of the scenario shown round by round; the one with the largest loss by default.
     left_out : titles of shipped scenarios that apply here and were not run.
+    outlook : a volatility forecast and the tail of bad debt under it, where one was asked for.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def assess(
             shown=cascade.scenario.name,
             thresholds=limits.to_dict(),
             at_risk={**asdict(at_risk), "frontier": asdict(frontier)},
+            outlook=None if outlook is None else asdict(outlook),
             tool=tool,
         ),
         subject=subject,
@@ -128,6 +132,7 @@ def assess(
         verdict=verdict,
         thresholds=limits.to_dict(),
         command=command,
+        outlook=outlook,
     )
 
 

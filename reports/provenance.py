@@ -7,7 +7,7 @@ from typing import Any
 
 from chain.snapshot import content_id
 
-RECORD_VERSION = 1  # raised whenever the record, its words or its drawings change
+RECORD_VERSION = 2  # raised whenever the record, its words or its drawings change
 NODE_PLACEHOLDER = "<rpc-url>"
 _URL = re.compile(r"\b(?:https?|wss?|ipc)://[^\s'\"]+", re.IGNORECASE)
 
@@ -20,6 +20,7 @@ def report_id(
     shown: str,
     thresholds: Mapping[str, Any],
     at_risk: Mapping[str, Any],
+    outlook: Mapping[str, Any] | None = None,
     tool: str,
 ) -> str:
     """Content id of a report: same id, same bytes.
@@ -31,6 +32,7 @@ def report_id(
     shown : the scenario shown round by round.
     thresholds : what the verdict is made from.
     at_risk : the curve.
+    outlook : the forecast and its tails, if there are any.
     tool : as printed in the report. The command is not part of it: give one that follows from the content.
     """
     return content_id(
@@ -42,6 +44,7 @@ def report_id(
             "shown": shown,
             "thresholds": dict(thresholds),
             "at_risk": dict(at_risk),
+            "outlook": None if outlook is None else dict(outlook),
             "tool": tool,
         }
     )

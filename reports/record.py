@@ -10,6 +10,7 @@ from typing import Any
 
 from reports.amounts import Money, money_for
 from reports.frontier import Frontier
+from reports.outlook import Outlook
 from reports.unmoved import UnmovedPrice
 
 UNLABELLED = "unlabelled"
@@ -334,7 +335,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock."""
+    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock; `outlook`: None where no forecast was asked for."""
 
     content_id: str
     subject: Subject
@@ -348,6 +349,7 @@ class Assessment:
     verdict: Verdict
     thresholds: dict[str, Any]
     command: str
+    outlook: Outlook | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; numbers that JSON cannot hold are None."""

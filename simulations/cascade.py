@@ -5,29 +5,44 @@ counted at market prices: losses that a market records, plus what open positions
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from chain.errors import ConvergenceError
 from chain.snapshot import content_id
 from simulations import frontier, health, identities, result
-from simulations.book import Book
+from simulations.book import Book, FloatArray
 from simulations.channels import arbitrage, liquidation, oracle
 from simulations.identities import Identities
+from simulations.opening import Opening, opening
 from simulations.result import CascadeResult, Round
 from simulations.rules import notes
 from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
-from simulations.state import start
+from simulations.state import State
 
 MODEL_VERSION = 5
 
+Progress = Callable[[Round], None]
 
-def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lambda _: None) -> CascadeResult:
-    """Run a scenario on a book until a round without liquidations.
+
+@dataclass(frozen=True)
+class Calm:
+    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), the largest residual of the identities."""
+
+    state: State
+    rounds: tuple[Round, ...]
+    level_usd: FloatArray
+    worst_residual_ratio: float
+
+
+def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda _: None) -> CascadeResult:
+    """Run a scenario until a round without liquidations, and tell everything about it.
 
     Parameters
     ----------
+    source : a book; where several scenarios are run on it, its `opening`, so that what they share is found once.
     progress : called with each round when it is over.
 
     Returns
@@ -48,45 +63,68 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
     ConservationError
         If an accounting identity fails.
     """
-    state = start(book)
-    terms = liquidation.keepers(book, scenario.assumptions.gas_usd)
-    before = result.Standing.of(state)
-    standing = frontier.by_market(state, scenario.assumptions.gas_usd)
-    under_water = np.maximum(before.debt_usd - before.collateral_usd, 0)
+    begin = source if isinstance(source, Opening) else opening(source)
+    book, gas_usd = begin.book, scenario.assumptions.gas_usd
+    end = to_calm(begin, scenario, progress)
+    added = end.level_usd - begin.under_water
+    return CascadeResult(
+        scenario=scenario,
+        rounds=end.rounds,
+        positions=result.position_rows(end.state, end.rounds, begin.standing, added),
+        markets=result.market_rows(
+            begin.at_block,
+            end.rounds,
+            result.by_market(book, begin.under_water),
+            result.by_market(book, np.where(begin.frozen, added, 0.0)),
+        ),
+        identities=Identities(True, end.worst_residual_ratio, len(end.rounds)),
+        content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
+        caption=book.caption,
+        frontier={
+            "before": begin.frontier(gas_usd),
+            "after": frontier.by_market(end.state, begin.keepers_at(gas_usd)),
+        },
+        notes=(*notes(book.markets), *book.notes),
+    )
 
-    order, held = identities.layout(book), identities.moment(state)
+
+def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: None) -> Calm:
+    """The loop by itself: a run without the tables that `run` makes of it. Raises as `run` does."""
+    book, state, terms = begin.book, begin.at_block.copy(), begin.keepers_at(scenario.assumptions.gas_usd)
     state.market_usd = reference_prices(book, scenario.shocks)
     arbitrage.bring_pools_to_market(state)
-    worst = identities.check(order, held, identities.moment(state), state.ledger)
+    held = identities.moment(begin.layout, state, begin.moment)
+    worst = identities.check(begin.layout, begin.moment, held, state.ledger)
 
     rounds: list[Round] = []
-    recorded, level = np.zeros(book.size), under_water
+    recorded, level = np.zeros(book.size), begin.under_water
     while not rounds or len(rounds[-1].liquidations):
         if len(rounds) >= scenario.assumptions.max_rounds:
             raise ConvergenceError(
                 f"not calm after {len(rounds)} rounds; raise max_rounds or look at scenario {scenario.name!r}"
             )
         state.ledger.round += 1
-        opening, held = state.market_usd.copy(), identities.moment(state)
+        before, before_usd = held, state.market_usd.copy()
         oracle.publish(state)
         oracles = result.oracle_usd(state)
         candidates = liquidation.liquidatable(state, terms, health.health_factors(state))
         done, waiting = liquidation.act(state, terms, candidates)
-        recorded = recorded + result.written_off(book, done, opening)
+        recorded = recorded + result.written_off(book, done, before_usd)
         collateral, debt = health.values_usd(state)
         new_level = recorded + np.maximum(debt - collateral, 0)
         if done:
             arbitrage.pass_impact_through(state, scenario.assumptions.pass_through)
             arbitrage.bring_pools_to_market(state)
-        worst = max(worst, identities.check(order, held, identities.moment(state), state.ledger))
+        held = identities.moment(begin.layout, state, before)
+        worst = max(worst, identities.check(begin.layout, before, held, state.ledger))
         stuck = [number for number in waiting if collateral[number] > 0]
         rounds.append(
             Round(
                 number=state.ledger.round,
                 oracle_price_usd=oracles,
                 market_price_usd=result.by_key(book, state.market_usd),
-                liquidations=result.liquidation_rows(book, done, opening),
-                sales=result.sale_rows(state, opening),
+                liquidations=result.liquidation_rows(book, done, before_usd),
+                sales=result.sale_rows(state, before_usd),
                 bad_debt_usd=result.by_market(book, new_level - level),
                 waiting=len(stuck),
                 waiting_debt_usd=result.by_market(book, np.where(np.isin(np.arange(book.size), stuck), debt, 0.0)),
@@ -94,20 +132,4 @@ def run(book: Book, scenario: Scenario, progress: Callable[[Round], None] = lamb
         )
         level = new_level
         progress(rounds[-1])
-
-    return CascadeResult(
-        scenario=scenario,
-        rounds=tuple(rounds),
-        positions=result.position_rows(state, rounds, before, level - under_water),
-        markets=result.market_rows(
-            book,
-            rounds,
-            result.by_market(book, under_water),
-            result.by_market(book, np.where(oracle.frozen(book), level - under_water, 0.0)),
-        ),
-        identities=Identities(True, worst, len(rounds)),
-        content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
-        caption=book.caption,
-        frontier={"before": standing, "after": frontier.by_market(state, scenario.assumptions.gas_usd)},
-        notes=(*notes(book.markets), *book.notes),
-    )
+    return Calm(state, tuple(rounds), level, worst)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from simulations.book import Book, FloatArray
-from simulations.channels import arbitrage, liquidation, oracle
+from simulations.channels import arbitrage, liquidation, offers, oracle
 from simulations.health import health_factors, values_usd
 from simulations.rules.rule import Liquidation, Refusal
 from simulations.shocks import PriceShock, reference_prices
@@ -66,8 +66,8 @@ def frontiers(book: Book) -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
-def by_position(state: State, gas_usd: float) -> pd.DataFrame:
-    """One row a position that owes something; `gas_usd` is the cost of one liquidation.
+def by_position(state: State, terms: offers.Keepers) -> pd.DataFrame:
+    """One row a position that owes something; `terms` has what one liquidation costs.
 
     Returns
     -------
@@ -76,7 +76,6 @@ def by_position(state: State, gas_usd: float) -> pd.DataFrame:
     """
     book, health, (_, debt) = state.book, health_factors(state), values_usd(state)
     low, high = frontiers(book)
-    terms = liquidation.keepers(book, gas_usd)
     below = set(liquidation.liquidatable(state, terms, health))
     rows = []
     for number in np.flatnonzero(np.isfinite(health)).tolist():
@@ -103,9 +102,9 @@ def by_position(state: State, gas_usd: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def by_market(state: State, gas_usd: float) -> tuple[MarketFrontier, ...]:
+def by_market(state: State, terms: offers.Keepers) -> tuple[MarketFrontier, ...]:
     """The sums over each market's positions, in the order of the book."""
-    table = by_position(state, gas_usd)
+    table = by_position(state, terms)
     found = []
     for market in state.book.markets:
         mine = table[table["market"] == market.key]
@@ -115,11 +114,11 @@ def by_market(state: State, gas_usd: float) -> tuple[MarketFrontier, ...]:
     return tuple(found)
 
 
-def after_fall(book: Book, asset: str, fall: float) -> State:
+def after_fall(at_block: State, asset: str, fall: float) -> State:
     """The state in which `asset` and its claims have fallen (0.2 is 20 %), pools and feeds have followed, and nobody has acted yet."""
-    state = start(book)
+    state = at_block.copy()
     if fall:
-        state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
+        state.market_usd = reference_prices(state.book, [PriceShock(asset, -fall)])
         arbitrage.bring_pools_to_market(state)
     oracle.publish(state)
     return state
@@ -129,13 +128,14 @@ def against_falls(
     book: Book, asset: str, falls: Sequence[float], gas_usd: float
 ) -> Iterator[tuple[float, tuple[MarketFrontier, ...]]]:
     """(fall, the sums of each market after it) for each fall."""
+    at_block, terms = start(book), liquidation.keepers(book, gas_usd)
     for fall in falls:
-        yield fall, by_market(after_fall(book, asset, fall), gas_usd)
+        yield fall, by_market(after_fall(at_block, asset, fall), terms)
 
 
-def _answer(state: State, terms: liquidation.Keepers, number: int) -> str:
+def _answer(state: State, terms: offers.Keepers, number: int) -> str:
     """What becomes of a liquidatable position: pays, unprofitable, dust_held or refused."""
-    asked = liquidation.Asked(state, terms, number)
+    asked = offers.Asked(state, terms, number)
     answers = [
         outcome
         for collateral, taken in enumerate(asked.view.legs)
@@ -147,13 +147,13 @@ def _answer(state: State, terms: liquidation.Keepers, number: int) -> str:
         dusty = any(isinstance(outcome, Refusal) and outcome.reason in DUST_REFUSALS for outcome in answers)
         return "dust_held" if dusty else "refused"
     for sell in (routing.along_one_path, routing.best):
-        if liquidation.best_offer(state, terms, asked, sell) is not None:
+        if offers.best_offer(state, terms, asked, sell) is not None:
             return "pays"
     return "unprofitable"
 
 
-def _sizes(asked: liquidation.Asked, collateral: int, debt: int) -> list[Liquidation | Refusal]:
+def _sizes(asked: offers.Asked, collateral: int, debt: int) -> list[Liquidation | Refusal]:
     """What the rule answers to the whole debt and to its halves."""
     whole = asked.rule.debt_raw(asked.view, debt)
-    halvings = range(liquidation.HALVINGS)
+    halvings = range(offers.HALVINGS)
     return [asked.liquidate(collateral, debt, whole >> halving) for halving in halvings if whole >> halving]

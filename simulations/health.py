@@ -4,6 +4,7 @@ All arrays are float64. `by_leg` sums run over the legs of each position (CSR).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,20 @@ from simulations.venues.venue import Venue
 
 SLACK = 1e-6
 """What an average threshold in floats may lack of the whole basis points that it means."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Health factor, collateral and debt (USD at market prices) of every position at one moment; float64[positions] each."""
+
+    health_factor: FloatArray
+    collateral_usd: FloatArray
+    debt_usd: FloatArray
+
+    @classmethod
+    def of(cls, state: State) -> "Standing":
+        """Read from the state as it is now."""
+        return cls(health_factors(state), *values_usd(state))
 
 
 def by_position(book: Book, values: FloatArray) -> FloatArray:
@@ -80,9 +95,9 @@ def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None =
     """
     mine = np.array([market in (None, book.markets[number].key) for number in book.position_market], dtype=np.bool_)
     asset_of_leg = np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)[book.leg_reserve]
-    rows = []
+    rows, at_block = [], start(book)
     for fall in falls:
-        state = start(book)
+        state = at_block.copy()
         if fall:
             state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
         oracle.publish(state)

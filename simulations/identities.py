@@ -33,9 +33,13 @@ class Identities:
 
 @dataclass(frozen=True)
 class Layout:
-    """Who can hold what in a book, in one fixed order: `holdings[i]` is (holder, instrument), with their numbers in two arrays."""
+    """Who can hold what in a book, in one fixed order: `holdings[i]` is (holder, instrument), with their numbers in two arrays.
+
+    `legs_of` are the legs of each reserve, over all positions.
+    """
 
     book: Book
+    legs_of: tuple[tuple[int, ...], ...]
     holdings: tuple[Holding, ...]
     index: dict[Holding, int]
     holders: tuple[Holder, ...]
@@ -46,9 +50,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Moment:
-    """Quantities in the order of a layout (raw integers, debts and liabilities negative), prices and gas spent, at one moment."""
+    """Quantities in the order of a layout (raw integers, debts and liabilities negative; the same in floats), prices and gas spent, at one moment."""
 
     quantities: list[int]
+    amounts: FloatArray
     market_usd: FloatArray
     gas_usd: float
 
@@ -76,8 +81,10 @@ def layout(book: Book) -> Layout:
     holder_number, instrument_number = (
         {item: number for number, item in enumerate(items)} for items in (holders, instruments)
     )
+    slots = book.leg_reserve.tolist()
     return Layout(
         book,
+        tuple(tuple(leg for leg, one in enumerate(slots) if one == slot) for slot in range(len(book.reserves))),
         tuple(found),
         {holding: number for number, holding in enumerate(found)},
         tuple(holders),
@@ -87,22 +94,30 @@ def layout(book: Book) -> Layout:
     )
 
 
-def moment(state: State) -> Moment:
-    """Read every quantity from the state, in the order of `layout`."""
-    book = state.book
-    quantities: list[int] = []
-    supplied, owed = [0] * len(book.reserves), [0] * len(book.reserves)
-    for slot, supply, debt in zip(book.leg_reserve.tolist(), state.supply, state.debt, strict=True):
-        quantities += (supply, -debt)
-        supplied[slot] += supply
-        owed[slot] += debt
-    for slot in range(len(book.reserves)):
-        quantities += (state.held[slot], -supplied[slot] - state.treasury[slot], owed[slot], state.treasury[slot])
+def moment(order: Layout, state: State, last: Moment | None = None) -> Moment:
+    """Read every quantity from the state, in the order of the layout; floats of what is as it was at an earlier moment are taken from there."""
+    quantities = [0] * (2 * len(state.supply))
+    quantities[::2] = state.supply
+    quantities[1::2] = [-debt for debt in state.debt]
+    for slot, legs in enumerate(order.legs_of):
+        supplied, owed = sum(state.supply[leg] for leg in legs), sum(state.debt[leg] for leg in legs)
+        quantities += (state.held[slot], -supplied - state.treasury[slot], owed, state.treasury[slot])
     for pair in zip(state.pool0, state.pool1, strict=True):
         quantities += pair
     for pair in zip(state.keeper, state.world, strict=True):
         quantities += pair
-    return Moment(quantities, state.market_usd.copy(), state.gas_usd)
+    if last is None:
+        amounts = np.array(quantities, dtype=np.float64)
+    else:
+        amounts = last.amounts.copy()
+        for place in _changed(last.quantities, quantities):
+            amounts[place] = quantities[place]
+    return Moment(quantities, amounts, state.market_usd.copy(), state.gas_usd)
+
+
+def _changed(was: list[int], now: list[int]) -> list[int]:
+    """Places at which two lists of quantities differ."""
+    return [place for place, (old, new) in enumerate(zip(was, now, strict=True)) if old != new]
 
 
 def check(order: Layout, before: Moment, after: Moment, ledger: Ledger) -> float:
@@ -124,9 +139,10 @@ def check(order: Layout, before: Moment, after: Moment, ledger: Ledger) -> float
 
 def _check_quantities(order: Layout, before: Moment, after: Moment, moved: dict[Holding, int]) -> None:
     appeared: dict[Instrument, int] = defaultdict(int)
-    for (holder, instrument), was, now in zip(order.holdings, before.quantities, after.quantities, strict=True):
-        if was != now and (instrument[0] == "token" or holder[0] != "market"):
-            appeared[instrument] += now - was
+    for place in _changed(before.quantities, after.quantities):
+        holder, instrument = order.holdings[place]
+        if instrument[0] == "token" or holder[0] != "market":
+            appeared[instrument] += after.quantities[place] - before.quantities[place]
     for (holder, instrument), amount in moved.items():
         if instrument[0] != "token" and holder[0] == "market":
             appeared[instrument] += amount
@@ -140,7 +156,7 @@ def _check_quantities(order: Layout, before: Moment, after: Moment, moved: dict[
 
 def _check_values(order: Layout, before: Moment, after: Moment, moved: dict[Holding, int], gas_usd: float) -> float:
     old, new = (_worth(order, moment.market_usd)[order.instrument_of] for moment in (before, after))
-    was, now = np.array(before.quantities, dtype=np.float64), np.array(after.quantities, dtype=np.float64)
+    was, now = before.amounts, after.amounts
     received = np.zeros(len(was))
     for holding, amount in moved.items():
         received[order.index[holding]] = amount

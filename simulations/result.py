@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulations import health
 from simulations.book import Book, FloatArray
-from simulations.channels.liquidation import Offer
+from simulations.channels.offers import Offer
 from simulations.frontier import MarketFrontier
+from simulations.health import Standing
 from simulations.identities import Identities
 from simulations.scenarios import Scenario
-from simulations.state import State, start
+from simulations.state import State
 
 LIQUIDATION_COLUMNS = [
     "market",
@@ -82,12 +82,12 @@ class CascadeResult:
     @property
     def direct_usd(self) -> float:
         """Bad debt of round 1: what the shock alone does."""
-        return sum(self.rounds[0].bad_debt_usd.values())
+        return direct_and_indirect_usd(self.rounds)[0]
 
     @property
     def indirect_usd(self) -> float:
         """Bad debt of all later rounds: what forced sales do."""
-        return sum(sum(step.bad_debt_usd.values()) for step in self.rounds[1:])
+        return direct_and_indirect_usd(self.rounds)[1]
 
     @property
     def bad_debt_usd(self) -> float:
@@ -131,6 +131,12 @@ class CascadeResult:
         return sum(len(step.liquidations) > 0 for step in self.rounds)
 
 
+def direct_and_indirect_usd(rounds: Sequence[Round]) -> tuple[float, float]:
+    """Bad debt of the first round, and of all later ones."""
+    first, *later = (sum(step.bad_debt_usd.values()) for step in rounds)
+    return first, sum(later)
+
+
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON can hold them."""
     columns = {name: table[name].tolist() for name in table.columns}
@@ -140,20 +146,6 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
         elif table[name].dtype == np.float64:
             columns[name] = [value if np.isfinite(value) else None for value in values]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Health factor, collateral and debt (USD at market prices) of every position at one moment; float64[positions] each."""
-
-    health_factor: FloatArray
-    collateral_usd: FloatArray
-    debt_usd: FloatArray
-
-    @classmethod
-    def of(cls, state: State) -> "Standing":
-        """Read from the state as it is now."""
-        return cls(health.health_factors(state), *health.values_usd(state))
 
 
 def written_off(book: Book, done: Sequence[Offer], prices: FloatArray) -> FloatArray:
@@ -268,25 +260,24 @@ def position_rows(state: State, rounds: Sequence[Round], before: Standing, loss_
 
 
 def market_rows(
-    book: Book, rounds: Sequence[Round], before_usd: Mapping[str, float], frozen_usd: Mapping[str, float]
+    at_block: State, rounds: Sequence[Round], before_usd: Mapping[str, float], frozen_usd: Mapping[str, float]
 ) -> pd.DataFrame:
     """Every market: its size at the block, and what the run did to it."""
-    base = start(book)
+    book = at_block.book
     price = np.nan_to_num(np.array([book.assets[reserve.asset].price_usd for reserve in book.reserves]))[
         book.leg_reserve
     ]
     market_of_leg = np.array([reserve.market for reserve in book.reserves])[book.leg_reserve]
-    rows = []
+    taken, rows = pd.concat([step.liquidations for step in rounds]), []
     for number, market in enumerate(book.markets):
         mine = market_of_leg == number
-        taken = pd.concat([step.liquidations for step in rounds])
         losses = [step.bad_debt_usd[market.key] for step in rounds]
         rows.append(
             {
                 "market": market.key,
                 "name": market.name,
-                "supplied_usd": float((base.supply_tokens * price)[mine].sum()),
-                "borrowed_usd": float((base.debt_tokens * price)[mine].sum()),
+                "supplied_usd": float((at_block.supply_tokens * price)[mine].sum()),
+                "borrowed_usd": float((at_block.debt_tokens * price)[mine].sum()),
                 "liquidated_usd": float(taken.loc[taken["market"] == market.key, "seized_usd"].sum()),
                 "bad_debt_usd": sum(losses),
                 "direct_usd": losses[0],

@@ -3,7 +3,8 @@
 Amounts are exact integers. `market_usd` is the price at which the world trades, `oracle_raw` what the markets believe.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,13 @@ class State:
                 )
             )
         return Position(tuple(legs), book.markets[int(book.position_market[number])].revision, book.timestamp)
+
+    def copy(self) -> "State":
+        """The same holdings and prices, free to change, with an empty ledger."""
+        own: dict[str, Any] = {
+            name: value.copy() for name, value in vars(self).items() if isinstance(value, list | np.ndarray)
+        }
+        return replace(self, ledger=Ledger(), **own)
 
     def refresh(self, leg: int) -> None:
         """Bring the float amounts of one leg in line with its stored units."""

@@ -1,6 +1,6 @@
 """`aftershock simulate --shocks forecast`: joint shocks drawn from volatility forecasts, one cascade a draw, the tail of bad debt."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,13 +9,17 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, models_for
-from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
+from aftershock.hourly_prices import Priced, Span, read_prices, refuse_unreadable
+from aftershock.outlooks import outlook_of
+from aftershock.runs import market_key
 from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
 from models.store import hash_of
 from reports.amounts import count, money
+from reports.outlook import Outlook
+from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import MODEL_VERSION
 from simulations.scenarios import Assumptions
@@ -34,44 +38,57 @@ def check(prices: Path | None, stamp: str | None, bar: str, at: str | None, hori
     models_for(SHIPPED, horizon)
 
 
-def run_law(
-    snapshot: Snapshot,
-    graph: ProtocolGraph,
-    prices: Path | None,
-    stamp: str | None,
-    bar: str,
-    at: str | None,
-    horizon: int,
-    draws: int,
-    seed: int,
-    assumptions: dict[str, float],
-    as_json: bool,
-) -> list[BadDebt]:
-    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails; options as `check` let them pass."""
+@dataclass(frozen=True)
+class Asked:
+    """The options of joint shocks, as typed."""
+
+    prices: Path | None
+    stamp: str | None
+    bar: str
+    at: str | None
+    horizon: int
+    draws: int
+    seed: int
+
+
+def tails_under(
+    book: Book, asked: Asked, assumed: Assumptions, market: str | None = None
+) -> tuple[Priced, Forecasts, list[BadDebt]]:
+    """Bad debt under the forecast law, and under a law of constant volatility with the same correlations and tails; options as `check` let them pass.
+
+    Returns the prices and forecasts too; of one market only its own bad debt counts.
+    """
     with step("forecast") as running:
-        priced = read_prices(prices, cast("Stamp | None", stamp), bar)
-        every = f"{horizon}h" if horizon < 24 else "24h"
-        found = forecast(priced, Span(every, at=at), horizon)
+        priced = read_prices(asked.prices, cast("Stamp | None", asked.stamp), asked.bar)
+        every = f"{asked.horizon}h" if asked.horizon < 24 else "24h"
+        found = forecast(priced, Span(every, at=asked.at), asked.horizon)
         panel = priced.panel.select(found.table["asset"].tolist())
         law = law_of_forecasts(found.table, panel)
-        flat = constant_law(panel, int(found.table["as_of"].iloc[0].timestamp()), horizon, law.freedom)
+        flat = constant_law(panel, int(found.table["as_of"].iloc[0].timestamp()), asked.horizon, law.freedom)
         running.note(f"{count(len(law.assets), 'asset')}, {law.text}")
-    book = from_graph(graph)
-    assumed = Assumptions(**assumptions)  # type: ignore[arg-type]
     tails = []
     for one in (law, flat):
         with step("cascades") as running:
 
             def tell(done: int, text: str = one.text) -> None:
-                running.note(f"{done} of {draws}, {text}")
+                running.note(f"{done} of {asked.draws}, {text}")
 
-            tails.append(bad_debt_under(book, one, draws, seed, assumed, tell))
+            tails.append(bad_debt_under(book, one, asked.draws, asked.seed, assumed, tell, market))
+    return priced, found, tails
+
+
+def run_law(
+    snapshot: Snapshot, graph: ProtocolGraph, asked: Asked, assumptions: dict[str, float], as_json: bool
+) -> list[BadDebt]:
+    """Draw and tell."""
+    book, assumed = from_graph(graph), Assumptions(**assumptions)  # type: ignore[arg-type]
+    priced, found, tails = tails_under(book, asked, assumed)
     content = content_id(
         {
             "book": book.content_id,
             "prices": hash_of(priced.panel),
             "models": [found.card.data_hash, found.card.cutoff_s, found.card.seed, dict(found.card.scores)],
-            "laws": [law.text, flat.text, horizon, draws, seed],
+            "laws": [*(one.law.text for one in tails), asked.horizon, asked.draws, asked.seed],
             "assumptions": asdict(assumed),
             "model": MODEL_VERSION,
         }
@@ -79,8 +96,25 @@ def run_law(
     if as_json:
         print_json(to_dict(tails, snapshot, found, content))
     else:
-        show(Page(), tails, horizon, snapshot, found, content)
+        show(Page(), tails, asked.horizon, snapshot, found, content)
     return tails
+
+
+def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlook:
+    """The outlook of a report on one market, under a scenario's usual assumptions."""
+    key = market_key(graph, market)
+    priced, found, tails = tails_under(from_graph(graph), asked, Assumptions(), key)
+    given = (
+        ("--prices", asked.prices and asked.prices.name),
+        ("--stamp", asked.stamp),
+        ("--bar", asked.bar if asked.prices else None),
+        ("--at", asked.at),
+        ("--horizon", asked.horizon),
+        ("--draws", asked.draws),
+        ("--seed", asked.seed),
+    )
+    words = [word for name, value in given if value is not None for word in (name, str(value))]
+    return outlook_of(priced, found, tails, ("--shocks", "forecast", *words))
 
 
 def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str) -> dict[str, Any]:
@@ -129,7 +163,7 @@ def show(
     page.table(["law", *heads, "hit"], rows, right=list(range(1, len(shown) + 2)))
     page.say(
         (
-            f"Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
+            f"VaR 95 % is {_between(ours)} with 95 % confidence, {_between(flat)} under constant volatility: sampling error of the draws. Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
             "dim",
         )
     )
@@ -141,3 +175,9 @@ def show(
         f"aftershock {aftershock.__version__}",
         ", ".join(part for part in (snapshot.caption, forecasts.caption) if part),
     )
+
+
+def _between(one: dict[str, Any]) -> str:
+    """The interval of VaR 95 %."""
+    low, high = one["var_usd_95_interval"]
+    return f"{money(low)} to {money(high)}"

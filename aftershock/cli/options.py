@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chain.errors import DATA_INCOMPLETE, InputError
+from reports.amounts import listing
 
 if TYPE_CHECKING:
     from chain.snapshot import Snapshot
+
+FOR_JOINT_SHOCKS = ("prices", "stamp", "bar", "at", "horizon", "draws", "seed")
+"""Options that only --shocks forecast reads."""
 
 
 def typed(ctx: typer.Context, names: Sequence[str]) -> list[str]:
@@ -77,6 +81,13 @@ BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestam
 Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
 History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
 Horizon = Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")]
+Law = Annotated[
+    str | None,
+    typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
+]
+At = Annotated[str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")]
+Draws = Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")]
+Seed = Annotated[int, typer.Option(help="Of the draws.", min=0)]
 Least = Annotated[
     float,
     typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
@@ -86,6 +97,18 @@ FailAbove = Annotated[
     typer.Option(help="Exit with 1 if bad debt (of joint shocks: its VaR 95 %) is above this.", metavar="USD"),
 ]
 Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; made if it does not exist.", metavar="FOLDER")]
+
+
+def refuse_unread_law(ctx: typer.Context, law: str | None) -> None:
+    """InputError unless `--shocks` is absent or `forecast`, and where it is absent and an option that is for it alone was typed."""
+    if law not in (None, "forecast"):
+        raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
+    unread = typed(ctx, FOR_JOINT_SHOCKS) if law is None else []
+    if unread:
+        named = listing([f"--{name}" for name in unread])
+        raise InputError(
+            f"{named} would do nothing without --shocks forecast; add that, or leave {'it' if len(unread) == 1 else 'them'} out"
+        )
 
 
 def exit_if_incomplete(snapshot: "Snapshot") -> None:

@@ -1,21 +1,38 @@
 """`aftershock report`: one market under several scenarios, as HTML, Markdown and JSON, with the command that reproduces it."""
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Folder, Source, exit_if_incomplete
+from aftershock.cli.options import (
+    AsJson,
+    At,
+    Bar,
+    BarStamp,
+    Draws,
+    Folder,
+    Horizon,
+    Law,
+    Prices,
+    Seed,
+    Source,
+    exit_if_incomplete,
+    refuse_unread_law,
+)
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, when
 from chain.errors import InputError
 from reports.amounts import count
+
+if TYPE_CHECKING:
+    from reports.outlook import Outlook
 
 EXAMPLE = "Example: aftershock report aave-v3 --scenario eth-30 --scenario broad-30 --out my-report"
 FORMATS = ("html", "md", "json")
@@ -23,6 +40,7 @@ RUN_RECORD = "run.json"
 
 
 def run(
+    ctx: typer.Context,
     market: Annotated[
         str | None, typer.Argument(help="Market or protocol; may be left out where there is one.")
     ] = None,
@@ -37,18 +55,36 @@ def run(
         str | None,
         typer.Option(help="Asset that falls in the at-risk curve; ETH or the largest collateral by default."),
     ] = None,
+    law: Law = None,
+    prices: Prices = None,
+    stamp: BarStamp = None,
+    bar: Bar = "1h",
+    at: At = None,
+    horizon: Horizon = 24,
+    draws: Draws = 200,
+    seed: Seed = 0,
     out: Folder = Path("aftershock-report"),
     as_json: AsJson = False,
 ) -> None:
-    """Assess a market and write the report for its governance. Exits with 1 when a printed threshold is crossed."""
+    """Assess a market and write the report for its governance; with --shocks forecast also how likely a loss is. Exits with 1 when a printed threshold is crossed."""
+    refuse_unread_law(ctx, law)
     refuse_foreign_folder(out)
     for name in scenario:
         aftershock.chosen_scenario(name, [], {})
+    if law is not None:
+        from aftershock.cli.joint_shocks import check
+
+        check(prices, stamp, bar, at, horizon, draws)
     with step("load") as loading:
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)
         loading.note(snapshot.name)
-    assessment, files = write(graph, out, market, scenario, asset)
+    outlook = None
+    if law is not None:
+        from aftershock.cli.joint_shocks import Asked, outlook_for
+
+        outlook = outlook_for(graph, Asked(prices, stamp, bar, at, horizon, draws, seed), market)
+    assessment, files = write(graph, out, market, scenario, asset, outlook=outlook)
     if as_json:
         print_json(assessment.to_dict())
     else:
@@ -71,8 +107,15 @@ def refuse_foreign_folder(out: Path) -> None:
             f"--out {out} is a folder with other files in it; name a new one, so that nothing of yours is overwritten"
         )
     parent = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"--out {out} cannot be written below {parent}; name a folder that you may write to")
+    try:
+        with TemporaryDirectory(
+            dir=parent
+        ):  # the one sure way to know: a root user may write where the system takes nothing
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {out} cannot be written below {parent}; name a folder that you may write to"
+        ) from error
 
 
 def write(
@@ -82,6 +125,7 @@ def write(
     scenario: list[str],
     asset: str | None,
     known: Sequence[aftershock.CascadeResult] = (),
+    outlook: "Outlook | None" = None,
 ) -> tuple[aftershock.Assessment, list[Path]]:
     """Assess and write every format and run.json; returns the record and the files."""
     from reports.provenance import run_record
@@ -91,7 +135,7 @@ def write(
     started = datetime.now(UTC)
     with step("scenarios") as running:
         assessment = aftershock.report(
-            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}"), known
+            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}"), known, outlook
         )
         running.note(f"{len(assessment.scenarios)} run to calm")
     with step("write report") as running:

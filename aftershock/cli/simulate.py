@@ -10,19 +10,23 @@ import typer
 import aftershock
 from aftershock.cli.options import (
     AsJson,
+    At,
     Bar,
     BarStamp,
     Book,
+    Draws,
     FailAbove,
     Gas,
     Horizon,
+    Law,
     PassThrough,
     Prices,
     ScenarioName,
+    Seed,
     Shocks,
     Source,
     exit_if_incomplete,
-    typed,
+    refuse_unread_law,
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
@@ -32,7 +36,6 @@ from reports.amounts import Money, count, fixed, health_factor, listing, money, 
 from simulations.result import CascadeResult, Round
 
 EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"
-FOR_JOINT_SHOCKS = ("prices", "stamp", "bar", "at", "horizon", "draws", "seed")
 SHOWN_ROUNDS = 8
 TINY_USD = 1e-6
 SHOWN_POSITIONS = 10
@@ -46,19 +49,14 @@ def run(
     book: Book = None,
     pass_through: PassThrough = None,
     gas: Gas = None,
-    law: Annotated[
-        str | None,
-        typer.Option("--shocks", help="Joint shocks from volatility forecasts, many draws.", metavar="forecast"),
-    ] = None,
+    law: Law = None,
     prices: Prices = None,
     stamp: BarStamp = None,
     bar: Bar = "1h",
-    at: Annotated[
-        str | None, typer.Option(help="Instant of the forecast; the last by default.", metavar="DATE")
-    ] = None,
+    at: At = None,
     horizon: Horizon = 24,
-    draws: Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
+    draws: Draws = 200,
+    seed: Seed = 0,
     fail_above: FailAbove = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,13 +66,7 @@ def run(
     assumptions = {
         name: value for name, value in (("pass_through", pass_through), ("gas_usd", gas)) if value is not None
     }
-    if law not in (None, "forecast"):
-        raise InputError(f"--shocks is {law!r}; write --shocks forecast, or --shock ASSET=CHANGE% for one shock")
-    unread = typed(ctx, FOR_JOINT_SHOCKS) if law is None else []
-    if unread:
-        raise InputError(
-            f"{listing([f'--{name}' for name in unread])} would do nothing without --shocks forecast; add that, or leave {'it' if len(unread) == 1 else 'them'} out"
-        )
+    refuse_unread_law(ctx, law)
     if law is not None and (shock or scenario is not None):
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
@@ -89,9 +81,10 @@ def run(
             f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
         )
     if chosen is None:
-        from aftershock.cli.joint_shocks import run_law
+        from aftershock.cli.joint_shocks import Asked, run_law
 
-        tails = run_law(snapshot, graph, prices, stamp, bar, at, horizon, draws, seed, assumptions, as_json)
+        asked = Asked(prices, stamp, bar, at, horizon, draws, seed)
+        tails = run_law(snapshot, graph, asked, assumptions, as_json)
         exit_if_incomplete(snapshot)
         if fail_above is not None:
             _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above, "VaR 95 % of bad debt")

@@ -120,18 +120,24 @@ def _capacity(curve: AtRisk, plane: Plane, capacity: float, fits: bool, size: fl
     if curve.full_at_percent is not None and _beside(curve, plane, size, narrow):
         taken = plane.x(curve.full_at_percent) + 18 + width_of(_full_label(curve, narrow), size)
         down = 33.0 if taken > edge - 6 - width_of(said, size) else 16.0
-    return [
-        line([(plane.left, y), (edge, y)], "ink", dash="2 3"),
-        text(
+    short = f"pools take {money(curve.capacity_usd)}"
+    room = edge - 12 - plane.x(curve.full_at_percent or 0.0)
+    beneath = next((one for one in (said, short) if under and width_of(one, size) <= room), "")
+    if (
+        under and not beneath
+    ):  # left of the crossing the curve would run through it, so it goes to the left end, above the line
+        label = text(plane.left + 4, y - 7, short, role="s900", size=size, halo="paper")
+    else:
+        label = text(
             edge - 6,
             y + (down if under else -7),
-            said,
+            beneath or said,
             anchor="end",
             role="s900",
             size=size,
             halo="s200" if under else "paper",
-        ),
-    ]
+        )
+    return [line([(plane.left, y), (edge, y)], "ink", dash="2 3"), label]
 
 
 def _full_label(curve: AtRisk, narrow: bool) -> str:

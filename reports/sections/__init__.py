@@ -1,11 +1,12 @@
 """From the record to the page: which finding each block states, and the numbers under it."""
 
+from collections.abc import Iterator
 from itertools import count as counter
 
 from reports.amounts import change, money, percent, unbroken
 from reports.page import Card, Page, Section
 from reports.record import Assessment
-from reports.sections import frontier, grounds, losses, market
+from reports.sections import frontier, grounds, losses, market, outlook
 from reports.sections.parts import ratio
 
 METHOD = (
@@ -38,7 +39,7 @@ def page(assessment: Assessment) -> Page:
         grade=verdict.grade,
         grade_text=f"**Confidence {verdict.grade}, on a scale from A to D.** {verdict.reason}",
         cards=_cards(assessment),
-        cards_note="At this block, in US dollars. Each scenario is one run under stated assumptions, so figures carry no range; section 6 says what that leaves open.",
+        cards_note="At this block, in US dollars. Each scenario is one run under stated assumptions, so figures carry no range; the last section says what that leaves open.",
         sections=(
             Section("cover", "Coverage", "What we looked at, and what we did not", (market.coverage(assessment),)),
             Section(
@@ -63,6 +64,7 @@ def page(assessment: Assessment) -> Page:
                     losses.positions(assessment, next(tables)),
                 ),
             ),
+            *_outlook(assessment, tables),
             Section(
                 "verdict-made",
                 "Thresholds",
@@ -76,6 +78,14 @@ def page(assessment: Assessment) -> Page:
         content_id=assessment.content_id,
         running_foot=f"{subject.name}, {subject.stands_at}, {assessment.content_id}",
     )
+
+
+def _outlook(assessment: Assessment, tables: Iterator[int]) -> tuple[Section, ...]:
+    part = assessment.outlook
+    if part is None:
+        return ()
+    blocks = (outlook.moves(assessment, part, next(tables)), outlook.tails(assessment, part, next(tables)))
+    return (Section("outlook", "Outlook", "Volatility forecast, and how likely a loss is under it", blocks),)
 
 
 def _cards(assessment: Assessment) -> tuple[Card, ...]:

@@ -3,6 +3,7 @@
 from reports.amounts import change, count, money, spelled
 from reports.page import Block, Cell, Column, Table
 from reports.record import Assessment, Reading
+from reports.sections import outlook
 from reports.sections.parts import sentence, source
 from reports.thresholds import NEVER
 
@@ -113,7 +114,9 @@ def tables(assessment: Assessment, number: int) -> Block:
     )
     waiting = assessment.scenarios[0]
     open_ = (
-        "How likely any scenario is: none is drawn from a forecast.",
+        "How likely any scenario is: none is drawn from a forecast."
+        if assessment.outlook is None
+        else outlook.left_open(assessment.outlook),
         "How far results move with λ, keepers and depth: each scenario ran once.",
         "Losses in other markets: this one alone is assessed.",
         f"What becomes of {money(waiting.waiting_debt_usd)} of debt that no keeper wanted at the end of {waiting.title}."

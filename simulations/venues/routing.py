@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from chain.units import WAD
 from simulations.book import Book
 from simulations.ledger import KEEPER, WORLD
 from simulations.state import State
 from simulations.venues.plan import Hop, Plan, Ways, paths, single
-from simulations.venues.split import split
+from simulations.venues.split import gain, split
 from simulations.venues.split import spot as spot_of_ways
+from simulations.venues.split import surplus as surplus_of_ways
 
 MOST_HOPS = 3
+MARGIN = 1e-9
 
 Path = tuple[Hop, ...]
 
@@ -83,14 +86,35 @@ def along_one_path(state: State, route: Route, amount_in: int) -> Plan:
     return max((single(state.venues, path, amount_in) for path in some), key=lambda plan: plan.received_raw)
 
 
+def surplus(state: State, route: Route, price: float) -> float:
+    """At least what `best` brings, for any amount, beyond `price` for each unit sold.
+
+    Of three pools in a row, one is sold into as it is and the others pay their present price for any amount, whichever bounds it best.
+    """
+    bounds = [surplus_of_ways(state.venues, route.ways, price)]
+    for path in route.long:
+        spots = [state.venues[hop.venue].spot(hop.sold, hop.bought) for hop in path]
+        if prod(spots) * (1 + MARGIN) > price:
+            after = [prod(spots[number + 1 :]) for number in range(len(path))]
+            others = [prod(spots[:number]) * after[number] for number in range(len(path))]
+            bounds.append(
+                min(
+                    last * gain(state.venues, (hop,), price / other) if other else 0.0
+                    for hop, last, other in zip(path, after, others, strict=True)
+                )
+            )
+    return max(bounds)
+
+
 def spot(state: State, route: Route) -> float:
     """Smallest units received for each one sold on the best path, fees paid, for an amount too small to move the venues."""
-    price = spot_of_ways(state.venues, route.ways)
-    for path in route.long:
-        along = 1.0
-        for hop in path:
-            along *= state.venues[hop.venue].spot(hop.sold, hop.bought)
-        price = max(price, along)
+    return max((spot_of_ways(state.venues, route.ways), *(_spot_along(state, path) for path in route.long)))
+
+
+def _spot_along(state: State, path: Path) -> float:
+    price = 1.0
+    for hop in path:
+        price *= state.venues[hop.venue].spot(hop.sold, hop.bought)
     return price
 
 

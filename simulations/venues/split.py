@@ -23,6 +23,7 @@ from simulations.venues.venue import Venue
 
 WIDTH = 1e-8  # of the logarithm of a price: the most that a split loses, as a part of what it brings
 ENOUGH = 1e-10  # of the amount
+WIDTH_OF_BOUND, SLACK = 1e-4, 1e-9  # of an upper bound, which may lie higher than it must
 FIRST_DROP, MOST_DROP = 0.02, 80.0  # of the logarithm of a price; whoever would sell for less would rather keep it
 DROP_FACTOR = 6.0
 
@@ -64,6 +65,27 @@ def split(venues: Sequence[Venue], ways: Ways, amount_raw: int) -> Plan:
 def spot(venues: Sequence[Venue], ways: Ways) -> float:
     """The best marginal price, fees paid, before anything is sold; 0 if there is no way."""
     return max((_best(venues, ways.direct), *(_best(venues, one) * _best(venues, two) for one, two in ways.through)))
+
+
+def surplus(venues: Sequence[Venue], ways: Ways, price: float) -> float:
+    """At least what a split of any amount brings beyond `price` for each unit sold.
+
+    Lagrangian duality: on a way round, any price of the asset in between bounds what can be gained; the one that clears it bounds it best.
+    """
+    total = gain(venues, ways.direct, price)
+    for hops, others in ways.through:
+        first, second = _group(venues, hops), _group(venues, others)
+        if first.best * second.best > price:
+            low, high = _clearing(first, second, price, WIDTH_OF_BOUND)
+            between = exp((low.place + high.place) / 2)
+            total += between * gain(venues, hops, price / between) + gain(venues, others, between)
+    return total
+
+
+def gain(venues: Sequence[Venue], hops: Sequence[Hop], price: float) -> float:
+    """What some venues pay beyond a price down to which each is sold into, and SLACK of it all for what floats cut."""
+    answers = [venues[hop.venue].down_to(hop.sold, hop.bought, price) for hop in hops]
+    return sum(max(made - price * taken, 0.0) + SLACK * made for taken, made in answers)
 
 
 def _each_venue_once(ways: Ways) -> Ways:
@@ -117,9 +139,19 @@ def _shares(direct: _Group, through: Sequence[tuple[_Group, _Group]], price: flo
 
 def _round(first: _Group, second: _Group, price: float) -> tuple[list[float], list[float]]:
     """What both groups of one way take where the price of the asset in between clears: the first bring as much as the second take."""
-    none_sold, none_between = [0.0] * len(first.down_to), [0.0] * len(second.down_to)
     if first.best * second.best <= price:
-        return none_sold, none_between
+        return [0.0] * len(first.down_to), [0.0] * len(second.down_to)
+    low, high = _clearing(first, second, price, WIDTH)
+    where = part(low, high)
+    sold, between = (_mix(one, two, where) for one, two in zip(low.said, high.said, strict=True))
+    return sold, between
+
+
+def _clearing(
+    first: _Group, second: _Group, price: float, width: float
+) -> tuple[Point[tuple[list[float], list[float]]], Point[tuple[list[float], list[float]]]]:
+    """Logarithms of the price of the asset in between around that at which it clears, with what both groups take there."""
+    none_sold, none_between = [0.0] * len(first.down_to), [0.0] * len(second.down_to)
 
     def ask(log_between: float) -> Point[tuple[list[float], list[float]]]:
         price_between = exp(log_between)
@@ -132,10 +164,7 @@ def _round(first: _Group, second: _Group, price: float) -> tuple[list[float], li
     sold, made = first.at(price / dearest)
     low = Point(log(cheapest), -sum(between), (none_sold, between))
     high = Point(log(dearest), made, (sold, none_between))
-    low, high = crossing(ask, low, high, WIDTH, ENOUGH * min(-low.value, high.value))
-    where = part(low, high)
-    sold, between = (_mix(one, two, where) for one, two in zip(low.said, high.said, strict=True))
-    return sold, between
+    return crossing(ask, low, high, width, ENOUGH * min(-low.value, high.value))
 
 
 def _between(low: Shares, high: Shares, where: float) -> Shares:

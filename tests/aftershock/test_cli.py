@@ -175,6 +175,12 @@ def test_the_report_is_written_whole_and_names_its_command(ask: Ask, tmp_path: P
     assert pictures and all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file, not even from root")
+def test_a_report_that_cannot_be_kept_is_refused_before_any_work(ask: Ask) -> None:
+    answer = ask("report", "core", "--out", "/proc/x")
+    assert answer.code == 2 and "cannot be written below /proc" in answer.err and "load" not in answer.err
+
+
 def test_a_report_on_a_users_own_book_says_that_it_has_no_block(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "book.csv").write_text(BOOK)
     assert ask("report", "--snapshot", "book.csv", "--out", "out").code in (0, 1)

@@ -1,6 +1,7 @@
 """Drawings: what is printed in them adds up, what is drawn is in proportion, and everybody can read it."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ from reports import charts
 from reports.amounts import money
 from reports.charts.cascade import decimals_of, rows_of
 from reports.charts.forum import png, standalone
+from reports.charts.svg import width_of
 from reports.palette import DARK, LIGHT
 from reports.record import Assessment
 from reports.sections import page
@@ -113,6 +115,23 @@ def test_at_risk_marks_the_crossing_where_there_is_one(thin: Assessment, calm: A
     assert "pools are full" in charts.at_risk(thin)
     assert "pools are full" not in charts.at_risk(calm)
     assert LIGHT["h100"] not in charts.at_risk(calm)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.75, 0.95])
+def test_what_the_pools_take_is_not_written_across_the_curve(thin: Assessment, share: float) -> None:
+    last = thin.at_risk.points[-1]
+    points = tuple(replace(point, collateral_usd=1e8 * point.fall_percent / 50) for point in thin.at_risk.points)
+    curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
+    assert last.fall_percent == 50
+    root = ElementTree.fromstring(charts.at_risk(replace(thin, at_risk=curve)))
+    (label,) = (node for node in root.iter(f"{SVG}text") if (node.text or "").startswith("pools take"))
+    (full,) = (node for node in root.iter(f"{SVG}text") if "pools are full" in (node.text or ""))
+    wide = width_of(label.text or "", 12)
+    x, y = float(label.attrib["x"]), float(label.attrib["y"])
+    left, right = (x - wide, x) if label.get("text-anchor") == "end" else (x, x + wide)
+    crossing = 52 + 640 * share
+    assert left > crossing or right < crossing - 9 - width_of(full.text or "", 12), "beside the curve, not on it"
+    assert y < 388
 
 
 def test_forum_pictures_carry_title_caption_block_and_id(thin: Assessment) -> None:

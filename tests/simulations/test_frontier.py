@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from simulations.book import Book
-from simulations.channels import liquidation
+from simulations.channels import liquidation, offers
 from simulations.frontier import after_fall, against_falls, by_market, by_position, frontiers
 from simulations.health import health_factors
 from simulations.rules import generic
@@ -36,7 +36,7 @@ def book() -> Book:
 
 def flagged(held: Book, flag: str, gas_usd: float = 0.0) -> set[str]:
     """Names of the positions that bear a flag at the block."""
-    table = by_position(start(held), gas_usd)
+    table = by_position(start(held), liquidation.keepers(held, gas_usd))
     return set(table.loc[table[flag].astype(bool), "position_id"])
 
 
@@ -63,7 +63,7 @@ def test_healthy_and_already_beyond_the_frontier() -> None:
             for asset, side, amount in (("ETH", "collateral", 10.0), ("USDC", "debt", debt))]  # fmt: skip
     held = made(rows, PRICES, bonus_bps=13_000)
     assert flagged(held, "healthy_toxic") == {"in"} and flagged(held, "liquidatable") == set()
-    (market,) = by_market(start(held), 0.0)
+    (market,) = by_market(start(held), liquidation.keepers(held, 0.0))
     assert market.healthy_toxic_debt_usd == pytest.approx(7_800)
 
 
@@ -121,7 +121,7 @@ def test_slippage_is_what_the_pools_take() -> None:
 
 
 def test_sums_by_market(book: Book) -> None:
-    (market,) = by_market(start(book), gas_usd=5.0)
+    (market,) = by_market(start(book), liquidation.keepers(book, 5.0))
     assert market.liquidatable_debt_usd == pytest.approx(8_800 + 9_600 + 0.9)
     assert market.toxic_debt_usd == pytest.approx(9_600) and market.unprofitable_debt_usd == pytest.approx(0.9)
     assert (market.positions, market.toxic_positions) == (3, 1)
@@ -131,8 +131,10 @@ def test_sums_by_market(book: Book) -> None:
 def test_a_fall_moves_positions_over_both_edges(book: Book) -> None:
     """At 850, health of the first is 6,800 / 7,000 = 0.971 and of the second 6,800 / 8,800 = 0.773: past the frontier."""
     (_, (now,)), (fall, (later,)) = against_falls(book, "ETH", (0.0, 0.15), 5.0)
-    assert now == by_market(start(book), 5.0)[0] and fall == 0.15
-    assert health_factors(after_fall(book, "ETH", 0.15))[book.position_ids.index("healthy")] == pytest.approx(6.8 / 7)
+    assert now == by_market(start(book), liquidation.keepers(book, 5.0))[0] and fall == 0.15
+    assert health_factors(after_fall(start(book), "ETH", 0.15))[book.position_ids.index("healthy")] == pytest.approx(
+        6.8 / 7
+    )
     assert later.liquidatable_debt_usd == pytest.approx(7_000 + 8_800 + 9_600 + 0.9)
     assert later.toxic_debt_usd == pytest.approx(8_800 + 9_600 + 0.9)
 
@@ -176,5 +178,5 @@ def test_the_keeper_goes_on_to_the_size_that_works(book: Book, monkeypatch: pyte
 
     monkeypatch.setattr(generic, "liquidate", no_large)
     state, terms = start(book), liquidation.keepers(book, 5.0)
-    offer = liquidation.best_offer(state, terms, liquidation.Asked(state, terms, book.position_ids.index("heals")))
+    offer = offers.best_offer(state, terms, offers.Asked(state, terms, book.position_ids.index("heals")))
     assert offer is not None and offer.outcome.repaid_raw == 2_200 * 10**6

@@ -1,0 +1,74 @@
+"""From forecasts and draws to the outlook of a report: which assets move how far, which model says so and how good it was, and the tail of bad debt."""
+
+import math
+from collections.abc import Sequence
+
+from aftershock.forecast_shocks import BadDebt
+from aftershock.forecasts import Forecasts
+from aftershock.hourly_prices import Priced
+from models.store import hash_of
+from reports.outlook import Answer, Move, Outlook, Tail
+
+
+def outlook_of(priced: Priced, found: Forecasts, tails: Sequence[BadDebt], options: Sequence[str]) -> Outlook:
+    """What a report tells of one instant's forecasts, and of draws under them and under constant volatility.
+
+    Parameters
+    ----------
+    tails : bad debt of the report's market: under the forecast first.
+    options : how the command line asks for this.
+    """
+    first = tails[0]
+    names = {*first.used, *first.moved_along}
+    table = found.table[found.table["asset"].isin(names)].sort_values(["variance", "asset"], ascending=[False, True])
+    rows = table.to_dict("records")
+    made = table["model"].value_counts()
+    return Outlook(
+        as_of=f"{found.table['as_of'].iloc[0]:%Y-%m-%dT%H:%M:%SZ}",
+        horizon_hours=int(found.table["horizon_hours"].iloc[0]),
+        prices=found.caption or priced.name,
+        prices_id=hash_of(priced.panel),
+        moves=tuple(
+            Move(
+                str(row["asset"]),
+                math.sqrt(row["variance"]),
+                math.expm1(row["q05"]),
+                math.expm1(row["q95"]),
+                str(row["model"]),
+            )
+            for row in rows
+        ),
+        answers=tuple(
+            Answer(
+                str(one["model"]),
+                int(made[str(one["model"])]),
+                None if one["qlike_to_log_har"] is None else float(one["qlike_to_log_har"]),
+                None if one["measured_on"] is None else str(one["measured_on"]),
+            )
+            for one in found.answered_by()
+            if one["model"] in made
+        ),
+        tails=tuple(_tail(one, name) for one, name in zip(tails, ("forecast", "constant volatility"), strict=True)),
+        shocked=first.used,
+        options=tuple(options),
+        draws=len(first.bad_debt_usd),
+        seed=first.seed,
+        freedom=first.law.freedom,
+        notes=(*first.notes, *found.notes),
+    )
+
+
+def _tail(one: BadDebt, law: str) -> Tail:
+    said = one.to_dict()
+    low, high = said["var_usd_95_interval"] or (None, None)
+    return Tail(
+        law=law,
+        mean_usd=said["mean_usd"],
+        hit_ratio=said["share_with_bad_debt"],
+        var_95_usd=said["var_usd_95"],
+        var_95_low_usd=low,
+        var_95_high_usd=high,
+        es_95_usd=said["es_usd_95"],
+        var_99_usd=said["var_usd_99"],
+        es_99_usd=said["es_usd_99"],
+    )

@@ -1,0 +1,133 @@
+"""How likely: what volatility is forecast for the assets behind the market, by which model, and the tail of bad debt that follows."""
+
+from collections.abc import Callable
+
+from reports.amounts import change, count, fixed, listing, money, money_for, percent, unbroken
+from reports.outlook import Answer, Outlook
+from reports.page import Block, Cell, Column, Table
+from reports.record import Assessment
+from reports.sections.parts import sentence, source
+
+YARDSTICK = (
+    "**How good is it?** QLIKE is the usual loss of a volatility forecast, log-HAR the usual yardstick, fitted an asset at a time. The figure is that of the "
+    "model’s own card, measured by those who trained it, on their prices: it does not say how good this forecast is."
+)
+TAIL = (
+    "**VaR 95 %** is what bad debt stays below in nineteen of twenty draws; **ES 95 %** is the mean of the worst twentieth. The interval holds the "
+    "quantile with 95 % confidence over the draws: sampling error only."
+)
+LAWS = "**Constant volatility** takes each asset’s mean over all known prices, so that a calm week and a stressed one look alike; correlations and tails are the same."
+
+
+def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
+    first = part.moves[0]
+    table = Table(
+        "moves",
+        (
+            Column("asset", "name"),
+            Column("deviation|%", "number"),
+            Column("low|%", "number"),
+            Column("high|%", "number"),
+            Column("model"),
+        ),
+        tuple(
+            (
+                Cell(one.asset),
+                Cell(fixed(100 * one.deviation_ratio, 1)),
+                Cell(_signed(one.low_ratio)),
+                Cell(_signed(one.high_ratio)),
+                Cell(one.model),
+            )
+            for one in part.moves
+        ),
+    )
+    return Block(
+        label=f"Table {number}",
+        title=unbroken(
+            f"{first.asset} is expected to move most: nine in ten between {change(first.low_ratio)} and {change(first.high_ratio)} in {_span(part)}"
+        ),
+        subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
+        source=source(assessment, *(skill(one) for one in part.answers)),
+        tables=(table,),
+        aside=(YARDSTICK,),
+    )
+
+
+def skill(one: Answer) -> str:
+    """Who answered and by how much it beat the yardstick, or lost to it, in one sentence."""
+    who = f"{sentence(one.model)} made {count(one.forecasts, 'forecast')}"
+    if one.qlike_to_log_har is None:
+        return f"{who}; its card has no score."
+    by = f"{abs(100 * (1 - one.qlike_to_log_har)):.1f}\u202f% {'less' if one.qlike_to_log_har < 1 else 'more'}"
+    return f"{who}; its loss (QLIKE) was {one.qlike_to_log_har:.3f} of log-HAR’s, {by}, on {one.measured_on}, by its own card."
+
+
+def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
+    ours, flat = part.tails
+    write = money_for(max(one.es_99_usd or one.es_95_usd or one.mean_usd for one in part.tails))
+    has_99 = all(one.var_99_usd is not None for one in part.tails)
+    deep = ("VaR 99 %", "ES 99 %") if has_99 else ()
+    table = Table(
+        "tails",
+        (
+            Column("law of shocks", "name"),
+            *(Column(f"{name}|{write.heading}", "number") for name in ("mean", "VaR 95 %")),
+            Column(f"its interval|{write.heading}", optional=True),
+            Column(f"ES 95 %|{write.heading}", "number"),
+            *(Column(f"{name}|{write.heading}", "number", optional=True) for name in deep),
+            Column("draws with|bad debt, %", "number"),
+        ),
+        tuple(
+            (
+                Cell(one.law),
+                *(Cell(_amount(usd, write.column)) for usd in (one.mean_usd, one.var_95_usd)),
+                Cell(f"{_amount(one.var_95_low_usd, write.column)}\u2013{_amount(one.var_95_high_usd, write.column)}"),
+                Cell(_amount(one.es_95_usd, write.column)),
+                *(Cell(_amount(usd, write.column)) for usd in (one.var_99_usd, one.es_99_usd) if has_99),
+                Cell(fixed(100 * one.hit_ratio, 1)),
+            )
+            for one in part.tails
+        ),
+    )
+    finding = (
+        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
+        if ours.var_95_usd
+        else f"there is no bad debt within {_span(part)}"
+    )
+    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
+    return Block(
+        label=f"Table {number}",
+        title=unbroken(f"In nineteen of twenty draws {finding}; under constant volatility {other}"),
+        subtitle=f"This market’s bad debt over {part.draws:,} joint draws of {listing(part.shocked)}, one cascade each, run to calm; seed {part.seed}",
+        source=source(
+            assessment,
+            f"Correlations of the ninety days before, Student t with {part.freedom:.1f} degrees of freedom.",
+            *(f"{note.rstrip('.')}." for note in part.notes),
+        ),
+        tables=(table,),
+        aside=(TAIL, LAWS),
+    )
+
+
+def left_open(part: Outlook) -> str:
+    """What a forecast leaves open, for the list of limits."""
+    hit = percent(part.tails[0].hit_ratio)
+    return f"How likely each scenario is: the draws have shocks of their own, of which {hit} leave bad debt, and rates no scenario."
+
+
+def _signed(ratio: float) -> str:
+    text = fixed(100 * ratio, 1)
+    return text if ratio < 0 else f"+{text}"
+
+
+def _amount(usd: float | None, column: Callable[[float], str]) -> str:
+    return column(usd) if usd else "0"
+
+
+def _span(part: Outlook) -> str:
+    days, hours = divmod(part.horizon_hours, 24)
+    return count(days, "day") if days and not hours else count(part.horizon_hours, "hour")
+
+
+def _instant(part: Outlook) -> str:
+    return part.as_of.replace("T", " ").removesuffix("Z").removesuffix(":00") + " UTC"
