@@ -102,7 +102,7 @@ def boosting_of(prices: str, horizon_hours: int, base: GammaGlm) -> Boosting:
     settings = TREES if horizon_hours < 168 else TREES_OF_A_WEEK
     levels = (*RETURNS[1:3], "rv_24", "rv_168", *MARKET_RV[1:3], "index_rv_168")
     signed = ("return_24", "return_168", "market_return_24", "market_return_168")
-    return Boosting("boosting on GLM", base, levels, (*CALENDAR, *signed), "abs_return_720", settings)
+    return Boosting("boosting on GLM", base, levels, (*CALENDAR, *signed), "abs_return_720", settings=settings)
 
 
 def graphs_of(world: FlowWorld) -> Iterator[Attempt]:

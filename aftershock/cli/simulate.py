@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 import typer
@@ -32,7 +32,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, print_json, when
 from chain.errors import InputError
 from chain.networks import placed
-from reports.amounts import Money, count, fixed, health_factor, listing, money, money_for, short
+from reports.amounts import Money, count, fixed, health_factor, money, money_for, short
 from simulations.result import CascadeResult, Round
 
 EXAMPLE = "Example: aftershock simulate --shock ETH=-30%    or, on your own book: aftershock simulate --book book.csv --shock ETH=-20% --json"

@@ -10,9 +10,7 @@ import pytest
 from scipy import stats
 
 import aftershock
-from aftershock.cli import joint_shocks
 from aftershock.forecast_shocks import (
-    BadDebt,
     ShockLaw,
     bad_debt_under,
     constant_law,
@@ -197,99 +195,6 @@ def test_the_embedded_prices_end_where_the_embedded_snapshot_stands() -> None:
     named = {symbols[key]: usd for key, usd in snapshot["prices"][["asset", "price_usd"]].itertuples(index=False)}
     wanted = [named["WETH" if name == "ETH" else name] for name in panel.assets]
     np.testing.assert_allclose(panel.close[-1], wanted)
-
-
-def test_a_level_is_told_only_where_five_draws_lie_beyond_it() -> None:
-    law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
-    rng = np.random.default_rng(0)
-    for draws, known in ((99, ()), (100, ("95",)), (499, ("95",)), (500, ("95", "99"))):
-        amounts = rng.permutation(np.arange(1.0, draws + 1))
-        said = BadDebt(law, ("A",), amounts, 0).to_dict()
-        assert [level for level in ("95", "99") if said[f"var_usd_{level}"] is not None] == list(known)
-        for level in known:
-            beyond = draws * (100 - int(level)) // 100
-            assert said[f"var_usd_{level}"] == draws - beyond
-            assert said[f"es_usd_{level}"] == pytest.approx(draws - (beyond - 1) / 2)
-        assert len(said["notes"]) == 2 - len(known)
-
-
-def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "book.csv").write_text(BOOK)
-    words = ("simulate", "--book", str(tmp_path / "book.csv"), "--shocks", "forecast", "--json", "--draws")
-    refused = ask(*words, "99")
-    assert refused.code == 2 and "at least 100" in refused.err
-    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)  # a hundred cascades take seconds
-    first, again, other = (json.loads(ask(*words, "8", "--seed", seed).out) for seed in ("1", "1", "2"))
-    assert first == again and first["content_id"] != other["content_id"]
-    assert first["prices_caption"] == "invented prices" and first["anchors"] == [] and first["caption"] == ""
-    assert first["as_of"] == "2023-12-16T00:00:00Z" and first["answered_by"][0]["model"] == "boosting on GLM"
-    law = first["laws"][0]
-    assert law["var_usd_95"] is None and law["var_usd_99"] is None and "give --draws 500" in law["notes"][-1]
-
-
-def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "book.csv").write_text(BOOK)
-    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
-    words = ("report", "--snapshot", "book.csv", "--out", "out", "--shocks", "forecast", "--horizon", "168")
-    told = ask(*words, "--draws", "100", "--seed", "1", "--json")
-    assert told.code in (0, 1), told.err
-    record = json.loads(told.out)
-    found = record["outlook"]
-    card = json.loads((SHIPPED / "volatility_168h" / "card.json").read_text())
-    year = "the unseen year 2023 (refitted each quarter)"
-    worth = card["scores"][f"QLIKE to log-HAR an asset, {year}, boosting on GLM"]
-    assert found["answers"] == [
-        {"model": "boosting on GLM", "forecasts": 2, "qlike_to_log_har": worth, "measured_on": year}
-    ]
-    page = (tmp_path / "out" / "report.md").read_text().replace("\u202f", " ").replace("\u00a0", " ")
-    assert f"its loss (QLIKE) was {worth:.3f} of log-HAR’s, 2.5 % more, on {year}" in page
-    assert "invented prices" in page and "none is drawn from a forecast" not in page
-    assert record["command"].endswith("--shocks forecast --horizon 168 --draws 100 --seed 1")
-    forecasts = json.loads(ask("forecast", "--horizon", "168", "--json").out)["forecasts"]
-    said = {one["asset"]: one for one in forecasts}
-    for move in found["moves"]:
-        one = said[move["asset"]]
-        assert move["deviation_ratio"] == pytest.approx(one["variance"] ** 0.5)
-        assert move["high_ratio"] == pytest.approx(np.exp(one["q95"]) - 1)
-    tails = json.loads(
-        ask("simulate", "--book", "book.csv", *words[5:], "--draws", "100", "--seed", "1", "--json").out
-    )["laws"]
-    assert found["tails"][0]["var_95_usd"] == tails[0]["var_usd_95"], "one market: the same draws, the same bad debt"
-    assert found["tails"][1]["mean_usd"] == pytest.approx(tails[1]["mean_usd"])
-
-
-def test_the_bad_debt_of_markets_adds_up_to_that_of_the_book() -> None:
-    book = from_graph(aftershock.graph(aftershock.load()))
-    law = ShockLaw(("ETH",), np.array([0.3]), np.ones((1, 1)), 4.0, "by hand")
-    (whole,) = bad_debt_under(book, law, 1, 5).bad_debt_usd
-    parts = [bad_debt_under(book, law, 1, 5, market=one.key).bad_debt_usd[0] for one in book.markets]
-    assert sum(parts) == pytest.approx(whole) and whole > max(parts) > 0
-
-
-def test_the_interval_of_a_level_is_the_one_that_order_statistics_give() -> None:
-    law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
-    amounts = np.random.default_rng(2).exponential(1.0, 2_000)
-    said = BadDebt(law, ("A",), amounts, 5).to_dict()
-    ordered = np.sort(amounts)
-    low, high = (int(stats.binom.ppf(one, 2_000, 0.95)) for one in (0.025, 0.975))
-    assert said["var_usd_95_interval"] == pytest.approx([ordered[low - 1], ordered[high]], rel=0.03)
-    low, high = said["es_usd_95_interval"]
-    assert low < said["es_usd_95"] < high and low < 1 + np.log(20) < high, (
-        "ES of an exponential is one beyond its quantile"
-    )
-
-
-def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
-    book = from_graph(aftershock.graph(aftershock.load()))
-    law = ShockLaw(("ETH", "lstETH"), np.array([0.1, 0.1]), np.array([[1.0, 0.9], [0.9, 1.0]]), 4.0, "by hand")
-    found = bad_debt_under(book, law, 1, 3)
-    assert found.used == ("ETH",) and found.moved_along == ("lstETH",) and "lstETH not shocked" in found.notes[0]
-    alone = bad_debt_under(book, ShockLaw(("lstETH",), law.deviation[:1], np.ones((1, 1)), 4.0, "by hand"), 1, 3)
-    assert alone.used == ("lstETH",) and not alone.moved_along
 
 
 def put(frame: pd.DataFrame, rows: pd.Series, **values: float) -> pd.DataFrame:
