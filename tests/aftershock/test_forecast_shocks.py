@@ -74,7 +74,8 @@ def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
         {"model": "boosting on GLM", "forecasts": 2, "qlike_to_log_har": worth, "measured_on": year}
     ]
     page = (tmp_path / "out" / "report.md").read_text().replace("\u202f", " ").replace("\u00a0", " ")
-    assert f"its loss (QLIKE) was {worth:.3f} of log-HAR’s, 2.5 % more, on {year}" in page
+    by = f"{100 * abs(worth - 1):.1f} % {'less' if worth < 1 else 'more'}"
+    assert f"its loss (QLIKE) was {worth:.3f} of log-HAR’s, {by}, on {year}" in page
     assert "invented prices" in page and "none is drawn from a forecast" not in page
     assert record["command"].endswith("--shocks forecast --horizon 168 --draws 100 --seed 1")
     forecasts = json.loads(ask("forecast", "--horizon", "168", "--json").out)["forecasts"]
