@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.volatility_pictures import reliability, transforms
 from benchmarks.volatility_record import openings, p_of
+from benchmarks.volatility_tables import models_table, quantiles_table, regimes_table
 
 NAMES = {"validation": "volatility-validation", "test": "volatility"}
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-30"}
@@ -120,28 +121,8 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
         "",
         f"Answers by default: **{part['default']}**.",
         "",
-        "| model | QLIKE | log-MSE | to log-HAR | without its worst instant | p | to pooled log-HAR | p | to gamma GLM | p | MCS |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        *models_table(part, part["default"]),
     ]
-    others = {reference: {s["name"]: s for s in scores} for reference, scores in part["scores"].items()}
-    for s in part["scores"]["log-HAR"]:
-        cells = [
-            f"{s['qlike']:.4f}",
-            f"{s['log_mse']:.4f}",
-            f"{s['ratio']:.3f}",
-            f"{s['ratio_without_worst']:.3f}",
-            p_of(s["test"]["p"]),
-        ]
-        for reference in ("pooled log-HAR", "gamma GLM"):
-            other = others[reference][s["name"]]
-            cells += [f"{other['ratio']:.3f}", p_of(other["test"]["p"])]
-        name = f"**{s['name']}**" if s["name"] == part["default"] else s["name"]
-        missing = "" if s["answered"] > 0.9999 else f" (answers {100 * s['answered']:.1f} %)"
-        rows.append(
-            f"| {name}{missing} | "
-            + " | ".join(cells)
-            + f" | {part['confidence_set'].get(s['name'], float('nan')):.3f} |"
-        )
     regime = ", ".join(f"{name} {ratio:.3f} ({count:,} rows)" for name, (count, ratio) in part["by_regime"].items())
     asset = sorted((ratio, name) for name, (_, ratio) in part["by_asset"].items())
     rows += [
@@ -152,16 +133,8 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
             f"{sum(ratio < 1 for ratio, _ in asset)} of {len(asset)} below 1."
         ),
         "",
-        "| quantiles of | 90 % intervals hold | asset that is held least, most | calm, turbulent | below the 1 % / 5 % quantile | CRPS | quantile loss × 1,000 at 1, 5, 95, 99 % | PIT, ten equal parts |",
-        "|---|--:|---|---|---|--:|---|---|",
+        *quantiles_table(part["calibration"]),
     ]
-    for name, c in part["calibration"].items():
-        regimes = ", ".join(f"{k} {100 * v:.1f} %" for k, v in c["by_regime"].items())
-        low = f"{100 * c['below_1']:.2f} % / "
-        rows.append(
-            f"| {name} | {100 * c['coverage_90']:.1f} % | {c['least_asset'][0]} {100 * c['least_asset'][1]:.1f} %, {c['most_asset'][0]} {100 * c['most_asset'][1]:.1f} % | {regimes} | "
-            f"{low}{100 * c['below_5']:.2f} % | {c['crps']:.4f} | {' '.join(f'{1000 * v:.1f}' for v in c['pinball'].values())} | {' '.join(f'{100 * v:.0f}' for v in c['pit'])} |"
-        )
     drift = part["drift"]
     rows += [
         "",
@@ -179,21 +152,13 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
 
 
 def _regimes(regimes: dict[str, Any]) -> list[str]:
-    rows = [
+    return [
         "## Regimes",
         "",
         "Probability that some day within the horizon lies above the threshold, half way between the two regimes' means. AUPRC: area under precision and recall; a forecast that knows nothing has the share of events.",
         "",
-        "| within | days, events | forecast | Brier | AUPRC |",
-        "|---|---|---|--:|--:|",
+        *regimes_table(regimes),
     ]
-    for hours, part in regimes.items():
-        for name in ("Markov switching", "climatology", "logistic"):
-            auprc = part[name]["auprc"]
-            rows.append(
-                f"| {hours} h | {part['days']}, {part['events']} | {name} | {part[name]['brier']:.4f} | {'–' if auprc is None else f'{auprc:.3f}'} |"
-            )
-    return rows
 
 
 def _swans(swans: list[dict[str, Any]]) -> list[str]:
