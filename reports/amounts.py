@@ -1,4 +1,4 @@
-"""How numbers are written: money, ranges, percentages, addresses, and the pads that align a column on its decimal point.
+"""How numbers are written: money, percentages, addresses, and the pads that align a column on its decimal point.
 
 Everything a reader sees goes through here, so that a sentence, a table and a chart cannot write one number in two ways.
 """
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 MINUS = "\u2212"
 THIN = "\u202f"  # narrow no-break space, between a number and %
-DASH = "\u2013"
 FIGURE, POINT = "\u2007", "\u2008"  # spaces as wide as a digit and as a point
 UNKNOWN = "not known"
 
@@ -67,18 +66,6 @@ def money(usd: float) -> str:
         return f"above {MINUS}$0.01" if usd < 0 else "under $0.01"
     letters, amount = _scaled(usd)
     return f"{_sign(usd)}${amount}{letters}"
-
-
-def money_range(low_usd: float, high_usd: float) -> str:
-    """`$12.6–20.8m`, the unit once and that of the larger end; `−$8.10m to −$3.60m` where a minus sign stands beside the dash."""
-    if low_usd < 0 or high_usd < 0:
-        return f"{money(low_usd)} to {money(high_usd)}"
-    if not (math.isfinite(low_usd) and math.isfinite(high_usd)):
-        return UNKNOWN
-    letters, high = _scaled(high_usd)
-    size = next((usd for known, _, usd, _ in _UNITS if known == letters), 1.0)
-    low = "0" if not low_usd else _figures(low_usd / size) if letters else _dollars(low_usd)
-    return f"${low}{DASH}{high}{letters}"
 
 
 def fixed(value: float, decimals: int) -> str:

@@ -1,4 +1,4 @@
-"""What can hit: for now a change of an asset's reference price, which reaches every claim on that asset.
+"""What can hit: a change of an asset's reference price, which reaches every claim on that asset.
 
 A shock on ether reaches wrapped and staked ether through their backing; a shock on the staked token alone is a depeg and leaves
 ether where it is. Oracles that price a claim by its exchange rate do not see a depeg: that is how they are wired.
@@ -33,7 +33,7 @@ class PriceShock:
     @property
     def text(self) -> str:
         """The shock as people read it: `ETH −20 %`."""
-        sign = "\u2212" if self.change < 0 else "+"
+        sign = "\u2212" if self.change < 0 else "+" if self.change else ""
         return f"{self.asset} {sign}{abs(100 * self.change):g}\u202f%"
 
 

@@ -44,23 +44,6 @@ def test_money(usd: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [
-        (12.6e6, 20.8e6, "$12.6–20.8m"),
-        (148e6, 301e6, "$148–301m"),
-        (550_000, 670_000, "$550–670k"),
-        (550_000, 1.2e6, "$0.55–1.20m"),
-        (1_400, 15_640, "$1,400–15,640"),
-        (0, 2.07e6, "$0–2.07m"),
-        (0.9e9, 1.2e9, "$0.90–1.20bn"),
-        (-8.1e6, -3.6e6, "−$8.10m to −$3.60m"),
-    ],
-)
-def test_ranges_say_their_unit_once_and_never_put_a_dash_beside_a_minus(low: float, high: float, text: str) -> None:
-    assert amounts.money_range(low, high) == text
-
-
-@pytest.mark.parametrize(
     ("usd", "text"),
     [
         (6.12e9, "6,120"),
