@@ -137,7 +137,7 @@ class BadDebt:
         draws = len(self.bad_debt_usd)
         along = f"{', '.join(self.moved_along)} not shocked: a claim on another asset of the law, and moves with it"
         few = [
-            f"no VaR and ES at {100 * level:g} %: {_beyond(draws, level)} of {draws} draws lie beyond, and fewer than {LEAST_BEYOND} say nothing; "
+            f"No VaR and ES at {100 * level:g} %: {_beyond(draws, level)} of {draws} draws lie beyond, and fewer than {LEAST_BEYOND} say nothing; "
             f"give --draws {round(LEAST_BEYOND / (1 - level))}"
             for level in LEVELS
             if _beyond(draws, level) < LEAST_BEYOND

@@ -34,7 +34,7 @@ from reports.amounts import count
 if TYPE_CHECKING:
     from reports.outlook import Outlook
 
-EXAMPLE = "Example: aftershock report aave-v3 --scenario eth-30 --scenario broad-30 --out my-report"
+EXAMPLE = "Example: aftershock report core --scenario eth-30 --scenario broad-30 --out my-report"
 FORMATS = ("html", "md", "json")
 RUN_RECORD = "run.json"
 
