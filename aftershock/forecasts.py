@@ -22,15 +22,18 @@ from aftershock.hourly_prices import (
     told_of_series,
     written,
 )
-from chain.errors import InputError, unknown_name
+from chain.errors import InputError, many, unknown_name
 from chain.files.price_files import Stamp
 from models.answering import Answering
 from models.calibration import LEVELS
 from models.features import asked_samples
+from models.panel import IntArray
 from models.reasons import Reasons, reasons_of
 from models.store import Card, load
 from models.task import Task
 
+OLD_S = 366 * 86_400
+"""From when on a model is called old, after the end of its training."""
 SAMPLE = Path(__file__).parent / "sample"
 SHIPPED = SAMPLE / "models"
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
@@ -131,8 +134,23 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
-    notes = (*panel.notes, *told_of_series(panel, int(instants[-1])))
+    notes = (*panel.notes, *told_of_series(panel, int(instants[-1])), *told_of_training(instants, card.cutoff_s))
     return Forecasts(table, unanswered, notes, card, priced.caption)
+
+
+def told_of_training(instants: IntArray, cutoff_s: int) -> tuple[str, ...]:
+    """What must be said of when models were trained: forecasts for instants that training saw, and models that are old."""
+    seen, until, told = int((instants < cutoff_s).sum()), written(cutoff_s), []
+    if seen:
+        told.append(
+            f"{seen:,} of {many(len(instants), 'instant')} {'lies' if seen == 1 else 'lie'} before {until} UTC, until which the models were trained: "
+            "a forecast there is of prices that training may have seen, and no score stands for it"
+        )
+    if int(instants[-1]) - cutoff_s > OLD_S:
+        told.append(
+            f"the models were trained until {until} UTC, more than a year before the last instant; aftershock train volatility trains newer ones"
+        )
+    return tuple(told)
 
 
 def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) -> Reasons:

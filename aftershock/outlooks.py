@@ -61,6 +61,7 @@ def outlook_of(priced: Priced, found: Forecasts, tails: Sequence[BadDebt], optio
 def _tail(one: BadDebt, law: str) -> Tail:
     said = one.to_dict()
     low, high = said["var_usd_95_interval"] or (None, None)
+    es_low, es_high = said["es_usd_95_interval"] or (None, None)
     return Tail(
         law=law,
         mean_usd=said["mean_usd"],
@@ -69,6 +70,8 @@ def _tail(one: BadDebt, law: str) -> Tail:
         var_95_low_usd=low,
         var_95_high_usd=high,
         es_95_usd=said["es_usd_95"],
+        es_95_low_usd=es_low,
+        es_95_high_usd=es_high,
         var_99_usd=said["var_usd_99"],
         es_99_usd=said["es_usd_99"],
     )

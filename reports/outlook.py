@@ -35,6 +35,8 @@ class Tail:
     var_95_low_usd: float | None
     var_95_high_usd: float | None
     es_95_usd: float | None
+    es_95_low_usd: float | None
+    es_95_high_usd: float | None
     var_99_usd: float | None
     es_99_usd: float | None
 

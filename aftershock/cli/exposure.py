@@ -7,7 +7,7 @@ import pandas as pd
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened, with_source
+from aftershock.cli.options import AsJson, Exposures, Source, opened, report_of, with_source
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from graph.identity import told_apart
@@ -52,7 +52,7 @@ def show(
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
     if len(snapshot["positions"]):
-        commands = ("aftershock simulate --shock ETH=-30%", "aftershock report")
+        commands = ("aftershock simulate --shock ETH=-30%", report_of(snapshot))
         page.next(*(with_source(command, source) for command in commands))
     else:
         page.next(with_source("aftershock query paths --from X --to Y", source, exposures))

@@ -168,7 +168,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
             rest = sum(one.still.values())
             page.say(
                 ("stands still  ", "dim"),
-                f"{write.words(rest)}, {percent(rest / one.value_usd)}: no prices of {', '.join(list(one.still)[:6])}",
+                f"{write.words(rest)}, {percent(rest / one.value_usd)}: no forecast of {', '.join(list(one.still)[:6])}",
             )
         page.blank()
     page.say(("assumed  ", "dim"), ASSUMED)

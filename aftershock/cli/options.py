@@ -119,6 +119,11 @@ def exit_if_incomplete(snapshot: "Snapshot") -> None:
         raise typer.Exit(DATA_INCOMPLETE)
 
 
+def report_of(snapshot: "Snapshot") -> str:
+    """The command for a report; where there are several markets one has to be named."""
+    return "aftershock report" if len(snapshot["markets"]) == 1 else "aftershock report MARKET"
+
+
 def with_source(command: str, source: str, exposures: Path | None = None) -> str:
     """A command to run next, on the same data."""
     if exposures is not None:

@@ -67,7 +67,7 @@ def _names(noted: Noted, frame: pd.DataFrame) -> None:
     for _, alike in names.groupby(names.str.lower()):
         other = alike[alike != alike.iloc[0]]
         if len(other):
-            sentence = f"differs by case only from {alike.iloc[0]} in row {alike.index[0]}: they are two assets; write both alike if they are one"
+            sentence = f"differs by case only from {alike.iloc[0]} in row {alike.index[0]}: they are two assets with prices of their own, and a shock on either name moves both; write both alike if they are one"
             where = {"row": int(other.index[0]), "column": "asset", "symbol": other.iloc[0], "value": other.iloc[0]}
             noted.warn("look_alike", sentence, rows=len(other), **where)
     holders = frame["position_id"].astype("str")

@@ -68,7 +68,8 @@ def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None
 
     Parameters
     ----------
-    stamp, bar_s : for a file of bars: whether a row is stamped at the open or the close of its bar, and how long a bar is, seconds.
+    stamp, bar_s : whether a row is stamped at the open or the close of its bar, and how long a bar is, seconds; a file of closes alone needs neither if its stamps are
+        the instants at which the closes are known.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def _bars(
     """Checked columns in the order of symbol and time, and whether the rows are bars."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
-    if has_bars and stamp is not None and bar_s is None:
+    if bar_s is None and (stamp == "open" or (has_bars and stamp is not None)):
         raise InputError(
             f"{path.name} holds bars stamped at their {stamp}, and it is not said how long a bar is; say it with --bar 1h"
         )
@@ -94,7 +95,7 @@ def _bars(
             "timestamp is a bar's open or close; say it with --stamp open|close --bar 1h"
         )
     end = stamps(path, frame)
-    if has_bars and bar_s is not None and stamp == "open":
+    if bar_s is not None and stamp == "open":
         end = end + bar_s
     names = frame["symbol"].to_numpy().astype(str)
     order = np.lexsort((end, names))

@@ -183,7 +183,7 @@ class HistoryFolder:
             path = one.path(self.folder, name)
             if not path.is_file():
                 raise SnapshotError(f"{path} is missing; restore it, or delete {self.folder} and read again")
-            frame = read(schema, path)
+            frame, _ = read(schema, path)
             if content_hash(schema, frame) != one.files[name].sha256:
                 raise SnapshotError(
                     f"{path} is not the table that {LIST} describes; restore it, or delete {self.folder} and read again"

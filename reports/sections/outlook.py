@@ -13,8 +13,8 @@ YARDSTICK = (
     "model’s own card, measured by those who trained it, on their prices: it does not say how good this forecast is."
 )
 TAIL = (
-    "**VaR 95 %** is what bad debt stays below in nineteen of twenty draws; **ES 95 %** is the mean of the worst twentieth. The interval holds the "
-    "quantile with 95 % confidence over the draws: sampling error only."
+    "**VaR 95 %** is what bad debt stays below in nineteen of twenty draws; **ES 95 %** is the mean of the worst twentieth. The intervals hold "
+    "each with 95 % confidence over the draws: sampling error only."
 )
 LAWS = "**Constant volatility** takes each asset’s mean over all known prices, so that a calm week and a stressed one look alike; correlations and tails are the same."
 
@@ -74,6 +74,7 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
             *(Column(f"{name}|{write.heading}", "number") for name in ("mean", "VaR 95 %")),
             Column(f"its interval|{write.heading}", optional=True),
             Column(f"ES 95 %|{write.heading}", "number"),
+            Column(f"its interval|{write.heading}", optional=True),
             *(Column(f"{name}|{write.heading}", "number", optional=True) for name in deep),
             Column("draws with|bad debt, %", "number"),
         ),
@@ -81,8 +82,9 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
             (
                 Cell(one.law),
                 *(Cell(_amount(usd, write.column)) for usd in (one.mean_usd, one.var_95_usd)),
-                Cell(f"{_amount(one.var_95_low_usd, write.column)}\u2013{_amount(one.var_95_high_usd, write.column)}"),
+                Cell(_between(one.var_95_low_usd, one.var_95_high_usd, write.column)),
                 Cell(_amount(one.es_95_usd, write.column)),
+                Cell(_between(one.es_95_low_usd, one.es_95_high_usd, write.column)),
                 *(Cell(_amount(usd, write.column)) for usd in (one.var_99_usd, one.es_99_usd) if has_99),
                 Cell(fixed(100 * one.hit_ratio, 1)),
             )
@@ -98,7 +100,7 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
     return Block(
         label=f"Table {number}",
         title=unbroken(f"In nineteen of twenty draws {finding}; under constant volatility {other}"),
-        subtitle=f"This market’s bad debt over {part.draws:,} joint draws of {listing(part.shocked)}, one cascade each, run to calm; seed {part.seed}",
+        subtitle=f"This market’s bad debt over {part.draws:,} joint draws of {listing(part.shocked)}, one cascade each, run to calm; shocks from {part.prices}; seed {part.seed}",
         source=source(
             assessment,
             f"Correlations of the ninety days before, Student t with {part.freedom:.1f} degrees of freedom.",
@@ -122,6 +124,10 @@ def _signed(ratio: float) -> str:
 
 def _amount(usd: float | None, column: Callable[[float], str]) -> str:
     return column(usd) if usd else "0"
+
+
+def _between(low_usd: float | None, high_usd: float | None, column: Callable[[float], str]) -> str:
+    return f"{_amount(low_usd, column)}\u2013{_amount(high_usd, column)}"
 
 
 def _span(part: Outlook) -> str:

@@ -68,7 +68,7 @@ def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
     record = json.loads(told.out)
     found = record["outlook"]
     card = json.loads((SHIPPED / "volatility_168h" / "card.json").read_text())
-    year = "the unseen year 2023 (refitted each quarter)"
+    year = "the unseen year 2023 (fitted once, before it)"
     worth = card["scores"][f"QLIKE to log-HAR an asset, {year}, boosting on GLM"]
     assert found["answers"] == [
         {"model": "boosting on GLM", "forecasts": 2, "qlike_to_log_har": worth, "measured_on": year}

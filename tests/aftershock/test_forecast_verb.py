@@ -32,6 +32,7 @@ mine,alice,USDC,debt,14000,1,,,5000
 mine,bob,WBTC,collateral,1,30000,7800,500,5000
 mine,bob,ETH,debt,8,2000,,,5000
 """
+TRAINED = "prices that training may have seen"
 COLUMNS = ["as_of", "asset", "horizon_hours", "variance", *QUANTILES, "model", *(f"v{name}" for name in QUANTILES)]
 
 
@@ -173,10 +174,12 @@ def test_without_a_file_the_embedded_prices_answer_and_say_what_they_are(ask: As
     assert record["caption"] == "invented prices"
     assert [row["asset"] for row in record["forecasts"]] == ["ETH", "LINK", "WBTC", "lstETH"]
     card = json.loads((SHIPPED / "volatility_24h" / "card.json").read_text())
-    year = "the unseen year 2023 (refitted each quarter)"
+    year = "the unseen year 2023 (fitted once, before it)"
     worth = card["scores"][f"QLIKE to log-HAR an asset, {year}, boosting on GLM"]
     table = pd.read_csv(ROOT / "docs" / "results" / "volatility.csv")
-    [told] = table.query("horizon_hours == 24 and model == 'boosting on GLM' and reference == 'log-HAR'")["ratio"]
+    [told] = table.query("horizon_hours == 24 and model == 'boosting on GLM, fitted once' and reference == 'log-HAR'")[
+        "ratio"
+    ]
     assert worth == told
     assert record["answered_by"] == [
         {"model": "boosting on GLM", "forecasts": 4, "qlike_to_log_har": worth, "measured_on": year}
@@ -239,7 +242,8 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     def answered(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         frame.to_parquet(tmp_path / "odd.parquet")
         found = forecast_file(tmp_path / "odd.parquet", "close")
-        return found.table, found.notes
+        assert TRAINED in found.notes[-1]
+        return found.table, found.notes[:-1]
 
     late = (whole["symbol"] == "AAA") & (whole["timestamp"] > panel.end_s[700])
     thousand = {name: whole.loc[late, name] * 1_000 for name in ("open", "high", "low", "close")}
@@ -253,6 +257,31 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     assert len(notes) == 4 and "did not hold their open and close" in notes[0]
     hole = whole[(whole["timestamp"] < panel.end_s[-60]) | (whole["timestamp"] > panel.end_s[-3])]
     assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
+
+
+def test_closes_stamped_at_the_open_are_known_an_hour_later(panel: Panel, tmp_path: Path) -> None:
+    closes = frame_of(panel)[["timestamp", "symbol", "close"]]
+    closes.to_parquet(tmp_path / "known.parquet")
+    closes.assign(timestamp=closes["timestamp"] - 3_600).to_parquet(tmp_path / "opened.parquet")
+    known = forecast_file(tmp_path / "known.parquet").table
+    pd.testing.assert_frame_equal(forecast_file(tmp_path / "opened.parquet", "open").table, known)
+    assert not forecast_file(tmp_path / "opened.parquet", "close").table["variance"].equals(known["variance"])
+
+
+def test_what_training_has_seen_and_what_is_long_after_it_is_told(panel: Panel, tmp_path: Path) -> None:
+    frame, last = frame_of(panel), int(panel.end_s[-1])
+    for name, end, told in (("seen", "2022-06-01", True), ("fresh", "2023-06-01", False)):
+        moved = frame["timestamp"] - last + int(pd.Timestamp(end).timestamp())
+        frame.assign(timestamp=moved).to_parquet(tmp_path / f"{name}.parquet")
+        assert any(TRAINED in note for note in forecast_file(tmp_path / f"{name}.parquet", "close").notes) == told
+    over = frame["timestamp"] - last + int(pd.Timestamp("2023-01-11").timestamp())
+    frame.assign(timestamp=over).to_parquet(tmp_path / "over.parquet")
+    [note] = forecast_file(tmp_path / "over.parquet", "close", first="2022-12-30", last="2023-01-10").notes
+    assert note.startswith("2 of 12 instants lie before 2023-01-01")
+    old = frame["timestamp"] - last + int(pd.Timestamp("2027-06-01").timestamp())
+    frame.assign(timestamp=old).to_parquet(tmp_path / "old.parquet")
+    [note] = forecast_file(tmp_path / "old.parquet", "close").notes
+    assert "more than a year before" in note and "train volatility" in note
 
 
 def test_the_shipped_models_do_not_read_what_no_panel_had(panel: Panel, bars: Path, tmp_path: Path) -> None:
@@ -274,7 +303,7 @@ def test_a_series_that_ended_and_one_that_hardly_moves_are_told(panel: Panel, tm
     notes = forecast(read_prices(tmp_path / "odd.parquet", "close")).notes
     assert any(note.startswith("LINK has no price after") for note in notes)
     assert any(note.startswith("ETH hardly moves") for note in notes)
-    assert len(notes) == 2, notes
+    assert len(notes) == 3 and TRAINED in notes[-1], notes
 
 
 def test_reasons_multiply_to_the_forecast_and_name_what_moved_it(panel: Panel, bars: Path, tmp_path: Path) -> None:

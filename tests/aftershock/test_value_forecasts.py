@@ -87,7 +87,7 @@ def test_the_verb_answers_for_names_and_refuses_what_holds_nothing(ask: Ask) -> 
     assert record["anchors"] and record["content_id"] and record["answered_by"]
     assert sum(first["moved_usd"].values()) + sum(first["still_usd"].values()) == pytest.approx(first["value_usd"])
     text = ask("forecast", "--of", "aave-v3").out.replace("\n", " ")
-    assert "Aave V3 holds $2.25bn" in text and "no prices of USDC, DAI" in text
+    assert "Aave V3 holds $2.25bn" in text and "no forecast of USDC, DAI" in text
     for words, message in (
         (("--of", "LINK"), "is no protocol, market or pool"),
         (("--of", "core", "--out", "f.csv"), "without --of"),
