@@ -69,14 +69,21 @@ def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None
     Parameters
     ----------
     stamp, bar_s : whether a row is stamped at the open or the close of its bar, and how long a bar is, seconds; a file of closes alone needs neither if its stamps are
-        the instants at which the closes are known.
+        the instants at which the closes are known (`read_prices`, which is given files of both kinds at once, takes them for those instants always).
 
     Raises
     ------
     InputError
         If a column is missing, a stamp or price cannot be used, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
-    return pd.DataFrame(_bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))[0])
+    bars, is_bars = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
+    if not is_bars and stamp == "open":
+        if bar_s is None:
+            raise InputError(
+                f"{path.name} holds closes stamped at the open, and it is not said how long a bar is; say it with --bar 1h"
+            )
+        bars["end_s"] = bars["end_s"] + bar_s
+    return pd.DataFrame(bars)
 
 
 def _bars(
@@ -85,7 +92,7 @@ def _bars(
     """Checked columns in the order of symbol and time, and whether the rows are bars."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
-    if bar_s is None and (stamp == "open" or (has_bars and stamp is not None)):
+    if has_bars and stamp is not None and bar_s is None:
         raise InputError(
             f"{path.name} holds bars stamped at their {stamp}, and it is not said how long a bar is; say it with --bar 1h"
         )
@@ -95,7 +102,7 @@ def _bars(
             "timestamp is a bar's open or close; say it with --stamp open|close --bar 1h"
         )
     end = stamps(path, frame)
-    if bar_s is not None and stamp == "open":
+    if has_bars and bar_s is not None and stamp == "open":
         end = end + bar_s
     names = frame["symbol"].to_numpy().astype(str)
     order = np.lexsort((end, names))
