@@ -5,7 +5,7 @@ What is written is the table of `forecasts` (docs/files.md): variance is the exp
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -115,7 +115,9 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     require_closes(name, panel, int(panel.end_s[-1]))
     instants = asked.instants(name, panel.end_s)
     require_closes(name, panel, int(instants[-1]))
-    answer = fitted.answer(asked_samples(panel, instants, Task(horizon_hours=horizon_hours), card.features))
+    asked_with = asked_samples(panel, instants, Task(horizon_hours=horizon_hours), card.features)
+    _refuse_without(asked_with.names, card, models, name)
+    answer = fitted.answer(asked_with)
     rows, assets = np.nonzero(np.isfinite(answer.variance))
     if not len(rows):
         raise InputError(
@@ -134,8 +136,23 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
-    notes = (*panel.notes, *told_of_series(panel, int(instants[-1])), *told_of_training(instants, card.cutoff_s))
+    notes = (
+        *panel.notes,
+        *priced.tables,
+        *told_of_series(panel, int(instants[-1])),
+        *told_of_training(instants, card.cutoff_s),
+    )
     return Forecasts(table, unanswered, notes, card, priced.caption)
+
+
+def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:
+    """InputError if the models read what is not known beside these prices."""
+    missing = [name for name in card.features if name not in names]
+    if missing:
+        raise InputError(
+            f"the models in {models} read {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}, and nothing beside {prices} says that; "
+            "give the columns or the --tables that they were trained with, or train without"
+        )
 
 
 def told_of_training(instants: IntArray, cutoff_s: int) -> tuple[str, ...]:

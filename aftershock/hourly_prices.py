@@ -1,7 +1,9 @@
 """Hourly prices that a forecast looks back on, a user's or the embedded ones, and the instants that are asked for: the words of the command, checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,9 @@ from chain.errors import InputError, many
 from chain.files.price_files import Stamp
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
 from models.task import HOUR_S
+
+if TYPE_CHECKING:
+    from graph.protocol_graph import ProtocolGraph
 
 SAMPLE_PRICES = Path(__file__).parent / "sample" / "prices" / "bars.parquet"
 SAMPLE_CAPTION = "invented prices"
@@ -25,11 +30,24 @@ UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
 
 @dataclass(frozen=True)
 class Priced:
-    """A panel, and what must stand beside whatever is made of it (nothing for a user's own file)."""
+    """A panel, and what must stand beside whatever is made of it (nothing for a user's own file).
+
+    Attributes
+    ----------
+    graphs : protocol graphs, each with the instant (Unix seconds) from which it is known, in order (`aftershock.chain_columns`).
+    tables : a sentence for each snapshot and history that was given.
+    """
 
     panel: Panel
     name: str
     caption: str = ""
+    graphs: "tuple[tuple[int, ProtocolGraph], ...]" = ()
+    tables: tuple[str, ...] = ()
+
+
+def price_names(assets: Sequence[str]) -> dict[str, str]:
+    """What an asset may be called on a chain -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
+    return {f"W{asset}": asset for asset in assets} | {asset: asset for asset in assets}
 
 
 def duration_s(text: str, option: str) -> int:

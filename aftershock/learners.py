@@ -1,7 +1,7 @@
 """What `train volatility` can teach, by name: how each is made, tuned and fitted. torch, scikit-learn and Optuna are imported where one of them is used."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from chain.errors import InputError
 from models.answering import OfAssets
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import GammaGlm
+from models.features.columns import features_of_column
 from models.forecaster import Fitted, Forecaster
 from models.line_up import boosting, closes_only, glm
 from models.networks.layout import MARK
@@ -19,6 +20,7 @@ from models.panel import Panel
 from models.samples import Samples
 
 if TYPE_CHECKING:
+    from graph.protocol_graph import ProtocolGraph
     from models.networks.forecaster import NetworkForecaster
     from models.networks.relations import GraphHistory
 
@@ -30,6 +32,7 @@ PAST = ("rv_24", "abs_range_24", "abs_return_24", "market_abs_range_24", "return
 PAST_DAYS = 13
 CORRELATION_HOURS = 60 * 24
 DAY_S = 86_400
+Graphs = Sequence[tuple[int, "ProtocolGraph"]]
 Tell = Callable[[str], None]
 
 
@@ -101,15 +104,20 @@ class Learner:
         return make(found.best.values)
 
 
-def learner_of(name: str, panel: Panel, horizon_hours: int, epochs: int, members: int) -> Learner:
-    """The learner of a name, for what a panel has: without highs and lows the regression is on closes; what else the file has is read too.
+def learner_of(name: str, panel: Panel, horizon_hours: int, epochs: int, members: int, graphs: Graphs = ()) -> Learner:
+    """The learner of a name, for what a panel has: without highs and lows the regression is on closes; what else is known of the assets is read too.
+
+    Parameters
+    ----------
+    graphs : protocol graphs with the instants from which they are known; a graph network hears along their relations, and without them along correlations.
 
     Raises
     ------
     InputError : trees without highs and lows.
     """
     has_ranges = bool(np.isfinite(panel.high).any())
-    more = tuple(column for column, values in panel.extras.items() if np.isfinite(values).any())
+    told = (column for column, values in panel.extras.items() if np.isfinite(values).any())
+    more = tuple(name for column in told for name in features_of_column(column))
     base = glm(horizon_hours) if has_ranges else closes_only(horizon_hours)
     base = replace(base, features=(*base.features, *more))
     if name == "glm":
@@ -119,10 +127,10 @@ def learner_of(name: str, panel: Panel, horizon_hours: int, epochs: int, members
             raise InputError("--model boosting reads high and low, and the prices have closes only; take --model glm")
         trees = boosting(horizon_hours)
         return Learner(replace(trees, offset=base, free=(*trees.free, *more)), base)
-    return _network(name, panel, base, epochs, members)
+    return _network(name, panel, base, epochs, members, graphs)
 
 
-def _network(name: str, panel: Panel, base: GammaGlm, epochs: int, members: int) -> Learner:
+def _network(name: str, panel: Panel, base: GammaGlm, epochs: int, members: int, graphs: Graphs) -> Learner:
     try:
         from models.networks.forecaster import NetworkForecaster
         from models.training import TrainingOptions
@@ -135,7 +143,9 @@ def _network(name: str, panel: Panel, base: GammaGlm, epochs: int, members: int)
     past = tuple(f"{stem}{MARK}{day}" for day in range(1, PAST_DAYS + 1) for stem in stems) if has_past else ()
     options = TrainingOptions(epochs=epochs, members=members, limit_s=math.inf)
     own = tuple(dict.fromkeys((*base.features, *(stems if has_past else ()), *past)))
-    history = _correlations(panel) if name in GRAPHS else None
+    history = None
+    if name in GRAPHS:
+        history = _protocols(panel, graphs) if graphs else _correlations(panel)
     return Learner(NetworkForecaster(name, base, options, history=history, features=own), base, past)
 
 
@@ -147,6 +157,15 @@ def _correlations(panel: Panel) -> "GraphHistory":
         raise InputError("a graph network needs at least two assets; take --model mlp")
     known = np.arange(panel.end_s[0] // DAY_S * DAY_S, panel.end_s[-1] + 1, 30 * DAY_S, dtype=np.int64)
     return correlation_history(panel.assets, panel.end_s, panel.log_returns(), known, CORRELATION_HOURS)
+
+
+def _protocols(panel: Panel, graphs: Graphs) -> "GraphHistory":
+    """The protocol graphs of snapshots; before the first one nothing is known."""
+    from aftershock.chain_columns import symbols_of
+    from models.networks.protocols import protocol_history
+
+    symbols = {node: symbol for _, graph in graphs for node, symbol in symbols_of(graph, panel.assets).items()}
+    return protocol_history(graphs, symbols, panel.assets, from_s=int(panel.end_s[0]))
 
 
 def _space(learner: Learner) -> tuple[Mapping[str, Any], Callable[[Mapping[str, Any]], Learner]]:

@@ -108,7 +108,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
     folder = out / f"volatility_{wish.horizon_hours}h"
     kept = out / CHECKPOINTS / f"{wish.horizon_hours}h-{wish.model}"
     tell("features")
-    learner = learner_of(wish.model, priced.panel, wish.horizon_hours, wish.epochs, wish.members)
+    learner = learner_of(wish.model, priced.panel, wish.horizon_hours, wish.epochs, wish.members, priced.graphs)
     lessons = lessons_of(priced.panel, wish.horizon_hours, learner.reads)
     head = lessons.samples.known_by(lessons.cut_s)
     if wish.trials:
@@ -242,6 +242,7 @@ def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...])
             "Who answers first was chosen on the same end, so its figure flatters a little."
         ),
         f"In order of answering: {', '.join(names)}.",
+        *(f"Read beside the prices: {told}." for told in priced.tables),
     )
     if names[0] == asked:
         return notes

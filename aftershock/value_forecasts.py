@@ -16,7 +16,7 @@ import pandas as pd
 
 from aftershock.forecast_shocks import ShockLaw, law_of_forecasts
 from aftershock.forecasts import QUANTILES, Forecasts
-from aftershock.hourly_prices import Priced
+from aftershock.hourly_prices import Priced, price_names
 from chain.errors import InputError
 from graph.counted import deposits_of
 from graph.lookthrough import look_through
@@ -148,8 +148,7 @@ def moved_by(graph: ProtocolGraph, law: ShockLaw, held: dict[str, float]) -> tup
     An asset with prices of its own (by symbol, or wrapped: WETH for ETH) moves with those; any other with what is finally behind it (`graph.lookthrough`), as far as that has prices.
     A stablecoin without prices of its own stands still: its price follows a promise.
     """
-    symbols = {asset: asset for asset in law.assets}
-    symbols |= {f"W{asset}": asset for asset in law.assets if f"W{asset}" not in symbols}
+    symbols = price_names(law.assets)
     kinds = graph.nodes["asset"].set_index("node")["kind"].to_dict()
     behind = look_through(graph)
 

@@ -272,10 +272,12 @@ def _fingerprint(
     said = {name: value for name, value in vars(options).items() if name not in ("epochs", "limit_s", "members")}
     shapes = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
     edges = [edges for graph in graphs.history.graphs for edges in graph] if graphs is not None else []
+    around = [nodes.x for nodes in graphs.history.others] if graphs is not None else []
     return digest(
         (sorted(said.items()), seed, lesson.horizon_s, shapes),
         *(lesson.as_of_s, lesson.x, lesson.offset, lesson.y),
         *(array for each in edges for array in (each.ends, each.values)),
+        *around,
     )
 
 

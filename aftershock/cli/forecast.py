@@ -8,7 +8,8 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, exit_if_incomplete
+from aftershock.chain_columns import with_tables
+from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, Tables, exit_if_incomplete
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
@@ -36,6 +37,7 @@ def run(
     stamp: BarStamp = None,
     bar: Bar = "1h",
     history: History = None,
+    tables: Tables = [],  # noqa: B006  typer reads the default, nobody writes to it
     every: Annotated[str, typer.Option(help="Time between two forecasts.", metavar="24h")] = "24h",
     first: Annotated[
         str | None, typer.Option("--from", help="First instant; by default only the last one.", metavar="DATE")
@@ -75,7 +77,7 @@ def run(
     if out is not None:
         refuse_unwritable(out)
     with step("forecast") as running:
-        priced = read_prices(prices, cast("Stamp | None", stamp), bar, history)
+        priced = with_tables(read_prices(prices, cast("Stamp | None", stamp), bar, history), tables, running.note)
         found = forecast(priced, asked, horizon, model)
         running.note(count(len(found.table), "forecast"))
     reasons = None if reason is None else why(priced, found, reason, model)

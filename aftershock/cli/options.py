@@ -80,6 +80,12 @@ Prices = Annotated[
 BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestamp of a bar is.", metavar="open|close")]
 Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
 History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
+Tables = Annotated[
+    list[Path],
+    typer.Option(
+        help="Snapshot or history of a chain to read beside the prices; may be given several times.", metavar="FOLDER"
+    ),
+]
 Horizon = Annotated[int, typer.Option(help="Hours ahead: 1, 24 or 168.", metavar="HOURS")]
 Law = Annotated[
     str | None,

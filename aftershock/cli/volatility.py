@@ -7,7 +7,8 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices
+from aftershock.chain_columns import with_tables
+from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Tables
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from aftershock.forecasts import against_har
@@ -26,6 +27,7 @@ def run(
     stamp: BarStamp = None,
     bar: Bar = "1h",
     history: History = None,
+    tables: Tables = [],  # noqa: B006  typer reads the default, nobody writes to it
     model: Annotated[str, typer.Option(help=f"One of {', '.join(LEARNERS)}.", metavar="NAME")] = "boosting",
     horizon: Horizon = 24,
     epochs: Annotated[int, typer.Option(help="Most passes of a network over the training window.")] = 40,
@@ -38,9 +40,8 @@ def run(
     wish = Wish(model, horizon, epochs, members, seed, tune)
     with step("train") as running:
         try:
-            done = train_volatility(
-                read_prices(prices, cast("Stamp | None", stamp), bar, history), out, wish, running.note
-            )
+            priced = read_prices(prices, cast("Stamp | None", stamp), bar, history)
+            done = train_volatility(with_tables(priced, tables, running.note), out, wish, running.note)
         except KeyboardInterrupt:
             kept = out / CHECKPOINTS
             said = f"; what was learnt is in {kept}, the same command goes on from there" if kept.is_dir() else ""
@@ -51,6 +52,7 @@ def run(
         print_json(to_dict(done))
     else:
         read = f" --prices {shlex.quote(str(prices))}" + (f" --stamp {stamp}" if stamp else "") if prices else ""
+        read += "".join(f" --tables {shlex.quote(str(folder))}" for folder in tables)
         show(Page(), done, read)
 
 
@@ -70,7 +72,7 @@ def to_dict(done: Trained) -> dict[str, object]:
 
 
 def show(page: Page, done: Trained, read: str) -> None:
-    """Print who answers, what each was worth on the held-out end, and the card's sentences; `read`: the options that name the prices."""
+    """Print who answers, what each was worth on the held-out end, and the card's sentences; `read`: the options that name what was read."""
     page.header(f"Trained: {done.card.name}", str(done.folder))
     first = against_har(done.card.scores, done.names[0])
     ratio = first["qlike_to_log_har"]

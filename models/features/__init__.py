@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from models.features.file_columns import file_features
+from models.features.columns import column_features
 from models.features.surroundings import calendar_features, market_features, neighbour_features
 from models.features.trading import trading_features
 from models.features.variance import variance_features
@@ -35,7 +35,7 @@ def price_features(
     own = dict(features)
     features |= market_features(panel, back, own, horizon_hours)
     features |= calendar_features(panel, back, as_of_s, horizon_hours)
-    features |= trading_features(panel, back) | file_features(panel, back)
+    features |= trading_features(panel, back) | column_features(panel, back)
     for relation, weights in (relations or {}).items():
         features |= neighbour_features(relation, weights, own)
     return features
@@ -71,7 +71,7 @@ def price_samples(
 
     Parameters
     ----------
-    more : features from tables on the same grid, by name, each of shape (A, N) (see `models.features.tables`).
+    more : other features on the same grid, by name, each of shape (A, N).
     """
     at = as_of_grid(panel, task, from_s, to_s)
     features = {**price_features(panel, at, task.horizon_hours, relations), **(more or {})}

@@ -25,6 +25,7 @@ def protocol_history(
     symbols: Mapping[str, str],
     assets: Sequence[str],
     kinds: Sequence[str] = AROUND,
+    from_s: int | None = None,
 ) -> GraphHistory:
     """The history of a graph network from protocol graphs.
 
@@ -34,6 +35,7 @@ def protocol_history(
     symbols : node of an asset -> symbol as in the prices; the same asset on two chains has one symbol, nodes without one are left out.
     assets : the symbols of the prices, in order.
     kinds : nodes that are taken besides assets.
+    from_s : if given and before the first graph, an instant from which on nothing is known: a graph without edges, its nodes not present.
 
     Returns
     -------
@@ -44,6 +46,8 @@ def protocol_history(
     InputError : no graph, or none has a relation between these kinds.
     """
     views = [(known_s, to_hetero(graph)) for known_s, graph in graphs]
+    if views and from_s is not None and from_s < views[0][0]:
+        views.insert(0, (from_s, HeteroData()))
     found = sorted(
         {kinds_of for _, view in views for kinds_of in view.edge_types if {kinds_of[0], kinds_of[2]} <= {ASSET, *kinds}}
     )
