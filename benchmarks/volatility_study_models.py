@@ -1,0 +1,97 @@
+"""The models of an earlier study of the same file, as its text gives them.
+
+Its text says: outcome, losses and the 33 assets as here; a pooled gamma regression on level-free features, mean absolute range over 6, 24, 168 and 720 hours, market features and hour-of-week slots;
+gradient boosting with a gamma deviance on that regression as offset; linear models refitted every month, trees every quarter, on a six-hour grid; log-HAR with smearing, an asset at a time and refitted
+every month, as the yardstick; 363 days of 2023. No cap on outcomes, no effect of an asset, no ridge towards the own level.
+
+What it leaves open was filled as follows before anything of 2023 was computed (`readings`):
+
+1. "Level-free": every log level less the asset's own, which is an offset with coefficient one. The own level is the mean absolute range of 30 days; another reading takes the realised variance of 30 days.
+2. Own levels are those of the rows that its table builds up: variances of HAR, Parkinson's, absolute ranges. Market levels are the mean, Bitcoin's and Ether's of variance and of absolute range. Weekday and
+   volume stay from its "full" regression. A narrow reading takes absolute ranges and slots alone, own and of the market.
+3. Slots are our profile of the hours of the week that the horizon covers. Ridge 0.0001 on standardised features, so that columns that nearly repeat each other have an answer.
+4. Trees see what the regression sees. Their settings are those of our own first choice, which like the study was judged on the second half of 2022; other readings take scikit-learn's defaults (no early stopping) and what answers now.
+   Their offset is refitted with them, every quarter.
+5. "Full" regression: HAR variances, Parkinson's ranges, the market's, weekday, volume; levels as they stand.
+6. The combination is the mean of logs of regression and trees, without the study's network. The 363 days are 1 January to 29 December.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.volatility_choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
+from models.baselines.boosting import Boosting
+from models.baselines.gamma_glm import FittedGlm, GammaGlm
+from models.baselines.levels import level_free, log_move
+from models.forecaster import Forecaster
+from models.line_up import CALENDAR, LEADERS, LEVEL, MARKET, MARKET_RV, RANGES, WINDOWS, boosting
+from models.panel import FloatArray, Panel
+from models.samples import Samples
+
+LAGS = tuple(f"rv_{w}" for w in WINDOWS)
+PARKINSON = tuple(f"range_{w}" for w in WINDOWS)
+LEADERS_RV = tuple(f"{leader}_rv_{w}" for leader in ("btc", "eth") for w in WINDOWS)
+WEEKDAYS, SLOTS, VOLUMES = CALENDAR[:-2], CALENDAR[-2:], ("volume_6_168", "volume_24_720")
+OF_MARKET = (*MARKET, *LEADERS, *MARKET_RV, *LEADERS_RV)
+
+
+@dataclass(frozen=True)
+class OnOwnLevel:
+    """A pooled gamma regression whose offset is the asset's own variance, with coefficient one: `levels` enter as their distance from it, `free` as they stand.
+
+    The gamma deviance does not change when outcome and forecast are divided by the same number, so the regression is of the outcome over that variance.
+    """
+
+    name: str
+    levels: Sequence[str]
+    free: Sequence[str]
+    level: str = LEVEL
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> "FittedOnOwnLevel":
+        """Needs every level of the asset itself."""
+        needed = tuple(name for name in self.levels if name not in OF_MARKET)
+        model = GammaGlm(self.name, (*self.levels, *self.free), needed)
+        return FittedOnOwnLevel(self, model.fit(self.relative(train), panel, rng))
+
+    def own(self, samples: Samples) -> FloatArray:
+        """The own variance of a bar but for a constant factor, shape (A, N)."""
+        return np.exp(2 * log_move(samples, self.level))
+
+    def relative(self, samples: Samples) -> Samples:
+        """Features as distances from the own level, outcomes over the own variance."""
+        x = level_free(samples, self.levels, self.free, self.level).reshape(*samples.y.shape, -1)
+        return replace(samples, names=(*self.levels, *self.free), x=x, y=samples.y / self.own(samples))
+
+
+@dataclass(frozen=True)
+class FittedOnOwnLevel:
+    """The own variance times what the regression says of it."""
+
+    model: OnOwnLevel
+    fitted: FittedGlm
+
+    def predict(self, samples: Samples) -> FloatArray:
+        """See `models.forecaster.Fitted.predict`."""
+        return self.fitted.predict(self.model.relative(samples)) * self.model.own(samples)
+
+
+def readings(horizon_hours: int) -> dict[str, Forecaster]:
+    """The study's models by name, the reading that counts first; then other readings of its text."""
+    levels = (*LAGS, *PARKINSON, *RANGES, *OF_MARKET)
+    free = (*WEEKDAYS, *SLOTS, *VOLUMES)
+    line = OnOwnLevel("study's regression", tuple(name for name in levels if name != LEVEL), free)
+    first = FIRST_TREES if horizon_hours < 168 else FIRST_TREES_OF_A_WEEK
+    trees = Boosting("study's trees", line, line.levels, line.free, settings=first)
+    full = (*LAGS, *PARKINSON, *OF_MARKET, *WEEKDAYS, *VOLUMES)
+    found: Sequence[Forecaster] = (
+        line,
+        trees,
+        GammaGlm("its full regression", full, (*LAGS, *PARKINSON)),
+        OnOwnLevel("level: variance of 30 days", tuple(name for name in levels if name != LAGS[-1]), free, LAGS[-1]),
+        OnOwnLevel("narrow: absolute ranges and slots", (*RANGES[:-1], *MARKET, *LEADERS), SLOTS),
+        replace(trees, name="trees of scikit-learn's defaults", settings={}),
+        replace(trees, name="trees of what answers now", settings=boosting(horizon_hours).settings),
+    )
+    return {model.name: model for model in found}
