@@ -25,23 +25,26 @@ from models.line_up import boosting, glm
 from models.panel import FloatArray
 
 HORIZONS = (24, 168)
-COMBINATION = "mean of logs of the study's regression and trees"
+READINGS = ("first reading", "second reading")
 AFTER = stamp("2023-12-30")
 PUBLISHED = {
-    ("validation", 24, "its full regression"): 0.889,
-    ("test", 24, "its full regression"): 0.899,
-    ("test", 24, "study's regression"): 0.881,
-    ("test", 24, "study's regression, refitted quarterly"): 0.870,
-    ("test", 24, "study's trees"): 0.862,
-    ("test", 168, "its full regression"): 0.927,
-    ("test", 168, COMBINATION): 0.898,
+    "validation": {24: {"regression": 0.889, "its full regression": 0.889}},
+    "test": {
+        24: {
+            "its full regression": 0.899,
+            "regression": 0.881,
+            "regression, refitted quarterly": 0.870,
+            "trees": 0.862,
+        },
+        168: {"its full regression": 0.927, "regression": 0.927, "mean of logs": 0.898},
+    },
 }
-"""Ratios to log-HAR that the study gives; the one of the quarterly refit is 0.436 over 0.501."""
+"""Ratios to log-HAR that the study gives; the one of the quarterly refit is 0.436 over 0.501. Where it says "full GLM" without saying which, the figure stands beside both."""
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-29"}
 HEAD = """# An earlier study's specification, in this evaluation
 
 QLIKE over that of log-HAR fitted an asset at a time. The study's models as its text gives them; what the text leaves open, and how it was filled before anything of 2023 was computed, stands at the top of `benchmarks/volatility_study_models.py`.
-The first two of its models are the reading that counts, the others are further readings of the text. *As it is*: what answers now, and the regression under it. Nothing is chosen by this page."""
+The first reading was fixed before anything was scored, the second after the first had missed the study's own figure for 2022; both, and all else here, before 2023 was read. *As it is*: what answers now, and the regression under it. Nothing is chosen by this page."""
 
 
 def before(horizon_hours: int, kept: Path) -> list[str]:
@@ -52,9 +55,9 @@ def before(horizon_hours: int, kept: Path) -> list[str]:
     by_record = [pd.DataFrame({name: record.ratios(model) for name, model in models.items()}) for record in judged]
     whole = pd.concat([ratios.tail(1) for ratios in by_record])
     whole.loc["mean"] = whole.mean()
-    shown = pd.concat([ratios.iloc[:-1] for ratios in by_record]).iloc[:, :4]
+    shown = pd.concat([ratios.iloc[:-1] for ratios in by_record]).iloc[:, :6]
     names = [record.name.split(",")[0] for record in judged for _ in record.folds]
-    better = int((shown.iloc[:, 3] < shown.iloc[:, 1]).sum())
+    better = " and ".join(str(int((shown.iloc[:, at] < shown.iloc[:, 1]).sum())) for at in (3, 5))
     return [
         *_table(["model", *whole.index], ([name, *_ratios(whole[name])] for name in models)),
         "",
@@ -63,7 +66,7 @@ def before(horizon_hours: int, kept: Path) -> list[str]:
             ([at, name, *_ratios(row)] for name, (at, row) in zip(names, shown.iterrows(), strict=True)),
         ),
         "",
-        f"The study's trees are better than what answers in {better} of these {len(shown)} quarters.",
+        f"The trees of the first and of the second reading are better than what answers in {better} of these {len(shown)} quarters.",
     ]
 
 
@@ -77,9 +80,10 @@ def as_it_refits(world: World, window: str) -> Iterator[tuple[str, FloatArray]]:
     models = readings(world.horizon_hours)
     found = {n: world.forecast(m, quarterly if isinstance(m, Boosting) else monthly) for n, m in models.items()}
     yield from found.items()
-    line, trees = list(models)[:2]
-    yield f"{line}, refitted quarterly", world.forecast(models[line], quarterly)
-    yield COMBINATION, combined([found[line], found[trees]])
+    for reading in READINGS:
+        line, trees = f"{reading}: regression", f"{reading}: trees"
+        yield f"{line}, refitted quarterly", world.forecast(models[line], quarterly)
+        yield f"{reading}: mean of logs", combined([found[line], found[trees]])
 
 
 def replicated(world: World, window: str) -> list[str]:
@@ -93,7 +97,7 @@ def replicated(world: World, window: str) -> list[str]:
             score(name, asked.y[own], f[own], forecasts[other][own], asked.as_of_s[own], world.horizon_hours)
             for other in ("log-HAR", "what answers now")
         )
-        published = PUBLISHED.get((window, world.horizon_hours, name))
+        published = PUBLISHED[window].get(world.horizon_hours, {}).get(name.rpartition(": ")[2])
         cells = [
             name,
             f"{beside.qlike:.4f}",
