@@ -21,13 +21,14 @@ def samples() -> Samples:
     return price_samples(panel, Task(), int(panel.end_s[0]), int(panel.end_s[-1]) + 1)
 
 
-@pytest.mark.parametrize("level", ["abs_range_720", "rv_720"])
-def test_the_own_level_is_an_offset_with_coefficient_one(samples: Samples, level: str) -> None:
+@pytest.mark.parametrize(("level", "each"), [("abs_range_720", False), ("rv_720", False), ("abs_range_720", True)])
+def test_the_own_level_is_an_offset_with_coefficient_one(samples: Samples, level: str, each: bool) -> None:
     sm = pytest.importorskip("statsmodels.api")
-    answer = replace(LINE, level=level).fit(samples, None, np.random.default_rng(0)).predict(samples)
+    answer = replace(LINE, level=level, each=each).fit(samples, None, np.random.default_rng(0)).predict(samples)
     own = samples.feature(level) * (1 if level == "rv_720" else 2)  # the log of a variance
-    near = [samples.feature("abs_range_24"), samples.feature("rv_24") / 2, samples.feature("market_rv_168") / 2]
-    x = np.stack([*(each - own / 2 for each in near), samples.feature("weekday_1")], axis=2).reshape(-1, 4)
+    market = samples.feature("market_rv_168") - (samples.feature("market_rv_720") if each else own)
+    near = [samples.feature("abs_range_24") - own / 2, samples.feature("rv_24") / 2 - own / 2, market / 2]
+    x = np.stack([*near, samples.feature("weekday_1")], axis=2).reshape(-1, 4)
     y, offset = samples.y.reshape(-1), own.reshape(-1)
     good = np.isfinite(y) & np.isfinite(x).all(axis=1) & np.isfinite(offset)
     family = sm.families.Gamma(sm.families.links.Log())
