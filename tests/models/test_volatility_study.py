@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.volatility_study_models import OnOwnLevel, readings
+from benchmarks.volatility_study_models import OnOwnLevel, WithIntercepts, readings
+from models.baselines.gamma_glm import GammaGlm
 from models.baselines.levels import is_level, is_variance
 from models.features import price_samples
 from models.samples import Samples
@@ -44,3 +45,24 @@ def test_a_market_twice_as_wild_is_forecast_four_times_the_variance(samples: Sam
         if isinstance(model, OnOwnLevel):
             fitted = model.fit(train, None, np.random.default_rng(0))
             np.testing.assert_allclose(fitted.predict(wild), 4 * fitted.predict(samples), rtol=1e-9)
+
+
+def test_intercepts_are_those_of_statsmodels_and_an_unknown_asset_has_none(samples: Samples) -> None:
+    sm = pytest.importorskip("statsmodels.api")
+    names = ("abs_range_24", "rv_168")
+    fitted = WithIntercepts("line", GammaGlm("", names, names)).fit(samples, None, np.random.default_rng(0))
+    x = samples.with_features(names).x.reshape(-1, 2)
+    own = np.tile(np.eye(len(samples.assets)), (len(samples.as_of_s), 1))
+    y = samples.y.reshape(-1)
+    good = np.isfinite(y) & np.isfinite(x).all(axis=1)
+    family = sm.families.Gamma(sm.families.links.Log())
+    theirs = sm.GLM(y[good], np.column_stack([x, own])[good], family).fit()
+    np.testing.assert_allclose(fitted.predict(samples).reshape(-1)[good], theirs.fittedvalues, rtol=2e-3)
+    order = (1, 0, 2, 3)
+    turned = replace(
+        samples, assets=tuple(samples.assets[n] for n in order), x=samples.x[:, order], y=samples.y[:, order]
+    )
+    np.testing.assert_allclose(fitted.predict(turned), fitted.predict(samples)[:, order])
+    renamed = fitted.predict(replace(samples, assets=("Z", *samples.assets[1:])))
+    np.testing.assert_allclose(renamed[:, 1:], fitted.predict(samples)[:, 1:])
+    assert np.isfinite(renamed[np.isfinite(fitted.predict(samples))]).all()
