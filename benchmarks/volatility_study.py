@@ -1,7 +1,7 @@
 """The specification of an earlier study of the same file, as its text gives it, in this evaluation: before 2023 as a candidate, on 2023 as a replication that chooses nothing. Written to docs/results/volatility-study.md.
 
-python -m benchmarks.volatility_study                        # before 2023, printed
-python -m benchmarks.volatility_study --open-test "why"      # and 2023, written; the opening is logged
+    python -m benchmarks.volatility_study                        # before 2023, printed
+    python -m benchmarks.volatility_study --open-test "why"      # and 2023, written; the opening is logged
 """
 
 import argparse
