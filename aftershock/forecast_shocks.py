@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from aftershock.forecasts import QUANTILES
 from chain.errors import AftershockError, InputError
+from models.calibration import LEVELS as CALIBRATED
 from models.panel import FloatArray, Panel
 from simulations import cascade
 from simulations.book import Book
@@ -42,6 +44,7 @@ class ShockLaw:
     correlation : shape (N, N).
     freedom : degrees of freedom of the shared Student t.
     text : where it comes from, in words.
+    quantiles : of each log return at `models.calibration.LEVELS`, shape (N, 5), as they were calibrated; None where nobody did.
     """
 
     assets: tuple[str, ...]
@@ -49,6 +52,7 @@ class ShockLaw:
     correlation: FloatArray
     freedom: float
     text: str
+    quantiles: FloatArray | None = None
 
     @property
     def covariance(self) -> FloatArray:
@@ -60,6 +64,23 @@ class ShockLaw:
         normal = rng.standard_normal((count, len(self.assets))) @ np.linalg.cholesky(self.correlation).T
         mixing = np.sqrt(rng.chisquare(self.freedom, size=(count, 1)) / (self.freedom - 2))
         return np.asarray(normal / mixing * self.deviation)
+
+    def draw_calibrated(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """The same draws brought to each asset's own quantiles, shape (count, N): a Student t copula with calibrated margins (Demarta and McNeil 2005, International Statistical Review 73).
+
+        The t's quantiles go to the asset's, what lies between by straight lines, and beyond the outermost the t's tail goes on, as wide as that half of the asset's law is.
+        """
+        drawn = self.draw(count, rng)
+        if self.quantiles is None:
+            return drawn
+        t = stats.t.ppf(CALIBRATED, self.freedom) * np.sqrt((self.freedom - 2) / self.freedom)
+        for n, own in enumerate(self.quantiles):
+            z = drawn[:, n] / self.deviation[n]
+            middle = int(np.argmin(np.abs(t)))
+            low, high = ((own[end] - own[middle]) / (t[end] - t[middle]) for end in (0, -1))
+            beyond = np.minimum(z - t[0], 0.0) * low + np.maximum(z - t[-1], 0.0) * high
+            drawn[:, n] = np.interp(z, t, own) + beyond
+        return drawn
 
 
 def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
@@ -83,6 +104,7 @@ def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
         correlation_at(panel.select(assets), as_of_s),
         implied_freedom(float(np.median(width))),
         f"forecast for {hours} h from {forecasts['as_of'].iloc[0]:%Y-%m-%d %H:%M} UTC",
+        forecasts[list(QUANTILES)].to_numpy(dtype=np.float64),
     )
 
 

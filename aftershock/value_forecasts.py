@@ -2,7 +2,7 @@
 
 With w the USD of what is held that moves with each forecast asset, as shares of all that is held, D the assets' forecast deviations and R their shrunk correlations
 (`aftershock.forecast_shocks`), the variance of the value's return is w' D R D w: closed, and exact for simple returns. Its quantiles are those of ln(1 + sum of w (exp r - 1)) over
-draws of the same joint law, which has fatter tails than a normal. A held asset moves with its own prices, else with what is finally behind it.
+draws of the same joint law brought to each asset's own calibrated quantiles, so that what holds one asset has that asset's range. A held asset moves with its own prices, else with what is finally behind it.
 
 Not in it: flows, liquidations and rebalancing of pools within the horizon, and prices of what no series was given for, which are taken to stand still; how much that is stands beside.
 """
@@ -83,7 +83,7 @@ def value_forecasts(graph: ProtocolGraph, law: ShockLaw, names: Sequence[str], s
     InputError, UnknownNameError
         If a name is no such node, it holds nothing of known value, or nothing that it holds moves with an asset of the law.
     """
-    drawn = np.expm1(law.draw(DRAWS, np.random.default_rng(seed)))
+    drawn = np.expm1(law.draw_calibrated(DRAWS, np.random.default_rng(seed)))
     return [_of(graph, law, name, drawn) for name in names]
 
 

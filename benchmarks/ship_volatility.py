@@ -30,7 +30,7 @@ NOTES = (
     "For crypto assets that trade freely, on hourly bars; trained on 33 of them, April 2021 to December 2022, from one exchange. Not for pegged assets in a break of their peg: none was in training.",
     "The first model that has what it needs answers: boosted trees on a gamma regression (open, high, low, close, volume), a gamma regression on closes, the mean of thirty days.",
     "Quantiles come from the forecasts of 2022-07 to 2022-12 and do not learn from the user's file.",
-    "The models were chosen on quarters before 2023, 2022-07 to 2022-12 among them (docs/results/volatility-choice.md). 2023 is a year that nothing was chosen on; it was opened twice, and what answers was changed in between (docs/results/volatility.md).",
+    "The models were chosen on quarters before 2023, 2022-07 to 2022-12 among them (docs/results/volatility-choice.md). 2023 is a year that nothing was chosen on; it was opened twice for models that were chosen, and what answers was changed in between (docs/results/volatility.md), and a third time for a replication that chose nothing (docs/results/volatility-study.md).",
 )
 
 

@@ -17,7 +17,6 @@ UNSCORED = (
 )
 LEAST_DAYS = 90
 """A model that has seen fewer days says little about how far its later forecasts miss."""
-EGARCH = "EGARCH's search can end elsewhere when last bits differ, as with another count of BLAS threads (seen for MATIC, a day ahead of hourly bars): read its rows as unstable."
 UNMOVED = 1e-6
 """A network whose ratio is one within this kept its untrained weights."""
 
@@ -186,7 +185,7 @@ def _record(found: dict[str, Any]) -> Sequence[str]:
     return [
         (
             f"“The same forecast”: the tail of the training window chose epoch 0 for every seed, so the network is the regression itself.\n\nCommand: `{run['command']}`; seeds as said, else {run['seed']}; data, sha256: {hashes}; "
-            f"{run['seconds']:,} s on two shared cores ({run['machine']}), forecasts that were kept from an earlier run not counted. All scores: [{name}.csv]({name}.csv){coverage}.\n\n{EGARCH}"
+            f"{run['seconds']:,} s on two shared cores ({run['machine']}), forecasts that were kept from an earlier run not counted. All scores: [{name}.csv]({name}.csv){coverage}."
         )
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.volatility_pictures import reliability, transforms
-from benchmarks.volatility_record import openings, p_of
+from benchmarks.volatility_record import openings, p_of, replications
 from benchmarks.volatility_tables import models_table, quantiles_table, regimes_table
 
 FITTED_ONCE = ", fitted once"
@@ -93,7 +93,7 @@ def _head(found: dict[str, Any]) -> str:
     chosen = (
         "Baselines and networks were chosen on this window, the regression and the trees on [all quarters before 2023](volatility-choice.md), this window among them; what it shows is therefore flattering."
         if window == "validation"
-        else _looks(openings("2023"))
+        else _looks(openings("2023"), replications("2023"))
     )
     return (
         f"# Volatility forecasts, {SPANS[window]}\n\n"
@@ -113,13 +113,17 @@ def frozen_ratio(part: dict[str, Any]) -> float:
     return refitted * float(part["drift"]["ratio_frozen_to_refitted"])
 
 
-def _looks(times: int) -> str:
+def _looks(times: int, replications: int) -> str:
     """How clean the test year still is."""
     first = "Nothing was chosen by what this year showed: the choices were made on [the quarters before 2023](volatility-choice.md) and on [2022-07 to 2022-12](volatility-validation.md)."
-    if times < 2:
+    chosen = times - replications
+    if chosen < 2:
         return first
+    more = (
+        f", and {replications} more for [a replication](volatility-study.md) that chose nothing" if replications else ""
+    )
     return (
-        f"{first} **The year has been opened {times} times**, and the models that answer were changed in between because [the first look](volatility-first-look.md) had shown them short: "
+        f"{first} **The year has been opened {chosen} times** for models that were chosen{more}. What answers was changed in between because [the first look](volatility-first-look.md) had shown it short: "
         "this look is therefore less clean than the first, and its p-values flatter."
     )
 
@@ -263,8 +267,9 @@ def write_coverage(found: dict[str, Any], path: Path) -> None:
 
 
 def _openings() -> str:
-    times = openings("2023")
-    return f"The test year was opened {times} time{'s' if times != 1 else ''} so far ([log](volatility-openings.csv))."
+    times, again = openings("2023"), replications("2023")
+    without = f", {again} of them for a replication that chose nothing" if again else ""
+    return f"The test year was opened {times} time{'s' if times != 1 else ''} so far{without} ([log](volatility-openings.csv))."
 
 
 def _record(found: dict[str, Any]) -> list[str]:

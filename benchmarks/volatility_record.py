@@ -10,6 +10,8 @@ import pandas as pd
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 OPENINGS = RESULTS / "volatility-openings.csv"
 FIELDS = ("when_utc", "commit", "window", "reason")
+NOTHING_CHOSEN = "a replication that chooses nothing"
+"""In the reason of an opening: a published figure was repeated, and no model was taken or left by what came out."""
 OF_THIS_MACHINE = ("--kept",)
 """Options that say where forecasts are kept: they change no number."""
 
@@ -43,10 +45,19 @@ def log_opening(window: str, reason: str) -> None:
 
 def openings(window: str) -> int:
     """How often a window was opened."""
+    return len(_reasons(window))
+
+
+def replications(window: str) -> int:
+    """How many of these openings chose nothing, by their own reason."""
+    return sum(NOTHING_CHOSEN in reason for reason in _reasons(window))
+
+
+def _reasons(window: str) -> list[str]:
     if not OPENINGS.is_file():
-        return 0
+        return []
     with OPENINGS.open(newline="") as file:
-        return sum(row["window"] == window for row in csv.DictReader(file))
+        return [row["reason"] for row in csv.DictReader(file) if row["window"] == window]
 
 
 def p_of(value: float) -> str:

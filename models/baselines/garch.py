@@ -105,14 +105,18 @@ def daily_returns(panel: Panel, hour_s: int) -> tuple[IntArray, FloatArray]:
 
 
 def estimate(kind: Kind, returns: FloatArray) -> FloatArray:
-    """Mean, omega, alpha, gamma, beta and degrees of freedom by maximum likelihood; gamma is 0 for GARCH."""
+    """Mean, omega, alpha, gamma, beta and degrees of freedom by maximum likelihood; gamma is 0 for GARCH.
+
+    Sums run on one thread: split over several they differ in their last bits, and EGARCH's search then ends elsewhere.
+    """
     import warnings
 
     from arch import arch_model
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     vol: Literal["GARCH", "EGARCH"] = "EGARCH" if kind == "EGARCH" else "GARCH"
     asymmetry = 0 if kind == "GARCH" else 1
-    with warnings.catch_warnings():
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # a fit that did not come to rest still has parameters; the score shows what they are worth

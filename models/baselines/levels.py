@@ -22,12 +22,15 @@ def is_level(name: str) -> bool:
 
 
 def level_free(samples: Samples, levels: Sequence[str], free: Sequence[str], level: str) -> FloatArray:
-    """Features for trees, shape (A x N, levels + free): variances count half, so that every log level is in units of a log move."""
-    own = samples.feature(level)
-    columns = [samples.feature(name) * (0.5 if is_variance(name) else 1.0) - own for name in levels] + [
-        samples.feature(name) for name in free
-    ]
+    """Features without a level, shape (A x N, levels + free): each of `levels` as its distance from the asset's own, in units of a log move."""
+    own = log_move(samples, level)
+    columns = [log_move(samples, name) - own for name in levels] + [samples.feature(name) for name in free]
     return np.stack(columns, axis=2).reshape(-1, len(columns))
+
+
+def log_move(samples: Samples, name: str) -> FloatArray:
+    """A log level in units of a log move, shape (A, N): that of a variance counts half."""
+    return samples.feature(name) * (0.5 if is_variance(name) else 1.0)
 
 
 def from_own_level(features: Sequence[str], level: str) -> FloatArray:

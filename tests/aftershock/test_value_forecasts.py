@@ -1,6 +1,7 @@
 """Forecasts of the value that protocols, markets and pools hold: against sums written out by hand, and against draws of the joint law."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy import stats
 import aftershock
 from aftershock.forecast_shocks import ShockLaw
 from aftershock.value_forecasts import moved_by, value_forecasts
+from models.calibration import LEVELS
 from tests.aftershock.command import Ask
 
 BOOK = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
@@ -54,6 +56,35 @@ def test_variance_and_quantiles_are_those_of_draws_made_by_somebody_else(mine: a
     assert found.variance == pytest.approx(float(np.expm1(returns).var()), rel=0.05)
     expected = np.quantile(returns, [0.05, 0.25, 0.5, 0.75, 0.95])
     np.testing.assert_allclose(found.quantiles, expected, atol=0.02 * float(returns.std()))
+
+
+def test_what_holds_one_asset_has_that_assets_calibrated_range(mine: aftershock.ProtocolGraph) -> None:
+    """30 of 100 move, the rest stands still: ln(1 + (exp q - 1) w) is monotone in q, so each quantile is that of the asset's, in closed form."""
+    calibrated = np.array([[-0.09, -0.02, 0.001, 0.015, 0.05], [-0.1, -0.03, 0.0, 0.03, 0.2]])
+    alone = ShockLaw(("BTC",), LAW.deviation[:1], np.ones((1, 1)), 5.0, "by hand", calibrated[:1])
+    (found,) = value_forecasts(mine, alone, ["mine"])
+    expected = np.log1p(0.3 * np.expm1(calibrated[0]))
+    np.testing.assert_allclose(found.quantiles, expected, atol=0.01 * float(expected[4] - expected[0]))
+    drawn = replace(LAW, quantiles=calibrated).draw_calibrated(200_000, np.random.default_rng(1))
+    for n, own in enumerate(calibrated):
+        np.testing.assert_allclose(np.quantile(drawn[:, n], LEVELS), own, atol=0.02 * (own[4] - own[0]))
+    low, end = stats.t.ppf(
+        [0.01, 0.05], 5.0
+    )  # beyond 5 and 95 % the t's tail, each as wide as its half: from 0 to -0.1, from 0 to 0.2
+    beyond = [-0.1 * low / end, 0.2 * low / end]
+    np.testing.assert_allclose(np.quantile(drawn[:, 1], [0.01, 0.99]), beyond, rtol=0.03)
+    plain = LAW.draw(200_000, np.random.default_rng(1))  # a copula keeps the order of every asset's draws
+    assert stats.spearmanr(drawn)[0] == pytest.approx(stats.spearmanr(plain)[0], abs=1e-9)
+
+
+def test_margins_that_are_a_wider_t_give_the_multivariate_t_of_that_width(mine: aftershock.ProtocolGraph) -> None:
+    wider = np.array([1.5, 0.8]) * LAW.deviation
+    own = np.outer(wider, stats.t.ppf(LEVELS, 5.0) * np.sqrt(3 / 5))
+    (found,) = value_forecasts(mine, replace(LAW, quantiles=own), ["mine"])
+    drawn = stats.multivariate_t(shape=LAW.correlation * np.outer(wider, wider) * 3 / 5, df=5.0, seed=8).rvs(400_000)
+    returns = np.log((30_000 * np.exp(drawn[:, 0]) + 20_000 * np.exp(drawn[:, 1]) + 50_000) / 100_000)
+    np.testing.assert_allclose(found.quantiles, np.quantile(returns, LEVELS), atol=0.02 * float(returns.std()))
+    assert found.variance == pytest.approx(value_forecasts(mine, LAW, ["mine"])[0].variance)
 
 
 def test_a_claim_moves_with_what_is_behind_it_unless_it_has_prices_of_its_own(sample: aftershock.ProtocolGraph) -> None:

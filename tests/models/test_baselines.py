@@ -140,6 +140,17 @@ def test_garch_is_carried_on_as_arch_does(kind: str, vol: str, o: int) -> None:
     np.testing.assert_allclose(weekly * 1e4, theirs.sum(axis=1), rtol=2e-3 if kind != "EGARCH" else 0.1)
 
 
+def test_egarch_does_not_hang_on_the_count_of_threads() -> None:
+    pytest.importorskip("arch")
+    pools = pytest.importorskip("threadpoolctl")
+    returns = 3.0 * np.random.default_rng(5).standard_t(6, size=600) * np.repeat([0.6, 1.4, 0.8], 200)
+    found = []
+    for threads in (1, 2):
+        with pools.threadpool_limits(limits=threads, user_api="blas"):
+            found.append(estimate("EGARCH", returns).tobytes())
+    assert found[0] == found[1]
+
+
 def test_the_filter_with_constant_noise_is_statsmodels() -> None:
     sarimax = pytest.importorskip("statsmodels.tsa.statespace.sarimax")
     n, phi, xi2, c = 300, 0.9, 0.3, 0.5

@@ -1,5 +1,6 @@
 """What the evaluation says beside its numbers: dates without enough history, commands without this machine's paths, the spread over seeds, and both pictures."""
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.volatility_compare import spread
+from benchmarks.volatility_page import _looks, _openings
 from benchmarks.volatility_pictures import reliability, transforms
-from benchmarks.volatility_record import command
+from benchmarks.volatility_record import RESULTS, command, openings, replications
 from benchmarks.volatility_swans import swan
 from models.samples import Samples
 from models.task import Task
@@ -33,6 +35,17 @@ def test_a_date_beyond_the_panel_is_not_read(tmp_path: Path) -> None:
 def test_commands_name_no_folder_of_this_machine() -> None:
     given = ["--window", "test", "--kept", "/somewhere/else", "--open-test", "two words"]
     assert command("a.b", given) == 'python -m a.b --window test --open-test "two words"'
+
+
+def test_pages_say_how_often_the_log_has_the_year_opened() -> None:
+    with (RESULTS / "volatility-openings.csv").open(newline="") as file:
+        reasons = [row["reason"] for row in csv.DictReader(file) if row["window"] == "2023"]
+    assert (openings("2023"), replications("2023")) == (len(reasons), sum("chooses nothing" in r for r in reasons))
+    said = f"opened {len(reasons) - replications('2023')} times** for models that were chosen"
+    page = (RESULTS / "volatility.md").read_text()
+    assert said in page and _looks(openings("2023"), replications("2023")) in page
+    for name in ("volatility", "volatility-validation"):
+        assert _openings() in (RESULTS / f"{name}.md").read_text()
 
 
 def test_spread_over_seeds() -> None:
