@@ -112,7 +112,7 @@ def estimate(kind: Kind, returns: FloatArray) -> FloatArray:
     import warnings
 
     from arch import arch_model
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     vol: Literal["GARCH", "EGARCH"] = "EGARCH" if kind == "EGARCH" else "GARCH"
     asymmetry = 0 if kind == "GARCH" else 1
