@@ -275,7 +275,7 @@ def _scenario(result: CascadeResult, market: str, snapshot: Snapshot) -> Scenari
         largest_fall_percent=100 * max((-shock.change for shock in scenario.shocks), default=0.0),
         pass_through=scenario.assumptions.pass_through,
         gas_usd=scenario.assumptions.gas_usd,
-        rounds=sum(step.liquidated_usd > 0 for step in _acting(result, market)),
+        rounds=result.calm_after,
         liquidated_usd=float(row["liquidated_usd"]),
         bad_debt_usd=float(row["bad_debt_usd"]),
         direct_usd=float(row["direct_usd"]),

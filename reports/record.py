@@ -184,6 +184,7 @@ class AtRisk:
 class ScenarioLine:
     """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell.
 
+    `rounds` is after how many the whole run, over all markets of the book, is calm: the number of the last round in which somebody is liquidated.
     `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
     """
 

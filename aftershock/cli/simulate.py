@@ -183,6 +183,8 @@ def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, wr
     losses = [sum(sum(step.bad_debt_usd.values()) for step in group) for group in groups]
     losses[-1] += quiet  # what the quiet last round revalues is the aftermath of the one before
     names = [f"{group[0].number}–{group[-1].number}" if len(group) > 1 else str(group[0].number) for group in groups]
+    if groups[-1][0].number > result.calm_after:
+        names[-1] = "aftermath"
     rows = [
         [
             name,

@@ -16,7 +16,7 @@ from reports.amounts import (
 )
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
-from reports.record import UNLABELLED, Assessment
+from reports.record import UNLABELLED, Assessment, Cascade
 from reports.sections.parts import chart, ratio, sentence, source
 
 
@@ -47,7 +47,7 @@ def scenarios(assessment: Assessment, number: int) -> Block:
                 bar_of(direct, indirect, line.liquidated_usd),
                 Cell(write.column(direct)),
                 Cell(write.column(indirect)),
-                Cell(count(line.rounds) if line.liquidated_usd else "0"),
+                Cell(count(line.rounds)),
                 Cell(write.column(line.waiting_debt_usd)),
             )
         )
@@ -76,7 +76,7 @@ def scenarios(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
-        subtitle="Run to calm, prices fixed outside, this market’s part. Largest first; scenarios are alternatives and do not add up",
+        subtitle="This market’s part of runs over all markets read, to calm, prices fixed outside. Largest first; scenarios are alternatives and do not add up",
         source=source(
             assessment,
             f"Share of sale impact that the outside market does not absorb (λ): {passed}. Waiting: debt that is liquidatable and not worth a keeper’s while at the end. One run each: no range.",
@@ -126,7 +126,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
         subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
-            f"Scenario {line.title}, λ {line.pass_through:g}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
+            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
         ),
         charts=(chart(assessment, "cascade", (690, 44 + 29 * (len(rows) + 1) + 40)),),
         folds=(Fold("The same as a table", (table,)),),
@@ -135,6 +135,13 @@ def cascade(assessment: Assessment, number: int) -> Block:
             "**Indirect**: all later rounds. Sales move pool prices, oracles follow, more positions fall due; and what a close factor left over is liquidated again.",
         ),
     )
+
+
+def _calm(record: Cascade) -> str:
+    """After how many rounds the run is calm, and since when this market is, where that is earlier."""
+    rounds, last = record.scenario.rounds, record.steps[-1].number
+    calm = f"calm after {count(rounds, 'round')}"
+    return f"{calm}, here after {last}" if last < rounds else calm
 
 
 def positions(assessment: Assessment, number: int) -> Block:
