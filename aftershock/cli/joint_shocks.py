@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aftershock
+from aftershock.cli.file_warnings import FileWarnings, in_json
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
@@ -78,7 +79,12 @@ def tails_under(
 
 
 def run_law(
-    snapshot: Snapshot, graph: ProtocolGraph, asked: Asked, assumptions: dict[str, float], as_json: bool
+    snapshot: Snapshot,
+    graph: ProtocolGraph,
+    asked: Asked,
+    assumptions: dict[str, float],
+    as_json: bool,
+    warned: FileWarnings | None = None,
 ) -> list[BadDebt]:
     """Draw and tell."""
     book, assumed = from_graph(graph), Assumptions(**assumptions)  # type: ignore[arg-type]
@@ -94,9 +100,12 @@ def run_law(
         }
     )
     if as_json:
-        print_json(to_dict(tails, snapshot, found, content))
+        print_json({**to_dict(tails, snapshot, found, content), **in_json(warned)})
     else:
-        show(Page(), tails, asked.horizon, snapshot, found, content)
+        page = Page()
+        if warned:
+            warned.show(page)
+        show(page, tails, asked.horizon, snapshot, found, content)
     return tails
 
 

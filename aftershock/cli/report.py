@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import aftershock
+from aftershock.cli.file_warnings import in_json, warnings_of
 from aftershock.cli.options import (
     AsJson,
     At,
@@ -79,6 +80,7 @@ def run(
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)
         loading.note(snapshot.name)
+        warned = warnings_of(source)
     outlook = None
     if law is not None:
         from aftershock.cli.joint_shocks import Asked, outlook_for
@@ -86,9 +88,12 @@ def run(
         outlook = outlook_for(graph, Asked(prices, stamp, bar, at, horizon, draws, seed), market)
     assessment, files = write(graph, out, market, scenario, asset, outlook=outlook)
     if as_json:
-        print_json(assessment.to_dict())
+        print_json({**assessment.to_dict(), **in_json(warned)})
     else:
-        show(Page(), assessment, snapshot, files)
+        page = Page()
+        if warned:
+            warned.show(page)
+        show(page, assessment, snapshot, files)
     exit_if_incomplete(snapshot)
     if assessment.verdict.crossed:
         typer.echo(

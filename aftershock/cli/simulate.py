@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 import aftershock
+from aftershock.cli.file_warnings import FileWarnings, in_json, warnings_of
 from aftershock.cli.options import (
     AsJson,
     At,
@@ -80,20 +81,21 @@ def run(
         loading.note(
             f"{count(len(snapshot['positions'].drop_duplicates(['market', 'position_id'])), 'position')}, {count(len(snapshot['pools']), 'pool')}"
         )
+        warned = warnings_of(book if book is not None else source)
     if chosen is None:
         from aftershock.cli.joint_shocks import Asked, run_law
 
         asked = Asked(prices, stamp, bar, at, horizon, draws, seed)
-        tails = run_law(snapshot, graph, asked, assumptions, as_json)
+        tails = run_law(snapshot, graph, asked, assumptions, as_json, warned)
         exit_if_incomplete(snapshot)
         if fail_above is not None:
             _exit_above(float(tails[0].to_dict()["var_usd_95"]), fail_above, "VaR 95 % of bad debt")
         return
     result = with_progress(graph, chosen)
     if as_json:
-        print_json({**result.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
+        print_json({**result.to_dict(), **in_json(warned), "tool": f"aftershock {aftershock.__version__}"})
     else:
-        show(Page(), result, snapshot)
+        show(Page(), result, snapshot, warned)
     exit_if_incomplete(snapshot)
     _exit_above(result.bad_debt_usd, fail_above)
 
@@ -121,13 +123,15 @@ def with_progress(graph: aftershock.ProtocolGraph, chosen: aftershock.Scenario) 
     return result
 
 
-def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot) -> None:
-    """Print a result: rounds, where it lands, positions, checks."""
+def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warned: FileWarnings | None = None) -> None:
+    """Print a result: what the file is warned of, rounds, where it lands, positions, checks."""
     taken = result.scenario.assumptions
     page.header(
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
     )
+    if warned:
+        warned.show(page)
     write = money_for(float(result.markets["supplied_usd"].max()))
     _verdict(page, result, write)
     if result.liquidated_usd:
