@@ -83,7 +83,7 @@ def assess(
     limits = thresholds or Thresholds.shipped()
     if not results:
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
-    subject = _subject(snapshot, exposure.market, tool, chain_name)
+    subject = _subject(snapshot, exposure.market, tool, chain_name, outlook)
     lines = [(_scenario(result, exposure.market, snapshot), result) for result in results]
     lines.sort(key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, pair[0].name))
     shown = next((pair for pair in lines if chosen in (None, pair[0].name)), None)
@@ -109,6 +109,7 @@ def assess(
         markets_seen=len(snapshot["markets"]),
         limits=limits,
         is_part=bool(left_out),
+        outlook=outlook,
     )
     return Assessment(
         content_id=report_id(
@@ -147,7 +148,7 @@ def at_risk_of(curve: pd.DataFrame, symbol: str, price_usd: float, capacity_usd:
     return AtRisk(symbol, float(price_usd), points, float(capacity_usd))
 
 
-def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str) -> Subject:
+def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str, outlook: Outlook | None) -> Subject:
     markets = snapshot["markets"]
     rows = markets[markets["market"] == market]
     if rows.empty:
@@ -169,9 +170,14 @@ def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str) -> Sub
         block_hash=anchor.hash if anchor else "",
         time=datetime.fromtimestamp(anchor.timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if anchor else "",
         snapshot_id=snapshot.content_id,
-        caption=snapshot.caption,
+        caption=", ".join(part for part in (snapshot.caption, _of_outlook(outlook)) if part),
         tool=tool,
     )
+
+
+def _of_outlook(outlook: Outlook | None) -> str:
+    """What must stand beside the outlook's numbers, as part of the report's caption."""
+    return f"{outlook.caption} in the outlook" if outlook is not None and outlook.caption else ""
 
 
 def _coverage(snapshot: Snapshot, exposure: MarketRows) -> Coverage:

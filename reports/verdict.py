@@ -5,6 +5,7 @@ cause, then what bounds it. No sentence says more than the readings do: a level 
 """
 
 from reports.amounts import change, count, listing, money, percent, short, spelled, unbroken
+from reports.outlook import Outlook
 from reports.record import AtRisk, Cascade, Coverage, Dependence, Reading, Rule, ScenarioLine, Subject, Verdict
 from reports.thresholds import GRADES, Thresholds
 from reports.unmoved import said
@@ -31,8 +32,12 @@ def judge(
     markets_seen: int,
     limits: Thresholds,
     is_part: bool = False,
+    outlook: Outlook | None = None,
 ) -> Verdict:
-    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out."""
+    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out.
+
+    Where an `outlook` stands in the report it says how likely a loss is, so that the grade does not miss a probability.
+    """
     worst, ordinary = scenarios[0], _ordinary(scenarios, at_risk.symbol, limits)
     supplied = coverage.total_usd
     leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
@@ -50,7 +55,7 @@ def judge(
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
-    grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits)
+    grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits, outlook)
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
@@ -238,7 +243,12 @@ def _fall(at_risk: AtRisk, fall_percent: float) -> str:
 
 
 def _confidence(
-    subject: Subject, coverage: Coverage, exposure: Dependence, markets_seen: int, limits: Thresholds
+    subject: Subject,
+    coverage: Coverage,
+    exposure: Dependence,
+    markets_seen: int,
+    limits: Thresholds,
+    outlook: Outlook | None,
 ) -> tuple[str, str, tuple[Rule, ...]]:
     known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
     share = f"{percent(known)} of supply is verified or derived"
@@ -275,7 +285,12 @@ def _confidence(
             if markets_seen <= 1
             else f"{markets_seen} markets were read together",
         ),
-        "no_probability": (True, "scenarios are stated, not drawn: no number here says how likely they are"),
+        "no_probability": (
+            outlook is None,
+            "scenarios are stated, not drawn: no number here says how likely they are"
+            if outlook is None
+            else f"the outlook says how likely a loss is, over {outlook.draws:,} draws from a volatility forecast; scenarios are stated",
+        ),
     }
     rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
     grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)

@@ -163,10 +163,16 @@ def write(
 
 def show(page: Page, assessment: aftershock.Assessment, snapshot: aftershock.Snapshot, files: list[Path]) -> None:
     """Print the verdict and where the report is."""
+    from reports.sections.outlook import finding
+
     page.header(assessment.subject.name, when(snapshot))
     for sentence in assessment.verdict.sentences:
         page.sentence(sentence)
     page.say("Confidence ", (assessment.verdict.grade, "bold"), (f" (A to D): {assessment.verdict.reason}", "dim"))
+    if assessment.outlook is not None:
+        page.sentence(f"{finding(assessment.outlook)}.")
+        if assessment.outlook.apart:
+            page.say((f"Note: {assessment.outlook.apart}.", HARM))
     page.blank()
     texts, pictures = (
         [file for file in files if file.suffix != ".png"],
@@ -177,4 +183,6 @@ def show(page: Page, assessment: aftershock.Assessment, snapshot: aftershock.Sna
     page.say(("written  ", "dim"), f"{count(len(pictures), 'picture')} for the forum beside them")
     for reading in assessment.verdict.crossed:
         page.say(("crossed  ", HARM), f"{reading.title}: {reading.shown} ({reading.limits})")
-    page.footer(f"content id {assessment.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+    page.footer(
+        f"content id {assessment.content_id}", f"aftershock {aftershock.__version__}", assessment.subject.caption
+    )

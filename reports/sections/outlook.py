@@ -49,7 +49,7 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
         subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
         source=source(assessment, *(skill(one) for one in part.answers)),
         tables=(table,),
-        aside=(YARDSTICK,),
+        aside=(*([f"**Two dates.** {part.apart}."] if part.apart else []), YARDSTICK),
     )
 
 
@@ -62,8 +62,19 @@ def skill(one: Answer) -> str:
     return f"{who}; its loss (QLIKE) was {one.qlike_to_log_har:.3f} of log-HAR’s, {by}, on {one.measured_on}, by its own card."
 
 
-def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
+def finding(part: Outlook) -> str:
+    """What bad debt stays below in nineteen of twenty draws, under the forecast and under constant volatility."""
     ours, flat = part.tails
+    said = (
+        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
+        if ours.var_95_usd
+        else f"there is no bad debt within {_span(part)}"
+    )
+    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
+    return unbroken(f"In nineteen of twenty draws {said}; under constant volatility {other}")
+
+
+def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
     write = money_for(max(one.es_99_usd or one.es_95_usd or one.mean_usd for one in part.tails))
     has_99 = all(one.var_99_usd is not None for one in part.tails)
     deep = ("VaR 99 %", "ES 99 %") if has_99 else ()
@@ -91,15 +102,9 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
             for one in part.tails
         ),
     )
-    finding = (
-        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
-        if ours.var_95_usd
-        else f"there is no bad debt within {_span(part)}"
-    )
-    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
     return Block(
         label=f"Table {number}",
-        title=unbroken(f"In nineteen of twenty draws {finding}; under constant volatility {other}"),
+        title=finding(part),
         subtitle=f"This market’s bad debt over {part.draws:,} joint draws of {listing(part.shocked)}, one cascade each, run to calm; shocks from {part.prices}; seed {part.seed}",
         source=source(
             assessment,
@@ -108,6 +113,15 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
         ),
         tables=(table,),
         aside=(TAIL, LAWS),
+    )
+
+
+def what_has_a_range(assessment: Assessment) -> str:
+    """What to say of ranges beside figures of scenarios, none of which has one."""
+    return (
+        "figures carry no range"
+        if assessment.outlook is None
+        else "these figures carry no range; the outlook has one for bad debt under drawn shocks"
     )
 
 

@@ -37,8 +37,9 @@ def test_draws_of_joint_shocks_on_a_file_carry_its_warnings_too(
 ) -> None:
     (tmp_path / "mine.csv").write_text(IN_PER_CENT)
     monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
-    words = ("simulate", "--shocks", "forecast", "--draws", "2", "--book", "mine.csv", "--json")
-    assert json.loads(ask(*words).out)["file_findings"]["warnings"] == 2
+    words = ("simulate", "--shocks", "forecast", "--draws", "2", "--book", "mine.csv")
+    assert "2 warnings in mine.csv" in ask(*words).out
+    assert json.loads(ask(*words, "--json").out)["file_findings"]["warnings"] == 2
 
 
 def test_of_many_findings_the_first_are_shown_and_all_are_counted(ask: Ask, tmp_path: Path) -> None:
