@@ -237,7 +237,7 @@ def _feed(part: Dependence, posted: list[Placed], x: float) -> list[str]:
 
 def _narrow(assessment: Assessment, columns: dict[str, list[Placed]], market: tuple[float, float]) -> list[str]:
     part, size = assessment.exposure, 11.5
-    xs = {"posted": 100.0, "market": 172.0, "lenders": 244.0}
+    xs = {"posted": 98.0, "market": 164.0, "lenders": 230.0}
     drawn = _into_market(columns, xs, market, 9, 14)
     for placed in columns["posted"]:
         value = money(placed.node.usd).removeprefix("$")

@@ -79,8 +79,9 @@ def scenarios(assessment: Assessment, number: int) -> Block:
         subtitle="This market’s part of runs over all markets read, to calm, prices fixed outside. Largest first; scenarios are alternatives and do not add up",
         source=source(
             assessment,
-            f"Share of sale impact that the outside market does not absorb (λ): {passed}. Waiting: debt that is liquidatable and not worth a keeper’s while at the end. One run each: {'no range' if assessment.outlook is None else 'no range, which drawn shocks have in the outlook'}.",
+            f"Share of sale impact that the outside market does not absorb (λ): {passed}. One run each: no range{'' if assessment.outlook is None else '; drawn shocks have one, in the outlook'}.",
         ),
+        on_optional="Waiting: debt that is liquidatable and not worth a keeper’s while at the end.",
         tables=(table,),
         full=True,
     )

@@ -82,10 +82,11 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
         "tails",
         (
             Column("law of shocks", "name"),
-            *(Column(f"{name}|{write.heading}", "number") for name in ("mean", "VaR 95 %")),
-            Column(f"its interval|{write.heading}", optional=True),
+            Column(f"mean|{write.heading}", "number", optional=True),
+            Column(f"VaR 95 %|{write.heading}", "number"),
+            Column(f"its interval|{write.heading}"),
             Column(f"ES 95 %|{write.heading}", "number"),
-            Column(f"its interval|{write.heading}", optional=True),
+            Column(f"its interval|{write.heading}"),
             *(Column(f"{name}|{write.heading}", "number", optional=True) for name in deep),
             Column("draws with|bad debt, %", "number"),
         ),
@@ -128,7 +129,7 @@ def what_has_a_range(assessment: Assessment) -> str:
 def left_open(part: Outlook) -> str:
     """What a forecast leaves open, for the list of limits."""
     hit = percent(part.tails[0].hit_ratio)
-    return f"How likely each scenario is: the draws have shocks of their own, of which {hit} leave bad debt, and rates no scenario."
+    return f"How likely each scenario is: the draws have shocks of their own, {hit} of them leave bad debt, and they rate no scenario."
 
 
 def _signed(ratio: float) -> str:
@@ -141,7 +142,8 @@ def _amount(usd: float | None, column: Callable[[float], str]) -> str:
 
 
 def _between(low_usd: float | None, high_usd: float | None, column: Callable[[float], str]) -> str:
-    return f"{_amount(low_usd, column)}\u2013{_amount(high_usd, column)}"
+    low, high = _amount(low_usd, column), _amount(high_usd, column)
+    return low if low == high else f"{low}\u2013{high}"
 
 
 def _span(part: Outlook) -> str:

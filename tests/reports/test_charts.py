@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -132,6 +132,40 @@ def test_what_the_pools_take_is_not_written_across_the_curve(thin: Assessment, s
     crossing = 52 + 640 * share
     assert left > crossing or right < crossing - 9 - width_of(full.text or "", 12), "beside the curve, not on it"
     assert y < 388
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_text_is_written_over_another(assessment: Assessment, draw: object, narrow: bool) -> None:
+    assert written_over(draw(assessment, narrow)) == []  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.95])
+def test_labels_of_the_curve_keep_apart_wherever_it_crosses(
+    thin: Assessment, share: float, power: float, narrow: bool
+) -> None:
+    points = tuple(
+        replace(point, collateral_usd=1e8 * (point.fall_percent / 50) ** power) for point in thin.at_risk.points
+    )
+    curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
+    assert written_over(charts.at_risk(replace(thin, at_risk=curve), narrow)) == []
+
+
+def written_over(drawing: str) -> list[tuple[str, str]]:
+    """Texts whose boxes meet, from three quarters above the baseline to a fifth below."""
+    boxes = []
+    for node in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
+        said, size = "".join(node.itertext()), float(node.attrib["font-size"])
+        wide, x, y = width_of(said, size), float(node.attrib["x"]), float(node.attrib["y"])
+        left = {"start": x, "middle": x - wide / 2, "end": x - wide}[node.get("text-anchor", "start")]
+        boxes.append((said, left, left + wide, y - 0.75 * size, y + 0.2 * size))
+    return [
+        (one[0], other[0])
+        for one, other in combinations(boxes, 2)
+        if one[1] < other[2] and other[1] < one[2] and one[3] < other[4] and other[3] < one[4]
+    ]
 
 
 def test_forum_pictures_carry_title_caption_block_and_id(thin: Assessment) -> None:
