@@ -13,8 +13,8 @@ YARDSTICK = (
     "model’s own card, measured by those who trained it, on their prices: it does not say how good this forecast is."
 )
 TAIL = (
-    "**VaR 95 %** is what bad debt stays below in nineteen of twenty draws; **ES 95 %** is the mean of the worst twentieth. The intervals hold "
-    "each with 95 % confidence over the draws: sampling error only."
+    "**VaR 95\u202f%** is what bad debt stays below in nineteen of twenty draws; **ES 95\u202f%** is the mean of the worst twentieth. Below each its "
+    "range, which holds with 95\u202f% confidence over the draws: sampling error only."
 )
 LAWS = "**Constant volatility** takes each asset’s mean over all known prices, so that a calm week and a stressed one look alike; correlations and tails are the same."
 
@@ -77,26 +77,28 @@ def finding(part: Outlook) -> str:
 def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
     write = money_for(max(one.es_99_usd or one.es_95_usd or one.mean_usd for one in part.tails))
     has_99 = all(one.var_99_usd is not None for one in part.tails)
-    deep = ("VaR 99 %", "ES 99 %") if has_99 else ()
+    deep = ("VaR 99\u202f%", "ES 99\u202f%") if has_99 else ()
     table = Table(
         "tails",
         (
             Column("law of shocks", "name"),
             Column(f"mean|{write.heading}", "number", optional=True),
-            Column(f"VaR 95 %|{write.heading}", "number"),
-            Column(f"its interval|{write.heading}"),
-            Column(f"ES 95 %|{write.heading}", "number"),
-            Column(f"its interval|{write.heading}"),
+            *(Column(f"{name}|{write.heading}", "number") for name in ("VaR 95\u202f%", "ES 95\u202f%")),
             *(Column(f"{name}|{write.heading}", "number", optional=True) for name in deep),
             Column("draws with|bad debt, %", "number"),
         ),
         tuple(
             (
                 Cell(one.law),
-                *(Cell(_amount(usd, write.column)) for usd in (one.mean_usd, one.var_95_usd)),
-                Cell(_between(one.var_95_low_usd, one.var_95_high_usd, write.column)),
-                Cell(_amount(one.es_95_usd, write.column)),
-                Cell(_between(one.es_95_low_usd, one.es_95_high_usd, write.column)),
+                Cell(_amount(one.mean_usd, write.column)),
+                Cell(
+                    _amount(one.var_95_usd, write.column),
+                    note=_between(one.var_95_low_usd, one.var_95_high_usd, write.column),
+                ),
+                Cell(
+                    _amount(one.es_95_usd, write.column),
+                    note=_between(one.es_95_low_usd, one.es_95_high_usd, write.column),
+                ),
                 *(Cell(_amount(usd, write.column)) for usd in (one.var_99_usd, one.es_99_usd) if has_99),
                 Cell(fixed(100 * one.hit_ratio, 1)),
             )
