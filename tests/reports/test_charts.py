@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +15,7 @@ from reports.charts.svg import width_of
 from reports.palette import DARK, LIGHT
 from reports.record import Assessment
 from reports.sections import page
+from tests.reports.text_boxes import written_over
 
 SVG = "{http://www.w3.org/2000/svg}"
 DRAWINGS = [charts.exposure_map, charts.at_risk, charts.cascade]
@@ -151,21 +152,6 @@ def test_labels_of_the_curve_keep_apart_wherever_it_crosses(
     )
     curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
     assert written_over(charts.at_risk(replace(thin, at_risk=curve), narrow)) == []
-
-
-def written_over(drawing: str) -> list[tuple[str, str]]:
-    """Texts whose boxes meet, from three quarters above the baseline to a fifth below."""
-    boxes = []
-    for node in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
-        said, size = "".join(node.itertext()), float(node.attrib["font-size"])
-        wide, x, y = width_of(said, size), float(node.attrib["x"]), float(node.attrib["y"])
-        left = {"start": x, "middle": x - wide / 2, "end": x - wide}[node.get("text-anchor", "start")]
-        boxes.append((said, left, left + wide, y - 0.75 * size, y + 0.2 * size))
-    return [
-        (one[0], other[0])
-        for one, other in combinations(boxes, 2)
-        if one[1] < other[2] and other[1] < one[2] and one[3] < other[4] and other[3] < one[4]
-    ]
 
 
 def test_forum_pictures_carry_title_caption_block_and_id(thin: Assessment) -> None:
