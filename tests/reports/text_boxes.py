@@ -13,11 +13,17 @@ Box = tuple[str, float, float, float, float]
 
 def boxes(drawing: str) -> list[Box]:
     """Each text with left, right, top and bottom: from three quarters of its size above the baseline to a fifth below."""
-    found = []
-    for node in ElementTree.fromstring(drawing).iter(f"{SVG}text"):
+    root, found = ElementTree.fromstring(drawing), []
+    moved = {
+        node: tuple(map(float, group.attrib["transform"].removeprefix("translate(").removesuffix(")").split(",")))
+        for group in root.iter(f"{SVG}g")
+        for node in group.iter(f"{SVG}text")
+    }
+    for node in root.iter(f"{SVG}text"):
+        right, down = moved.get(node, (0.0, 0.0))
         said, size = "".join(node.itertext()), float(node.attrib["font-size"])
         wide = width_of(said, size) * (1.0 if node.get("font-weight") == "600" else PLAIN)
-        x, y = float(node.attrib["x"]), float(node.attrib["y"])
+        x, y = right + float(node.attrib["x"]), down + float(node.attrib["y"])
         left = {"start": x, "middle": x - wide / 2, "end": x - wide}[node.get("text-anchor", "start")]
         found.append((said, left, left + wide, y - 0.75 * size, y + 0.2 * size))
     return found
