@@ -4,9 +4,13 @@ First what is lost already, if anything is; then the ordinary day, then prices t
 cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
-from reports.amounts import change, count, listing, money, percent, short, spelled, unbroken
+from reports.amounts import change, count, listing, money, percent, ratio, short, spelled, unbroken
+from reports.at_risk import AtRisk
+from reports.cascades import Cascade, ScenarioLine
+from reports.coverage import Coverage
+from reports.dependence import Dependence
 from reports.outlook import Outlook
-from reports.record import AtRisk, Cascade, Coverage, Dependence, Reading, Rule, ScenarioLine, Subject, Verdict
+from reports.record import Reading, Rule, Subject, Verdict
 from reports.thresholds import GRADES, Thresholds
 from reports.unmoved import said
 
@@ -44,14 +48,14 @@ def judge(
     watched = at_risk.at(limits.watch_fall_percent)
     few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
     values = {
-        "bad_debt": _ratio(worst.bad_debt_usd, supplied),
+        "bad_debt": ratio(worst.bad_debt_usd, supplied),
         "under_water": _of(under_water_usd, supplied),
-        "ordinary_bad_debt": _ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
-        "at_risk": _ratio(watched, exposure.collateral_usd),
+        "ordinary_bad_debt": ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
+        "at_risk": ratio(watched, exposure.collateral_usd),
         "capacity": _of(watched, at_risk.capacity_usd),
         "one_feed": leading,
         "indirect": worst.indirect_ratio,
-        "few_positions": _ratio(few, cascade.total_usd),
+        "few_positions": ratio(few, cascade.total_usd),
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
@@ -107,7 +111,7 @@ def _ordinary_day(
     if amount == 0 and (line is None or line.bad_debt_usd <= 0):
         return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
     verb = "is liquidated" if line else "can be taken in a first round"
-    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(_ratio(amount, exposure.collateral_usd))} of it"
+    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(ratio(amount, exposure.collateral_usd))} of it"
     if line is None:
         return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
     if line.bad_debt_usd <= 0:
@@ -134,7 +138,7 @@ def _danger(
     )
     if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
         return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
-    lost = f"{percent(_ratio(worst.bad_debt_usd, supplied))} of supply"
+    lost = f"{percent(ratio(worst.bad_debt_usd, supplied))} of supply"
     if level["bad_debt"] == "none":
         left = "no bad debt" if worst.bad_debt_usd <= 0 else f"{money(worst.bad_debt_usd)} of bad debt, {lost}"
         full = at_risk.full_at_percent
@@ -302,7 +306,3 @@ def _confidence(
 def _of(part: float, whole: float) -> float:
     """A share that is without end where there is something and nothing to hold it against."""
     return part / whole if whole > 0 else (float("inf") if part > 0 else 0.0)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0

@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 from reports.amounts import MINUS, change, fixed, money, ticks
+from reports.at_risk import AtRisk
 from reports.charts.svg import Plane, Point, area, dot, frame, line, text, width_of
-from reports.record import Assessment, AtRisk
+from reports.record import Assessment
 
 _SPARE = 1.06  # room above the highest point
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from reports.amounts import THIN, adding_up, decimals_for, fixed, ticks
+from reports.cascades import Cascade, Step
 from reports.charts.svg import Plane, bar, frame, line, text, width_of
-from reports.record import Assessment, Cascade, Step
+from reports.record import Assessment
 
 _MOST_ROWS = 8
 _LINE, _BAR = 29.0, 20.0  # px from row to row, height of a bar

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 from reports.amounts import count, money, short, spelled
 from reports.charts.svg import bar, frame, line, ribbon, text
-from reports.record import Amount, Assessment, Dependence, Posted
+from reports.dependence import Amount, Dependence, Posted
+from reports.record import Assessment
 
 _MOST = 10  # posted nodes; the rest is one
 _GAP = 6.0

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from itertools import count as counter
 
-from reports.amounts import change, money, percent, unbroken
+from reports.amounts import change, money, percent, ratio, unbroken
 from reports.page import Card, Page, Section
 from reports.record import Assessment
 from reports.sections import frontier, grounds, losses, market, outlook
-from reports.sections.parts import ratio
 
 METHOD = (
     "Liquidations by the market’s own rule revision in exact integers; sales where the collateral trades, at pool prices; rounds until "

@@ -10,14 +10,16 @@ from reports.amounts import (
     part_in,
     percent,
     percent_number,
+    ratio,
     short,
     spelled,
     unbroken,
 )
+from reports.cascades import UNLABELLED, Cascade
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
-from reports.record import UNLABELLED, Assessment, Cascade
-from reports.sections.parts import chart, ratio, sentence, source
+from reports.record import Assessment
+from reports.sections.parts import chart, sentence, source
 
 
 def scenarios(assessment: Assessment, number: int) -> Block:

@@ -9,7 +9,8 @@ import pytest
 from chain.errors import InputError, UnknownNameError
 from chain.snapshot import Check, Snapshot
 from graph.build import build
-from reports.assessment import assess, at_risk_of
+from reports.assessment import assess
+from reports.at_risk import at_risk_of
 from reports.charts.cascade import rows_of
 from reports.market_rows import MarketRows, of_market
 from reports.record import Assessment
