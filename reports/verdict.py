@@ -4,14 +4,15 @@ First what is lost already, if anything is; then the ordinary day, then prices t
 cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
-from reports.amounts import change, count, listing, money, percent, ratio, short, spelled, unbroken
+from reports.amounts import change, listing, money, percent, ratio, short, spelled, unbroken
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
+from reports.confidence import confidence
 from reports.coverage import Coverage
 from reports.dependence import Dependence
 from reports.outlook import Outlook
-from reports.record import Reading, Rule, Subject, Verdict
-from reports.thresholds import GRADES, Thresholds
+from reports.record import Reading, Subject, Verdict
+from reports.thresholds import Thresholds
 from reports.unmoved import said
 
 _NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
@@ -21,7 +22,6 @@ _NOTHING = {
     "capacity": "no pool",
     "under_water": "nothing is supplied",
 }  # what to say where a reading divides by nothing
-_BETTER = {"B": "A", "C": "B", "D": "C"}
 
 
 def judge(
@@ -59,7 +59,7 @@ def judge(
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
-    grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits, outlook)
+    grade, reason, rules = confidence(subject, coverage, exposure, markets_seen, limits, outlook)
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
@@ -244,63 +244,6 @@ def _room(at_risk: AtRisk, exposure: Dependence, limits: Thresholds) -> str:
 
 def _fall(at_risk: AtRisk, fall_percent: float) -> str:
     return f"{at_risk.symbol} {change(-fall_percent / 100)}"
-
-
-def _confidence(
-    subject: Subject,
-    coverage: Coverage,
-    exposure: Dependence,
-    markets_seen: int,
-    limits: Thresholds,
-    outlook: Outlook | None,
-) -> tuple[str, str, tuple[Rule, ...]]:
-    known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
-    share = f"{percent(known)} of supply is verified or derived"
-    found = {
-        "generated_data": (
-            bool(subject.caption),
-            f"the numbers are captioned “{subject.caption}”"
-            if subject.caption
-            else "data of a user’s file"
-            if subject.block is None
-            else "data of a chain",
-        ),
-        "failed_check": (
-            coverage.failures > 0,
-            f"{count(coverage.failures, 'comparison')} with the chain failed"
-            if coverage.failures
-            else "every comparison with the chain passed",
-        ),
-        "known_below_half": (known < limits.known["half"], f"{share}, the limit is {percent(limits.known['half'])}"),
-        "known_below_most": (known < limits.known["most"], f"{share}, the limit is {percent(limits.known['most'])}"),
-        "known_below_nearly_all": (
-            known < limits.known["nearly_all"],
-            f"{share}, the limit is {percent(limits.known['nearly_all'])}",
-        ),
-        "stale_feed": (
-            bool(stale),
-            f"{listing(stale)} is older than its heartbeat"
-            if stale
-            else "no feed of the collateral is older than its heartbeat",
-        ),
-        "one_protocol": (
-            markets_seen <= 1,
-            "one market was read; others that sell into the same pools are not in it"
-            if markets_seen <= 1
-            else f"{markets_seen} markets were read together",
-        ),
-        "no_probability": (
-            outlook is None,
-            "scenarios are stated, not drawn: no number here says how likely they are"
-            if outlook is None
-            else f"the outlook says how likely a loss is, over {outlook.draws:,} draws from a volatility forecast; scenarios are stated",
-        ),
-    }
-    rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
-    grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
-    reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
-    reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
-    return grade, reason, rules
 
 
 def _of(part: float, whole: float) -> float:
