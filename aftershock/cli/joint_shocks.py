@@ -188,9 +188,10 @@ def show(
 
 def _interval(one: dict[str, Any], name: str) -> str:
     """Lowest and highest of a level; empty for what has no interval."""
-    low, high = one.get(f"{name}_interval") or (None, None)
-    if low is None:
+    interval: list[float] | None = one.get(f"{name}_interval")
+    if interval is None:
         return ""
+    low, high = interval
     return money(low) if money(low) == money(high) else f"{money(low)}–{money(high)}"
 
 
