@@ -144,8 +144,7 @@ def _amount(usd: float | None, column: Callable[[float], str]) -> str:
 
 
 def _between(low_usd: float | None, high_usd: float | None, column: Callable[[float], str]) -> str:
-    low, high = _amount(low_usd, column), _amount(high_usd, column)
-    return low if low == high else f"{low}\u2013{high}"
+    return f"{_amount(low_usd, column)}\u2013{_amount(high_usd, column)}"
 
 
 def _span(part: Outlook) -> str:
