@@ -5,18 +5,39 @@ from collections.abc import Sequence
 
 from aftershock.forecast_shocks import BadDebt
 from aftershock.forecasts import Forecasts
-from aftershock.hourly_prices import Priced
+from aftershock.hourly_prices import Priced, written
+from chain.snapshot import Anchor
 from models.store import hash_of
+from models.task import HOUR_S
+from reports.amounts import count
 from reports.outlook import Answer, Move, Outlook, Tail
 
+DAY_S = 24 * HOUR_S
 
-def outlook_of(priced: Priced, found: Forecasts, tails: Sequence[BadDebt], options: Sequence[str]) -> Outlook:
+
+def apart(as_of_s: int, anchors: Sequence[Anchor]) -> str:
+    """A sentence with the instant of the shocks, that of positions and prices, and what lies between, if that is more than a day; nothing for a file, which has no time."""
+    if not anchors:
+        return ""
+    read_s = min((anchor.timestamp for anchor in anchors), key=lambda one: -abs(one - as_of_s))
+    between_s = abs(read_s - as_of_s)
+    if between_s <= DAY_S:
+        return ""
+    gap = count(round(between_s / DAY_S), "day") if between_s >= 2 * DAY_S else count(round(between_s / HOUR_S), "hour")
+    which = "later" if read_s > as_of_s else "earlier"
+    return f"The shocks are those of {written(as_of_s)} UTC; positions and their prices were read as of {written(read_s)} UTC, {gap} {which}"
+
+
+def outlook_of(
+    priced: Priced, found: Forecasts, tails: Sequence[BadDebt], options: Sequence[str], anchors: Sequence[Anchor]
+) -> Outlook:
     """What a report tells of one instant's forecasts, and of draws under them and under constant volatility.
 
     Parameters
     ----------
     tails : bad debt of the report's market: under the forecast first.
     options : how the command line asks for this.
+    anchors : when the positions were read, by chain.
     """
     first = tails[0]
     names = {*first.used, *first.moved_along}
@@ -55,6 +76,8 @@ def outlook_of(priced: Priced, found: Forecasts, tails: Sequence[BadDebt], optio
         seed=first.seed,
         freedom=first.law.freedom,
         notes=(*first.notes, *found.notes),
+        caption=found.caption,
+        apart=apart(int(found.table["as_of"].iloc[0].timestamp()), anchors),
     )
 
 

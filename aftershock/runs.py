@@ -164,7 +164,8 @@ def report(
     known : cascades of this very source that were run already; they are not run again.
     outlook : a volatility forecast and the tail of bad debt under it (`aftershock.outlooks`), to be told too.
     """
-    from reports.assessment import assess, at_risk_of
+    from reports.assessment import assess
+    from reports.at_risk import at_risk_of
     from reports.frontier import frontier_of
     from reports.market_rows import of_market
 

@@ -26,7 +26,7 @@ def reliability(horizons: Mapping[str, Any], span: str) -> str:
         for level, share in levels.items()
     )
     title = f"Intervals hold what they promise to {_pp(worst[0])}"
-    subtitle = f"Outcomes inside intervals around the median, against the intervals' nominal level; {span}"
+    subtitle = f"Outcomes inside intervals around the median, against the nominal level; {span}"
     furthest = f"Furthest off: {worst[2]}, {_ahead(worst[1])}, where {_percent(worst[3])} hold {_percent(worst[4])}."
     height = 338.0
     body = _head(title, subtitle, height)
@@ -75,7 +75,7 @@ def transforms(horizons: Mapping[str, Any], span: str) -> str:
     }
     lowest = [shares[0] for shares in bins["variance"].values()]
     title = f"The lowest tenth of the forecast variance holds {100 * min(lowest):.0f} to {_percent(max(lowest), 0)} of outcomes"
-    subtitle = f"Share of outcomes in each tenth of the forecast's distribution; {span}"
+    subtitle = f"Share of outcomes in each tenth of the forecast’s distribution; {span}"
     height = 462.0
     body = _head(title, subtitle, height)
     top = max(0.2, *(max(shares) for kinds in bins.values() for shares in kinds.values()))
@@ -94,7 +94,7 @@ def transforms(horizons: Mapping[str, Any], span: str) -> str:
         text(
             LEFTS[0],
             height - 6,
-            f"Dashed: 10 % in each tenth, as promised. {RULE.capitalize()} conformal quantiles.",
+            f"Dashed: 10\u202f% in each tenth, as promised. {RULE.capitalize()} conformal quantiles.",
             size=12,
             role="ink2",
         )

@@ -194,6 +194,11 @@ def aligned(texts: Sequence[str]) -> list[str]:
     return [text + pad.replace("0", FIGURE).replace(".", POINT) for text, pad in zip(texts, pads(texts), strict=True)]
 
 
+def ratio(part: float, whole: float) -> float:
+    """A share; 0 of nothing."""
+    return part / whole if whole > 0 else 0.0
+
+
 def adding_up(parts: Sequence[float], decimals: int) -> list[float]:
     """The parts rounded so that what is printed adds up to the rounded total (largest remainder; ties to the earlier part)."""
     unit = 10.0**-decimals

@@ -52,6 +52,8 @@ class Outlook:
     shocked : the assets that draws were made for; the others move with one of these.
     options : how the command line asks for this.
     notes : what a reader must know, one sentence each.
+    caption : what must stand beside whatever is made of the prices, empty for a user's own.
+    apart : a sentence on how far its instant lies from what was read on chain, where that is more than a day; otherwise empty.
     """
 
     as_of: str
@@ -67,3 +69,5 @@ class Outlook:
     seed: int
     freedom: float
     notes: tuple[str, ...] = ()
+    caption: str = ""
+    apart: str = ""

@@ -101,12 +101,16 @@ class Fold:
 
 @dataclass(frozen=True)
 class Block:
-    """One finding: label ("Figure 1"), title, subtitle, then chart, strip or tables, a source line, and notes at the side."""
+    """One finding: label ("Figure 1"), title, subtitle, then chart, strip or tables, a source line, and notes at the side.
+
+    `on_optional` ends the source line: it explains columns that a phone leaves out, which then leaves it out too.
+    """
 
     label: str
     title: str
     subtitle: str
     source: str
+    on_optional: str = ""
     charts: tuple[Chart, ...] = ()
     strip: tuple[float, ...] = ()
     strip_label: str = ""

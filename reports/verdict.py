@@ -4,9 +4,15 @@ First what is lost already, if anything is; then the ordinary day, then prices t
 cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
-from reports.amounts import change, count, listing, money, percent, short, spelled, unbroken
-from reports.record import AtRisk, Cascade, Coverage, Dependence, Reading, Rule, ScenarioLine, Subject, Verdict
-from reports.thresholds import GRADES, Thresholds
+from reports.amounts import change, listing, money, percent, ratio, short, spelled, unbroken
+from reports.at_risk import AtRisk
+from reports.cascades import Cascade, ScenarioLine
+from reports.confidence import confidence
+from reports.coverage import Coverage
+from reports.dependence import Dependence
+from reports.outlook import Outlook
+from reports.record import Reading, Subject, Verdict
+from reports.thresholds import Thresholds
 from reports.unmoved import said
 
 _NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
@@ -16,7 +22,6 @@ _NOTHING = {
     "capacity": "no pool",
     "under_water": "nothing is supplied",
 }  # what to say where a reading divides by nothing
-_BETTER = {"B": "A", "C": "B", "D": "C"}
 
 
 def judge(
@@ -31,26 +36,30 @@ def judge(
     markets_seen: int,
     limits: Thresholds,
     is_part: bool = False,
+    outlook: Outlook | None = None,
 ) -> Verdict:
-    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out."""
+    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out.
+
+    Where an `outlook` stands in the report it says how likely a loss is, so that the grade does not miss a probability.
+    """
     worst, ordinary = scenarios[0], _ordinary(scenarios, at_risk.symbol, limits)
     supplied = coverage.total_usd
     leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
     watched = at_risk.at(limits.watch_fall_percent)
     few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
     values = {
-        "bad_debt": _ratio(worst.bad_debt_usd, supplied),
+        "bad_debt": ratio(worst.bad_debt_usd, supplied),
         "under_water": _of(under_water_usd, supplied),
-        "ordinary_bad_debt": _ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
-        "at_risk": _ratio(watched, exposure.collateral_usd),
+        "ordinary_bad_debt": ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
+        "at_risk": ratio(watched, exposure.collateral_usd),
         "capacity": _of(watched, at_risk.capacity_usd),
         "one_feed": leading,
         "indirect": worst.indirect_ratio,
-        "few_positions": _ratio(few, cascade.total_usd),
+        "few_positions": ratio(few, cascade.total_usd),
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
-    grade, reason, rules = _confidence(subject, coverage, exposure, markets_seen, limits)
+    grade, reason, rules = confidence(subject, coverage, exposure, markets_seen, limits, outlook)
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
@@ -102,7 +111,7 @@ def _ordinary_day(
     if amount == 0 and (line is None or line.bad_debt_usd <= 0):
         return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
     verb = "is liquidated" if line else "can be taken in a first round"
-    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(_ratio(amount, exposure.collateral_usd))} of it"
+    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(ratio(amount, exposure.collateral_usd))} of it"
     if line is None:
         return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
     if line.bad_debt_usd <= 0:
@@ -129,7 +138,7 @@ def _danger(
     )
     if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
         return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
-    lost = f"{percent(_ratio(worst.bad_debt_usd, supplied))} of supply"
+    lost = f"{percent(ratio(worst.bad_debt_usd, supplied))} of supply"
     if level["bad_debt"] == "none":
         left = "no bad debt" if worst.bad_debt_usd <= 0 else f"{money(worst.bad_debt_usd)} of bad debt, {lost}"
         full = at_risk.full_at_percent
@@ -237,57 +246,6 @@ def _fall(at_risk: AtRisk, fall_percent: float) -> str:
     return f"{at_risk.symbol} {change(-fall_percent / 100)}"
 
 
-def _confidence(
-    subject: Subject, coverage: Coverage, exposure: Dependence, markets_seen: int, limits: Thresholds
-) -> tuple[str, str, tuple[Rule, ...]]:
-    known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
-    share = f"{percent(known)} of supply is verified or derived"
-    found = {
-        "generated_data": (
-            bool(subject.caption),
-            f"the numbers are captioned “{subject.caption}”"
-            if subject.caption
-            else "data of a user’s file"
-            if subject.block is None
-            else "data of a chain",
-        ),
-        "failed_check": (
-            coverage.failures > 0,
-            f"{count(coverage.failures, 'comparison')} with the chain failed"
-            if coverage.failures
-            else "every comparison with the chain passed",
-        ),
-        "known_below_half": (known < limits.known["half"], f"{share}, the limit is {percent(limits.known['half'])}"),
-        "known_below_most": (known < limits.known["most"], f"{share}, the limit is {percent(limits.known['most'])}"),
-        "known_below_nearly_all": (
-            known < limits.known["nearly_all"],
-            f"{share}, the limit is {percent(limits.known['nearly_all'])}",
-        ),
-        "stale_feed": (
-            bool(stale),
-            f"{listing(stale)} is older than its heartbeat"
-            if stale
-            else "no feed of the collateral is older than its heartbeat",
-        ),
-        "one_protocol": (
-            markets_seen <= 1,
-            "one market was read; others that sell into the same pools are not in it"
-            if markets_seen <= 1
-            else f"{markets_seen} markets were read together",
-        ),
-        "no_probability": (True, "scenarios are stated, not drawn: no number here says how likely they are"),
-    }
-    rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
-    grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
-    reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
-    reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
-    return grade, reason, rules
-
-
 def _of(part: float, whole: float) -> float:
     """A share that is without end where there is something and nothing to hold it against."""
     return part / whole if whole > 0 else (float("inf") if part > 0 else 0.0)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0

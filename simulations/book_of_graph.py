@@ -10,10 +10,10 @@ from chain.errors import InputError
 from chain.networks import placed
 from chain.tables import each_row
 from chain.units import BPS_TO_WAD, WAD
-from graph.price_findings import UNMOVED, findings
 from graph.protocol_graph import ProtocolGraph
 from graph.valuation import DOLLAR
 from simulations.book import Asset, Book, CategoryPrice, Market, Pool, Reserve
+from simulations.price_drivers import category_prices, drivers_of
 from simulations.rules import needs_own_threshold, works_out_bonus
 from simulations.venues.from_tables import venue_of
 from simulations.what_is_simulated import (
@@ -26,7 +26,6 @@ from simulations.what_is_simulated import (
 
 DEFAULT_BONUS_BPS = 10_000
 NO_SLOT = 255  # no bit of a category bitmap: the asset stands outside the market's list
-Driver = tuple[str | None, bool, int]
 
 
 def from_graph(graph: ProtocolGraph) -> Book:
@@ -45,7 +44,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
     market_index = {key: number for number, key in enumerate(tables["markets"]["market"])}
     assets = _assets(tables["assets"], graph, asset_keys)
     reserves = _reserves(tables, markets, asset_index, market_index)
-    category_prices, told = _category_prices(tables, reserves, assets, asset_index, market_index)
+    own_prices, told = category_prices(tables, reserves, assets, asset_index, market_index)
     backings = tuple(
         (asset_index[claim], asset_index[backing], rate)
         for claim, backing, rate in _backing_rows(graph)
@@ -64,7 +63,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
         content_id=graph.snapshot.content_id,
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
-        category_prices=category_prices,
+        category_prices=own_prices,
         notes=(
             *left_out,
             *told,
@@ -72,7 +71,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
             *told_by_feeds(tables),
             *failed_comparisons(graph),
         ),
-        **_positions(tables, markets, reserves, category_prices, asset_index, market_index),
+        **_positions(tables, markets, reserves, own_prices, asset_index, market_index),
     )
 
 
@@ -126,7 +125,7 @@ def _reserves(
     market_index: Mapping[str, int],
 ) -> tuple[Reserve, ...]:
     prices = {(row.market, row.asset): row for row in each_row(tables["prices"])}
-    drivers = _drivers(tables)
+    drivers = drivers_of(tables)
     reserves = []
     for row in each_row(tables["reserves"]):
         price = prices.get((row.market, row.asset))
@@ -162,67 +161,6 @@ def _reserves(
             )
         )
     return tuple(reserves)
-
-
-def _category_prices(
-    tables: Mapping[str, pd.DataFrame],
-    reserves: tuple[Reserve, ...],
-    assets: tuple[Asset, ...],
-    asset_index: Mapping[str, int],
-    market_index: Mapping[str, int],
-) -> tuple[tuple[CategoryPrice, ...], tuple[str, ...]]:
-    """(prices that categories have of their own, what was assumed about them).
-
-    Where the feed behind such a price was not read, it follows what all members of the category follow; where they follow different
-    assets, it stays as it is. A price of 0 is none (@aave/core-v3 1.19.3, GenericLogic.calculateUserAccountData).
-    """
-    drivers, found, told = _drivers(tables), [], []
-    for row in each_row(tables["categories"]):
-        if not row.price_raw:
-            continue
-        market = market_index[row.market]
-        members = [one for one in reserves if one.market == market and (row.collateral_bitmap or 0) >> one.slot & 1]
-        if not members:
-            continue
-        driver, fixed, deviation = drivers.get(row.price_source, (None, False, 0))
-        followed = {one.driver for one in members}
-        if driver is None and not fixed:
-            fixed = len(followed) > 1
-            does = "stays as it is" if fixed else f"follows {assets[min(followed)].symbol}, as its members do"
-            told.append(
-                f"category {int(row.category)} of {row.market} has a price of its own, whose feed was not read; here it {does}"
-            )
-        found.append(
-            CategoryPrice(
-                market=market,
-                category=int(row.category),
-                price_raw=row.price_raw,
-                price_decimals=members[0].price_decimals,
-                driver=min(followed) if driver is None else asset_index[driver],
-                fixed_price=fixed,
-                deviation_bps=deviation,
-                quote=members[0].quote,
-            )
-        )
-    return tuple(found), tuple(told)
-
-
-def _drivers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Driver]:
-    """Price source -> (asset whose market price its feed follows, never moves, deviation in bps).
-
-    A feed follows the asset that a market prices by that very feed; a chain of adapters follows what its last feed follows. So a
-    staked token priced as ratio x ether/USD moves with ether, whatever it trades at. What multiplies several feeds follows its own asset.
-    A source without any feed that moves (hard-coded, or an exchange rate alone) never moves.
-    """
-    direct = {row.source: row.asset for row in each_row(tables["prices"]) if pd.notna(row.source)}
-    found, result = findings(tables["feeds"]), dict[str, Driver]()
-    for source, steps in tables["feeds"].groupby("source", sort=True):
-        moving = steps[(steps["kind"] == "feed") & (steps["state"] != "hard_coded")]
-        last = (moving if len(moving) else steps).sort_values("step").iloc[-1]
-        driver = direct.get(last.address) if len(steps) > 1 and len(moving) < 2 else None
-        deviation = 0 if pd.isna(last.deviation_bps) else int(last.deviation_bps)
-        result[str(source)] = (driver, found.get(str(source)) in UNMOVED, deviation)
-    return result
 
 
 def _pools(

@@ -14,13 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError
-from chain.files.price_files import HOUR, Series, joined, nearest
+from chain.files.price_files import Series
 from simulations.bonuses import DAY, MOST_ERROR, Period, recover
+from simulations.event_prices import against, inside_envelope, price_gaps, ratios, series_of
 
-REACH_S = 1.5 * HOUR
 AGES_S = tuple(range(0, 3_601, 300))
 CLOSE_ENOUGH = 0.02
-ROUNDING = 1e-9
 SLIGHTLY = 0.01
 OLDER_HOURS = 6.0
 
@@ -51,7 +50,7 @@ class Replay:
         table = self.events
         priced = table["error"].notna()
         near = {f"within_{percent}_percent": (table["error"].abs() <= percent / 100) for percent in (1, 2, 5)}
-        inside = _inside(table, table["implied_ratio"])
+        inside = inside_envelope(table, table["implied_ratio"])
         width = 100 * table.loc[priced, "width"]
         return {
             "events": len(table),
@@ -71,7 +70,7 @@ class Replay:
         """Why events are further than 2 % from the nearest price; each counted once, in this order."""
         table = self.events
         far = ~(table["error"].abs() <= CLOSE_ENOUGH)
-        inside = _inside(table, table["implied_ratio"])
+        inside = inside_envelope(table, table["implied_ratio"])
         none, day = table["error"].isna(), (table["time_s"] // DAY).astype(np.int64)
         crash = table["width"] > 5 * CLOSE_ENOUGH
         beyond = np.maximum(table["low"] / table["implied_ratio"], table["implied_ratio"] / table["high"]) - 1
@@ -118,9 +117,9 @@ def replay(
     """
     if not len(events):
         raise InputError("the log holds no events")
-    series = _joined(events, files, price_symbols)
+    series = series_of(events, files, price_symbols)
     unknown = tuple(sorted({*events["collateral_symbol"], *events["debt_symbol"]} - set(series)))
-    if _ratios(events, series, age_s or 0.0).isna().all():
+    if ratios(events, series, age_s or 0.0).isna().all():
         raise _uncovered(events, files, unknown)
     candidates = AGES_S if age_s is None else (age_s,)
     tried = [_fitted(events, series, bonuses, age) for age in candidates]
@@ -130,15 +129,15 @@ def replay(
     )
     best = _best([error for _, error in tried])
     age, periods = float(candidates[best]), tried[best][0]
-    table = _against(events, series, age, hours)
+    table = against(events, series, age, hours)
     table["implied_ratio"] = table["debt_amount"] * (1 + bonus_of(events, periods)) / table["collateral_amount"]
     table["error"] = table["implied_ratio"] / table["price_ratio"] - 1
-    table["fits_older"] = _inside(_against(events, series, age, OLDER_HOURS), table["implied_ratio"])
+    table["fits_older"] = inside_envelope(against(events, series, age, OLDER_HOURS), table["implied_ratio"])
     controls = {
         **_controls(events, series, bonuses, age, hours, periods),
         **_second_half(events, series, bonuses, candidates, hours),
     }
-    return Replay(table, periods, age, hours, ages, controls, _gaps(events, series), unknown)
+    return Replay(table, periods, age, hours, ages, controls, price_gaps(events, series), unknown)
 
 
 def _uncovered(events: pd.DataFrame, files: Sequence[Mapping[str, Series]], unknown: Sequence[str]) -> InputError:
@@ -178,7 +177,7 @@ def _fitted(
     learn: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[tuple[Period, ...], pd.Series]:
     """(periods, error of every event) at one age; only events in `learn` decide about recovered bonuses."""
-    ratio = _ratios(events, series, age_s)
+    ratio = ratios(events, series, age_s)
     stated = (events["collateral_amount"] * ratio / events["debt_amount"]).to_numpy()
     given = {symbol for symbol, _, _ in bonuses}
     periods = _stated_periods(events, bonuses)
@@ -211,14 +210,14 @@ def _controls(
     periods: Sequence[Period],
 ) -> dict[str, float]:
     implied = events["debt_amount"] / events["collateral_amount"]
-    none = _against(events, series, age_s, hours)
-    moved = _against(events, series, age_s + DAY, hours)
+    none = against(events, series, age_s, hours)
+    moved = against(events, series, age_s + DAY, hours)
     with_bonus = implied * (1 + bonus_of(events, periods))
     held_out = _held_out(events, series, bonuses, age_s)
     controls = {} if held_out is None else {"within_2_percent_on_days_not_fitted": held_out}
     for name, table, ratio in (("without_bonus", none, implied), ("a_day_earlier", moved, with_bonus)):
         controls[f"within_2_percent_{name}"] = float(((ratio / table["price_ratio"] - 1).abs() <= CLOSE_ENOUGH).mean())
-        controls[f"inside_envelope_{name}"] = float(_inside(table, ratio).mean())
+        controls[f"inside_envelope_{name}"] = float(inside_envelope(table, ratio).mean())
     return controls
 
 
@@ -244,7 +243,7 @@ def _second_half(
         return {}
     age = float(candidates[_best([_fitted(events, series, bonuses, one, ~late)[1][~late] for one in candidates])])
     periods, error = _fitted(events, series, bonuses, age, late)
-    table = _against(events[late], series, age, hours)
+    table = against(events[late], series, age, hours)
     stated = (events["debt_amount"] * (1 + bonus_of(events, periods)) / events["collateral_amount"])[late]
     odd = (time // DAY % 2).astype(np.bool_)
     hits = sum(
@@ -255,19 +254,8 @@ def _second_half(
         "age_s_chosen_on_first_half": age,
         "within_2_percent_second_half": float((error[late].abs() <= CLOSE_ENOUGH).mean()),
         "within_2_percent_second_half_on_days_not_fitted": hits / int(late.sum()),
-        "inside_envelope_second_half": float(_inside(table, stated).mean()),
+        "inside_envelope_second_half": float(inside_envelope(table, stated).mean()),
     }
-
-
-def _inside(table: pd.DataFrame, ratio: pd.Series) -> pd.Series:
-    """Whether a ratio lies in the envelope, to 1e-9; an event without a price does not."""
-    return (ratio >= table["low"] * (1 - ROUNDING)) & (ratio <= table["high"] * (1 + ROUNDING))
-
-
-def _gaps(events: pd.DataFrame, series: Mapping[str, Series]) -> dict[str, int]:
-    first, last = events["time_s"].min(), events["time_s"].max()
-    inside = {name: (one.end_s >= first) & (one.end_s <= last) for name, one in series.items()}
-    return {name: int((np.diff(series[name].end_s[mine]) > REACH_S).sum()) for name, mine in inside.items()}
 
 
 def _held_out(
@@ -282,55 +270,3 @@ def _held_out(
         for learn in (odd, ~odd)
     )
     return hits / len(events)
-
-
-def _joined(
-    events: pd.DataFrame, files: Sequence[Mapping[str, Series]], names: Mapping[str, Sequence[str]]
-) -> dict[str, Series]:
-    series = {}
-    for symbol in sorted({*events["collateral_symbol"], *events["debt_symbol"]}):
-        found = joined([file[name] for file in files for name in names.get(symbol, (symbol,)) if name in file])
-        if found is not None:
-            series[symbol] = found
-    return series
-
-
-def _ratios(events: pd.DataFrame, series: Mapping[str, Series], age_s: float) -> pd.Series:
-    """Price of the collateral in the debt asset at the nearest sample to the time of the oracle's prices."""
-    at = events["time_s"].to_numpy() - age_s
-    sides = []
-    for column in ("collateral_symbol", "debt_symbol"):
-        price = np.full(len(events), np.nan)
-        for symbol, places in events.groupby(column).indices.items():
-            if str(symbol) in series:
-                one = series[str(symbol)]
-                near = nearest(one.end_s, at[places])
-                price[places] = np.where(np.abs(one.end_s[near] - at[places]) <= REACH_S, one.close[near], np.nan)
-        sides.append(price)
-    return pd.Series(sides[0] / sides[1], index=events.index)
-
-
-def _against(events: pd.DataFrame, series: Mapping[str, Series], age_s: float, hours: float) -> pd.DataFrame:
-    at = events["time_s"].to_numpy() - age_s
-    bounds = {}
-    for column in ("collateral_symbol", "debt_symbol"):
-        low, high = np.full(len(events), np.nan), np.full(len(events), np.nan)
-        for symbol, places in events.groupby(column).indices.items():
-            if str(symbol) not in series:
-                continue
-            one = series[str(symbol)]
-            first = np.searchsorted(one.end_s, at[places] - hours * HOUR)
-            last = np.searchsorted(one.start_s, at[places] + hours * HOUR, side="right")
-            for place, begin, end in zip(places, first, last, strict=True):
-                if end > begin:
-                    low[place], high[place] = one.low[begin:end].min(), one.high[begin:end].max()
-        bounds[column] = (low, high)
-    collateral, debt = bounds["collateral_symbol"], bounds["debt_symbol"]
-    ratio = _ratios(events, series, age_s)
-    known = ratio.notna().to_numpy()
-    table = events.assign(
-        price_ratio=ratio,
-        low=np.where(known, collateral[0] / debt[1], np.nan),
-        high=np.where(known, collateral[1] / debt[0], np.nan),
-    )
-    return table.assign(width=table["high"] / table["low"] - 1)

@@ -127,7 +127,7 @@ class CascadeResult:
 
     @property
     def calm_after(self) -> int:
-        """Rounds in which somebody was liquidated."""
+        """Rounds until calm: those in which somebody was liquidated, so the number of the last of them; the round that finds nobody is not counted."""
         return sum(len(step.liquidations) > 0 for step in self.rounds)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import aftershock
-from aftershock.cli import exposure, paths, report, simulate
+from aftershock.cli import cascade, exposure, paths, report, simulate
 from aftershock.cli.options import AsJson, Folder
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
@@ -37,7 +37,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
     result = simulate.with_progress(graph, aftershock.chosen_scenario(SCENARIO, [], {}))
     if page:
         page.blank()
-        simulate.show(page, result, sample)
+        cascade.show(page, result, sample)
         page.blank()
     assessment, files = report.write(graph, out, MARKET, SCENARIOS, None, [result])
     if page:

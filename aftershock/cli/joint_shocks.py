@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import aftershock
+from aftershock.cli.file_warnings import FileWarnings, in_json
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, models_for
 from aftershock.hourly_prices import Priced, Span, read_prices, refuse_unreadable
-from aftershock.outlooks import outlook_of
+from aftershock.outlooks import apart, outlook_of
 from aftershock.runs import market_key
 from chain.errors import InputError
 from chain.files.price_files import Stamp
@@ -78,7 +79,12 @@ def tails_under(
 
 
 def run_law(
-    snapshot: Snapshot, graph: ProtocolGraph, asked: Asked, assumptions: dict[str, float], as_json: bool
+    snapshot: Snapshot,
+    graph: ProtocolGraph,
+    asked: Asked,
+    assumptions: dict[str, float],
+    as_json: bool,
+    warned: FileWarnings | None = None,
 ) -> list[BadDebt]:
     """Draw and tell."""
     book, assumed = from_graph(graph), Assumptions(**assumptions)  # type: ignore[arg-type]
@@ -94,9 +100,12 @@ def run_law(
         }
     )
     if as_json:
-        print_json(to_dict(tails, snapshot, found, content))
+        print_json({**to_dict(tails, snapshot, found, content), **in_json(warned)})
     else:
-        show(Page(), tails, asked.horizon, snapshot, found, content)
+        page = Page()
+        if warned:
+            warned.show(page)
+        show(page, tails, asked.horizon, snapshot, found, content)
     return tails
 
 
@@ -114,7 +123,7 @@ def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlo
         ("--seed", asked.seed),
     )
     words = [word for name, value in given if value is not None for word in (name, str(value))]
-    return outlook_of(priced, found, tails, ("--shocks", "forecast", *words))
+    return outlook_of(priced, found, tails, ("--shocks", "forecast", *words), graph.snapshot.anchors)
 
 
 def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str) -> dict[str, Any]:
@@ -125,6 +134,7 @@ def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content:
         "caption": snapshot.caption,
         "prices_caption": found.caption,
         "as_of": f"{found.table['as_of'].iloc[0]:%Y-%m-%dT%H:%M:%SZ}",
+        "apart": _apart(snapshot, found) or None,
         "answered_by": found.answered_by(),
         "laws": [one.to_dict() for one in tails],
         "notes": list(found.notes),
@@ -150,25 +160,24 @@ def show(
         *(name for level in LEVELS for name in (f"var_usd_{100 * level:g}", f"es_usd_{100 * level:g}")),
     )
     shown = [name for name in names if ours[name] is not None]
-    rows = [
-        [
-            str(one["law"]),
-            *(money(float(one[name])) for name in shown),
-            f"{100 * one['share_with_bad_debt']:.0f} %",
-        ]
-        for one in (ours, flat)
-    ]
+    rows = []
+    for one in (ours, flat):
+        hit = f"{100 * one['share_with_bad_debt']:.0f} %"
+        rows.append([str(one["law"]), *(money(float(one[name])) for name in shown), hit])
+        if len(shown) > 1:
+            rows.append(["  95 % confidence", *(_interval(one, name) for name in shown), ""])
     words = [name.replace("_usd", "").replace("_", " ").replace("var", "VaR").replace("es", "ES") for name in shown]
     heads = [word if word == "mean" else f"{word} %" for word in words]
     page.table(["law", *heads, "hit"], rows, right=list(range(1, len(shown) + 2)))
     page.say(
         (
-            f"VaR 95 % is {_between(ours)} with 95 % confidence, {_between(flat)} under constant volatility: sampling error of the draws. Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
+            f"Confidence: sampling error of the draws alone. Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
             "dim",
         )
     )
-    for note in (*found[0].notes, *forecasts.notes):
-        page.say((f"Note: {note}.", "dim"))
+    for note in (_apart(snapshot, forecasts), *found[0].notes, *forecasts.notes):
+        if note:
+            page.say((f"Note: {note}.", "dim"))
     page.footer(
         f"content id {content}",
         when(snapshot).split("   ")[0],
@@ -177,7 +186,15 @@ def show(
     )
 
 
-def _between(one: dict[str, Any]) -> str:
-    """The interval of VaR 95 %."""
-    low, high = one["var_usd_95_interval"]
-    return f"{money(low)} to {money(high)}"
+def _interval(one: dict[str, Any], name: str) -> str:
+    """Lowest and highest of a level; empty for what has no interval."""
+    interval: list[float] | None = one.get(f"{name}_interval")
+    if interval is None:
+        return ""
+    low, high = interval
+    return money(low) if money(low) == money(high) else f"{money(low)}–{money(high)}"
+
+
+def _apart(snapshot: Snapshot, found: Forecasts) -> str:
+    """How far the instant of the shocks lies from the snapshot's; empty within a day."""
+    return apart(int(found.table["as_of"].iloc[0].timestamp()), snapshot.anchors)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import aftershock
+from aftershock.cli.file_warnings import in_json, warnings_of
 from aftershock.cli.options import (
     AsJson,
     At,
@@ -79,6 +80,7 @@ def run(
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)
         loading.note(snapshot.name)
+        warned = warnings_of(source)
     outlook = None
     if law is not None:
         from aftershock.cli.joint_shocks import Asked, outlook_for
@@ -86,9 +88,12 @@ def run(
         outlook = outlook_for(graph, Asked(prices, stamp, bar, at, horizon, draws, seed), market)
     assessment, files = write(graph, out, market, scenario, asset, outlook=outlook)
     if as_json:
-        print_json(assessment.to_dict())
+        print_json({**assessment.to_dict(), **in_json(warned)})
     else:
-        show(Page(), assessment, snapshot, files)
+        page = Page()
+        if warned:
+            warned.show(page)
+        show(page, assessment, snapshot, files)
     exit_if_incomplete(snapshot)
     if assessment.verdict.crossed:
         typer.echo(
@@ -158,10 +163,16 @@ def write(
 
 def show(page: Page, assessment: aftershock.Assessment, snapshot: aftershock.Snapshot, files: list[Path]) -> None:
     """Print the verdict and where the report is."""
+    from reports.sections.outlook import finding
+
     page.header(assessment.subject.name, when(snapshot))
     for sentence in assessment.verdict.sentences:
         page.sentence(sentence)
     page.say("Confidence ", (assessment.verdict.grade, "bold"), (f" (A to D): {assessment.verdict.reason}", "dim"))
+    if assessment.outlook is not None:
+        page.sentence(f"{finding(assessment.outlook)}.")
+        if assessment.outlook.apart:
+            page.say((f"Note: {assessment.outlook.apart}.", HARM))
     page.blank()
     texts, pictures = (
         [file for file in files if file.suffix != ".png"],
@@ -172,4 +183,6 @@ def show(page: Page, assessment: aftershock.Assessment, snapshot: aftershock.Sna
     page.say(("written  ", "dim"), f"{count(len(pictures), 'picture')} for the forum beside them")
     for reading in assessment.verdict.crossed:
         page.say(("crossed  ", HARM), f"{reading.title}: {reading.shown} ({reading.limits})")
-    page.footer(f"content id {assessment.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
+    page.footer(
+        f"content id {assessment.content_id}", f"aftershock {aftershock.__version__}", assessment.subject.caption
+    )

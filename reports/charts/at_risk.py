@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 from reports.amounts import MINUS, change, fixed, money, ticks
+from reports.at_risk import AtRisk
 from reports.charts.svg import Plane, Point, area, dot, frame, line, text, width_of
-from reports.record import Assessment, AtRisk
+from reports.record import Assessment
 
 _SPARE = 1.06  # room above the highest point
 
@@ -125,8 +126,10 @@ def _capacity(curve: AtRisk, plane: Plane, capacity: float, fits: bool, size: fl
     beneath = next((one for one in (said, short) if under and width_of(one, size) <= room), "")
     if (
         under and not beneath
-    ):  # left of the crossing the curve would run through it, so it goes to the left end, above the line
-        label = text(plane.left + 4, y - 7, short, role="s900", size=size, halo="paper")
+    ):  # right of the crossing there is no room, so it goes to the left end: above the line, and above the crossing's own label where they meet
+        meets = plane.left + 4 + width_of(short, size) > _left_of_full(curve, plane, size, narrow) - 6
+        rise = (23 if y - 23 > plane.top + 8 else -15) if meets else 7
+        label = text(plane.left + 4, y - rise, short, role="s900", size=size, halo="paper")
     else:
         label = text(
             edge - 6,
@@ -146,7 +149,12 @@ def _full_label(curve: AtRisk, narrow: bool) -> str:
 
 def _beside(curve: AtRisk, plane: Plane, size: float, narrow: bool) -> bool:
     """Whether the crossing lies so far left that its label goes to its lower right instead of its upper left."""
-    return plane.x(curve.full_at_percent or 0.0) - 9 - width_of(_full_label(curve, narrow), size) < plane.left
+    return _left_of_full(curve, plane, size, narrow) < plane.left
+
+
+def _left_of_full(curve: AtRisk, plane: Plane, size: float, narrow: bool) -> float:
+    """Where the label of the crossing begins if it stands to its upper left."""
+    return plane.x(curve.full_at_percent or 0.0) - 9 - width_of(_full_label(curve, narrow), size)
 
 
 def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> list[str]:
@@ -155,7 +163,9 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
     full, last = curve.full_at_percent, curve.points[-1].fall_percent
     falls = {float(limits["fall_percent"]), float(limits["watch_percent"]), 0.7 * last}
     apart = 0.07 * last
-    spots = {fall: f"{change(-fall / 100)}: {money(curve.at(fall))}" for fall in falls if fall <= last}
+    spots = {fall: money(curve.at(fall)) for fall in falls if fall <= last}
+    if not narrow:  # where it is narrow the axis alone names the fall
+        spots = {fall: f"{change(-fall / 100)}: {amount}" for fall, amount in spots.items()}
     if full is not None:
         spots = {fall: said for fall, said in spots.items() if abs(fall - full) > apart}
         spots[full] = _full_label(curve, narrow)
@@ -167,7 +177,8 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         base = min(y - 10, blocked)
         strong = fall == full
         if strong and _beside(curve, plane, size, narrow):
-            drawn += [text(x + 9, y + 17, said, size=size, bold=True, halo="s200"), dot(x, y)]
+            base = min(y + 17, plane.top + plane.height - 4)
+            drawn += [text(x + 9, base, said, size=size, bold=True, halo="s200"), dot(x, y)]
             continue
         if x - 9 - wide < plane.left:
             anchor, place = "start", max(plane.left + 4, x - wide / 2)

@@ -1,10 +1,12 @@
 """The cascade as a waterfall: what each round adds, direct dark and indirect light, and the total. Bad debt is orange, sales are blue."""
 
 import math
+from collections.abc import Sequence
 
 from reports.amounts import THIN, adding_up, decimals_for, fixed, ticks
+from reports.cascades import Cascade, Step
 from reports.charts.svg import Plane, bar, frame, line, text, width_of
-from reports.record import Assessment, Cascade
+from reports.record import Assessment
 
 _MOST_ROWS = 8
 _LINE, _BAR = 29.0, 20.0  # px from row to row, height of a bar
@@ -23,7 +25,7 @@ def rows_of(cascade: Cascade) -> list[tuple[str, float, float, str]]:
     )
     return [
         (
-            f"Round {group[0].number}" if len(group) == 1 else f"Rounds {group[0].number}–{group[-1].number}",
+            _named(cascade, group),
             part,
             sum(step.liquidated_usd for step in group),
             f"{fixed(100 * group[-1].price_change_ratio, 1)}{THIN}%"
@@ -32,6 +34,13 @@ def rows_of(cascade: Cascade) -> list[tuple[str, float, float, str]]:
         )
         for group, part in zip(groups, printed, strict=True)
     ]
+
+
+def _named(cascade: Cascade, group: Sequence[Step]) -> str:
+    """Which rounds these are. The round that finds nobody to liquidate is none of those that a run counts; where what it revalues has a row of its own, that is the aftermath."""
+    if group[0].number > max(cascade.scenario.rounds, 1):
+        return "Aftermath"
+    return f"Round {group[0].number}" if len(group) == 1 else f"Rounds {group[0].number}–{group[-1].number}"
 
 
 def decimals_of(cascade: Cascade) -> int:

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 from reports.amounts import count, money, short, spelled
 from reports.charts.svg import bar, frame, line, ribbon, text
-from reports.record import Amount, Assessment, Dependence, Posted
+from reports.dependence import Amount, Dependence, Posted
+from reports.record import Assessment
 
 _MOST = 10  # posted nodes; the rest is one
 _GAP = 6.0
@@ -237,7 +238,7 @@ def _feed(part: Dependence, posted: list[Placed], x: float) -> list[str]:
 
 def _narrow(assessment: Assessment, columns: dict[str, list[Placed]], market: tuple[float, float]) -> list[str]:
     part, size = assessment.exposure, 11.5
-    xs = {"posted": 100.0, "market": 172.0, "lenders": 244.0}
+    xs = {"posted": 98.0, "market": 164.0, "lenders": 230.0}
     drawn = _into_market(columns, xs, market, 9, 14)
     for placed in columns["posted"]:
         value = money(placed.node.usd).removeprefix("$")

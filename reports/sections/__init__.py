@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from itertools import count as counter
 
-from reports.amounts import change, money, percent, unbroken
+from reports.amounts import change, money, percent, ratio, unbroken
 from reports.page import Card, Page, Section
 from reports.record import Assessment
 from reports.sections import frontier, grounds, losses, market, outlook
-from reports.sections.parts import ratio
 
 METHOD = (
     "Liquidations by the market’s own rule revision in exact integers; sales where the collateral trades, at pool prices; rounds until "
@@ -39,7 +38,7 @@ def page(assessment: Assessment) -> Page:
         grade=verdict.grade,
         grade_text=f"**Confidence {verdict.grade}, on a scale from A to D.** {verdict.reason}",
         cards=_cards(assessment),
-        cards_note="At this block, in US dollars. Each scenario is one run under stated assumptions, so figures carry no range; the last section says what that leaves open.",
+        cards_note=f"At this block, in US dollars. Each scenario is one run under stated assumptions, so {outlook.what_has_a_range(assessment)}; the last section says what that leaves open.",
         sections=(
             Section("cover", "Coverage", "What we looked at, and what we did not", (market.coverage(assessment),)),
             Section(

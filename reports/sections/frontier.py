@@ -7,12 +7,9 @@ from reports.sections.parts import source
 
 TOXIC = (
     "**Toxic.** The health factor is below threshold × (1 + bonus), the frontier: the liquidator takes more of what counts than he repays, "
-    "and each liquidation leaves the position less healthy. Partly: with some of its collateral, not all."
+    "and each liquidation leaves the position less healthy."
 )
-OTHERS = (
-    "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave. "
-    "**Refused.** Paused, or too little cash."
-)
+OTHERS = "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave."
 
 
 def frontier(assessment: Assessment, number: int) -> Block:
@@ -64,6 +61,7 @@ def frontier(assessment: Assessment, number: int) -> Block:
             assessment,
             f"Gas of one liquidation: {part.gas}. Sales at the pools as they stand after the fall, each position asked as if it were the first; who comes later is paid less.",
         ),
+        on_optional="Partly toxic: with some of its collateral, not all. Refused: paused, or too little cash.",
         tables=(table,),
         aside=(TOXIC, OTHERS, f"{early} {beyond}"),
     )

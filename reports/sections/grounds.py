@@ -1,6 +1,6 @@
 """What the report rests on: thresholds and rules as they were applied, the tables and their checks, what is taken as given."""
 
-from reports.amounts import change, count, money, spelled
+from reports.amounts import THIN, change, count, money, spelled
 from reports.page import Block, Cell, Column, Table
 from reports.record import Assessment, Reading
 from reports.sections import outlook
@@ -24,7 +24,7 @@ def readings(assessment: Assessment, number: int) -> Block:
         "readings",
         (
             Column("measure", "name"),
-            Column("here", "number"),
+            Column("here|%", "number"),
             Column("reading"),
             Column("levels", optional=True),
             Column("alarm"),
@@ -32,7 +32,7 @@ def readings(assessment: Assessment, number: int) -> Block:
         tuple(
             (
                 Cell(reading.title),
-                Cell(reading.shown),
+                Cell(reading.shown.removesuffix(f"{THIN}%")),
                 Cell(reading.level),
                 Cell(reading.limits),
                 Cell(_alarm(reading, assessment.thresholds[reading.name]["alarm"])),
@@ -46,8 +46,9 @@ def readings(assessment: Assessment, number: int) -> Block:
         subtitle=f"The verdict’s sentences follow from these readings. Ordinary bad day: {change(-limits['fall_percent'] / 100)}; watched fall: {change(-limits['watch_percent'] / 100)}",
         source=source(
             assessment,
-            "A level holds from its number upward; with other thresholds the same data give other sentences and another content id.",
+            "With other thresholds the same data give other sentences and another content id.",
         ),
+        on_optional="A level holds from its number upward.",
         tables=(table,),
         full=True,
     )
@@ -77,7 +78,7 @@ def rules(assessment: Assessment, number: int) -> Block:
     )
     return Block(
         label=f"Table {number}",
-        title=f"Confidence is {verdict.grade}: {spelled(applying)} of {spelled(len(verdict.rules))} rules apply, the strictest decides",
+        title=f"Confidence is {verdict.grade}: {spelled(applying)} of {spelled(len(verdict.rules))} rules {'applies' if applying == 1 else 'apply'}, the strictest decides",
         subtitle="Each rule names the best grade that is possible while it applies",
         source=source(assessment),
         tables=(table,),
@@ -98,7 +99,7 @@ def tables(assessment: Assessment, number: int) -> Block:
         "led",
         (
             Column("table", "name"),
-            Column("rows", "number"),
+            Column("rows", "number", optional=True),
             Column("status", "status"),
             Column("check, and how many agreed"),
         ),

@@ -10,14 +10,16 @@ from reports.amounts import (
     part_in,
     percent,
     percent_number,
+    ratio,
     short,
     spelled,
     unbroken,
 )
+from reports.cascades import UNLABELLED, Cascade
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
-from reports.record import UNLABELLED, Assessment
-from reports.sections.parts import chart, ratio, sentence, source
+from reports.record import Assessment
+from reports.sections.parts import chart, sentence, source
 
 
 def scenarios(assessment: Assessment, number: int) -> Block:
@@ -47,7 +49,7 @@ def scenarios(assessment: Assessment, number: int) -> Block:
                 bar_of(direct, indirect, line.liquidated_usd),
                 Cell(write.column(direct)),
                 Cell(write.column(indirect)),
-                Cell(count(line.rounds) if line.liquidated_usd else "0"),
+                Cell(count(line.rounds)),
                 Cell(write.column(line.waiting_debt_usd)),
             )
         )
@@ -76,11 +78,12 @@ def scenarios(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
-        subtitle="Run to calm, prices fixed outside, this market’s part. Largest first; scenarios are alternatives and do not add up",
+        subtitle="This market’s part of runs over all markets read, to calm, prices fixed outside. Largest first; scenarios are alternatives and do not add up",
         source=source(
             assessment,
-            f"Share of sale impact that the outside market does not absorb (λ): {passed}. Waiting: debt that is liquidatable and not worth a keeper’s while at the end. One run each: no range.",
+            f"Share of sale impact that the outside market does not absorb (λ): {passed}. One run each: no range{'' if assessment.outlook is None else '; drawn shocks have one, in the outlook'}.",
         ),
+        on_optional="Waiting: debt that is liquidatable and not worth a keeper’s while at the end.",
         tables=(table,),
         full=True,
     )
@@ -126,7 +129,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
         subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
-            f"Scenario {line.title}, λ {line.pass_through:g}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
+            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
         ),
         charts=(chart(assessment, "cascade", (690, 44 + 29 * (len(rows) + 1) + 40)),),
         folds=(Fold("The same as a table", (table,)),),
@@ -135,6 +138,13 @@ def cascade(assessment: Assessment, number: int) -> Block:
             "**Indirect**: all later rounds. Sales move pool prices, oracles follow, more positions fall due; and what a close factor left over is liquidated again.",
         ),
     )
+
+
+def _calm(record: Cascade) -> str:
+    """After how many rounds the run is calm, and since when this market is, where that is earlier."""
+    rounds, last = record.scenario.rounds, record.steps[-1].number
+    calm = f"calm after {count(rounds, 'round')}"
+    return f"{calm}, here after {last}" if last < rounds else calm
 
 
 def positions(assessment: Assessment, number: int) -> Block:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports.amounts import adding_up, change, count, fixed, money, money_for, percent, short, spelled, unbroken
+from reports.amounts import adding_up, change, count, fixed, money, money_for, percent, ratio, short, spelled, unbroken
+from reports.dependence import Amount, Spread
 from reports.page import Block, Cell, Column, Fold, Table
-from reports.record import Amount, Assessment, Spread
-from reports.sections.parts import chart, ratio, sentence, source
+from reports.record import Assessment
+from reports.sections.parts import chart, sentence, source
 
 _HOW = {
     "verified": "agrees with an independent total or call on chain",

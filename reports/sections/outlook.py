@@ -13,8 +13,8 @@ YARDSTICK = (
     "model’s own card, measured by those who trained it, on their prices: it does not say how good this forecast is."
 )
 TAIL = (
-    "**VaR 95 %** is what bad debt stays below in nineteen of twenty draws; **ES 95 %** is the mean of the worst twentieth. The intervals hold "
-    "each with 95 % confidence over the draws: sampling error only."
+    "**VaR 95\u202f%** is what bad debt stays below in nineteen of twenty draws; **ES 95\u202f%** is the mean of the worst twentieth. Below each its "
+    "range, which holds with 95\u202f% confidence over the draws: sampling error only."
 )
 LAWS = "**Constant volatility** takes each asset’s mean over all known prices, so that a calm week and a stressed one look alike; correlations and tails are the same."
 
@@ -49,7 +49,7 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
         subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
         source=source(assessment, *(skill(one) for one in part.answers)),
         tables=(table,),
-        aside=(YARDSTICK,),
+        aside=(*([f"**Two dates.** {part.apart}."] if part.apart else []), YARDSTICK),
     )
 
 
@@ -62,44 +62,52 @@ def skill(one: Answer) -> str:
     return f"{who}; its loss (QLIKE) was {one.qlike_to_log_har:.3f} of log-HAR’s, {by}, on {one.measured_on}, by its own card."
 
 
-def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
+def finding(part: Outlook) -> str:
+    """What bad debt stays below in nineteen of twenty draws, under the forecast and under constant volatility."""
     ours, flat = part.tails
+    said = (
+        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
+        if ours.var_95_usd
+        else f"there is no bad debt within {_span(part)}"
+    )
+    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
+    return unbroken(f"In nineteen of twenty draws {said}; under constant volatility {other}")
+
+
+def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
     write = money_for(max(one.es_99_usd or one.es_95_usd or one.mean_usd for one in part.tails))
     has_99 = all(one.var_99_usd is not None for one in part.tails)
-    deep = ("VaR 99 %", "ES 99 %") if has_99 else ()
+    deep = ("VaR 99\u202f%", "ES 99\u202f%") if has_99 else ()
     table = Table(
         "tails",
         (
             Column("law of shocks", "name"),
-            *(Column(f"{name}|{write.heading}", "number") for name in ("mean", "VaR 95 %")),
-            Column(f"its interval|{write.heading}", optional=True),
-            Column(f"ES 95 %|{write.heading}", "number"),
-            Column(f"its interval|{write.heading}", optional=True),
+            Column(f"mean|{write.heading}", "number", optional=True),
+            *(Column(f"{name}|{write.heading}", "number") for name in ("VaR 95\u202f%", "ES 95\u202f%")),
             *(Column(f"{name}|{write.heading}", "number", optional=True) for name in deep),
             Column("draws with|bad debt, %", "number"),
         ),
         tuple(
             (
                 Cell(one.law),
-                *(Cell(_amount(usd, write.column)) for usd in (one.mean_usd, one.var_95_usd)),
-                Cell(_between(one.var_95_low_usd, one.var_95_high_usd, write.column)),
-                Cell(_amount(one.es_95_usd, write.column)),
-                Cell(_between(one.es_95_low_usd, one.es_95_high_usd, write.column)),
+                Cell(_amount(one.mean_usd, write.column)),
+                Cell(
+                    _amount(one.var_95_usd, write.column),
+                    note=_between(one.var_95_low_usd, one.var_95_high_usd, write.column),
+                ),
+                Cell(
+                    _amount(one.es_95_usd, write.column),
+                    note=_between(one.es_95_low_usd, one.es_95_high_usd, write.column),
+                ),
                 *(Cell(_amount(usd, write.column)) for usd in (one.var_99_usd, one.es_99_usd) if has_99),
                 Cell(fixed(100 * one.hit_ratio, 1)),
             )
             for one in part.tails
         ),
     )
-    finding = (
-        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
-        if ours.var_95_usd
-        else f"there is no bad debt within {_span(part)}"
-    )
-    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
     return Block(
         label=f"Table {number}",
-        title=unbroken(f"In nineteen of twenty draws {finding}; under constant volatility {other}"),
+        title=finding(part),
         subtitle=f"This market’s bad debt over {part.draws:,} joint draws of {listing(part.shocked)}, one cascade each, run to calm; shocks from {part.prices}; seed {part.seed}",
         source=source(
             assessment,
@@ -111,10 +119,19 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
     )
 
 
+def what_has_a_range(assessment: Assessment) -> str:
+    """What to say of ranges beside figures of scenarios, none of which has one."""
+    return (
+        "figures carry no range"
+        if assessment.outlook is None
+        else "these figures carry no range; the outlook has one for bad debt under drawn shocks"
+    )
+
+
 def left_open(part: Outlook) -> str:
     """What a forecast leaves open, for the list of limits."""
     hit = percent(part.tails[0].hit_ratio)
-    return f"How likely each scenario is: the draws have shocks of their own, of which {hit} leave bad debt, and rates no scenario."
+    return f"How likely each scenario is: the draws have shocks of their own, {hit} of them leave bad debt, and they rate no scenario."
 
 
 def _signed(ratio: float) -> str:

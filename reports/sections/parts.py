@@ -1,4 +1,4 @@
-"""What every block uses: its source line, its drawing at both widths, shares and capitals."""
+"""What every block uses: its source line, its drawing at both widths, capitals."""
 
 from html import unescape
 
@@ -22,7 +22,3 @@ def chart(assessment: Assessment, name: str, size: tuple[int, int]) -> Chart:
 
 def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0

@@ -9,12 +9,17 @@ from scipy import stats
 
 import aftershock
 from aftershock.cli import joint_shocks
+from aftershock.cli.terminal import Page
 from aftershock.forecast_shocks import (
     BadDebt,
     ShockLaw,
     bad_debt_under,
 )
-from aftershock.forecasts import SHIPPED
+from aftershock.forecasts import SHIPPED, forecast
+from aftershock.hourly_prices import LAST, read_prices
+from aftershock.outlooks import apart
+from chain.snapshot import Anchor
+from reports.amounts import money
 from simulations.book_of_graph import from_graph
 from tests.aftershock.command import Ask
 
@@ -55,6 +60,58 @@ def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(
     assert first["as_of"] == "2023-12-16T00:00:00Z" and first["answered_by"][0]["model"] == "boosting on GLM"
     law = first["laws"][0]
     assert law["var_usd_95"] is None and law["var_usd_99"] is None and "give --draws 500" in law["notes"][-1]
+
+
+def test_value_at_risk_and_shortfall_are_printed_with_their_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
+    drawn = [BadDebt(law, ("A",), np.random.default_rng(seed).exponential(1e6, 200), 5) for seed in (2, 3)]
+    joint_shocks.show(Page(), drawn, 24, aftershock.load(), forecast(read_prices(None), LAST, 24), "as1-0")
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "95 % confidence" in line]
+    for row, one in zip(rows, drawn, strict=True):
+        said = one.to_dict()
+        (low, high), (es_low, es_high) = said["var_usd_95_interval"], said["es_usd_95_interval"]
+        assert 0 < low < high < es_high and low < es_low
+        assert row[3:] == [f"{money(low)}–{money(high)}", f"{money(es_low)}–{money(es_high)}"]
+
+
+DAY = 86_400
+NOON = 1_700_049_600  # 2023-11-15 12:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("read_s", "said"),
+    [
+        ([], ""),
+        ([NOON], ""),
+        ([NOON + DAY], ""),
+        ([NOON + DAY + 3_600], "2023-11-15 12:00 UTC; positions and their prices were read as of 2023-11-16 13:00 UTC, 25 hours later"),
+        ([NOON - 198 * DAY], "2023-11-15 12:00 UTC; positions and their prices were read as of 2023-05-01 12:00 UTC, 198 days earlier"),
+        ([NOON + 60, NOON - 2 * DAY], "read as of 2023-11-13 12:00 UTC, 2 days earlier"),
+    ],
+    ids=["a file", "at once", "a day", "25 hours", "198 days", "two chains, one far off"],
+)  # fmt: skip
+def test_shocks_of_another_date_than_the_positions_are_told_with_both_dates(read_s: list[int], said: str) -> None:
+    anchors = [Anchor(f"eip155:{chain}", 1, "0x", one) for chain, one in enumerate(read_s)]
+    found = apart(NOON, anchors)
+    assert said in found if said else found == ""
+
+
+def test_a_report_says_in_the_terminal_what_its_outlook_stands_on(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
+    words = ("--shocks", "forecast", "--at", "2023-11-01", "--draws", "1")
+    told = ask("report", "compound-v2", "--scenario", "eth-10", *words, "--out", "out")
+    assert told.code in (0, 1), told.err
+    flat = " ".join(told.out.split())
+    note = "The shocks are those of 2023-11-01 00:00 UTC; positions and their prices were read as of 2023-12-16 02:07 UTC, 45 days later"
+    assert f"Note: {note}." in flat
+    assert flat.endswith("generated accounts, real contracts, invented prices in the outlook")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"<b>Two dates.</b> {note}." in page
+    banner = page[page.index('<div class="caption"') : page.index("<header>")]
+    assert "invented prices" in banner
+    assert json.loads(ask("simulate", *words, "--json").out)["apart"] == note
 
 
 def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(

@@ -14,7 +14,7 @@ from chain.snapshot import Snapshot, save
 from graph.exposure import exposure
 from graph.paths import PathIndex
 from graph.protocol_graph import ProtocolGraph
-from reports.assessment import _leading as leading
+from reports.cascades import leading
 from tests.aftershock.command import Ask
 from tests.two_chains import CHAINS, two_chains
 

@@ -63,6 +63,7 @@ def test_a_circle_comes_back(tmp_path: Path) -> None:
 def test_the_sample_agrees_with_rounds_over_the_steps() -> None:
     graph = aftershock.graph(aftershock.load())
     found = systemic(graph, CERTAIN)
+    assert len(found) >= 12
     for row in [*found.head(6).itertuples(), *found.tail(6).itertuples()]:
         assert row.loss_usd == pytest.approx(lost_by_rounds(graph, row.node), rel=1e-6, abs=1.0)
 
@@ -83,5 +84,6 @@ def test_a_reserve_that_fails_costs_its_suppliers_what_they_supplied() -> None:
     supplied = graph.relations["supplies"].groupby("asset")["amount_usd"].sum()
     losses = systemic(graph, CERTAIN).set_index("node")["loss_usd"]
     [market] = graph.nodes["market"]["node"]
+    assert len(supplied) == 6 and (supplied > 0).all()
     for asset in supplied.index:
         assert losses[f"{market}#{asset}"] == pytest.approx(supplied[asset], rel=1e-6)

@@ -6,13 +6,13 @@ python -m tests.real.networks          writes docs/results/networks.md, networks
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from chain.files.frames import file_hash
 from graph.debtrank import debtrank
 from reports.charts.svg import Plane, frame, line, text
 from tests.real.files import DATA
+from tests.real.line_ends import headed, named_ends
 from tests.real.network_days import FLOWS, PASSED, POOLS, TVL, Flows, flows, pools, standing
 from tests.real.network_ranks import (
     DRAWS,
@@ -32,68 +32,79 @@ WINDOWS = {"May 2021": ("2021-05-01", "2021-05-31"), "May and June 2022": ("2022
 EVENTS = {"2021-05-19": "19 May", "2022-05-09": "9 May", "2022-06-13": "13 June"}
 ASKED = ("2021-05-19", "2022-05-11", "2022-06-13")
 TOP = 10
-NEAR = 15
 SINCE = "2024-06-01"
+CHANGE = ("2025-06-15", "2025-06-16")
 BEFORE_AND_AFTER = ("2024-06-01", "2025-06-15", "2025-06-16", "2025-07-09", "2025-07-10", "2025-10-01")
 ROLES = {"WETH": "s900", "USDC": "s700", "USDT": "s400", "WBTC": "ink2", "DAI": "ink3"}
 POOL_ROLES = {"Ethereum USDT": "s900", "Ethereum USDC": "s700", "Ethereum WETH": "s400", "Base WETH": "ink2"}
 
 
 def lines_of(
-    plane: Plane, shares: pd.DataFrame, roles: Mapping[str, str], title: str, events: Mapping[str, str]
+    plane: Plane,
+    shares: pd.DataFrame,
+    roles: Mapping[str, str],
+    title: str,
+    unit: str,
+    events: Mapping[str, str],
+    role: str,
 ) -> list[str]:
-    """One panel: shares by day (rows) of the tokens that have a role, named at their right end."""
-    body = [text(plane.left, plane.top - 26, title, bold=True)]
+    """One panel: shares by day (rows) of the tokens that have a role, named at their right end; `role` is that of the events."""
+    body = [text(plane.left, plane.top - 44, title, bold=True)]
+    body += [text(plane.left - 30, plane.top - 26, unit, size=12, role="ink2")]
     for percent in range(0, int(100 * plane.up) + 1, 10):
         y = plane.y(percent / 100)
         body += [line([(plane.left, y), (plane.left + plane.width, y)], "rule")]
-        body += [text(plane.left - 6, y + 4, f"{percent} %", anchor="end", size=12, role="ink2")]
+        body += [text(plane.left - 6, y + 4, f"{percent}", anchor="end", size=12, role="ink2")]
     days = list(shares.index)
     for day, said in events.items():
         if day in days:
             x = plane.x(days.index(day))
-            body += [line([(x, plane.top), (x, plane.top + plane.height)], "h700", 1, "3 3")]
-            body += [text(x, plane.top - 6, said, anchor="middle", size=12, role="h700")]
+            body += [line([(x, plane.top), (x, plane.top + plane.height)], role, 1, "3 3")]
+            body += [text(x, plane.top - 6, said, anchor="middle", size=12, role=role)]
     for day, anchor in ((days[0], "start"), (days[-1], "end")):
         x = plane.x(days.index(day))
         body += [text(x, plane.top + plane.height + 18, day, anchor=anchor, size=12, role="ink2")]
-    ends = sorted(roles, key=lambda token: -float(shares[token].iloc[-1]))
-    lowest = -np.inf
-    for token in ends:
+    for token in roles:
         values = shares[token]
-        lowest = max(lowest + NEAR, plane.y(float(values.iloc[-1])) + 4)
         for _, run in values.dropna().groupby(values.isna().cumsum()):  # a line stops where the source has nothing
             marks = [(plane.x(days.index(day)), plane.y(float(value))) for day, value in run.items()]
             body += [line(marks, roles[token], 2)]
-        body += [text(plane.left + plane.width + 6, lowest, token, size=12, role=roles[token], bold=True)]
-    return body
+    ends = [(token, plane.y(float(shares[token].iloc[-1])), role) for token, role in roles.items()]
+    return body + named_ends(plane, ends)
 
 
 def flow_picture(table: pd.DataFrame) -> str:
     """PageRank of five tokens in both windows."""
-    shares = table["pagerank"].unstack("token").reindex(columns=list(ROLES))
-    body: list[str] = []
-    for left, width, (title, (first, last)) in zip((46, 380), (230, 320), WINDOWS.items(), strict=True):
-        part = shares.loc[first:last]
-        plane = Plane(left, 52, width, 250, len(part) - 1, 0.5)
-        body += lines_of(plane, part, ROLES, f"PageRank, {title}", EVENTS)
-    label = "PageRank of five tokens by what was swapped for them, May 2021 and May to June 2022"
-    return frame(body, "networks-flow", label, (760, 335), False)
+    windows = [table.loc[first:last] for first, last in WINDOWS.values()]
+    leaders = pd.concat([part.groupby(level="date")["pagerank"].idxmax().map(lambda at: at[1]) for part in windows])
+    first, days = leaders.value_counts().index[0], int(leaders.value_counts().iloc[0])
+    on = f"all {len(leaders)}" if days == len(leaders) else f"{days} of {len(leaders)}"
+    title = f"{first} ranks first on {on} days of both windows, crises included"
+    subtitle = "PageRank of five tokens by what was swapped for them in Uniswap V2 and V3, day by day"
+    body = headed(title, subtitle, 760, 398)
+    for left, width, name, part in zip((46, 402), (230, 290), WINDOWS, windows, strict=True):
+        shares = part["pagerank"].unstack("token").reindex(columns=list(ROLES))
+        plane = Plane(left, 116, width, 250, len(shares) - 1, 0.5)
+        body += lines_of(plane, shares, ROLES, name, "PageRank, %", EVENTS, "h700")
+    return frame(body, "networks-flow", f"{title}. {subtitle}", (760, 398), False)
 
 
 def pool_picture(every: pd.DataFrame, same: pd.DataFrame) -> str:
     """Share of the USD in pools, of all pools that the source has and of those that it always had."""
-    body: list[str] = []
-    for left, (title, table) in zip(
+    token = "Ethereum WETH"
+    parts = [[100 * table.loc[(day, token), "held"] for day in CHANGE] for table in (every, same)]
+    title = f"The source takes in more protocols, and {token} falls from {parts[0][0]:.0f} to {parts[0][1]:.0f}\u202f%"
+    subtitle = f"Part of the USD in pools by token; on the same day in the same pools: {parts[1][0]:.1f} to {parts[1][1]:.1f}\u202f%"
+    body = headed(title, subtitle, 760, 398)
+    for left, (name, table) in zip(
         (46, 410), (("All pools", every), ("The same pools all the time", same)), strict=True
     ):
         shares = table["held"].unstack("token").reindex(columns=list(POOL_ROLES)).loc[SINCE:]
-        plane = Plane(left, 52, 200, 250, len(shares) - 1, 0.6)
+        plane = Plane(left, 116, 200, 250, len(shares) - 1, 0.6)
         roles = {token: role for token, role in POOL_ROLES.items() if shares[token].notna().any()}
-        events = {"2025-06-16": "more protocols"} if table is every else {}
-        body += lines_of(plane, shares, roles, f"{title}: part of the USD", events)
-    label = "Part of the USD in pools by token: all pools of the source against the same pools all the time"
-    return frame(body, "networks-pools", label, (760, 335), False)
+        events = {CHANGE[1]: "more protocols"} if table is every else {}
+        body += lines_of(plane, shares, roles, name, "part of the USD, %", events, "ink2")
+    return frame(body, "networks-pools", f"{title}. {subtitle}", (760, 398), False)
 
 
 def window_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from chain.files.event_files import read_depth
 from chain.files.frames import file_hash
 from reports.charts.svg import Plane, frame, line, text
 from tests.real.files import DATA
+from tests.real.line_ends import headed, named_ends
 from tests.real.steth_book import FILES, FOLDER, Account, accounts, rebuild
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,8 @@ CLOSE_FACTOR, BONUS = 0.5, 0.075
 FALLS = tuple(percent / 100 for percent in range(0, 65, 5))
 DEPEGS = (0.0, 0.05, 0.10, 0.20)
 BINS = 14
+SOLD = "stETH and ether"
+"""The impact of sales on both."""
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -178,7 +181,7 @@ def stress(held: Arrays, fall: float, depeg: float, steth: Depth | None = None, 
     return Point(
         fall,
         depeg,
-        "none" if steth is None else "stETH" if ether is None else "stETH and ether",
+        "none" if steth is None else "stETH" if ether is None else SOLD,
         float(sums["debt"][below].sum() * price),
         int(below.sum()),
         float(np.maximum(sums["debt"] - sums["collateral"], 0).sum() * price),
@@ -210,36 +213,32 @@ def points(held: Arrays, steth: Depth, ether: Depth) -> list[Point]:
 
 def picture(found: Sequence[Point]) -> str:
     """Debt at risk against the fall of ether: without a depeg and with one of 10 %, without (blue) and with (orange) impact."""
-    top = max(point.debt_at_risk_usd for point in found if point.depeg in (0.0, 0.10)) / 1e6
-    plane = Plane(60, 34, 560, 300, 100 * FALLS[-1], 1.06 * top)
-    body = [text(12, 18, "Debt at risk, $m, against the fall of ether", bold=True)]
+    at = {(one.fall, one.depeg, one.impact): one.debt_at_risk_usd / 1e6 for one in found}
+    before, after, depegged = (
+        f"${at[0.3, depeg, impact]:,.0f}m" for depeg, impact in ((0.0, "none"), (0.0, SOLD), (0.1, SOLD))
+    )
+    title = f"At ether −30\u202f% sales lift the debt at risk from {before} to {after}, a depeg to {depegged}"
+    subtitle = "Debt of stETH accounts at Aave V2 below health factor 1, June 2023; dashed: stETH 10\u202f% below ether"
+    body = headed(title, subtitle, 760, 420)
+    plane = Plane(52, 84, 530, 280, 100 * FALLS[-1], 1.06 * max(at[fall, 0.1, SOLD] for fall in FALLS))
+    body += [text(8, 70, "debt at risk, $ million", size=12, role="ink2")]
     for tick in range(0, 61, 10):
-        body.append(text(plane.x(tick), 352, f"{tick} %", anchor="middle", size=12, role="ink2"))
-    step = 10 ** np.floor(np.log10(top)) / 2
+        body.append(text(plane.x(tick), 382, f"{tick}", anchor="middle", size=12, role="ink2"))
+    body += [text(plane.left + plane.width / 2, 404, "fall of ether, %", anchor="middle", size=12, role="ink2")]
+    step = 10 ** np.floor(np.log10(plane.up)) / 2
     for level in np.arange(0, plane.up, step):
         body += [
             line([(plane.left, plane.y(level)), (plane.left + plane.width, plane.y(level))], "rule"),
-            text(54, plane.y(level) + 4, f"{level:,.0f}", anchor="end", size=12, role="ink2"),
+            text(plane.left - 6, plane.y(level) + 4, f"{level:,.0f}", anchor="end", size=12, role="ink2"),
         ]
-    for depeg, dash in ((0.0, ""), (0.10, "6 4")):
-        for impact, role in (("none", "s700"), ("stETH and ether", "h700")):
-            curve = [
-                (plane.x(100 * one.fall), plane.y(one.debt_at_risk_usd / 1e6))
-                for one in found
-                if one.depeg == depeg and one.impact == impact
-            ]
+    ends = []
+    for depeg, dash, more in ((0.0, "", ""), (0.10, "6 4", ", depeg")):
+        for impact, role, name in (("none", "s700", "as shocked"), (SOLD, "h700", "with sales")):
+            curve = [(plane.x(100 * fall), plane.y(at[fall, depeg, impact])) for fall in FALLS]
             body.append(line(curve, role, 2.5, dash))
-    for row, (role, said) in enumerate(
-        (("s700", "prices as shocked"), ("h700", "and sales move them"), ("ink2", "dashed: stETH 10 % below ether"))
-    ):
-        body.append(text(76, 54 + 18 * row, said, size=12, role=role, bold=row < 2))
-    return frame(
-        body,
-        "steth-june-2023",
-        "Debt at risk of stETH accounts at Aave V2 against the fall of ether",
-        (640, 370),
-        False,
-    )
+            ends.append((f"{name}{more}", curve[-1][1], role))
+    body += named_ends(plane, ends)
+    return frame(body, "steth-june-2023", f"{title}. {subtitle}", (760, 420), False)
 
 
 def write(folder: Path, scratch: Path) -> None:
@@ -299,7 +298,7 @@ def page(table: pd.DataFrame, held: Arrays, results: Sequence[Point], steth: Dep
     for fall in FALLS[::2]:
         cells = []
         for depeg in DEPEGS:
-            three = [at[fall, depeg, impact] for impact in ("none", "stETH", "stETH and ether")]
+            three = [at[fall, depeg, impact] for impact in ("none", "stETH", SOLD)]
             cells.append(
                 " → ".join(f"{one.debt_at_risk_usd / 1e6:,.1f}{'*' if one.beyond_quotes else ''}" for one in three)
             )

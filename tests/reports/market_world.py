@@ -10,7 +10,8 @@ import numpy as np
 
 from chain.snapshot import Anchor, Check, Snapshot, from_rows
 from graph.build import build
-from reports.assessment import assess, at_risk_of
+from reports.assessment import assess
+from reports.at_risk import at_risk_of
 from reports.frontier import Frontier, frontier_of
 from reports.market_rows import of_market
 from reports.record import Assessment

@@ -137,7 +137,9 @@ def test_pads_bring_every_number_to_the_same_point() -> None:
 def test_printed_parts_add_up_to_the_printed_total(parts: list[float], decimals: int) -> None:
     printed = amounts.adding_up(parts, decimals)
     step = 10.0**-decimals
-    assert sum(printed) == pytest.approx(round(sum(parts) / step) * step, abs=1e-6)
+    total = sum(printed)
+    assert total == pytest.approx(round(total / step) * step, abs=1e-6), "a number of so many decimals"
+    assert abs(total - sum(parts)) <= step * (0.5 + 1e-6), "the nearest one; of two that are as near either"
     assert all(abs(shown - part) < step * (1 + 1e-6) for shown, part in zip(printed, parts, strict=True))
 
 

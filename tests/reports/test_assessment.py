@@ -9,9 +9,12 @@ import pytest
 from chain.errors import InputError, UnknownNameError
 from chain.snapshot import Check, Snapshot
 from graph.build import build
-from reports.assessment import assess, at_risk_of
+from reports.assessment import assess
+from reports.at_risk import at_risk_of
+from reports.charts.cascade import rows_of
 from reports.market_rows import MarketRows, of_market
 from reports.record import Assessment
+from reports.sections import page
 from simulations.book_of_graph import from_graph
 from simulations.health import at_risk
 from tests.reports.market_world import (
@@ -81,6 +84,31 @@ def test_rounds_and_positions_add_up_to_the_scenario(assessment: Assessment) -> 
     assert sum(amounts) <= cascade.total_usd * (1 + 1e-9)
     if cascade.losing_positions == len(amounts) and cascade.total_usd:
         assert sum(amounts) == pytest.approx(cascade.total_usd)
+
+
+def test_rounds_to_calm_are_those_of_the_run_wherever_they_are_told() -> None:
+    """A round in which only another market is liquidated counts: the last round that liquidates anybody names the last row of the figure too."""
+    snapshot = market_snapshot(borrowers=80, depth_usd=400e6, near=0.35)
+    (result,) = results_of(snapshot, (falls(("ETH", -0.3)),))
+    rounds = list(result.rounds)
+    rounds[1] = replace(rounds[1], liquidations=rounds[1].liquidations.assign(market="elsewhere"))
+    found = assessment_of(snapshot, [replace(result, rounds=tuple(rounds))])
+    last = max(step.number for step in rounds if len(step.liquidations))
+    assert last > 8, "so that late rounds are taken together"
+    assert found.scenarios[0].rounds == last
+    assert rows_of(found.cascade)[-1][0] == f"Rounds 8–{last}"
+    scenarios, figure, _ = next(section for section in page(found).sections if section.key == "scen").blocks
+    assert [row[7].text for row in scenarios.tables[0].rows] == [str(last)]
+    assert f"calm after {last} rounds." in figure.source
+
+
+def test_what_the_quiet_round_after_a_single_one_revalues_is_no_second_round() -> None:
+    snapshot = market_snapshot(borrowers=80, depth_usd=400e6, near=0.35)
+    (result,) = results_of(snapshot, (falls(("ETH", -0.3)),))
+    first, quiet = result.rounds[0], replace(result.rounds[-1], number=2, bad_debt_usd={MARKET: 7e5})
+    found = assessment_of(snapshot, [replace(result, rounds=(first, quiet))])
+    assert found.scenarios[0].rounds == 1
+    assert [label for label, *_ in rows_of(found.cascade)] == ["Round 1", "Aftermath"]
 
 
 def test_capacity_is_met_where_the_curve_says(thin: Assessment) -> None:

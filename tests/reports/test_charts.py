@@ -15,6 +15,7 @@ from reports.charts.svg import width_of
 from reports.palette import DARK, LIGHT
 from reports.record import Assessment
 from reports.sections import page
+from tests.reports.text_boxes import written_over
 
 SVG = "{http://www.w3.org/2000/svg}"
 DRAWINGS = [charts.exposure_map, charts.at_risk, charts.cascade]
@@ -132,6 +133,25 @@ def test_what_the_pools_take_is_not_written_across_the_curve(thin: Assessment, s
     crossing = 52 + 640 * share
     assert left > crossing or right < crossing - 9 - width_of(full.text or "", 12), "beside the curve, not on it"
     assert y < 388
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_text_is_written_over_another(assessment: Assessment, draw: object, narrow: bool) -> None:
+    assert written_over(draw(assessment, narrow)) == []  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.95])
+def test_labels_of_the_curve_keep_apart_wherever_it_crosses(
+    thin: Assessment, share: float, power: float, narrow: bool
+) -> None:
+    points = tuple(
+        replace(point, collateral_usd=1e8 * (point.fall_percent / 50) ** power) for point in thin.at_risk.points
+    )
+    curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
+    assert written_over(charts.at_risk(replace(thin, at_risk=curve), narrow)) == []
 
 
 def test_forum_pictures_carry_title_caption_block_and_id(thin: Assessment) -> None:

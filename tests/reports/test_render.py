@@ -17,6 +17,7 @@ from chain.errors import UnknownNameError
 from reports.record import Assessment
 from reports.render import render, write
 from reports.sections import page
+from reports.thresholds import MEASURES, RULES
 from tests.reports.market_world import CAPTION
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -105,7 +106,9 @@ def test_headline_figures_and_sentences_are_in_both(assessment: Assessment) -> N
     for sentence in assessment.verdict.plain:
         assert sentence in flat
         assert sentence in texts["md"].replace("**", "").replace("`", "")
-    for figure in re.findall(r"<dd><b>(.*?)</b><i>(.*?)</i>", texts["html"]):
+    figures = re.findall(r"<dd><b>(.*?)</b><i>(.*?)</i>", texts["html"])
+    assert len(figures) == 5 and len(assessment.verdict.plain) >= 3
+    for figure in figures:
         assert f"| {figure[0]} | {figure[1]} |" in texts["md"]
 
 
@@ -126,6 +129,7 @@ def test_the_caption_stands_at_the_top_and_beside_every_group_of_numbers(thin: A
 
 def test_thresholds_rules_limits_and_command_are_printed(assessment: Assessment) -> None:
     text = render(assessment, ["md"])["md"]
+    assert len(assessment.verdict.readings) == len(MEASURES) and len(assessment.verdict.rules) == len(RULES)
     for reading in assessment.verdict.readings:
         assert f"| {reading.title} |" in text
         assert reading.limits in text
@@ -133,6 +137,38 @@ def test_thresholds_rules_limits_and_command_are_printed(assessment: Assessment)
         assert f"| {rule.name.replace('_', ' ')} | {rule.best} | {'yes' if rule.applies else 'no'} |" in text
     for wanted in (assessment.command, assessment.content_id, assessment.subject.snapshot_id, "Not looked at", "Taken as given", "CC0"):  # fmt: skip
         assert wanted in text
+
+
+def test_what_a_phone_hides_it_does_not_explain(thin: Assessment) -> None:
+    html = render(thin, ["html"])["html"]
+    phone = html[html.index("@media (max-width: 620px)") : html.index("@media print")]
+    assert re.search(r"\.optional[^{]*\{ display: none \}", phone)
+    hidden = [
+        (block, column.lines[0])
+        for section in page(thin).sections
+        for block in section.blocks
+        for table in block.tables
+        for column in table.columns
+        if column.optional
+    ]
+    assert {"partly toxic", "refused", "waiting", "levels"} <= {head for _, head in hidden}
+    for block, head in hidden:
+        shown = " ".join((block.source, *block.aside)).lower()
+        assert f"{head}:" not in shown and f"**{head}" not in shown and f"a {head.removesuffix('s')} holds" not in shown
+    for block in {id(block): block for block, _ in hidden}.values():
+        if block.on_optional:
+            assert f'<span class="optional">{block.on_optional}</span>' in html
+    told = " ".join(block.on_optional for block, _ in hidden)
+    assert all(word in told for word in ("Partly toxic:", "Refused:", "Waiting:", "A level holds"))
+
+
+def test_the_command_is_broken_between_words_and_nowhere_cut(thin: Assessment) -> None:
+    html = render(replace(thin, command="aftershock report core --shocks forecast"), ["html"])["html"]
+    pre = html[html.index("<pre>") : html.index("</pre>")]
+    assert re.sub("<[^>]*>", "", pre) == "aftershock report core --shocks forecast"
+    assert "<span>--shocks</span> <span>forecast</span>" in pre
+    (rule,) = re.findall(r"\npre \{([^}]*)\}", html)
+    assert "white-space: pre-wrap" in rule and "overflow" not in rule
 
 
 def test_same_record_same_bytes_in_another_process(thin: Assessment, tmp_path: Path) -> None:
@@ -206,12 +242,16 @@ def test_unusual_records_can_be_shown(thin: Assessment, change: Any) -> None:
 
 
 def test_printed_shares_add_up_to_a_hundred(assessment: Assessment) -> None:
-    for table in _markdown_tables(render(assessment, ["md"])["md"]):
-        last = [_numbers(row[-1]) for row in table]
-        if table and "100.0" in table[-1][-1]:
-            assert sum(float(numbers[0]) for numbers in last[:-1]) == pytest.approx(100)
+    tables = [
+        table
+        for table in _markdown_tables(render(assessment, ["md"])["md"])
+        if table and table[-1] and "100.0" in table[-1][-1]
+    ]
+    assert len(tables) == 3, "posted collateral, lenders, borrowed"
+    for table in tables:
+        assert sum(float(_numbers(row[-1])[0]) for row in table[:-1]) == pytest.approx(100)
     coverage = page(assessment).sections[0].blocks[0].tables[0]
-    assert sum(float(row[1].text) for row in coverage.rows) == pytest.approx(100)
+    assert len(coverage.rows) == 4 and sum(float(row[1].text) for row in coverage.rows) == pytest.approx(100)
 
 
 def _plain(text: str) -> str:

@@ -14,8 +14,9 @@ from simulations.venues.depth import of_quotes
 from simulations.venues.plan import Hop, Plan, Ways
 from simulations.venues.split import split
 from simulations.venues.stableswap import StableSwap
+from simulations.venues.ticks import tick_at
 from simulations.venues.v2 import ConstantProduct
-from simulations.venues.v3 import Concentrated, tick_at
+from simulations.venues.v3 import Concentrated
 from simulations.venues.venue import Venue
 from simulations.venues.weighted import Weighted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import aftershock
-from aftershock.cli.simulate import show
+from aftershock.cli.cascade import show
 from aftershock.cli.terminal import Page
 from chain.accounting.aave_v3 import ROUNDINGS
 from chain.errors import InputError

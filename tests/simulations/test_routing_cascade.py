@@ -19,8 +19,9 @@ from simulations.state import start
 from simulations.venues import routing
 from simulations.venues.from_tables import venue_of
 from simulations.venues.plan import paths, single
+from simulations.venues.ticks import sqrt_price_at, tick_at
 from simulations.venues.v2 import ConstantProduct
-from simulations.venues.v3 import Concentrated, sqrt_price_at, tick_at
+from simulations.venues.v3 import Concentrated
 from simulations.venues.weighted import Weighted
 from tests.simulations.hand_made import book
 

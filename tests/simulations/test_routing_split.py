@@ -13,8 +13,9 @@ from chain.units import WAD
 from simulations.venues.depth import of_quotes
 from simulations.venues.plan import Hop, Plan, Step, Ways, paths, single
 from simulations.venues.split import split, spot
+from simulations.venues.ticks import sqrt_price_at
 from simulations.venues.v2 import ConstantProduct
-from simulations.venues.v3 import Concentrated, sqrt_price_at
+from simulations.venues.v3 import Concentrated
 from simulations.venues.venue import Venue
 from simulations.venues.weighted import Weighted
 from tests.simulations.routing_draws import Offered, case, checked

@@ -12,14 +12,8 @@ from web3.contract import Contract
 from web3.logs import DISCARD
 
 from chain.errors import InputError
-from simulations.venues.v3 import (
-    MAX_TICK,
-    MIN_SQRT_PRICE,
-    Concentrated,
-    sqrt_price_at,
-    swap,
-    tick_at,
-)
+from simulations.venues.ticks import MAX_TICK, MIN_SQRT_PRICE, sqrt_price_at, tick_at
+from simulations.venues.v3 import Concentrated, swap
 from tests.devnet import uniswap_v3
 from tests.devnet.availability import require_devnet
 from tests.devnet.node import Node

@@ -1,0 +1,230 @@
+"""What scenarios do to one market: a line each, and one of them round by round with the positions that carry the loss."""
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from chain.snapshot import Snapshot
+from reports.amounts import THIN, Money, money_for, short
+from simulations.result import CascadeResult
+
+UNLABELLED = "unlabelled"
+TOP_POSITIONS = 10
+
+
+@dataclass(frozen=True)
+class ScenarioLine:
+    """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell.
+
+    `rounds` is after how many the whole run, over all markets of the book, is calm: the number of the last round in which somebody is liquidated.
+    `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
+    """
+
+    name: str
+    title: str
+    kind: str
+    description: str
+    shocked: tuple[str, ...]
+    largest_fall_percent: float
+    pass_through: float
+    gas_usd: float
+    rounds: int
+    liquidated_usd: float
+    bad_debt_usd: float
+    direct_usd: float
+    indirect_usd: float
+    waiting_debt_usd: float
+    leading_symbol: str
+    leading_change_ratio: float
+    content_id: str
+
+    @property
+    def money(self) -> Money:
+        """The unit of its amounts."""
+        return money_for(max(self.liquidated_usd, self.bad_debt_usd))
+
+    @property
+    def is_loss_shown(self) -> bool:
+        """Whether its bad debt is half a hundredth of the unit, so that it is no bar of length nothing."""
+        return self.bad_debt_usd >= 0.005 * self.money.usd
+
+    @property
+    def indirect_ratio(self) -> float:
+        """Share of bad debt that comes after the first round; 0 where there is none."""
+        return self.indirect_usd / self.bad_debt_usd if self.bad_debt_usd > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One round of the chosen cascade; `price_change_ratio` is that of the leading asset against the block, after the round."""
+
+    number: int
+    liquidated_usd: float
+    bad_debt_usd: float
+    price_change_ratio: float
+
+
+@dataclass(frozen=True)
+class PositionLine:
+    """One position under the chosen cascade; health factor, collateral and debt before the shock (infinite health without debt: None)."""
+
+    position: str
+    owner: str
+    label: str
+    collateral_assets: str
+    debt_assets: str
+    health_factor: float | None
+    collateral_usd: float
+    debt_usd: float
+    liquidated_usd: float
+    loss_usd: float
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """The scenario that is shown round by round: the one with the most bad debt, or the most liquidated where there is none.
+
+    `positions` are the largest by loss (by liquidation where nobody loses); `steps` leave out empty rounds at the end.
+    """
+
+    scenario: ScenarioLine
+    leading_symbol: str
+    steps: tuple[Step, ...]
+    positions: tuple[PositionLine, ...]
+    losing_positions: int
+    tokens_conserved: bool
+    worst_residual_ratio: float
+
+    @property
+    def by_bad_debt(self) -> bool:
+        """Whether there is bad debt that can be shown; otherwise the pictures show what is liquidated."""
+        return self.scenario.is_loss_shown
+
+    @property
+    def money(self) -> Money:
+        """The unit of its rounds."""
+        return self.scenario.money
+
+    @property
+    def total_usd(self) -> float:
+        """What the steps add up to: bad debt, or collateral liquidated."""
+        return self.scenario.bad_debt_usd if self.by_bad_debt else self.scenario.liquidated_usd
+
+    def of_step(self, step: Step) -> float:
+        """The step's part of `total_usd`."""
+        return step.bad_debt_usd if self.by_bad_debt else step.liquidated_usd
+
+    def of_position(self, line: PositionLine) -> float:
+        """The position's part of `total_usd`."""
+        return line.loss_usd if self.by_bad_debt else line.liquidated_usd
+
+
+def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> ScenarioLine:
+    asset, symbol = leading(result, market, snapshot)
+    row = result.markets.set_index("market").loc[market]
+    scenario = result.scenario
+    return ScenarioLine(
+        name=scenario.name,
+        title=scenario.title.replace(" %", f"{THIN}%"),
+        kind=scenario.kind,
+        description=scenario.description,
+        shocked=tuple(shock.asset for shock in scenario.shocks),
+        largest_fall_percent=100 * max((-shock.change for shock in scenario.shocks), default=0.0),
+        pass_through=scenario.assumptions.pass_through,
+        gas_usd=scenario.assumptions.gas_usd,
+        rounds=result.calm_after,
+        liquidated_usd=float(row["liquidated_usd"]),
+        bad_debt_usd=float(row["bad_debt_usd"]),
+        direct_usd=float(row["direct_usd"]),
+        indirect_usd=float(row["indirect_usd"]),
+        waiting_debt_usd=float(row["waiting_debt_usd"]),
+        leading_symbol=symbol,
+        leading_change_ratio=result.rounds[-1].market_price_usd.get(asset, float("nan"))
+        / _price_at_block(snapshot, asset)
+        - 1,
+        content_id=result.content_id,
+    )
+
+
+def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
+    asset, symbol = leading(result, market, snapshot)
+    start = _price_at_block(snapshot, asset)
+    steps = tuple(
+        Step(
+            step.number,
+            step.liquidated_usd,
+            step.bad_debt_usd,
+            each.market_price_usd.get(asset, float("nan")) / start - 1,
+        )
+        for step, each in zip(_acting(result, market), result.rounds, strict=False)
+    )
+    mine = result.positions[result.positions["market"] == market]
+    by = "loss_usd" if line.is_loss_shown else "liquidated_usd"
+    largest = mine[mine[by] > 0].sort_values([by, "position_id"], ascending=[False, True])
+    names = dict(zip(snapshot["entities"]["entity"], snapshot["entities"]["name"], strict=True))
+    return Cascade(
+        scenario=line,
+        leading_symbol=symbol,
+        steps=steps,
+        positions=tuple(_position(row, names.get(row.owner)) for row in largest.head(TOP_POSITIONS).itertuples()),
+        losing_positions=len(largest),
+        tokens_conserved=bool(result.identities.tokens_conserved),
+        worst_residual_ratio=float(result.identities.worst_residual_ratio),
+    )
+
+
+def leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[str, str]:
+    """The asset whose price is shown beside the rounds: the collateral behind most of the written-off debt, where nothing is written
+    off the collateral that is liquidated most, where nothing is liquidated the first asset shocked."""
+    rows = pd.concat([each.liquidations for each in result.rounds])
+    mine = rows[rows["market"] == market]
+    column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
+    taken = mine.groupby("collateral_asset")[column].sum()
+    wanted = str(taken.sort_index().idxmax()) if len(taken) else result.scenario.shocks[0].asset
+    assets, prices = snapshot["assets"], snapshot["prices"]
+    keys = sorted(assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"])
+    here, anywhere = set(prices.loc[prices["market"] == market, "asset"]), set(prices["asset"])
+    return next((key for known in (here, anywhere) for key in keys if key in known), wanted), wanted
+
+
+def _price_at_block(snapshot: Snapshot, asset: str) -> float:
+    prices = snapshot["prices"]
+    known = prices.loc[(prices["asset"] == asset) & prices["price_usd"].notna(), "price_usd"]
+    return float(known.iloc[0]) if len(known) else float("nan")
+
+
+def _acting(result: CascadeResult, market: str) -> list[Step]:
+    """The market's part of each round, without the quiet rounds at the end; prices are filled in by `cascade_of`."""
+    steps = [
+        Step(
+            each.number,
+            float(each.liquidations.loc[each.liquidations["market"] == market, "seized_usd"].sum()),
+            float(each.bad_debt_usd.get(market, 0.0)),
+            0.0,
+        )
+        for each in result.rounds
+    ]
+    if (
+        len(steps) > 2 and not steps[-1].liquidated_usd
+    ):  # what the quiet round revalues is the aftermath of the one before
+        quiet = steps.pop()
+        steps[-1] = replace(steps[-1], bad_debt_usd=steps[-1].bad_debt_usd + quiet.bad_debt_usd)
+    while len(steps) > 1 and not steps[-1].liquidated_usd and not steps[-1].bad_debt_usd:
+        steps.pop()
+    return steps
+
+
+def _position(row: "pd.core.frame.Any", name: object) -> PositionLine:
+    health = float(row.health_factor_before)
+    return PositionLine(
+        position=row.position_id,
+        owner=row.owner,
+        label=name if isinstance(name, str) and name and name != short(row.owner) else UNLABELLED,
+        collateral_assets=row.collateral_assets,
+        debt_assets=row.debt_assets,
+        health_factor=health if health < float("inf") else None,
+        collateral_usd=float(row.collateral_before_usd),
+        debt_usd=float(row.debt_before_usd),
+        liquidated_usd=float(row.liquidated_usd),
+        loss_usd=float(row.loss_usd),
+    )

@@ -1,0 +1,68 @@
+"""The confidence grade: rules that each name the best grade possible while they apply; the strictest of those that apply decides, and says why."""
+
+from reports.amounts import count, listing, percent
+from reports.coverage import Coverage
+from reports.dependence import Dependence
+from reports.outlook import Outlook
+from reports.record import Rule, Subject
+from reports.thresholds import GRADES, Thresholds
+
+_BETTER = {"B": "A", "C": "B", "D": "C"}
+
+
+def confidence(
+    subject: Subject,
+    coverage: Coverage,
+    exposure: Dependence,
+    markets_seen: int,
+    limits: Thresholds,
+    outlook: Outlook | None,
+) -> tuple[str, str, tuple[Rule, ...]]:
+    """Grade, the reason why it is not one better, and every rule with what was found."""
+    known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
+    share = f"{percent(known)} of supply is verified or derived"
+    found = {
+        "generated_data": (
+            bool(subject.caption),
+            f"the numbers are captioned “{subject.caption}”"
+            if subject.caption
+            else "data of a user’s file"
+            if subject.block is None
+            else "data of a chain",
+        ),
+        "failed_check": (
+            coverage.failures > 0,
+            f"{count(coverage.failures, 'comparison')} with the chain failed"
+            if coverage.failures
+            else "every comparison with the chain passed",
+        ),
+        "known_below_half": (known < limits.known["half"], f"{share}, the limit is {percent(limits.known['half'])}"),
+        "known_below_most": (known < limits.known["most"], f"{share}, the limit is {percent(limits.known['most'])}"),
+        "known_below_nearly_all": (
+            known < limits.known["nearly_all"],
+            f"{share}, the limit is {percent(limits.known['nearly_all'])}",
+        ),
+        "stale_feed": (
+            bool(stale),
+            f"{listing(stale)} is older than its heartbeat"
+            if stale
+            else "no feed of the collateral is older than its heartbeat",
+        ),
+        "one_protocol": (
+            markets_seen <= 1,
+            "one market was read; others that sell into the same pools are not in it"
+            if markets_seen <= 1
+            else f"{markets_seen} markets were read together",
+        ),
+        "no_probability": (
+            outlook is None,
+            "scenarios are stated, not drawn: no number here says how likely they are"
+            if outlook is None
+            else f"the outlook says how likely a loss is, over {outlook.draws:,} draws from a volatility forecast; scenarios are stated",
+        ),
+    }
+    rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
+    grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
+    reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
+    reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
+    return grade, reason, rules
