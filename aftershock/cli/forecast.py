@@ -38,7 +38,12 @@ def run(
     history: History = None,
     every: Annotated[str, typer.Option(help="Time between two forecasts, whole hours or days.", metavar="24h")] = "24h",
     first: Annotated[
-        str | None, typer.Option("--from", help="First instant, a whole hour, from which --every counts; by default only the last one, counted from midnight.", metavar="DATE")
+        str | None,
+        typer.Option(
+            "--from",
+            help="First instant, a whole hour, from which --every counts; by default only the last one, counted from midnight.",
+            metavar="DATE",
+        ),
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="No forecast after this instant.", metavar="DATE")] = None,
     horizon: Horizon = 24,
