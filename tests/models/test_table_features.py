@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aftershock.hourly_prices import read_prices
-from models.features import asked_samples
+from models.features import asked_samples, price_samples
 from models.features.file_columns import file_features
 from models.features.tables import (
     depth_ratio,
@@ -19,7 +19,8 @@ from models.features.tables import (
 )
 from models.features.windows import lookback
 from models.panel import Panel
-from models.task import Task
+from models.task import Task, as_of_grid
+from tests.models.drawn_panel import drawn_panel
 
 DAY_S = 86_400
 
@@ -64,6 +65,24 @@ def test_recent_events_are_those_of_the_window() -> None:
     rows = pd.DataFrame({"known_s": [0, 3_600, 7_200], "asset": ["A"] * 3, "amount_usd": [1.0, 10.0, 100.0]})
     found = np.expm1(recent_usd(rows, ("A", "B"), np.array([3_599, 3_600, 7_200]), 1))
     np.testing.assert_allclose(found, [[1.0, 0.0], [10.0, 0.0], [100.0, 0.0]], atol=1e-9)
+
+
+def test_a_table_s_feature_stands_in_the_samples_from_the_instant_at_which_it_is_known() -> None:
+    """As docs/volatility.md has it: a row of 10 January counts from the 11th on, a week long, for its asset alone."""
+    panel, task = drawn_panel(30), Task()
+    from_s, to_s = int(panel.end_s[0]), int(panel.end_s[-1])
+    known = known_from_day(pd.Series(["2022-01-10"]))
+    rows = pd.DataFrame({"known_s": known, "asset": "ETH", "utilisation": 0.8})
+    at = as_of_grid(panel, task, from_s, to_s)
+    more = {"utilisation": latest_known(rows, "utilisation", panel.assets, at)}
+    samples = price_samples(panel, task, from_s, to_s, more=more)
+    found = samples.feature("utilisation")
+    day = samples.as_of_s // DAY_S - int(pd.Timestamp("2022-01-10").timestamp()) // DAY_S
+    told = (day >= 1) & (samples.as_of_s <= known[0] + 7 * DAY_S)
+    assert told.any() and (~told).any()
+    np.testing.assert_array_equal(found[:, panel.assets.index("ETH")], np.where(told, 0.8, np.nan))
+    assert np.isnan(found[:, panel.assets.index("BTC")]).all()
+    assert "rv_24" in samples.names
 
 
 def file_panel(hours: int = 400) -> Panel:
