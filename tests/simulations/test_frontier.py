@@ -220,3 +220,21 @@ def test_the_keeper_takes_the_collateral_that_brings_more(richer: int) -> None:
     assert sorted(one.profit_usd for one in offers.best_by_pair(state, terms, asked, routing.best)) == pytest.approx(
         [4_900 * 0.05 - 5, 4_900 * 0.10 - 5]
     )
+
+
+def test_what_is_lent_and_not_posted_counts_nowhere() -> None:
+    """10 ETH posted at 80 % and 5 STETH only lent, against 8,800: health 8,000 / 8,800, the frontier of ETH alone, and no keeper may take STETH, whose bonus is five times as large."""
+    rows = [("one", "ETH", "collateral", 10.0), ("one", "STETH", "supply", 5.0), ("one", "USDC", "debt", 8_800.0)]
+    held = made(rows, {**PRICES, "STETH": 1_000.0})
+    bonus = held.leg_bonus_bps.copy()
+    bonus[[held.assets[held.reserves[slot].asset].symbol == "STETH" for slot in held.leg_reserve]] = 12_500
+    held = replace(held, leg_bonus_bps=bonus)
+    state, terms = start(held), liquidation.keepers(held, 0.0)
+    assert health_factors(state).tolist() == pytest.approx([8_000 / 8_800])
+    assert [edge.tolist() for edge in frontiers(held)] == [[pytest.approx(0.84)]] * 2
+    asked = offers.Asked(state, terms, 0)
+    [offer] = offers.best_by_pair(state, terms, asked, routing.best)
+    assert offer.profit_usd == pytest.approx(4_400 * 0.05)
+    lent = next(number for number, leg in enumerate(asked.view.legs) if leg.supply_stored and not leg.enabled)
+    owed = next(number for number, leg in enumerate(asked.view.legs) if leg.debt_stored)
+    assert isinstance(asked.liquidate(lent, owed, 10**6), Refusal)
