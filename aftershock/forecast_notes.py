@@ -75,10 +75,12 @@ def told_of_holes(found: Sequence[Hole]) -> tuple[str, ...]:
     """Which bars are missing, in one sentence."""
     if not found:
         return ()
-    each = [
-        f"{one.asset} {many(one.bars, 'bar')} in {many(one.gaps, 'gap')}, the longest {one.longest_bars} from {written(one.longest_from_s)} UTC"
-        for one in found
-    ]
+    each = []
+    for one in found:
+        where = f"from {written(one.longest_from_s)} UTC"
+        if one.gaps > 1:
+            where = f"in {many(one.gaps, 'gap')}, the longest {one.longest_bars} {where}"
+        each.append(f"{one.asset} {many(one.bars, 'bar')} {where}")
     return (f"bars are missing in what is looked back on, and nothing is filled in: {_listed(each, '; ')}",)
 
 

@@ -114,8 +114,8 @@ def missing(found: Forecasts) -> tuple[str, ...]:
     if not found.holes:
         return ()
     first, others = found.holes[0], len(found.holes) - 1
-    also = f" and of {count(others, 'other asset')}" if others else ""
-    return (f"{count(first.bars, 'bar')} of {first.asset}{also} missing",)
+    also = f", and of {count(others, 'other asset')}" if others else ""
+    return (f"bars missing: {first.bars:,} of {first.asset}{also}",)
 
 
 def to_dict(found: Forecasts) -> dict[str, object]:

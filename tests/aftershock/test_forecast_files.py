@@ -172,9 +172,9 @@ def test_missing_bars_are_counted_by_asset_on_both_channels(ask: Ask, panel: Pan
     ]
     first, last = (f"{pd.Timestamp(panel.end_s[row], unit='s'):%Y-%m-%dT%H:%M:%SZ}" for row in (900, 904))
     assert (record["missing_bars"][1]["longest_from"], record["missing_bars"][1]["longest_to"]) == (first, last)
-    sentence = f"LINK 10 bars in 3 gaps, the longest 5 from {first[:10]} {first[11:16]} UTC; BTC 1 bar in 1 gap"
+    sentence = f"LINK 10 bars in 3 gaps, the longest 5 from {first[:10]} {first[11:16]} UTC; BTC 1 bar from 2022-01-30 05:00 UTC"
     assert sentence in " ".join(said.out.split()) and any(sentence in note for note in record["notes"])
-    assert "30 bars of AAA and of 2 other assets missing" in said.err
+    assert "bars missing: 30 of AAA, and of 2 other assets" in said.err
     assert json.loads(ask("forecast", "--json").out)["missing_bars"] == []
 
 
