@@ -5,13 +5,24 @@ What is written is the table of `forecasts` (docs/files.md): variance is the exp
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from aftershock.forecast_notes import (
+    Hole,
+    holes,
+    leaders_missing,
+    told_of_assets,
+    told_of_holes,
+    told_of_series,
+    told_of_span,
+    told_of_training,
+)
 from aftershock.hourly_prices import (
     LAST,
     LEAST_CLOSES,
@@ -19,21 +30,17 @@ from aftershock.hourly_prices import (
     Span,
     read_prices,
     require_closes,
-    told_of_series,
     written,
 )
-from chain.errors import InputError, many, unknown_name
+from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp
-from models.answering import Answering
+from models.answering import Answering, trained_on
 from models.calibration import LEVELS
 from models.features import asked_samples
-from models.panel import IntArray
 from models.reasons import Reasons, reasons_of
 from models.store import Card, load
 from models.task import Task
 
-OLD_S = 366 * 86_400
-"""From when on a model is called old, after the end of its training."""
 SAMPLE = Path(__file__).parent / "sample"
 SHIPPED = SAMPLE / "models"
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
@@ -49,9 +56,12 @@ class Forecasts:
     ----------
     table : as_of, asset, horizon_hours, variance, q05 ... q95 (log return), model, vq05 ... vq95 (variance); one row an answer.
     unanswered : (asset, how many instants) that no model could answer.
-    notes : what was changed in the prices on reading.
+    notes : what was changed in the prices on reading, and what else must be said of them and of the models, a sentence each.
     card : of the models.
     caption : what the prices are, where they are not the user's.
+    holes : bars that are missing in what was looked back on.
+    unseen : assets with a forecast that were not in training.
+    leaders_missing : BTC or ETH, where the models read them and the prices do not have them: the market's moves stand in their place.
     """
 
     table: pd.DataFrame
@@ -59,6 +69,9 @@ class Forecasts:
     notes: tuple[str, ...]
     card: Card
     caption: str = ""
+    holes: tuple[Hole, ...] = ()
+    unseen: tuple[str, ...] = ()
+    leaders_missing: tuple[str, ...] = ()
 
     def answered_by(self) -> list[dict[str, str | int | float | None]]:
         """Who answers how often, and QLIKE over that of log-HAR fitted an asset at a time, on the window that the card names; None where its card has no such figure."""
@@ -136,13 +149,19 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
+    missing, leaders = holes(panel, instants), leaders_missing(panel.assets, card.features)
+    trained = trained_on(fitted.models)
+    unseen = tuple(name for name in panel.assets if trained and name not in trained and (table["asset"] == name).any())
     notes = (
         *panel.notes,
         *priced.tables,
+        *told_of_span(asked, panel),
+        *told_of_holes(missing),
         *told_of_series(panel, int(instants[-1])),
+        *told_of_assets(unseen, leaders),
         *told_of_training(instants, card.cutoff_s),
     )
-    return Forecasts(table, unanswered, notes, card, priced.caption)
+    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, leaders)
 
 
 def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:
@@ -153,21 +172,6 @@ def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str)
             f"the models in {models} read {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}, and nothing beside {prices} says that; "
             "give the columns or the --tables that they were trained with, or train without"
         )
-
-
-def told_of_training(instants: IntArray, cutoff_s: int) -> tuple[str, ...]:
-    """What must be said of when models were trained: forecasts for instants that training saw, and models that are old."""
-    seen, until, told = int((instants < cutoff_s).sum()), written(cutoff_s), []
-    if seen:
-        told.append(
-            f"{seen:,} of {many(len(instants), 'instant')} {'lies' if seen == 1 else 'lie'} before {until} UTC, until which the models were trained: "
-            "a forecast there is of prices that training may have seen, and no score stands for it"
-        )
-    if int(instants[-1]) - cutoff_s > OLD_S:
-        told.append(
-            f"the models were trained until {until} UTC, more than a year before the last instant; aftershock train volatility trains newer ones"
-        )
-    return tuple(told)
 
 
 def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) -> Reasons:
@@ -186,7 +190,9 @@ def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) ->
     place = fitted.names.index(str(table.at[asset, "model"]))
     reasons = reasons_of(fitted.models[place], asked_samples(priced.panel, at, card.task, card.features), asset)
     by = fitted.factors[place]
-    return replace(reasons, usual=reasons.usual * by, forecast=reasons.forecast * by)
+    return replace(
+        reasons, usual_variance=reasons.usual_variance * by, forecast_variance=reasons.forecast_variance * by
+    )
 
 
 def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
@@ -215,24 +221,36 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
 
 
 def write(forecasts: Forecasts, path: Path) -> None:
-    """Write the table as Parquet or CSV, whole or not at all."""
-    refuse_unwritable(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    """Write the table as Parquet or CSV, whole or not at all; InputError if it cannot be."""
+    with _beside(path) as part:
         if path.suffix == ".parquet":
             forecasts.table.to_parquet(part, index=False)
         else:
             forecasts.table.to_csv(part, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\n")
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def refuse_unwritable(path: Path) -> None:
-    """InputError unless forecasts can be written there, so that nobody waits for what cannot be kept."""
+    """InputError unless forecasts can be written there, so that nobody waits for what cannot be kept: the file that `write` would fill first is made, and taken away again."""
+    with _beside(path):
+        pass
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A new, empty file beside another one, of this process alone, that is gone at the end whatever happens; InputError if there is none to be had or it cannot be filled."""
     if path.suffix not in (".parquet", ".csv"):
         raise InputError(f"--out is {path}; write to a file that ends in .parquet or .csv")
-    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise InputError(f"--out {path} is a folder; name a file in it")
+        try:
+            part.open("wb").close()
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
         raise InputError(
-            f"--out {path} cannot be written; name a file in a folder that is there and that you may write to"
-        )
+            f"--out {path} cannot be written ({(error.strerror or str(error)).lower()}); name a file in a folder that is there, that has room and that you may write to"
+        ) from error

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
 SAMPLE_PRICES = Path(__file__).parent / "sample" / "prices" / "bars.parquet"
 SAMPLE_CAPTION = "invented prices"
 """What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
-BAR_S = HOUR_S
+BAR_S, DAY_S = HOUR_S, 86_400
 LEAST_CLOSES = 112
 """Before an instant, for the simplest model to answer."""
-STALE_S = 86_400
-PEGGED = 2e-4
-"""Median absolute log return of an hour below which an asset is taken to be pegged."""
-UNITS_S = {"m": 60, "h": HOUR_S, "d": 86_400}
+UNITS_S = {"m": 60, "h": HOUR_S, "d": DAY_S}
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,11 @@ def instant_s(text: str, option: str) -> int:
 
 
 class Span:
-    """The instants that are asked for, as the words of the command; what is wrong with the words is said before any file is read."""
+    """The instants that are asked for, as the words of the command; what is wrong with the words is said before any file is read.
+
+    With `first`: that instant, and every `every` after it up to `last`, or up to the end of the prices. Without: one instant, the last one by `last` that lies whole steps after
+    a midnight (UTC). `at` is that instant alone. All are whole hours.
+    """
 
     def __init__(
         self, every: str = "24h", first: str | None = None, last: str | None = None, at: str | None = None
@@ -80,8 +81,11 @@ class Span:
         self.at_s = None if at is None else instant_s(at, "--at")
         if self.first_s is not None and self.last_s is not None and self.first_s > self.last_s:
             raise InputError(f"--from {first} lies after --to {last}; turn them round")
-        if self.at_s is not None and self.at_s % BAR_S:
-            raise InputError(f"--at is {at}; give a whole hour, such as 2023-06-01T12:00Z")
+        for option, text, time_s in (("--at", at, self.at_s), ("--from", first, self.first_s)):
+            if time_s is not None and time_s % BAR_S:
+                raise InputError(f"{option} is {text}; give a whole hour, such as 2023-06-01T12:00Z")
+        if self.step_s % BAR_S:
+            raise InputError(f"--every is {every}; forecasts stand at whole hours, so give hours or days, such as 6h")
 
     def instants(self, name: str, end_s: IntArray) -> IntArray:
         """Those for which the file `name`, whose bars end at `end_s`, has prices; InputError if there are none."""
@@ -99,12 +103,13 @@ class Span:
         if self.at_s is not None:
             return np.array([self.at_s], dtype=np.int64)
         to_s = end if self.last_s is None else min(self.last_s, end)
-        from_s = to_s // self.step_s * self.step_s if self.first_s is None else self.first_s
-        found = np.arange(-(-from_s // self.step_s) * self.step_s, to_s + 1, self.step_s, dtype=np.int64)
+        midnight_s = to_s // DAY_S * DAY_S
+        from_s = to_s - (to_s - midnight_s) % self.step_s if self.first_s is None else self.first_s
+        found = np.arange(from_s, to_s + 1, self.step_s, dtype=np.int64)
         found = found[found >= begin]
         if not len(found):
             raise InputError(
-                f"{name} knows prices from {written(begin)} to {written(end)} UTC and no multiple of {self.every} lies in the span asked for; "
+                f"{name} knows prices from {written(begin)} to {written(end)} UTC, and none of the instants asked for, {self.every} apart from {written(from_s)} on, lies there; "
                 "change --from, --to or --every"
             )
         return found
@@ -157,25 +162,6 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
             f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
             f"{LEAST_CLOSES}; give more, or an earlier file with --history"
         )
-
-
-def told_of_series(panel: Panel, until_s: int) -> tuple[str, ...]:
-    """What must be said of series at an instant: those that ended before it, and those that hardly move, which no model was trained on."""
-    seen, told = panel.end_s <= until_s, []
-    for asset, close in zip(panel.assets, panel.close[seen].T, strict=True):
-        known = np.flatnonzero(np.isfinite(close))
-        if not len(known):
-            continue
-        last_s = int(panel.end_s[seen][known[-1]])
-        if until_s - last_s > STALE_S:
-            told.append(
-                f"{asset} has no price after {written(last_s)} UTC: its forecast looks back on what was known then"
-            )
-        if np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
-            told.append(
-                f"{asset} hardly moves: models were trained on assets that trade freely, and it lowers what others see as the market; leave it out"
-            )
-    return tuple(told)
 
 
 def _with_history(panel: Panel, earlier: Panel) -> Panel:

@@ -2,7 +2,7 @@
 and what of it liquidation cannot mend, and what a cascade costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -89,20 +89,28 @@ class Risk:
         }
 
 
-def risk_of(book: Book, label: str, keys: Sequence[str], asset: str, falls: Sequence[float], gas: Gas) -> Risk:
-    """Ask a book about some of its markets; `asset` falls by each of `falls` (0.2 is 20 %)."""
+def risk_of(
+    book: Book,
+    label: str,
+    keys: Sequence[str],
+    asset: str,
+    falls: Sequence[float],
+    gas: Gas,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Risk:
+    """Ask a book about some of its markets; `asset` falls by each of `falls` (0.2 is 20 %), and `tell` hears of each that is worked out."""
     markets = [market for market in book.markets if market.key in keys]
-    found = [
-        (fall, tuple(one for one in sums if one.market in keys))
-        for fall, sums in against_falls(book, asset, falls, gas.usd)
-    ]
-    positions, edges = by_position(start(book), keepers(book, gas.usd)), _edges(book)
+    found = []
+    for fall, sums in against_falls(book, asset, falls, gas.usd, keys):
+        found.append((fall, sums))
+        tell(f"fall {len(found)} of {len(falls)}")
+    positions, edges = by_position(start(book), keepers(book, gas.usd), keys), _edges(book)
     return Risk(
         label,
         tuple((market.key, market.name) for market in markets),
         book.assets[find(book, asset)[0]].symbol,
         tuple(found),
-        positions[positions["market"].isin(keys)].reset_index(drop=True),
+        positions,
         edges[edges["market"].isin(keys)].reset_index(drop=True),
         gas,
         (*notes(markets), *book.notes),

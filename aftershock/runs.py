@@ -41,6 +41,7 @@ def risk(
     gas_units: int = UNITS,
     scenario: str | Scenario | None = None,
     progress: Callable[[Round], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Risk:
     """The risk of a market, or of all markets of a protocol: exposure, what a fall makes liquidatable and what of it liquidation cannot mend.
 
@@ -51,6 +52,7 @@ def risk(
     gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
     scenario : what a cascade is run for, too; `largest_fall` for the largest shipped fall that this book knows. None for no cascade.
     progress : called with each round of it.
+    tell : told after each fall how many are worked out, before the cascade begins.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def risk(
     _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
     falling = asset or _main_asset(held)
-    found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost)
+    found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost, tell)
     chosen: Scenario | None = None if isinstance(scenario, str) else scenario
     if isinstance(scenario, str):
         chosen = _largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
@@ -187,7 +189,7 @@ def report(
         of_market(asked, key),
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
-        frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd), key, fallen.symbol, cost.text),
+        frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
         command=_report_command(asked, key, names, asset, () if outlook is None else outlook.options),
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),

@@ -248,16 +248,6 @@ def rates_through(graph: ProtocolGraph) -> dict[str, dict[str, float]]:
     return {asset: through[asset] for asset in kinds}
 
 
-def rates_to_roots(graph: ProtocolGraph) -> dict[str, dict[str, float]]:
-    """Asset -> {root: whole units of the root in one whole unit}: `rates_through` with only what nothing further stands behind.
-
-    A root is its own: {root: 1.0}. 1 lstETH = 1.17 WETH = 1.17 ether gives lstETH -> {ether: 1.17}, WETH -> {ether: 1.0}.
-    """
-    through = rates_through(graph)
-    final = {asset for asset, below in through.items() if set(below) == {asset}}
-    return {asset: {key: units for key, units in below.items() if key in final} for asset, below in through.items()}
-
-
 def recursive(known: Mapping[str, Collection[Step]]) -> set[str]:
     """Assets that stand behind themselves, directly or through others."""
     below = {claim: {step.backing for step in behind} for claim, behind in known.items()}

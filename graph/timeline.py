@@ -137,19 +137,14 @@ def over_time(graphs: Sequence[ProtocolGraph], measure: Callable[[ProtocolGraph]
     times = [time_of(graph) for graph in graphs]
     if times != sorted(set(times)):
         raise InputError("give the snapshots in order of time, each time once")
-    names: dict[str, str] = {}  # key in some graph -> the first key that this node ever had
-    last: dict[str, str] = {}  # that first key -> the latest one
-    rows = []
-    for number, (graph, time) in enumerate(zip(graphs, times, strict=True)):
-        if number:
-            for later, earlier in aligned(graphs[number - 1].snapshot, graph.snapshot).items():
-                names[later] = names.get(earlier, earlier)
-        for node, value in sorted(measure(graph).items()):
-            first = names.setdefault(node, node)
-            rows.append((time, graph.snapshot.name, first, graph.label(node), value, first not in last))
-            last[first] = node
-    frame = pd.DataFrame(rows, columns=["timestamp", "name", "node", "label", "value", "is_new"])
-    frame["node"] = [last[first] for first in frame["node"]]
+    lasting = lasting_keys([graph.snapshot for graph in graphs])
+    rows = [
+        (time, graph.snapshot.name, lasting.get(node, node), graph.label(node), value)
+        for graph, time in zip(graphs, times, strict=True)
+        for node, value in measure(graph).items()
+    ]
+    frame = pd.DataFrame(rows, columns=["timestamp", "name", "node", "label", "value"])
+    frame["is_new"] = ~frame["node"].duplicated()
     return frame.sort_values(["timestamp", "node"], ignore_index=True)
 
 

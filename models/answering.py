@@ -116,9 +116,21 @@ def features_of(models: Sequence[Fitted]) -> tuple[str, ...]:
             names |= dict.fromkeys(getattr(model, field, ()))
         if not is_network and isinstance(getattr(model, "level", None), str):
             names[model.level] = None  # type: ignore[attr-defined]
-        for inner in ("offset", "base", "model"):
-            if (part := getattr(model, inner, None)) is not None:
-                names |= dict.fromkeys(features_of([part]))
+        names |= dict.fromkeys(features_of(_inside(model)))
         if isinstance(getattr(model, "feature", None), str):
             names[model.feature] = None  # type: ignore[attr-defined]
     return tuple(names)
+
+
+def trained_on(models: Sequence[Fitted]) -> frozenset[str]:
+    """Assets that some fitted models were fitted on, as far as they know; empty if they know of none (an average needs no training)."""
+    names: set[str] = set()
+    for model in models:
+        names.update(getattr(model, "assets", ()))
+        names |= trained_on(_inside(model))
+    return frozenset(names)
+
+
+def _inside(model: Fitted) -> list[Fitted]:
+    """Fitted models that another one stands on."""
+    return [part for field in ("offset", "base", "model") if (part := getattr(model, field, None)) is not None]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.errors import InputError, unknown_name
-from chain.files.price_files import EXTRAS, Stamp, read_bars
+from chain.files.price_files import EXTRAS, ROUNDING, Stamp, read_bars
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
 
     Returns
     -------
-    The panel. A high below, or a low above, its own open or close is moved there, and a note says how often. Where the unit of a price changes (see `joined_forward`),
+    The panel. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
     later prices are put into the unit of the earlier ones, and a note says so.
 
     Raises
@@ -113,13 +113,14 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
         if name in frame.columns:
             values[name][rows, columns] = frame[name].to_numpy(dtype=np.float64)
     most, least = np.fmax(values["open"], values["close"]), np.fmin(values["open"], values["close"])
-    moved = (values["high"] < most) | (values["low"] > least)
+    moved = (values["high"] < most * (1 - ROUNDING)) | (values["low"] > least * (1 + ROUNDING))
     values["high"], values["low"] = np.maximum(values["high"], most), np.minimum(values["low"], least)
     opens, highs, lows, closes, volumes = (values[name] for name in COLUMNS)
     extras = {name: part for name, part in values.items() if name in EXTRAS}
     notes = tuple(
-        f"{asset}: the high or the low of {bars} of {len(clock)} bars did not hold their open and close, and was moved there"
-        for asset, bars in zip(assets, moved.sum(axis=0).tolist(), strict=True)
+        f"{path.name}: the high or the low of {bars} of {len(clock)} bars of {asset} did not hold their open and close, and was moved there; "
+        f"the first ends at {pd.Timestamp(int(clock[np.argmax(moved[:, n])]), unit='s'):%Y-%m-%d %H:%M} UTC, and aftershock check lists them with row and value"
+        for n, (asset, bars) in enumerate(zip(assets, moved.sum(axis=0).tolist(), strict=True))
         if bars
     )
     return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, notes, extras))

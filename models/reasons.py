@@ -28,11 +28,14 @@ TREES = "what trees add to that"
 
 @dataclass(frozen=True)
 class Reasons:
-    """`usual`: variance over the horizon where every feature stands at its training mean; `factors`: by group, in order; `forecast`: usual times all of them."""
+    """`usual_variance`: over the horizon, where every feature stands at its training mean; `variance_factors`: by group, in order; `forecast_variance`: usual times all of them.
 
-    usual: float
-    factors: dict[str, float]
-    forecast: float
+    All three are of the variance; the square root of a factor is what it does to the deviation.
+    """
+
+    usual_variance: float
+    variance_factors: dict[str, float]
+    forecast_variance: float
 
 
 def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:

@@ -6,7 +6,7 @@ Spirals", Warmuz, Chaudhary, Pinna 2022). A keeper's costs are gas and what the 
 them; every position is asked alone, as if it were the first, so that later ones can only pay less than said here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -56,18 +56,19 @@ class MarketFrontier:
 def frontiers(book: Book) -> tuple[FloatArray, FloatArray]:
     """(lowest, highest) LT x (1 + bonus) over the collateral that each position has; NaN where it has none."""
     counts = book.leg_enabled & np.array([stored > 0 for stored in book.leg_supply_stored], dtype=np.bool_)
-    edge = book.leg_threshold_bps * book.leg_bonus_bps / 1e8
-    low, high = np.full(book.size, np.nan), np.full(book.size, np.nan)
-    for number in range(book.size):
-        here = slice(book.offsets[number], book.offsets[number + 1])
-        mine = edge[here][counts[here]]
-        if len(mine):
-            low[number], high[number] = mine.min(), mine.max()
+    edge = np.append(np.where(counts, book.leg_threshold_bps * book.leg_bonus_bps / 1e8, np.nan), np.nan)
+    has_legs = np.diff(book.offsets) > 0
+    low, high = (np.where(has_legs, most.reduceat(edge, book.offsets[:-1]), np.nan) for most in (np.fmin, np.fmax))
     return low, high
 
 
-def by_position(state: State, terms: offers.Keepers) -> pd.DataFrame:
-    """One row a position that owes something; `terms` has what one liquidation costs.
+def by_position(state: State, terms: offers.Keepers, markets: Collection[str] | None = None) -> pd.DataFrame:
+    """One row a position that owes something.
+
+    Parameters
+    ----------
+    terms : what one liquidation costs, among others.
+    markets : keys of those whose positions are asked; all of them by default. Each position is asked alone, so others change nothing.
 
     Returns
     -------
@@ -76,9 +77,11 @@ def by_position(state: State, terms: offers.Keepers) -> pd.DataFrame:
     """
     book, health, (_, debt) = state.book, health_factors(state), values_usd(state)
     low, high = frontiers(book)
-    below = set(liquidation.liquidatable(state, terms, health))
+    asked = np.array([markets is None or market.key in markets for market in book.markets], dtype=np.bool_)
+    owes = np.isfinite(health) & asked[book.position_market]
+    below = set(liquidation.liquidatable(state, terms, np.where(owes, health, np.inf)))
     rows = []
-    for number in np.flatnonzero(np.isfinite(health)).tolist():
+    for number in np.flatnonzero(owes).tolist():
         liquidatable = number in below
         beyond = not health[number] >= low[number]
         answer = _answer(state, terms, number) if liquidatable else "pays"
@@ -102,11 +105,13 @@ def by_position(state: State, terms: offers.Keepers) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def by_market(state: State, terms: offers.Keepers) -> tuple[MarketFrontier, ...]:
-    """The sums over each market's positions, in the order of the book."""
-    table = by_position(state, terms)
+def by_market(
+    state: State, terms: offers.Keepers, markets: Collection[str] | None = None
+) -> tuple[MarketFrontier, ...]:
+    """The sums over the positions of each market that is asked, in the order of the book; parameters as of `by_position`."""
+    table = by_position(state, terms, markets)
     found = []
-    for market in state.book.markets:
+    for market in (one for one in state.book.markets if markets is None or one.key in markets):
         mine = table[table["market"] == market.key]
         sums = {f"{name}_debt_usd": float(mine.loc[mine[name].astype(bool), "debt_usd"].sum()) for name in FLAGS}
         counted = {"positions": int(mine["liquidatable"].sum()), "toxic_positions": int(mine["toxic"].sum())}
@@ -125,35 +130,34 @@ def after_fall(at_block: State, asset: str, fall: float) -> State:
 
 
 def against_falls(
-    book: Book, asset: str, falls: Sequence[float], gas_usd: float
+    book: Book, asset: str, falls: Sequence[float], gas_usd: float, markets: Collection[str] | None = None
 ) -> Iterator[tuple[float, tuple[MarketFrontier, ...]]]:
-    """(fall, the sums of each market after it) for each fall."""
+    """(fall, the sums of each market that is asked after it) for each fall."""
     at_block, terms = start(book), liquidation.keepers(book, gas_usd)
     for fall in falls:
-        yield fall, by_market(after_fall(at_block, asset, fall), terms)
+        yield fall, by_market(after_fall(at_block, asset, fall), terms, markets)
 
 
 def _answer(state: State, terms: offers.Keepers, number: int) -> str:
     """What becomes of a liquidatable position: pays, unprofitable, dust_held or refused."""
     asked = offers.Asked(state, terms, number)
-    answers = [
-        outcome
-        for collateral, taken in enumerate(asked.view.legs)
-        for debt, owed in enumerate(asked.view.legs)
-        if taken.enabled and owed.debt_stored
-        for outcome in _sizes(asked, collateral, debt)
-    ]
-    if not any(isinstance(outcome, Liquidation) for outcome in answers):
-        dusty = any(isinstance(outcome, Refusal) and outcome.reason in DUST_REFUSALS for outcome in answers)
-        return "dust_held" if dusty else "refused"
     for sell in (routing.along_one_path, routing.best):
-        if offers.best_offer(state, terms, asked, sell) is not None:
+        if next(offers.best_by_pair(state, terms, asked, sell), None) is not None:
             return "pays"
-    return "unprofitable"
+    reasons = set()
+    for outcome in _outcomes(asked):
+        if isinstance(outcome, Liquidation):
+            return "unprofitable"
+        reasons.add(outcome.reason)
+    return "refused" if reasons.isdisjoint(DUST_REFUSALS) else "dust_held"
 
 
-def _sizes(asked: offers.Asked, collateral: int, debt: int) -> list[Liquidation | Refusal]:
-    """What the rule answers to the whole debt and to its halves."""
-    whole = asked.rule.debt_raw(asked.view, debt)
-    halvings = range(offers.HALVINGS)
-    return [asked.liquidate(collateral, debt, whole >> halving) for halving in halvings if whole >> halving]
+def _outcomes(asked: offers.Asked) -> Iterator[Liquidation | Refusal]:
+    """What the rule answers to the whole of each debt and to its halves, for each collateral."""
+    for collateral, taken in enumerate(asked.view.legs):
+        for debt, owed in enumerate(asked.view.legs):
+            if taken.enabled and owed.debt_stored:
+                whole = asked.rule.debt_raw(asked.view, debt)
+                for halving in range(offers.HALVINGS):
+                    if whole >> halving:
+                        yield asked.liquidate(collateral, debt, whole >> halving)

@@ -38,11 +38,16 @@ def run(
     bar: Bar = "1h",
     history: History = None,
     tables: Tables = [],  # noqa: B006  typer reads the default, nobody writes to it
-    every: Annotated[str, typer.Option(help="Time between two forecasts.", metavar="24h")] = "24h",
+    every: Annotated[str, typer.Option(help="Time between two forecasts, whole hours or days.", metavar="24h")] = "24h",
     first: Annotated[
-        str | None, typer.Option("--from", help="First instant; by default only the last one.", metavar="DATE")
+        str | None,
+        typer.Option(
+            "--from",
+            help="First instant, a whole hour, from which --every counts; by default only the last one, counted from midnight.",
+            metavar="DATE",
+        ),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last instant.", metavar="DATE")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="No forecast after this instant.", metavar="DATE")] = None,
     horizon: Horizon = 24,
     model: Annotated[
         Path,
@@ -79,7 +84,7 @@ def run(
     with step("forecast") as running:
         priced = with_tables(read_prices(prices, cast("Stamp | None", stamp), bar, history), tables, running.note)
         found = forecast(priced, asked, horizon, model)
-        running.note(count(len(found.table), "forecast"))
+        running.note("; ".join((count(len(found.table), "forecast"), *missing(found))))
     reasons = None if reason is None else why(priced, found, reason, model)
     if of:
         snapshot = aftershock.load(source)
@@ -106,6 +111,15 @@ def run(
         show(page, found, out, None if reasons is None else (str(reason), reasons))
 
 
+def missing(found: Forecasts) -> tuple[str, ...]:
+    """Whose bars are missing, short enough for a line of progress."""
+    if not found.holes:
+        return ()
+    first, others = found.holes[0], len(found.holes) - 1
+    also = f", and of {count(others, 'other asset')}" if others else ""
+    return (f"bars missing: {first.bars:,} of {first.asset}{also}",)
+
+
 def to_dict(found: Forecasts) -> dict[str, object]:
     """The forecasts as they go into JSON."""
     table = found.table.assign(as_of=found.table["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -113,6 +127,9 @@ def to_dict(found: Forecasts) -> dict[str, object]:
         "forecasts": table.to_dict("records"),
         "unanswered": dict(found.unanswered),
         "notes": list(found.notes),
+        "missing_bars": [one.to_dict() for one in found.holes],
+        "not_in_training": list(found.unseen),
+        "replaced_by_the_market": list(found.leaders_missing),
         "caption": found.caption,
         "answered_by": found.answered_by(),
         "trained_until_s": found.card.cutoff_s,
@@ -232,16 +249,16 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
 
 def show_reasons(page: Page, asset: str, reasons: Reasons) -> None:
     """A bar a group: how much of the forecast's distance from the usual level it makes, up or down."""
-    usual, now = (100 * value**0.5 for value in (reasons.usual, reasons.forecast))
+    usual, now = (100 * value**0.5 for value in (reasons.usual_variance, reasons.forecast_variance))
     page.sentence(
         f"Why {asset}: a usual asset at a usual time has a deviation of {usual:.2f} %. What is known now makes it **{now:.2f} %**."
     )
     running, rows = usual, []
-    for words, factor in sorted(reasons.factors.items(), key=lambda item: -abs(math.log(item[1]))):
+    for words, factor in sorted(reasons.variance_factors.items(), key=lambda item: -abs(math.log(item[1]))):
         step = math.sqrt(factor)
         running *= step
         rows.append(([words, f"× {step:.2f}", "up" if step >= 1 else "down", f"{running:.2f}"], abs(math.log(step))))
-    page.bars(["", "", "", "so far %"], rows, right=[3])
+    page.bars(["", "deviation", "", "so far %"], rows, right=[3])
 
 
 def _worth(one: dict[str, str | int | float | None]) -> str:

@@ -71,6 +71,7 @@ def run(
             gas_units,
             chosen,
             lambda done: running.note(f"cascade, round {done.number}"),
+            running.note,
         )
         running.note(f"{count(len(answer.positions), 'position')} with debts, {count(len(falls), 'fall')}")
     if as_json:

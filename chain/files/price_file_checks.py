@@ -9,12 +9,11 @@ import pandas as pd
 from chain.errors import many
 from chain.files import price_moves
 from chain.files.file_findings import Noted, needed, numbers
-from chain.files.price_files import BAR_COLUMNS, Stamp
+from chain.files.price_files import BAR_COLUMNS, ROUNDING, Stamp
 from chain.files.price_panel import MISSING, FloatArray, Panel, panel, span, when
 from chain.files.stamp_checks import daylight, instants
 
 PRICES = ("timestamp", "symbol", "close")
-TINY = 1e-9
 GRID_SHARE, SAME_STEP, LEAST_STEPS = 0.9, 0.01, 5
 SHORT_SHARE, LATE_SHARE, LEAST_SERIES = 0.5, 0.25, 10
 RAW_PRICE = 1e12
@@ -86,7 +85,7 @@ def _bars(noted: Noted, frame: pd.DataFrame, values: dict[str, FloatArray]) -> N
         for other in ("open", "close", "low" if name == "high" else "high"):
             if name in values and other in values:
                 with np.errstate(invalid="ignore"):
-                    wrong = sign * (values[name] - values[other]) < -TINY * np.abs(values[other])
+                    wrong = sign * (values[name] - values[other]) < -ROUNDING * np.abs(values[other])
                 noted.rows("error", "ohlc", frame, name, wrong, f"{words} the {other} of its bar")
 
 
@@ -135,12 +134,17 @@ def _gaps(noted: Noted, rows: Panel) -> None:
         mine = np.flatnonzero(rows.code[gaps] == code)
         most = mine[np.argmax(missing[mine])]
         place = int(gaps[most])
-        sentence = (
-            f"{many(int(missing[mine].sum()), 'row')} missing in {many(len(mine), 'gap')}; the longest is {span(rows.step_s[place])}, "
-            f"from {when(rows.time_s[place - 1])} to {when(rows.time_s[place])}"
+        total, between = (
+            int(missing[mine].sum()),
+            f"between {when(rows.time_s[place - 1])} and {when(rows.time_s[place])}",
         )
-        value = f"{int(missing[most])} missing"
-        noted.warn("gap", sentence, column="timestamp", value=value, rows=int(missing[mine].sum()), **rows.at(place))
+        where = (
+            f", {between}"
+            if len(mine) == 1
+            else f" in {len(mine):,} gaps, {int(missing[most]):,} of them in the longest, {between}"
+        )
+        sentence = f"{many(total, 'row')} {'is' if total == 1 else 'are'} missing{where}"
+        noted.warn("gap", sentence, column="timestamp", rows=total, **rows.at(place))
 
 
 def _grid(noted: Noted, rows: Panel, bar_s: float | None) -> None:

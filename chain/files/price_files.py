@@ -29,6 +29,8 @@ EXTRAS: dict[str, tuple[float, float]] = {
 }
 """Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
 HOUR = 3_600.0
+ROUNDING = 1e-9
+"""How far, as a ratio, a high may lie below what it should hold: numbers that were written with other digits."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None
     Raises
     ------
     InputError
-        If a column is missing, a stamp or price cannot be used, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
+        If a column is missing, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
     bars, is_bars = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
     if not is_bars and stamp == "open":
@@ -109,6 +111,8 @@ def _bars(
     columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
     for name in ("close", *(n for n in wanted if n in frame.columns)):
         columns[name] = _column(path, frame, name)[order]
+    if "high" in columns and "low" in columns:
+        _refuse_crossed(path, frame, order, columns)
     end, names = columns["end_s"], columns["symbol"]
     twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
     for pair in twice:
@@ -118,6 +122,19 @@ def _bars(
             )
     once = np.delete(np.arange(len(names)), twice)
     return {name: values[once] for name, values in columns.items()}, bool(has_bars)
+
+
+def _refuse_crossed(
+    path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """InputError if the high of a bar lies below its low; columns are in `order` of the frame's rows."""
+    wrong = np.flatnonzero(columns["high"] < columns["low"] * (1 - ROUNDING))
+    if len(wrong):
+        first = int(wrong[np.argmin(order[wrong])])
+        raise InputError(
+            f"{path.name} row {frame.index[order[first]]}: high is {columns['high'][first]:.10g} and low {columns['low'][first]:.10g} of {columns['symbol'][first]}; "
+            f"put the larger one under high ({many(len(wrong), 'such row')}; aftershock check says more)"
+        )
 
 
 def _series(end: FloatArray, columns: Mapping[str, FloatArray], start: FloatArray | None) -> Series:

@@ -3,10 +3,9 @@
 from torch import Tensor, nn
 
 from chain.errors import InputError, unknown_name
-from models.networks.gru import GruEncoder
 from models.networks.head import Head, Picked
 from models.networks.layout import Layout
-from models.networks.lstm import LstmEncoder
+from models.networks.recurrent import RecurrentEncoder
 from models.networks.shape import Shape
 from models.networks.transformer import TransformerEncoder
 
@@ -26,10 +25,8 @@ def encoder_of(name: str, layout: Layout, shape: Shape) -> nn.Module:
             "The samples hold no look-back sequence (features named like name@1); add one, or take the network 'mlp'."
         )
     match name:
-        case "lstm":
-            return LstmEncoder(layout.width, shape)
-        case "gru":
-            return GruEncoder(layout.width, shape)
+        case "lstm" | "gru":
+            return RecurrentEncoder(name, layout.width, shape)
         case "transformer":
             return TransformerEncoder(layout.width, layout.steps, shape)
     raise unknown_name("encoder", name, ENCODERS)

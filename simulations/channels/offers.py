@@ -5,7 +5,7 @@ must sell, in the same step and at the pools' present reserves, for at least wha
 no pool takes counts for nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -116,17 +116,20 @@ def pays(terms: Keepers, most: float) -> bool:
 
 def best_offer(state: State, terms: Keepers, asked: Asked, sell: Seller = routing.best) -> Offer | None:
     """The most profitable liquidation of a position now, its collateral sold by `sell`, or None if none pays."""
+    return max(best_by_pair(state, terms, asked, sell), key=lambda offer: offer.profit_usd, default=None)
+
+
+def best_by_pair(state: State, terms: Keepers, asked: Asked, sell: Seller) -> Iterator[Offer]:
+    """The most profitable size of each pair of collateral and debt that pays at all."""
     legs = asked.view.legs
-    best: Offer | None = None
     for collateral, taken in enumerate(legs):
         if not taken.enabled:
             continue
         for debt, owed in enumerate(legs):
             if owed.debt_stored and _could_pay(state, terms, taken, owed):
                 offer = _best_size(state, terms, asked, collateral, debt, sell)
-                if offer is not None and (best is None or offer.profit_usd > best.profit_usd):
-                    best = offer
-    return best
+                if offer is not None:
+                    yield offer
 
 
 def _could_pay(state: State, terms: Keepers, taken: Leg, owed: Leg) -> bool:

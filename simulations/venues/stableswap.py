@@ -11,10 +11,10 @@ from math import exp, log, sqrt
 
 from chain.accounting.stableswap import balance_for
 from chain.accounting.stableswap import invariant as invariant_of
-from chain.errors import ConvergenceError, InputError
+from chain.errors import ConvergenceError
 from chain.units import WAD
 from simulations.venues.crossing import Point, crossing
-from simulations.venues.venue import WORD_MAX
+from simulations.venues.venue import WORD_MAX, require_slots
 
 FEE_UNIT = 10**10
 MOST_GROWTH = 64.0  # of the logarithm of the balance sold, when a price is searched
@@ -46,7 +46,7 @@ class StableSwap:
 
     def most_in(self, sold: int, bought: int) -> int:
         """No limit but that of a word on chain; 0 where the pool refuses every sale."""
-        self._check(sold, bought)
+        require_slots(sold, bought, len(self.balances))
         if not all(self.balances):
             return 0
         try:
@@ -113,7 +113,7 @@ class StableSwap:
 
     def _gross(self, sold: int, bought: int, amount_raw: int) -> int:
         """What comes out before the fee, in 18 decimals, less one for rounding; negative where the pool refuses."""
-        self._check(sold, bought)
+        require_slots(sold, bought, len(self.balances))
         if amount_raw <= 0 or not all(self.balances):
             return -1
         scaled = list(self.scaled)
@@ -131,10 +131,6 @@ class StableSwap:
     @cached_property
     def invariant(self) -> int:
         return invariant_of(self.scaled, self.amplification, self.a_precision)
-
-    def _check(self, sold: int, bought: int) -> None:
-        if sold == bought or not {sold, bought} <= set(range(len(self.balances))):
-            raise InputError(f"a pool of {len(self.balances)} assets has no sale of slot {sold} for slot {bought}")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ whole where the contract reverts (Uniswap V2, Balancer), and taken up to there w
 from fractions import Fraction
 from typing import Protocol, Self
 
+from chain.errors import InputError
+
 WORD_MAX = 2**256 - 1  # no token amount on chain is larger
 
 
@@ -45,3 +47,9 @@ class Venue(Protocol):
         Both numbers rise as the price falls, and each unit between two prices brings something between the two: that is all a search needs.
         """
         ...
+
+
+def require_slots(sold: int, bought: int, assets: int) -> None:
+    """InputError unless these are two of a pool's so many assets."""
+    if sold == bought or not (0 <= sold < assets and 0 <= bought < assets):
+        raise InputError(f"a pool of {assets} assets has no sale of slot {sold} for slot {bought}")

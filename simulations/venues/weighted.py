@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import expm1, log, log1p
 
-from chain.errors import InputError
 from chain.units import WAD
 from simulations.venues.fixed_power import divide_up, multiply_up, power_up
+from simulations.venues.venue import require_slots
 
 MOST_IN_WAD = 3 * 10**17  # of the balance of the asset sold; the pool refuses more (MAX_IN_RATIO)
 MOST_GROWTH = log1p(MOST_IN_WAD / WAD)
@@ -35,7 +35,7 @@ class Weighted:
 
     def _sale(self, sold: int, bought: int, amount_raw: int) -> int | None:
         """What the sale brings, None where the pool refuses it (a sale may bring nothing and be taken all the same)."""
-        self._check(sold, bought)
+        require_slots(sold, bought, len(self.balances))
         if amount_raw <= 0 or not all(self.balances):
             return None
         scale_in, scale_out = (10 ** (18 - self.decimals[slot]) for slot in (sold, bought))
@@ -49,14 +49,14 @@ class Weighted:
 
     def most_in(self, sold: int, bought: int) -> int:
         """The largest amount that is, after the fee, at most 30 % of the balance."""
-        self._check(sold, bought)
+        require_slots(sold, bought, len(self.balances))
         scale = 10 ** (18 - self.decimals[sold])
         most_kept = self.balances[sold] * scale * MOST_IN_WAD // WAD // scale
         return ((most_kept + 1) * WAD - 1) // (WAD - self.fee_wad) if all(self.balances) else 0
 
     def spot(self, sold: int, bought: int) -> float:
         """Marginal price, fee paid: (B_out / w_out) / (B_in / w_in) (1 - f)."""
-        self._check(sold, bought)
+        require_slots(sold, bought, len(self.balances))
         if not all(self.balances):
             return 0.0
         worth = self.balances[bought] * self.weights_wad[sold] / (self.balances[sold] * self.weights_wad[bought])
@@ -91,7 +91,3 @@ class Weighted:
         if here <= price:
             return 0.0
         return min(log(here / price) / (1 + self.weights_wad[sold] / self.weights_wad[bought]), MOST_GROWTH)
-
-    def _check(self, sold: int, bought: int) -> None:
-        if sold == bought or not {sold, bought} <= set(range(len(self.balances))):
-            raise InputError(f"a pool of {len(self.balances)} assets has no sale of slot {sold} for slot {bought}")

@@ -14,22 +14,55 @@ from aftershock.forecast_shocks import (
     BadDebt,
     ShockLaw,
     bad_debt_under,
+    constant_law,
+    implied_freedom,
+    law_of_forecasts,
 )
-from aftershock.forecasts import SHIPPED, forecast
+from aftershock.forecasts import SHIPPED, forecast, forecast_file
 from aftershock.hourly_prices import LAST, read_prices
 from aftershock.outlooks import apart
 from chain.snapshot import Anchor
+from models.panel import Panel
 from reports.amounts import money
 from simulations.book_of_graph import from_graph
 from tests.aftershock.command import Ask
 
-ROOT = Path(__file__).resolve().parents[2]
 BOOK = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
 mine,alice,ETH,collateral,10,2000,8250,500,5000
 mine,alice,USDC,debt,14000,1,,,5000
 mine,bob,WBTC,collateral,1,30000,7800,500,5000
 mine,bob,ETH,debt,8,2000,,,5000
 """
+
+
+def test_the_joint_law_has_the_deviations_correlations_and_tails_that_it_says() -> None:
+    correlation = np.array([[1.0, 0.6], [0.6, 1.0]])
+    law = ShockLaw(("A", "B"), np.array([0.05, 0.1]), correlation, 4.0, "by hand")
+    drawn = law.draw(200_000, np.random.default_rng(1))
+    np.testing.assert_allclose(drawn.std(axis=0), law.deviation, rtol=0.03)
+    np.testing.assert_allclose(stats.kendalltau(*drawn[:20_000].T).statistic, 2 / np.pi * np.arcsin(0.6), atol=0.02)
+    expected = stats.t.ppf(0.99, 4) / np.sqrt(2) * 0.05
+    assert np.quantile(drawn[:, 0], 0.99) == pytest.approx(expected, rel=0.03)
+    assert implied_freedom(float(stats.t.ppf(0.95, 5.0) * np.sqrt(3 / 5))) == pytest.approx(5.0, rel=0.03)
+
+
+def test_wider_forecasts_cost_more_and_the_same_seed_the_same(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    table = forecast_file(bars, "close").table
+    law = law_of_forecasts(table, panel)
+    as_of = int(table["as_of"].iloc[0].timestamp())
+    assert np.linalg.eigvalsh(law.correlation).min() > 0
+    flat = constant_law(panel, as_of, 24, law.freedom)
+    steps = panel.until(as_of).log_returns()
+    np.testing.assert_allclose(flat.deviation, np.sqrt(24 * np.nanmean(steps**2, axis=0)))
+    own = tmp_path / "book.csv"
+    own.write_text(BOOK)
+    book = from_graph(aftershock.graph(aftershock.load(own)))
+    wild = ShockLaw(law.assets, law.deviation * 6, law.correlation, law.freedom, "wild")
+    found = bad_debt_under(book, wild, 16, 3)
+    again = bad_debt_under(book, wild, 16, 3)
+    calm = bad_debt_under(book, law, 16, 3)
+    assert found.used == ("BTC", "ETH") and found.bad_debt_usd.tobytes() == again.bad_debt_usd.tobytes()
+    assert found.bad_debt_usd.max() > calm.bad_debt_usd.max() and found.bad_debt_usd.sum() > calm.bad_debt_usd.sum()
 
 
 def test_a_level_is_told_only_where_five_draws_lie_beyond_it() -> None:

@@ -99,6 +99,12 @@ def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
     assert found["liquidated_positions"] == (hit["liquidated_usd"] > 0).sum()
 
 
+def test_every_fall_is_told_when_it_is_worked_out() -> None:
+    told: list[str] = []
+    aftershock.risk(core(), "core", falls=(0.0, 0.1, 0.2), tell=told.append)
+    assert told == ["fall 1 of 3", "fall 2 of 3", "fall 3 of 3"]
+
+
 def test_the_page_fits_one_screen() -> None:
     result = RUNNER.invoke(app, ["query", "risk", "core", "--scenario", "eth-10"])
     assert "run to calm in" in result.stdout and "position" in result.stdout

@@ -72,7 +72,7 @@ LAW = ("simulate", "--shocks", "forecast", "--stamp", "open", "--prices")
         ((*FORECAST, "bars.csv", "--from", "2022-01-05", "--to", "2022-01-04"), "--from 2022-01-05 lies after --to 2022-01-04; turn them round"),
         ((*FORECAST, "bars.csv", "--from", "2030-01-01"), "--from is 2030-01-01, and bars.csv ends at 2022-01-09 08:00"),
         ((*FORECAST, "bars.csv", "--to", "2019-01-01"), "--to is 2019-01-01, and bars.csv begins at 2022-01-01 01:00"),
-        ((*FORECAST, "bars.csv", "--from", "2022-01-04T01:00", "--to", "2022-01-04T02:00"), "no multiple of 24h"),
+        ((*FORECAST, "bars.csv", "--to", "2022-01-01T20:00"), "none of the instants asked for, 24h apart from 2022-01-01 00:00 on"),
         ((*FORECAST, "bars.csv", "--to", "2022-01-03"), "until 2022-01-03 00:00 UTC"),
         ((*FORECAST, "volume.csv"), "volume.csv row 7: volume is 'much'; give a volume of at least zero, or leave it empty (1 such row)"),
         ((*FORECAST, "stamp.csv"), "stamp.csv row 7: timestamp is 'noon', which is no instant"),

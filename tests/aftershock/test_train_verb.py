@@ -27,7 +27,7 @@ from models.scores import qlike
 from models.store import hash_of
 from models.task import Task
 from tests.aftershock.command import Ask
-from tests.aftershock.test_forecast_verb import frame_of
+from tests.aftershock.forecast_inputs import frame_of
 from tests.models.drawn_panel import START_S, drawn_panel
 from tests.processes import heeds_ctrl_c
 

@@ -115,6 +115,18 @@ def test_what_is_planted_is_found_at_its_row(tmp_path: Path, name: str) -> None:
     assert one.file == "file.csv" and one.sentence and one.symbol == (planted["symbol"].iloc[row - 2] or "")
 
 
+def test_gaps_are_told_in_numbers_that_agree(tmp_path: Path) -> None:
+    """Of 400 hourly rows 3, 1 and 10 are taken out; what is said of them adds up to 14."""
+    holes = _dropped(_dropped(_dropped(clean(), B + 7, B + 9), B + 20, B + 20), B + 100, B + 109)
+    found = only(checked(tmp_path, holes), "gap")
+    start = pd.Timestamp(START, unit="s")
+    last, following = (f"{start + pd.Timedelta(hours=hour):%Y-%m-%d %H:%M}" for hour in (99, 110))
+    assert (found.rows, found.value) == (14, "")
+    assert found.sentence == f"14 rows are missing in 3 gaps, 10 of them in the longest, between {last} and {following}"
+    one = only(checked(tmp_path, _dropped(clean(), B + 7, B + 7)), "gap")
+    assert one.sentence == "1 row is missing, between 2022-01-01 06:00 and 2022-01-01 08:00"
+
+
 def test_a_crash_of_all_series_is_no_fault_of_the_file(tmp_path: Path) -> None:
     frame = clean()
     for number in range(4):

@@ -4,7 +4,7 @@ import pytest
 
 from chain.errors import UnknownNameError
 from graph.build import build
-from graph.lookthrough import rates_through, rates_to_roots, roots
+from graph.lookthrough import rates_through, roots
 from tests.graph.small_world import AWETH, ETHER, LP, LSTETH, USDC, WETH, backed, small_world
 
 
@@ -24,12 +24,11 @@ def test_a_pool_share_is_made_of_both_reserves() -> None:
 
 
 def test_rates_reach_every_form_of_ether() -> None:
-    graph = build(small_world())
-    rates = rates_to_roots(graph)
-    assert rates[LSTETH] == {ETHER: pytest.approx(1.17)}
-    assert rates[WETH] == rates[AWETH] == rates[ETHER] == {ETHER: 1.0}
+    rates = rates_through(build(small_world()))
+    assert rates[LSTETH] == {LSTETH: 1.0, WETH: 1.17, ETHER: pytest.approx(1.17)}
+    assert rates[WETH] == {WETH: 1.0, ETHER: 1.0} and rates[ETHER] == {ETHER: 1.0}
+    assert rates[AWETH] == {AWETH: 1.0, WETH: 1.0, ETHER: 1.0}
     assert rates[USDC] == {USDC: 1.0}
-    assert rates_through(graph)[LSTETH] == {LSTETH: 1.0, WETH: 1.17, ETHER: pytest.approx(1.17)}
 
 
 def test_several_backings_split_by_value() -> None:
@@ -90,7 +89,7 @@ def test_a_circle_is_solved_and_marked() -> None:
         ]
         assert table["rate"].tolist() == pytest.approx([rate])
         assert table.at[0, "evidence"].count("call") == 3  # every step of the circle
-    assert rates_to_roots(graph) == {f"file:{name}": {f"file:{name}": 1.0} for name in ("X", "Y", "ETH")}
+    assert rates_through(graph) == {f"file:{name}": {f"file:{name}": 1.0} for name in ("X", "Y", "ETH")}
 
 
 def test_two_claims_half_made_of_each_other() -> None:
@@ -106,7 +105,7 @@ def test_what_only_backs_itself_is_circular_and_claims_above_it_still_reach_it()
     snapshot = backed(("X", "X", 1, 1.0), ("Z", "X", 3, 3.0), X=("token", None, None), Z=("vault_share", None, None))
     graph = build(snapshot)
     assert roots(graph, "file:Z")[["label", "rate", "ends"]].to_numpy().tolist() == [["X", 3.0, "circular"]]
-    assert rates_to_roots(graph)["file:Z"] == {"file:X": 3.0}
+    assert rates_through(graph)["file:Z"] == {"file:Z": 1.0, "file:X": 3.0}
 
 
 def test_a_circle_without_prices_ends_and_has_no_share() -> None:
@@ -119,7 +118,7 @@ def test_a_circle_without_prices_ends_and_has_no_share() -> None:
 def test_a_shock_does_not_pass_through_a_stablecoin_but_the_eye_does() -> None:
     snapshot = backed(("DLR", "ETH", 1, None), DLR=("stablecoin", None, 1), ETH=("native", None, 2000))
     graph = build(snapshot)
-    assert rates_to_roots(graph)["file:DLR"] == {"file:DLR": 1.0}
+    assert rates_through(graph)["file:DLR"] == {"file:DLR": 1.0}
     assert roots(graph, "file:DLR")["label"].tolist() == ["ETH"]
     assert roots(graph, "file:DLR")["rate"].tolist() == pytest.approx([0.0005])
 
@@ -127,7 +126,7 @@ def test_a_shock_does_not_pass_through_a_stablecoin_but_the_eye_does() -> None:
 def test_an_unknown_rate_stays_unknown() -> None:
     graph = build(backed(("C", "B", 5, None), C=("token", None, None), B=("token", None, None)))
     assert roots(graph, "file:C")["rate"].isna().all()
-    assert rates_to_roots(graph)["file:C"] == {"file:C": 1.0}
+    assert rates_through(graph)["file:C"] == {"file:C": 1.0}
 
 
 def test_dense_recursion_ends() -> None:

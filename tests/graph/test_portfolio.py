@@ -8,10 +8,12 @@ from chain.errors import InputError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
 from graph.counted import value_counted
+from graph.dependences import idle
 from graph.exposure import exposure
+from graph.paths import PathIndex
 from graph.portfolio import dependents, final_roots, shared_roots, subject
 from graph.protocol_graph import ProtocolGraph
-from tests.graph.small_world import LSTETH, SHARE, USDC, WETH, E, small_world
+from tests.graph.small_world import CENT, LSTETH, MARKET, SHARE, USDC, WAD, WETH, E, small_rows, small_world
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,36 @@ def test_a_pool_and_a_holder_finally(graph: ProtocolGraph) -> None:
 def test_a_vaults_share_is_what_the_vault_has(graph: ProtocolGraph) -> None:
     table = exposure(graph, SHARE).outbound["made_of"]
     assert table[["root", "share", "path"]].to_numpy().tolist() == [[USDC, 1.0, "vUSDC → USDC"]]
+
+
+def test_what_a_vault_lends_nowhere_is_its_own_and_in_no_market() -> None:
+    """42,000 USDC are behind the share: 30,000 lent, 5,000 counted among balances, so 7,000 more lie idle; a third of the shares is carol's."""
+    rows = small_rows()
+    read = {"evidence": "call", "status": "verified"}
+    behind = {"claim": SHARE, "backing": USDC, "holder": E["share"], "amount_raw": 42_000 * CENT, **read}
+    backings = [*rows["backings"], {**behind, "rate_wad": None, "redemption": "none"}]
+    balances = [
+        *rows["balances"],
+        {"asset": USDC, "holder": E["share"], "amount_raw": 5_000 * CENT, **read},
+        {"asset": SHARE, "holder": E["carol"], "amount_raw": 14_000 * WAD, **read},
+    ]
+    assets = [{**row, "total_supply_raw": 42_000 * WAD} if row["asset"] == SHARE else row for row in rows["assets"]]
+    graph = build(small_world({"backings": backings, "balances": balances, "assets": assets}))
+    [row] = idle(graph).to_dict("records")
+    assert (row["source"], row["target"], row["amount_raw"], row["amount_usd"]) == (
+        E["share"],
+        USDC,
+        7_000 * CENT,
+        pytest.approx(7_000),
+    )
+    answer = exposure(graph, E["share"])
+    assert answer.outbound["roots"]["amount_usd"].sum() == pytest.approx(42_000)
+    assert answer.outbound["markets"]["amount_usd"].sum() == pytest.approx(30_000)
+    of_carol = exposure(graph, E["carol"]).outbound  # 50,000 of her own, and a third of the vault's
+    assert of_carol["roots"]["amount_usd"].sum() == pytest.approx(50_000 + 14_000)
+    assert of_carol["markets"]["amount_usd"].sum() == pytest.approx(50_000 + 10_000)
+    steps = PathIndex(graph).paths(E["carol"], MARKET).paths
+    assert sum(one.amount_usd for one in steps) == pytest.approx(50_000 + 10_000)
 
 
 def test_what_two_have_in_common(graph: ProtocolGraph) -> None:

@@ -11,6 +11,7 @@ from chain.errors import InputError
 from chain.reading import take
 from chain.snapshot import Anchor, Snapshot
 from graph.build import build
+from graph.counted import value_counted
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned, changes, in_words, over_time
 from tests.devnet.world import World
@@ -132,6 +133,24 @@ def test_a_series_follows_a_market_that_moved() -> None:
     assert series["value"].tolist() == pytest.approx([115_700, 115_700])
     assert series["is_new"].tolist() == [True, False]
     assert (series["timestamp"].diff().dropna() == pd.Timedelta(days=1)).all()
+
+
+def test_any_measure_is_a_series_and_says_what_is_new() -> None:
+    def net_usd(graph: ProtocolGraph) -> dict[str, float]:
+        return dict(value_counted(graph).set_index("protocol")["net_usd"].to_dict())
+
+    graphs = [build(small_world()), build(later(moved_pool))]
+    series = over_time(graphs, net_usd)
+    assert series["label"].iloc[0] == "Aave V3" and series["is_new"].sum() == series["node"].nunique()
+    [value] = series.loc[series["node"] == "aave-v3", "value"].unique()
+    assert value == pytest.approx(net_usd(graphs[0])["aave-v3"])
+    one, other = ({"a": 1.0}, {"a": 2.0, "b": 3.0})
+    found = over_time(graphs, lambda graph: one if graph is graphs[0] else other)
+    assert found[["node", "value", "is_new"]].to_numpy().tolist() == [
+        ["a", 1.0, True],
+        ["a", 2.0, False],
+        ["b", 3.0, True],
+    ]
 
 
 def test_wrong_order_and_wrong_chains_are_refused() -> None:

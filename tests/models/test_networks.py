@@ -25,6 +25,7 @@ from models.networks.relations import (
     identity,
     shuffled,
 )
+from models.networks.sequence import encoder_of
 from models.networks.shape import Shape
 from tests.models.network_worlds import ASSETS, DAY_S, SMALL, Level, forecaster, ring, world
 
@@ -284,3 +285,12 @@ def test_instants_in_any_order_each_get_the_edges_of_their_own_graph() -> None:
         mine, graph = place[1] // 4 == row, made[instant // 10]
         assert (place[:, mine] - 4 * row == graph.ends).all() and mine.sum() == len(graph.values)
         assert np.allclose(values["asset", "r", "asset"].numpy()[mine], graph.values)
+
+
+@pytest.mark.parametrize(("units", "gates"), [("lstm", 4), ("gru", 3)])
+def test_recurrent_units_have_the_gates_of_their_papers(units: str, gates: int) -> None:
+    """Each gate has a matrix from the input, one from the state, and PyTorch's two offsets."""
+    encoder = encoder_of(units, Layout((0, 1, 2), ((0, 1, 2), (3, 4, 5))), Shape(hidden=8, heads=2))
+    assert parameters(encoder) == gates * 8 * (3 + 8 + 2)
+    state = encoder(torch.zeros(5, 2, 3))
+    assert state.shape == (5, 8) and bool((state.abs() < 1).all())

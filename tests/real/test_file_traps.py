@@ -79,7 +79,7 @@ def test_binance_2021_2023() -> None:
         [gap] = of(found, "gap", symbol)
         assert 3_990 < gap.rows < 4_020 and "2022-09-26" in gap.sentence and "2023-03-11" in gap.sentence
     [hole] = of(found, "gap", "FTT")
-    assert hole.rows == 7_478 and "from 2022-11-15" in hole.sentence
+    assert hole.rows == 7_478 and "between 2022-11-15" in hole.sentence
     assert [one.rows for one in of(found, "gap", "BTC")] == [12]
     assert not {"repeated", "contradicting", "ohlc", "not_above_zero", "bar_length"} & {
         one.kind for one in found.findings

@@ -23,7 +23,7 @@ def snapshot(
     pool: tuple[float, float] | None = None,
     backing_rate: float | None = None,
 ) -> Snapshot:
-    """Positions are (name, asset, side, whole tokens); `pool` is whole ETH and whole USDC; `backing_rate` makes STETH a claim on ETH."""
+    """Positions are (name, asset, side, whole tokens), a `supply` is lent and not posted; `pool` is whole ETH and whole USDC; `backing_rate` makes STETH a claim on ETH."""
     rows: dict[str, list[Any]] = {
         name: [] for name in ("assets", "protocols", "markets", "reserves", "positions", "prices", "entities")
     }
@@ -39,7 +39,7 @@ def snapshot(
         unit = 10 ** DECIMALS[symbol]
         total = {
             side: round(sum(amount for _, asset, kind, amount in positions if asset == symbol and kind == side) * unit)
-            for side in ("collateral", "debt")
+            for side in ("collateral", "supply", "debt")
         }
         kind = {"USDC": "stablecoin", "STETH": "staked"}.get(symbol, "token")
         rows["assets"].append(
@@ -48,8 +48,8 @@ def snapshot(
         rows["reserves"].append(
             {
                 "market": MARKET, "asset": symbol, "reserve_index": number, "supply_index_raw": 1, "supply_index_unit_raw": 1,
-                "borrow_index_raw": 1, "borrow_index_unit_raw": 1, "supplied_stored_raw": 0, "borrowed_stored_raw": total["debt"],
-                "cash_raw": 0, "collateral_raw": total["collateral"], "active": True, "frozen": False, "paused": False, "borrowable": True,
+                "borrow_index_raw": 1, "borrow_index_unit_raw": 1, "supplied_stored_raw": total["supply"], "borrowed_stored_raw": total["debt"],
+                "cash_raw": total["supply"], "collateral_raw": total["collateral"], "active": True, "frozen": False, "paused": False, "borrowable": True,
                 "liquidation_threshold_wad": threshold_bps * 10**14, "liquidation_bonus_wad": bonus_bps * 10**14,
                 "close_factor_wad": close_factor_bps * 10**14, "accrual_unit": "second", **EVIDENCE,
             }

@@ -72,6 +72,16 @@ def test_how_much_of_a_large_debt_may_be_repaid(revision: int) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
+def test_a_supply_that_is_not_posted_neither_counts_nor_can_be_taken(revision: int) -> None:
+    # $10,000 at 80 % against $10,000 is 0.8, whatever else is lent without being posted
+    lent = replace(leg(1, 500_000), enabled=False)
+    position = account(revision, leg(0, 1_000_000), lent, leg(2, debt=1_000_000))
+    assert aave_v3.health_factor_wad(position) == 8 * WAD // 10
+    assert aave_v3.liquidate(position, 1, 2, ALL) == Refusal("CollateralCannotBeLiquidated")
+    assert isinstance(aave_v3.liquidate(position, 0, 2, ALL), Liquidation)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
 def test_small_positions_are_taken_whole_since_3_3(revision: int) -> None:
     # $1,999.99 of debt is under 2,000: all of it may go; before, half. At $2,000.00 it is half again, which leaves $1,000 and is allowed.
     for debt, whole in ((199_999, True), (200_000, False)):

@@ -3,15 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+import aftershock
 from simulations.book import Book
+from simulations.book_of_graph import from_graph
 from simulations.channels import liquidation, offers
 from simulations.frontier import after_fall, against_falls, by_market, by_position, frontiers
 from simulations.health import health_factors
 from simulations.rules import generic
 from simulations.rules.rule import Liquidation, Refusal
 from simulations.state import start
+from simulations.venues import routing
 from tests.simulations.hand_made import book as made
 from tests.simulations.test_aave_v3_revisions import account, leg
 
@@ -43,6 +47,24 @@ def flagged(held: Book, flag: str, gas_usd: float = 0.0) -> set[str]:
 def test_the_frontier_is_threshold_times_one_plus_bonus(book: Book) -> None:
     low, high = frontiers(book)
     assert low == pytest.approx([0.84] * 4) and high == pytest.approx([0.84] * 4)
+
+
+def test_whoever_has_no_collateral_has_no_frontier() -> None:
+    held = made([("bare", "USDC", "debt", 1.0), *POSITIONS[:2], ("last", "USDC", "debt", 2.0)], PRICES)
+    low, high = frontiers(held)
+    at = {name: held.position_ids.index(name) for name in ("bare", "healthy", "last")}
+    assert low[at["healthy"]] == high[at["healthy"]] == pytest.approx(0.84)
+    assert np.isnan([edge[at[name]] for edge in (low, high) for name in ("bare", "last")]).all()
+
+
+def test_markets_are_asked_one_by_one_or_together_alike() -> None:
+    held = from_graph(aftershock.graph(aftershock.load()))
+    state, terms = after_fall(start(held), "ETH", 0.3), liquidation.keepers(held, 5.0)
+    together = by_market(state, terms)
+    alone = [by_market(state, terms, [market.key]) for market in held.markets]
+    assert len(together) > 2 and together == tuple(one for (one,) in alone)
+    key = held.markets[-1].key
+    assert set(by_position(state, terms, [key])["market"]) == {key}
 
 
 def test_positions_fall_on_the_right_side(book: Book) -> None:
@@ -180,3 +202,39 @@ def test_the_keeper_goes_on_to_the_size_that_works(book: Book, monkeypatch: pyte
     state, terms = start(book), liquidation.keepers(book, 5.0)
     offer = offers.best_offer(state, terms, offers.Asked(state, terms, book.position_ids.index("heals")))
     assert offer is not None and offer.outcome.repaid_raw == 2_200 * 10**6
+
+
+@pytest.mark.parametrize("richer", [0, 1])
+def test_the_keeper_takes_the_collateral_that_brings_more(richer: int) -> None:
+    """Half of 9,800 is repaid; the outside pays market prices, so a bonus of 5 % brings 245 and one of 10 % brings 490, less gas."""
+    rows = [("both", "ETH", "collateral", 6.0), ("both", "STETH", "collateral", 6.0), ("both", "USDC", "debt", 9_800.0)]
+    held = made(rows, {**PRICES, "STETH": 1_000.0})
+    bonus = held.leg_bonus_bps.copy()
+    bonus[richer] = 11_000
+    held = replace(held, leg_bonus_bps=bonus)
+    state, terms = start(held), liquidation.keepers(held, 5.0)
+    asked = offers.Asked(state, terms, 0)
+    offer = offers.best_offer(state, terms, asked)
+    assert offer is not None and offer.collateral == richer
+    assert offer.profit_usd == pytest.approx(4_900 * 0.10 - 5)
+    assert sorted(one.profit_usd for one in offers.best_by_pair(state, terms, asked, routing.best)) == pytest.approx(
+        [4_900 * 0.05 - 5, 4_900 * 0.10 - 5]
+    )
+
+
+def test_what_is_lent_and_not_posted_counts_nowhere() -> None:
+    """10 ETH posted at 80 % and 5 STETH only lent, against 8,800: health 8,000 / 8,800, the frontier of ETH alone, and no keeper may take STETH, whose bonus is five times as large."""
+    rows = [("one", "ETH", "collateral", 10.0), ("one", "STETH", "supply", 5.0), ("one", "USDC", "debt", 8_800.0)]
+    held = made(rows, {**PRICES, "STETH": 1_000.0})
+    bonus = held.leg_bonus_bps.copy()
+    bonus[[held.assets[held.reserves[slot].asset].symbol == "STETH" for slot in held.leg_reserve]] = 12_500
+    held = replace(held, leg_bonus_bps=bonus)
+    state, terms = start(held), liquidation.keepers(held, 0.0)
+    assert health_factors(state).tolist() == pytest.approx([8_000 / 8_800])
+    assert [edge.tolist() for edge in frontiers(held)] == [[pytest.approx(0.84)]] * 2
+    asked = offers.Asked(state, terms, 0)
+    [offer] = offers.best_by_pair(state, terms, asked, routing.best)
+    assert offer.profit_usd == pytest.approx(4_400 * 0.05)
+    lent = next(number for number, leg in enumerate(asked.view.legs) if leg.supply_stored and not leg.enabled)
+    owed = next(number for number, leg in enumerate(asked.view.legs) if leg.debt_stored)
+    assert isinstance(asked.liquidate(lent, owed, 10**6), Refusal)

@@ -135,6 +135,8 @@ def test_refusals_in_words() -> None:
     pool = Weighted((10**18, 10**18), (WAD // 2, WAD // 2), (18, 18), 0)
     with pytest.raises(InputError, match="slot 0 for slot 2"):
         pool.quote(0, 2, 1)
+    with pytest.raises(InputError, match="slot 1 for slot 1"):
+        pool.spot(1, 1)
     with pytest.raises(InputError, match="out of the range"):
         power_up(1, 3 * WAD, shortcuts=False)
 

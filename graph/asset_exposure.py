@@ -1,0 +1,116 @@
+"""What an asset is made of, and who depends on it: markets and pools that hold it, claims on it, holders of any of these."""
+
+import pandas as pd
+
+from chain.tables import each_row
+from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.holder_exposure import largest_holders, of_holder
+from graph.lookthrough import look_through, roots
+from graph.market_exposure import concentrations
+from graph.portfolio import dependents_and_amounts
+from graph.protocol_graph import ProtocolGraph
+from graph.vault_shares import vault_of
+
+
+def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
+    """Figures, outbound and inbound tables of an asset; columns as `graph.exposure.exposure` has them."""
+    relations = graph.relations
+    node = graph.nodes["asset"].set_index("node").loc[asset]
+    feeds = relations["prices"][relations["prices"]["target"] == asset]
+    feeds = named(graph, feeds, "source", "feed")[["feed", "label", "market", "step", "evidence", "status"]]
+    markets = _markets_made_of(graph, asset)
+    traded = named(graph, relations["trades_in"][relations["trades_in"]["source"] == asset], "target", "pool")
+    value = graph.nodes["pool"].set_index("node")["value_usd"]
+    traded = traded.assign(pool_usd=traded["pool"].map(value))
+    behind = named(graph, relations["backs"][relations["backs"]["source"] == asset], "target", "claim")
+    forms = named(graph, relations["wraps"][relations["wraps"]["target"] == asset], "source", "claim")
+    claims = pd.concat([behind.assign(relation="backs"), forms.assign(relation="wraps")], ignore_index=True)
+    inbound = {
+        "markets": markets,
+        "pools": largest_first(traded, "reserve_usd", "pool")[
+            ["pool", "label", "reserve_raw", "reserve_usd", "pool_usd", "evidence", "status"]
+        ],
+        "claims": largest_first(
+            claims.reindex(
+                columns=["claim", "label", "relation", "amount_raw", "amount_usd", "rate", "evidence", "status"]
+            ),
+            "amount_usd",
+            "claim",
+        ),
+        "holders": largest_holders(graph, [asset], top),
+    }
+    everybody, amounts = dependents_and_amounts(graph, asset, top)
+    made_of = roots(graph, asset)
+    held = graph.relations["holds"]
+    inbound |= {
+        "dependents": everybody,
+        "concentration": concentrations(
+            ("holders", held[held["target"] == asset]["amount_raw"].astype(float), "relation holds"),
+            ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
+            ("all who have it, looked through", amounts, "table dependents"),
+        ).query("count > 0"),
+    }
+    finally_of = made_of.groupby("root")["share"].sum() if made_of["share"].notna().all() else pd.Series(dtype=float)
+    direct = markets[markets["depth"] == 0]
+    figures: Figures = {
+        "price_usd": None if pd.isna(node["price_usd"]) else float(node["price_usd"]),
+        "supplied_usd": total(direct["supplied_usd"]),
+        "borrowed_usd": total(direct["borrowed_usd"]),
+        "collateral_usd": total(direct["collateral_usd"]),
+        "collateral_looked_through_usd": total(markets["collateral_usd"]),
+        "pool_reserves_usd": total(inbound["pools"]["reserve_usd"]),
+    }
+    outbound = {
+        "made_of": made_of,
+        **_lent(graph, asset),
+        "feeds": feeds.reset_index(drop=True),
+        "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
+    }
+    return figures, outbound, inbound
+
+
+def _lent(graph: ProtocolGraph, asset: str) -> Tables:
+    """What the vault has whose share this is: the tables that asking for the vault gives; nothing for any other asset."""
+    vault = vault_of(graph, asset)
+    if vault is None:
+        return {}
+    outbound = of_holder(graph, vault, "vault", 1)[1]
+    return {name: outbound[name] for name in ("supplied", "held", "markets")}
+
+
+def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
+    known, listed = look_through(graph).until(asset), graph.relations["lists"]
+    rows = []
+    for posted in sorted(set(listed["target"])):
+        for path in known.paths(posted):
+            if path.assets[-1] == asset and path.share is not None:
+                for row in each_row(listed[listed["target"] == posted]):
+                    rows.append(
+                        {
+                            "market": row.source,
+                            "label": graph.label(row.source),
+                            "posted": posted,
+                            "path": " → ".join(graph.label(key) for key in path.assets),
+                            "depth": len(path.assets) - 1,
+                            "share_ratio": path.share,
+                            "supplied_usd": row.supplied_usd * path.share,
+                            "collateral_usd": row.collateral_usd * path.share,
+                            "borrowed_usd": row.borrowed_usd * path.share,
+                            "evidence": "; ".join(dict.fromkeys((row.evidence, *path.evidence))),
+                            "status": row.status if not path.evidence else "derived",
+                        }
+                    )
+    columns = [
+        "market",
+        "label",
+        "posted",
+        "path",
+        "depth",
+        "share_ratio",
+        "supplied_usd",
+        "collateral_usd",
+        "borrowed_usd",
+    ]
+    frame = pd.DataFrame(rows, columns=[*columns, "evidence", "status"])
+    return frame.sort_values(["collateral_usd", "market", "path"], ascending=[False, True, True], ignore_index=True)

@@ -1,0 +1,255 @@
+"""Price files with something odd in them: what `aftershock forecast` refuses, and what it answers and says."""
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aftershock
+from aftershock.forecast_notes import holes, leaders_missing
+from aftershock.forecasts import SHIPPED, forecast, forecast_file, models_for, write
+from aftershock.hourly_prices import read_prices
+from models.answering import trained_on
+from models.panel import Panel
+from tests.aftershock.command import Ask
+from tests.aftershock.forecast_inputs import frame_of, put
+
+TRAINED = "prices that training may have seen"
+
+BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
+    "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
+    "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),
+    "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
+    "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
+    "text": (lambda f: f.assign(timestamp="13th"), "row 2: timestamp is '13th', which is no instant"),
+    "slashes": (
+        lambda f: f.assign(timestamp="18/08/2023 03:00"),
+        "row 2: timestamp is '18/08/2023 03:00', and whether day or month",
+    ),
+    "swapped": (
+        lambda f: f.rename(columns={"high": "low", "low": "high"}),
+        r"bad.csv row 2: high is \S+ and low \S+ of BTC; put the larger one under high \(",
+    ),
+    "crossed": (
+        lambda f: put(f, f["timestamp"] == f["timestamp"].max(), low=90.0, high=80.0),
+        r"high is 80 and low 90 of BTC; .*\(4 such rows",
+    ),
+    "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
+    "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
+    "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "60 hourly closes until"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_used_is_refused_with_the_row_and_what_to_do(
+    name: str, panel: Panel, tmp_path: Path
+) -> None:
+    change, message = BAD[name]
+    change(frame_of(panel)).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(aftershock.AftershockError, match=message) as refused:
+        forecast_file(tmp_path / "bad.csv", "close")
+    assert "bad.csv" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole = frame_of(panel)
+    straight = forecast_file(bars, "close").table
+
+    def answered(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        frame.to_parquet(tmp_path / "odd.parquet")
+        found = forecast_file(tmp_path / "odd.parquet", "close")
+        assert TRAINED in found.notes[-1] and "AAA was not in training" in found.notes[-2]
+        return found.table, tuple(note for note in found.notes[:-2] if not note.startswith("bars are missing"))
+
+    late = (whole["symbol"] == "AAA") & (whole["timestamp"] > panel.end_s[700])
+    thousand = {name: whole.loc[late, name] * 1_000 for name in ("open", "high", "low", "close")}
+    table, notes = answered(whole.assign(**{name: whole[name].where(~late, thousand[name]) for name in thousand}))
+    assert "jumps by a factor of 1000" in notes[0] and len(notes) == 1
+    np.testing.assert_allclose(table["variance"], straight["variance"], rtol=0.01)
+    berlin = pd.to_datetime(whole["timestamp"], unit="s", utc=True).dt.tz_convert("Europe/Berlin")
+    pd.testing.assert_frame_equal(answered(whole.assign(timestamp=berlin))[0], straight)
+    pd.testing.assert_frame_equal(answered(pd.concat([whole, whole.head(9)]))[0], straight)
+    table, notes = answered(whole.assign(high=whole["low"]))
+    assert (
+        len(notes) == 4 and "odd.parquet: the high or the low of" in notes[0] and "bars of AAA did not hold" in notes[0]
+    )
+    assert "the first ends at 2022-01-01 01:00 UTC" in notes[0] and "aftershock check" in notes[0]
+    hole = whole[(whole["timestamp"] < panel.end_s[-60]) | (whole["timestamp"] > panel.end_s[-3])]
+    assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
+
+
+def test_closes_stamped_at_the_open_are_known_an_hour_later(panel: Panel, tmp_path: Path) -> None:
+    closes = frame_of(panel)[["timestamp", "symbol", "close"]]
+    closes.to_parquet(tmp_path / "known.parquet")
+    closes.assign(timestamp=closes["timestamp"] - 3_600).to_parquet(tmp_path / "opened.parquet")
+    known = forecast_file(tmp_path / "known.parquet").table
+    pd.testing.assert_frame_equal(forecast_file(tmp_path / "opened.parquet", "open").table, known)
+    assert not forecast_file(tmp_path / "opened.parquet", "close").table["variance"].equals(known["variance"])
+
+
+def test_what_training_has_seen_and_what_is_long_after_it_is_told(panel: Panel, tmp_path: Path) -> None:
+    frame, last = frame_of(panel), int(panel.end_s[-1])
+    for name, end, told in (("seen", "2022-06-01", True), ("fresh", "2023-06-01", False)):
+        moved = frame["timestamp"] - last + int(pd.Timestamp(end).timestamp())
+        frame.assign(timestamp=moved).to_parquet(tmp_path / f"{name}.parquet")
+        assert any(TRAINED in note for note in forecast_file(tmp_path / f"{name}.parquet", "close").notes) == told
+    over = frame["timestamp"] - last + int(pd.Timestamp("2023-01-11").timestamp())
+    frame.assign(timestamp=over).to_parquet(tmp_path / "over.parquet")
+    note = forecast_file(tmp_path / "over.parquet", "close", first="2022-12-30", last="2023-01-10").notes[-1]
+    assert note.startswith("2 of 12 instants lie before 2023-01-01")
+    old = frame["timestamp"] - last + int(pd.Timestamp("2027-06-01").timestamp())
+    frame.assign(timestamp=old).to_parquet(tmp_path / "old.parquet")
+    note = forecast_file(tmp_path / "old.parquet", "close").notes[-1]
+    assert "more than a year before" in note and "train volatility" in note
+
+
+def test_the_shipped_models_do_not_read_what_no_panel_had(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    more = frame_of(panel).assign(spread_bps=3.0, funding_rate=1e-4, sentiment=np.nan)
+    more.to_parquet(tmp_path / "more.parquet")
+    found = forecast_file(tmp_path / "more.parquet", "close").table
+    pd.testing.assert_frame_equal(found, forecast_file(bars, "close").table)
+    read = read_prices(tmp_path / "more.parquet", "close").panel
+    assert set(read.extras) == {"spread_bps", "funding_rate", "sentiment"}
+
+
+def test_a_series_that_ended_and_one_that_hardly_moves_are_told(panel: Panel, tmp_path: Path) -> None:
+    frame = frame_of(panel)
+    ended = (frame["symbol"] == "LINK") & (frame["timestamp"] > panel.end_s[-1] - 10 * 86_400)
+    still = frame["symbol"] == "ETH"
+    for name in ("open", "high", "low", "close"):
+        frame[name] = np.where(still, 1 + 1e-5 * (frame["timestamp"] // 3_600 % 2), frame[name])
+    frame[~ended].to_parquet(tmp_path / "odd.parquet")
+    notes = forecast(read_prices(tmp_path / "odd.parquet", "close")).notes
+    assert any(note.startswith("LINK has no price after") for note in notes)
+    assert any(note.startswith("ETH hardly moves") for note in notes)
+    assert not [note for note in notes if note.startswith(("BTC has", "AAA has", "BTC hardly", "AAA hardly"))]
+
+
+def test_from_an_instant_to_itself_is_that_instant_and_steps_are_counted_from_it(panel: Panel, bars: Path) -> None:
+    def instants(every: str = "24h", first: str | None = None, last: str | None = None) -> list[str]:
+        found = forecast_file(bars, "close", every=every, first=first, last=last).table["as_of"].drop_duplicates()
+        return [f"{one:%m-%d %H}" for one in found]
+
+    alone = forecast_file(bars, "close", first="2022-02-20T07:00", last="2022-02-20T07:00").table
+    pd.testing.assert_frame_equal(alone, forecast_file(bars, "close", at="2022-02-20T07:00").table)
+    assert set(alone["as_of"]) == {pd.Timestamp("2022-02-20T07:00Z")} and len(alone) == len(panel.assets)
+    assert instants(first="2022-02-20", last="2022-02-22T23:00") == ["02-20 00", "02-21 00", "02-22 00"]
+    assert instants(first="2022-02-20T07:00", last="2022-02-21T07:00") == ["02-20 07", "02-21 07"]
+    assert instants(first="2022-02-20", last="2022-02-20T23:00", every="5h") == [
+        f"02-20 {hour}" for hour in ("00", "05", "10", "15", "20")
+    ]
+    # without a first instant there is one: the last that lies whole steps after a midnight
+    for every, last in (("24h", "02-20 00"), ("1h", "02-20 17"), ("5h", "02-20 15"), ("7d", "02-20 00")):
+        assert instants(last="2022-02-20T17:30", every=every) == [last]
+    with pytest.raises(aftershock.AftershockError, match="--from is 2022-02-20T07:30; give a whole hour"):
+        instants(first="2022-02-20T07:30")
+    with pytest.raises(aftershock.AftershockError, match="--every is 90m; forecasts stand at whole hours"):
+        instants(every="90m")
+
+
+def test_what_lies_outside_the_prices_is_told(bars: Path) -> None:
+    early, late = forecast_file(bars, "close", first="2021-12-30", last="2022-03-30", every="7d").notes[:2]
+    assert early == "--from is 2021-12-30, and the prices begin at 2022-01-01 01:00 UTC: nothing is forecast before"
+    assert late == "--to is 2022-03-30, and the prices end at 2022-03-02 00:00 UTC: nothing is forecast after"
+
+
+def test_missing_bars_are_counted_by_asset_on_both_channels(ask: Ask, panel: Panel, tmp_path: Path) -> None:
+    """The drawn panel lacks bar 701 of BTC and bars 501 to 530 of AAA; 3, 5 and 2 of LINK are taken out, the last two at the end."""
+    frame = frame_of(panel)
+    gone = np.concatenate([panel.end_s[20:23], panel.end_s[900:905], panel.end_s[-2:]])
+    frame[~((frame["symbol"] == "LINK") & frame["timestamp"].isin(gone))].to_parquet(tmp_path / "holes.parquet")
+    asked = ("forecast", "--prices", "holes.parquet", "--stamp", "close")
+    said, record = ask(*asked), json.loads(ask(*asked, "--json").out)
+    assert [(one["asset"], one["bars"], one["gaps"], one["longest_bars"]) for one in record["missing_bars"]] == [
+        ("AAA", 30, 1, 30),
+        ("LINK", 10, 3, 5),
+        ("BTC", 1, 1, 1),
+    ]
+    first, last = (f"{pd.Timestamp(panel.end_s[row], unit='s'):%Y-%m-%dT%H:%M:%SZ}" for row in (900, 904))
+    assert (record["missing_bars"][1]["longest_from"], record["missing_bars"][1]["longest_to"]) == (first, last)
+    sentence = f"LINK 10 bars in 3 gaps, the longest 5 from {first[:10]} {first[11:16]} UTC; BTC 1 bar from 2022-01-30 05:00 UTC"
+    assert sentence in " ".join(said.out.split()) and any(sentence in note for note in record["notes"])
+    assert "bars missing: 30 of AAA, and of 2 other assets" in said.err
+    assert json.loads(ask("forecast", "--json").out)["missing_bars"] == []
+
+
+def test_only_holes_that_can_be_looked_back_on_count(panel: Panel) -> None:
+    hours = 24 * 200
+    close = np.ones((hours, 1))
+    end_s = panel.end_s[0] + 3_600 * np.arange(hours, dtype=np.int64)
+    for row in (24 * 100, 24 * 150, hours - 30):
+        close[row : row + 4] = np.nan
+    whole = Panel(("A",), end_s, close, close, close, close, close, bar_s=3_600)
+    last, early = end_s[[-1]], end_s[[24 * 180, -1]]
+    assert [(one.bars, one.gaps) for one in holes(whole, last)] == [(8, 2)]
+    assert [(one.bars, one.gaps) for one in holes(whole, early)] == [(12, 3)]
+    assert [(one.bars, one.gaps) for one in holes(whole, end_s[[24 * 150 - 1]])] == [(4, 1)]
+    close[-25:] = np.nan  # it ended more than a day ago, which is told in another sentence
+    assert [(one.bars, one.gaps) for one in holes(whole, last)] == [(8, 2)]
+
+
+def test_assets_that_no_model_saw_and_leaders_that_are_not_there_are_named(
+    ask: Ask, panel: Panel, tmp_path: Path
+) -> None:
+    frame_of(panel).to_parquet(tmp_path / "all.parquet")
+    frame_of(panel.select(["LINK", "AAA"])).to_parquet(tmp_path / "few.parquet")
+    for name, leaders in (("all", []), ("few", ["BTC", "ETH"])):
+        record = json.loads(ask("forecast", "--prices", f"{name}.parquet", "--stamp", "close", "--json").out)
+        assert record["not_in_training"] == ["AAA"] and record["replaced_by_the_market"] == leaders
+    said = " ".join(ask("forecast", "--prices", "few.parquet", "--stamp", "close").out.split())
+    assert (
+        "AAA was not in training: answered from its own moves" in said and "no BTC and no ETH among the prices" in said
+    )
+    fitted, card = models_for(SHIPPED, 24)
+    # its card says on how many assets it was trained; the trees know it from the regression under them, the average was not trained
+    assert f"trained on {len(trained_on(fitted.models[:1]))} of them" in card.notes[0]
+    assert not trained_on(fitted.models[2:])
+    assert leaders_missing(["AAA"], ["rv_24", "market_rv_24"]) == ()
+
+
+def test_crossed_bars_are_refused_or_listed_by_every_verb_that_reads_them(
+    ask: Ask, panel: Panel, tmp_path: Path
+) -> None:
+    frame = frame_of(panel)
+    late = frame["timestamp"] == panel.end_s[-1]
+    put(frame, late & (frame["symbol"] == "ETH"), high=0.5, low=0.6).to_csv(tmp_path / "bad.csv", index=False)
+    row = int(np.flatnonzero((late & (frame["symbol"] == "ETH")).to_numpy())[0]) + 2
+    for verb in (("forecast",), ("train", "volatility", "--out", "mine")):
+        refused = ask(*verb, "--prices", "bad.csv", "--stamp", "close")
+        told = " ".join(refused.err.split())
+        assert refused.code == 2 and f"bad.csv row {row}: high is 0.5 and low 0.6 of ETH; put the larger" in told, told
+        assert "aftershock check" in told and not (tmp_path / "mine").exists()
+    checked = json.loads(ask("check", "bad.csv", "--stamp", "close", "--bar", "1h", "--json").out)
+    found = [one for one in checked["files"][0]["findings"] if one["kind"] == "ohlc"]
+    assert {(one["row"], one["symbol"]) for one in found} == {(row, "ETH")} and checked["errors"] >= len(found) > 0
+    # numbers that were rounded differently are no crossed bar, and not told
+    close = frame["close"]
+    flat = frame.assign(open=close, high=close * (1 - 1e-12), low=close * (1 + 1e-12))
+    flat.to_parquet(tmp_path / "flat.parquet")
+    assert not [note for note in forecast_file(tmp_path / "flat.parquet", "close").notes if "did not hold" in note]
+
+
+def test_nothing_is_left_where_forecasts_cannot_be_written(ask: Ask, bars: Path, tmp_path: Path) -> None:
+    (tmp_path / "here.csv").mkdir()
+    asked = ("forecast", "--prices", str(bars), "--stamp", "close", "--out")
+    for out in ("here.csv", "nowhere/f.csv", f"{'x' * 252}.csv", "/proc/f.csv"):
+        refused = ask(*asked, out)
+        assert refused.code == 2 and refused.err.startswith("aftershock: --out") and not refused.out, refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["here.csv"]
+    found = forecast_file(bars, "close", first="2022-02-01", last="2022-03-01")
+    for name in ("f.csv", "f.parquet"):
+        (tmp_path / name).write_text("as it was")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
+        try:
+            with pytest.raises(aftershock.AftershockError, match=rf"--out .*{name} cannot be written \(.*too large"):
+                write(found, tmp_path / name)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (tmp_path / name).read_text() == "as it was"
+    assert {path.name for path in tmp_path.iterdir()} == {"here.csv", "f.csv", "f.parquet"}
