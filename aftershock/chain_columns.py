@@ -29,6 +29,9 @@ FALLS = (0.05, 0.10, 0.20)
 STATES = ("utilisation", *(f"at_risk_{round(100 * fall)}_usd" for fall in FALLS), "pools_take_usd", "depth_ratio")
 """What a snapshot says of an asset: borrowed over supplied; USD of collateral that may be liquidated if it falls by 5, 10, 20 %; what pools can take of it before a sale costs
 more than the liquidation bonus; ln of that over what a fall of 10 % makes liquidatable."""
+LACKING = ", without what liquidations and pools would say"
+NAMED = 6
+"""Up to so many snapshots are named one by one."""
 Tell = Callable[[str], None]
 
 
@@ -78,6 +81,11 @@ def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: 
             f"--tables: no snapshot stands between {written(int(panel.end_s[0]))} and {written(int(panel.end_s[-1]))} UTC, where {priced.name} has prices ({dated[0].name}); give prices of that time"
         )
     columns, told = _of_snapshots(panel, within, tell)
+    if len(told) > NAMED:
+        told = [
+            f"{len(told)} snapshots, the first {within[0].name}, the last {within[-1].name}",
+            *(one for one in told if LACKING in one),
+        ]
     tokens = {key: value for one in dated for key, value in _tokens(one.graph, panel).items()}
     for history in past:
         tell(str(history.folder))
@@ -134,7 +142,7 @@ def _of_snapshots(panel: Panel, dated: Sequence[_Dated], tell: Tell) -> tuple[di
             for name, found in _of_book(one.graph, panel.assets).items():
                 values[name][row] = found
         except InputError as error:
-            told[-1] += f", without what liquidations and pools would say: {error}"
+            told[-1] += f"{LACKING}: {error}"
     at = np.array([one.known_s for one in dated], dtype=np.int64)
     columns = {name: states(panel.end_s, at, found) for name, found in values.items()} if dated else {}
     return {name: column for name, column in columns.items() if np.isfinite(column).any()}, told

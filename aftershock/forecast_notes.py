@@ -143,8 +143,9 @@ def told_of_training(instants: IntArray, cutoff_s: int) -> tuple[str, ...]:
     """What must be said of when models were trained: forecasts for instants that training saw, and models that are old."""
     seen, until, told = int((instants < cutoff_s).sum()), written(cutoff_s), []
     if seen:
+        which = f"{seen:,} of {many(len(instants), 'instant')}" if len(instants) > 1 else "the instant"
         told.append(
-            f"{seen:,} of {many(len(instants), 'instant')} {'lies' if seen == 1 else 'lie'} before {until} UTC, until which the models were trained: "
+            f"{which} {'lies' if seen == 1 else 'lie'} before {until} UTC, until which the models were trained: "
             "a forecast there is of prices that training may have seen, and no score stands for it"
         )
     if int(instants[-1]) - cutoff_s > OLD_S:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chain.errors import InputError
+from chain.errors import InputError, many
 from models.answering import OfAssets
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import GammaGlm
@@ -72,7 +72,7 @@ class Learner:
             for number, life in enumerate(fitted.lived)
         )
         weights = sum(array.size for array in fitted.members[0].values())
-        said = (f"{members} networks of {weights:,} numbers each.", *said)
+        said = (f"{many(members, 'network')} of {weights:,} numbers{' each' if members > 1 else ''}.", *said)
         # How long epochs took depends on the machine; the file must not.
         timeless = tuple(
             replace(life, epochs=tuple(replace(epoch, seconds=0.0) for epoch in life.epochs)) for life in fitted.lived

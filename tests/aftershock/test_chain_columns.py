@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import aftershock
-from aftershock.chain_columns import with_tables
+from aftershock.chain_columns import NAMED, with_tables
 from aftershock.forecasts import forecast
 from aftershock.hourly_prices import Priced, read_prices
 from aftershock.learners import learner_of
@@ -210,6 +210,21 @@ def test_in_the_words_of_the_command(ask: Ask, folders: list[Path], tmp_path: Pa
     assert found.code == 0 and any("snapshot late" in note for note in json.loads(found.out)["notes"])
     refused = ask("forecast", "--tables", str(tmp_path))
     assert refused.code == 2 and "neither a snapshot nor a history" in refused.err
+
+
+def test_many_snapshots_are_told_in_one_line(
+    priced: Priced, sample: aftershock.Snapshot, folders: list[Path], tmp_path: Path
+) -> None:
+    at = [int(priced.panel.end_s[-1]) - day * DAY_S for day in range(1, NAMED)]
+    more = [
+        save(
+            replace(sample, name=f"day{day}", anchors=tuple(replace(one, timestamp=known) for one in sample.anchors)),
+            tmp_path / str(day),
+        )
+        for day, known in enumerate(at)
+    ]
+    told = with_tables(priced, [*more, *folders]).tables
+    assert len(told) == 1 and told[0].startswith("7 snapshots, the first early (as1-") and "the last late" in told[0]
 
 
 def test_a_graph_network_hears_along_the_protocol_graph_and_nothing_before_the_first(both: Priced) -> None:
