@@ -14,9 +14,9 @@ import numpy as np
 
 from aftershock.history_columns import of_history
 from aftershock.hourly_prices import Priced, price_names, written
-from chain.errors import InputError
+from chain.errors import AftershockError, InputError, many
 from chain.histories import folder as histories
-from chain.snapshot import MANIFEST, Snapshot
+from chain.snapshot import MANIFEST
 from chain.snapshot import load as load_snapshot
 from graph.build import build
 from graph.protocol_graph import ProtocolGraph
@@ -41,10 +41,11 @@ class _Dated:
 
     known_s: int
     graph: ProtocolGraph
+    place: Path
 
     @property
     def name(self) -> str:
-        return f"{self.graph.snapshot.name} ({self.graph.snapshot.content_id}, {written(self.known_s)} UTC)"
+        return f"{self.place.name} ({self.graph.snapshot.content_id}, {written(self.known_s)} UTC)"
 
 
 def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: None) -> Priced:
@@ -63,8 +64,8 @@ def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: 
     for place in folders:
         tell(str(place))
         if (place / MANIFEST).is_file():
-            dated.append(_dated(load_snapshot(place), place))
-        elif (history := histories.stored(place)) is not None:
+            dated.append(_dated(place))
+        elif place.is_dir() and (history := histories.stored(place)) is not None:
             past.append(history)
         else:
             raise InputError(f"--tables {place} is neither a snapshot nor a history of a chain; name such a folder")
@@ -72,7 +73,7 @@ def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: 
     for one, other in itertools.pairwise(dated):
         if one.known_s == other.known_s:
             raise InputError(
-                f"--tables has two snapshots of one instant, {one.name} and {other.name}; give one, or read both chains into one snapshot"
+                f"--tables has two snapshots of one instant, {one.place} and {other.place}, {written(one.known_s)} UTC; give one, or read both chains into one snapshot"
             )
     panel = priced.panel
     within = [one for one in dated if panel.end_s[0] - panel.bar_s < one.known_s <= panel.end_s[-1]]
@@ -81,11 +82,16 @@ def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: 
             f"--tables: no snapshot stands between {written(int(panel.end_s[0]))} and {written(int(panel.end_s[-1]))} UTC, where {priced.name} has prices ({dated[0].name}); give prices of that time"
         )
     columns, told = _of_snapshots(panel, within, tell)
+    outside = [one for one in dated if one not in within]
     if len(told) > NAMED:
         told = [
             f"{len(told)} snapshots, the first {within[0].name}, the last {within[-1].name}",
             *(one for one in told if LACKING in one),
         ]
+    if outside:
+        told.append(
+            f"{many(len(outside), 'snapshot')} outside the time of the prices left out, {outside[0].name} first"
+        )
     tokens = {key: value for one in dated for key, value in _tokens(one.graph, panel).items()}
     for history in past:
         tell(str(history.folder))
@@ -93,8 +99,10 @@ def with_tables(priced: Priced, folders: Sequence[Path], tell: Tell = lambda _: 
         told.append(said)
         for name, column in found.items():
             columns[name] = _together(name, columns[name], column) if name in columns else column
+    captions = (priced.caption, *(one.graph.snapshot.caption for one in dated))
     return replace(
         priced,
+        caption=", ".join(dict.fromkeys(caption for caption in captions if caption)),
         panel=replace(panel, extras={**panel.extras, **columns}),
         graphs=tuple((one.known_s, one.graph) for one in within),
         tables=tuple(told),
@@ -117,12 +125,17 @@ def symbols_of(graph: ProtocolGraph, assets: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _dated(snapshot: Snapshot, place: Path) -> _Dated:
+def _dated(place: Path) -> _Dated:
+    try:
+        snapshot = load_snapshot(place)
+        graph = build(snapshot)
+    except AftershockError as error:
+        raise type(error)(f"--tables {place}: {error}") from error
     if not snapshot.anchors:
         raise InputError(
             f"--tables {place} has no block, so nobody can say since when it is known; take a snapshot of a chain"
         )
-    return _Dated(max(anchor.timestamp for anchor in snapshot.anchors), build(snapshot))
+    return _Dated(max(anchor.timestamp for anchor in snapshot.anchors), graph, place)
 
 
 def _of_snapshots(panel: Panel, dated: Sequence[_Dated], tell: Tell) -> tuple[dict[str, FloatArray], list[str]]:
@@ -134,7 +147,7 @@ def _of_snapshots(panel: Panel, dated: Sequence[_Dated], tell: Tell) -> tuple[di
         known = symbols_of(one.graph, panel.assets)
         if not known:
             raise InputError(
-                f"--tables: {one.name} knows none of {', '.join(panel.assets[:8])}; give snapshots of protocols that have them"
+                f"--tables: {one.place} knows none of {', '.join(panel.assets[:8])}; it knows {', '.join(sorted(one.graph.nodes['asset']['label'])[:8])}, write symbols as there"
             )
         values["utilisation"][row] = _utilisation(one.graph, known, panel.assets)
         told.append(f"snapshot {one.name}")
@@ -144,8 +157,7 @@ def _of_snapshots(panel: Panel, dated: Sequence[_Dated], tell: Tell) -> tuple[di
         except InputError as error:
             told[-1] += f"{LACKING}: {error}"
     at = np.array([one.known_s for one in dated], dtype=np.int64)
-    columns = {name: states(panel.end_s, at, found) for name, found in values.items()} if dated else {}
-    return {name: column for name, column in columns.items() if np.isfinite(column).any()}, told
+    return {name: states(panel.end_s, at, found) for name, found in values.items()} if dated else {}, told
 
 
 def _utilisation(graph: ProtocolGraph, known: dict[str, str], assets: Sequence[str]) -> FloatArray:

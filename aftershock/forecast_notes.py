@@ -8,8 +8,10 @@ import pandas as pd
 
 from aftershock.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
 from chain.errors import many
+from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
 from models.panel import IntArray, Panel
+from models.samples import Samples
 
 LOOK_BACK_S = 90 * DAY_S
 """Behind the first instant, where a missing bar is told: twelve weeks are the longest window of a feature, ninety days that of correlations."""
@@ -82,6 +84,28 @@ def told_of_holes(found: Sequence[Hole]) -> tuple[str, ...]:
             where = f"in {many(one.gaps, 'gap')}, the longest {one.longest_bars} {where}"
         each.append(f"{one.asset} {many(one.bars, 'bar')} {where}")
     return (f"bars are missing in what is looked back on, and nothing is filled in: {_listed(each, '; ')}",)
+
+
+def told_of_tables(tables: Sequence[str], asked: Samples, features: Sequence[str]) -> tuple[str, ...]:
+    """What was given beside the prices, that nobody reads it, or how often what is read is not known.
+
+    Parameters
+    ----------
+    tables : a sentence for each (`aftershock.hourly_prices.Priced`). asked : what the models are asked with. features : those that they read.
+    """
+    told = [f"beside the prices: {one}" for one in tables]
+    read = [name for name in features if name in COLUMN_FEATURES]
+    if tables and not read:
+        told.append(
+            "these models read nothing of what stands beside the prices; train volatility --tables makes models that do"
+        )
+    lacking = {name: int(np.isnan(asked.feature(name)).sum()) for name in read}
+    if any(lacking.values()):
+        each = [f"{name} {count:,}" for name, count in lacking.items() if count]
+        told.append(
+            f"of {asked.y.size:,} forecasts so many do not know what models read beside the prices: {_listed(each)}; its mean in training stands there, and the score is not one of such forecasts"
+        )
+    return tuple(told)
 
 
 def told_of_span(asked: Span, panel: Panel) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from aftershock.forecast_notes import (
     told_of_holes,
     told_of_series,
     told_of_span,
+    told_of_tables,
     told_of_training,
 )
 from aftershock.hourly_prices import (
@@ -154,7 +155,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     unseen = tuple(name for name in panel.assets if trained and name not in trained and (table["asset"] == name).any())
     notes = (
         *panel.notes,
-        *priced.tables,
+        *told_of_tables(priced.tables, asked_with, card.features),
         *told_of_span(asked, panel),
         *told_of_holes(missing),
         *told_of_series(panel, int(instants[-1])),

@@ -15,7 +15,8 @@ from models.features.columns import states, sums
 from models.panel import FloatArray, IntArray, Panel
 
 HAPPENED = ("liquidations", "transfers", "proposals", "parameter_changes", "blocks")
-"""Tables of a history that are read. Time between the first and the last row of any of them counts as covered: no row then means that nothing happened."""
+"""Tables of a history that are read. From the first row of any of them to the time of the last block that was read, no row means that nothing happened; before and after, it is
+not known. So no later event decides what is known of a bar."""
 GWEI = 1e9
 
 
@@ -34,7 +35,11 @@ def of_history(
         raise InputError(
             f"--tables: the history {name} counts tokens in smallest units, and no snapshot says what they are; give one of {history.purpose.chain} beside it"
         )
-    covered = int(times.min()), int(times.max())
+    if history.until_s is None:
+        raise InputError(
+            f"--tables: the history {name} does not say until when it was read, as an earlier version wrote it; read it again into a new folder"
+        )
+    covered = int(times.min()), history.until_s
     columns: dict[str, FloatArray] = {}
     if "liquidations" in tables:
         taken = tables["liquidations"]
@@ -51,7 +56,7 @@ def of_history(
     first, last = (written(at) for at in covered)
     return (
         columns,
-        f"history {name} of {history.purpose.chain}, blocks {history.first} to {history.last}, events from {first} to {last} UTC",
+        f"history {name} of {history.purpose.chain}, blocks {history.first} to {history.last}, from its first row, {first}, to {last} UTC",
     )
 
 

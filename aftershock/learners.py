@@ -32,6 +32,11 @@ PAST = ("rv_24", "abs_range_24", "abs_return_24", "market_abs_range_24", "return
 PAST_DAYS = 13
 CORRELATION_HOURS = 60 * 24
 DAY_S = 86_400
+ENDED = {
+    "patience": "ended as its tail got no better",
+    "epochs": "all that were asked for",
+    "time": "ended by the clock",
+}
 Graphs = Sequence[tuple[int, "ProtocolGraph"]]
 Tell = Callable[[str], None]
 
@@ -68,7 +73,7 @@ class Learner:
 
         fitted = train_network(self.model, train, None, rng, folder=kept, report=report)
         said = tuple(
-            f"Network {number + 1} of {members}: {len(life.epochs) - 1} epochs, ended by {life.ended}, epoch {life.kept} kept{' (the untrained one: nothing was learnt)' if not life.kept else ''}."
+            f"Network {number + 1} of {members}: {len(life.epochs) - 1} epochs, {ENDED[life.ended]}, epoch {life.kept} kept{' (the untrained one: nothing was learnt)' if not life.kept else ''}."
             for number, life in enumerate(fitted.lived)
         )
         weights = sum(array.size for array in fitted.members[0].values())
@@ -80,6 +85,11 @@ class Learner:
         fitted = replace(fitted, lived=timeless)
         history = fitted.history
         return (OfAssets(fitted, history.assets, int(history.known_s[0])) if history is not None else fitted), said
+
+    def learnt(self, fitted: Fitted) -> bool:
+        """Whether what was fitted can differ from the regression that it rests on: not so for networks that all kept their untrained selves."""
+        network = fitted.model if isinstance(fitted, OfAssets) else fitted
+        return not hasattr(network, "lived") or any(life.kept for life in network.lived)
 
     def tuned(self, train: Samples, trials: int, kept: Path, seed: int, tell: Tell) -> "Learner":
         """The learner with the values that a study chose inside the training window; the study goes on where it stopped."""

@@ -120,6 +120,9 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
     figures, order = compared(makers, forecasts, held)
     known = lessons.samples.known_by(int(priced.panel.end_s[-1]))
     fitted, lived = fit_all(makers, learner, known, wish.seed, kept / "whole", tell, "whole window")
+    learnt = learner.learnt(fitted[makers.index(learner.model)])
+    if not learnt:
+        order = [n for n in order if makers[n] is not learner.model]
     late = lessons.samples.as_of_s >= lessons.cut_s
     factors = [1.0 if maker.name == rolling_mean().name else lessons.factor for maker in makers]
     laws = [
@@ -135,7 +138,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
         int(priced.panel.end_s[-1]),
         wish.seed,
         figures,
-        (*_notes(priced, lessons, makers[0].name, answering.names), *lived),
+        (*_notes(priced, lessons, makers[0].name, answering.names, learnt), *lived),
     )
     save(folder, answering, card)
     shutil.rmtree(kept, ignore_errors=True)
@@ -226,7 +229,7 @@ def in_order(
     )
 
 
-def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...], learnt: bool) -> tuple[str, ...]:
     panel, samples = priced.panel, lessons.samples
     first, cut, last = (
         f"{pd.Timestamp(int(at), unit='s'):%Y-%m-%d %H:%M}" for at in (panel.end_s[0], lessons.cut_s, panel.end_s[-1])
@@ -242,8 +245,10 @@ def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...])
             "Who answers first was chosen on the same end, so its figure flatters a little."
         ),
         f"In order of answering: {', '.join(names)}.",
-        *(f"Read beside the prices: {told}." for told in priced.tables),
+        *(f"Beside the prices: {told}." for told in priced.tables),
     )
+    if not learnt:
+        return (*notes, f"{asked} was asked for and learnt nothing from the whole window, so it does not answer.")
     if names[0] == asked:
         return notes
     return (*notes, f"{asked} was asked for and did not win on the held-out end, so {names[0]} answers first.")

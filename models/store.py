@@ -142,7 +142,7 @@ def text_of(card: Card) -> str:
         f"# {card.name}",
         "",
         f"Forecasts {card.task.target}, {card.task.horizon_hours} hours ahead, from bars of {card.task.bar_s} s.",
-        f"Fitted on what was known by {cut} UTC; seed {card.seed}; prices sha256 `{card.data_hash}`.",
+        f"Fitted on what was known by {cut} UTC; seed {card.seed}; sha256 of the bars and what stood beside them `{card.data_hash}`.",
         "",
         *[line for note in card.notes for line in (note, "")],
     ]

@@ -267,7 +267,8 @@ def _worth(one: dict[str, str | int | float | None]) -> str:
     if one["qlike_to_log_har"] is None:
         return f"{who}; its card has no score."
     ratio = float(one["qlike_to_log_har"])
-    word = f"{abs(100 * (1 - ratio)):.1f} % {'less' if ratio < 1 else 'more'}"
+    by = f"{abs(100 * (1 - ratio)):.1f}"
+    word = "as much" if by == "0.0" else f"{by} % {'less' if ratio < 1 else 'more'}"
     return f"{who}; its loss (QLIKE) was {ratio:.3f} of log-HAR's, {word}, on {one['measured_on']}."
 
 

@@ -89,4 +89,4 @@ def show(page: Page, done: Trained, read: str) -> None:
     for note in done.card.notes:
         page.say((note, "dim"))
     page.next(f"aftershock forecast --model {done.folder.parent} --horizon {done.card.task.horizon_hours}{read}")
-    page.footer(f"prices sha256 {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}")
+    page.footer(f"sha256 of what was read {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}")

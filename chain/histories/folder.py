@@ -62,13 +62,14 @@ class File:
 
 @dataclass(frozen=True)
 class WholeRange:
-    """Blocks `first` to `last`, both included; `joined` are contracts of which nothing was read before this range was."""
+    """Blocks `first` to `last`, both included; `joined` are contracts of which nothing was read before this range was, `last_time` is that of the last block (not in lists of before)."""
 
     first: int
     last: int
     last_hash: str
     files: Mapping[str, File]
     joined: tuple[str, ...] = ()
+    last_time: int | None = None
 
     def path(self, folder: Path, table: str) -> Path:
         """Where the rows of a table are."""
@@ -129,12 +130,23 @@ class HistoryFolder:
         return self.ranges[-1].last if self.ranges else None
 
     @property
+    def until_s(self) -> int | None:
+        """Time of the last block; None without any, or where a list of before does not have it."""
+        return self.ranges[-1].last_time if self.ranges else None
+
+    @property
     def joined(self) -> set[str]:
         """All contracts whose events are in it."""
         return {address for one in self.ranges for address in one.joined}
 
     def add(
-        self, first: int, last: int, last_hash: str, rows: Mapping[str, Sequence[Row]], joined: Sequence[str] = ()
+        self,
+        first: int,
+        last: int,
+        last_hash: str,
+        rows: Mapping[str, Sequence[Row]],
+        joined: Sequence[str] = (),
+        last_time: int | None = None,
     ) -> None:
         """Keep one more range, which must touch those that are there.
 
@@ -151,7 +163,7 @@ class HistoryFolder:
         files = {
             table: File(len(frame), content_hash(history_schemas()[table], frame)) for table, frame in frames.items()
         }
-        one = WholeRange(first, last, last_hash, files, tuple(sorted(joined)))
+        one = WholeRange(first, last, last_hash, files, tuple(sorted(joined)), last_time)
         for table, frame in frames.items():
             path = one.path(self.folder, table)
             path.parent.mkdir(exist_ok=True)
@@ -224,6 +236,7 @@ def stored(folder: Path) -> HistoryFolder | None:
                 one["last_hash"],
                 {table: File(**file) for table, file in one["files"].items()},
                 tuple(one["joined"]),
+                None if one.get("last_time") is None else int(one["last_time"]),
             )
             for one in content["ranges"]
         ]

@@ -216,15 +216,13 @@ def _read(
                     keep(table, log, columns)
     for start, some, logs in parts(pools, tuple(uniswap_v3.SHAPES)):
         times = {number: int(header["timestamp"], 16) for number, header in headers.items()}
-        ends = [uniswap_v3.state(past.at(number), some) for number in (start - 1, last)]
-        for log, columns in uniswap_v3.observations(ends[0], ends[1], logs, times, client.chain):
+        states = [uniswap_v3.state(past.at(number), some) for number in (start - 1, last)]
+        for log, columns in uniswap_v3.observations(states[0], states[1], logs, times, client.chain):
             keep("observations", log, columns)
     if "blocks" in history.purpose.tables:
         rows["blocks"] = _blocks_of(client, first, last)
-    last_hash = client.block_hash(last)
-    if last_hash is None:
-        raise BlockError(f"The node does not have block {last}; run again")
-    history.add(first, last, last_hash, rows, sorted(joined))
+    end = client.header if last == client.anchor.number else client.headers([last])[0]
+    history.add(first, last, end["hash"].lower(), rows, sorted(joined), int(end["timestamp"], 16))
 
 
 class Past:

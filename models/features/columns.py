@@ -25,9 +25,16 @@ EVENTS = ("liquidated_usd", "transferred_usd", "governance_events")
 EVENT_HOURS = (24, 168)
 
 
+STATES = (*FLOORS, "imbalance", "funding_rate", "sentiment", "utilisation", "depth_ratio")
+
+
 def features_of_column(name: str) -> tuple[str, ...]:
     """Names of the features that a column gives."""
     return tuple(f"{name}_{hours}" for hours in EVENT_HOURS) if name in EVENTS else (name,)
+
+
+COLUMN_FEATURES = frozenset(feature for name in (*STATES, *EVENTS) for feature in features_of_column(name))
+"""All that columns can give."""
 
 
 def column_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:

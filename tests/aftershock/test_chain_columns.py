@@ -1,6 +1,7 @@
 """Snapshots and histories of chains beside prices: what they say is counted by hand, known when it could be known, and reaches models and graph networks."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from aftershock.forecasts import forecast
 from aftershock.hourly_prices import Priced, read_prices
 from aftershock.learners import learner_of
 from aftershock.training import Wish, train_volatility
-from chain.errors import InputError
+from chain.errors import InputError, SnapshotError
 from chain.histories.folder import HistoryFolder, Purpose
 from chain.snapshot import save
 from graph.build import build
@@ -103,7 +104,11 @@ def test_nothing_is_known_before_its_block(both: Priced, priced: Priced, folders
 
 
 def history_of(
-    folder: Path, sample: aftershock.Snapshot, rows: Mapping[str, list[dict[str, Any]]], blocks: int = 100
+    folder: Path,
+    sample: aftershock.Snapshot,
+    rows: Mapping[str, list[dict[str, Any]]],
+    until_s: int | None,
+    blocks: int = 100,
 ) -> Path:
     chain = sample.anchors[0].chain
     purpose = Purpose(chain, "00" * 32, tuple(sorted(rows)), {})
@@ -122,6 +127,7 @@ def history_of(
             ]
             for table, told in rows.items()
         },
+        last_time=until_s,
     )
     history.close()
     return folder
@@ -148,10 +154,10 @@ def test_a_history_is_counted_by_hand(
         ],
         "blocks": [
             {"timestamp": int(end[490]), "block_hash": "0x0", "base_fee_raw": 25 * 10**9},
-            {"timestamp": int(end[520]), "block_hash": "0x1", "base_fee_raw": None},
+            {"timestamp": int(end[495]), "block_hash": "0x1", "base_fee_raw": None},
         ],
     }
-    past = history_of(tmp_path / "past", sample, events)
+    past = history_of(tmp_path / "past", sample, events, int(end[520]))
     found = with_tables(priced, [*folders, past])
     eth, lin = panel.assets.index("ETH"), panel.assets.index("LINK")
     columns = found.panel.extras
@@ -162,10 +168,32 @@ def test_a_history_is_counted_by_hand(
     assert columns["governance_events"][505, [eth, lin]].tolist() == [1.0, 2.0]
     assert np.isfinite(columns["gas_gwei"]).sum(axis=0).tolist() == [1] * len(panel.assets)
     assert columns["gas_gwei"][490, eth] == 25.0
-    twice = with_tables(priced, [*folders, past, history_of(tmp_path / "other", sample, events)]).panel.extras
+    twice = with_tables(
+        priced, [*folders, past, history_of(tmp_path / "other", sample, events, int(end[520]))]
+    ).panel.extras
     assert twice["liquidated_usd"][500, eth] == pytest.approx(6 * panel.close[499, eth])
     assert twice["gas_gwei"][490, eth] == 25.0
     assert any("past" in told and "blocks 0 to 100" in told for told in found.tables)
+
+
+def test_a_later_event_changes_nothing_that_was_known_before(
+    priced: Priced, folders: list[Path], sample: aftershock.Snapshot, tmp_path: Path
+) -> None:
+    """The same range of blocks with and without one more event at its end: what is known of earlier bars does not depend on it."""
+    end, late = priced.panel.end_s, int(priced.panel.end_s[900])
+    one = {"asset": asset_named(sample, "LINK"), "sender": "a", "receiver": "b", "amount_raw": 10**18}
+    events = [one | {"timestamp": int(end[100])}, one | {"timestamp": int(end[300])}, one | {"timestamp": late}]
+    at = end[60:900]
+    with_it, without = (
+        price_features(with_tables(priced, [*folders, past]).panel, at, 24)
+        for past in (
+            history_of(tmp_path / name, sample, {"transfers": told}, int(end[950]))
+            for name, told in (("three", events), ("two", events[:2]))
+        )
+    )
+    assert all(np.array_equal(with_it[name], without[name], equal_nan=True) for name in without)
+    n = priced.panel.assets.index("LINK")
+    assert np.isfinite(without["transferred_usd_24"][100:, n]).all() and without["transferred_usd_24"][100:, n].any()
 
 
 @pytest.mark.parametrize(
@@ -175,27 +203,34 @@ def test_a_history_is_counted_by_hand(
         ("twice", "two snapshots of one instant"),
         ("too old", "no snapshot stands between"),
         ("alone", "no snapshot says what they are"),
-        ("empty", "no row of liquidations"),
+        ("a file", "neither a snapshot nor a history"),
+        ("of before", "does not say until when"),
+        ("other tables", "no row of liquidations"),
+        ("damaged", "late: "),
     ],
 )
 def test_what_cannot_be_used_says_what_to_do(
     broken: str, words: str, priced: Priced, folders: list[Path], sample: aftershock.Snapshot, tmp_path: Path
 ) -> None:
     given: dict[str, Any] = {"nothing there": [tmp_path], "twice": [folders[0], folders[0]], "too old": [folders[0]]}
+    at = int(priced.panel.end_s[5])
+    one = {"timestamp": at, "asset": asset_named(sample, "LINK"), "sender": "a", "receiver": "b", "amount_raw": 1}
     if broken == "too old":
         panel = priced.panel
         rows = slice(len(panel.end_s) - 200, None)
         priced = replace(priced, panel=panel._part(rows, slice(None), panel.assets))
-    if broken in ("alone", "empty"):
-        one = {
-            "timestamp": int(priced.panel.end_s[5]),
-            "asset": asset_named(sample, "LINK"),
-            "sender": "a",
-            "receiver": "b",
-            "amount_raw": 1,
-        }
-        given[broken] = [history_of(tmp_path / "past", sample, {"transfers": [one] if broken == "alone" else []})]
-    with pytest.raises(InputError, match=words):
+    if broken == "a file":
+        (tmp_path / "prices.csv").write_text("timestamp,symbol,close\n")
+        given[broken] = [tmp_path / "prices.csv"]
+    if broken in ("alone", "of before", "other tables"):
+        tables = {"rates": []} if broken == "other tables" else {"transfers": [one]}
+        past = history_of(tmp_path / "past", sample, tables, None if broken == "of before" else at + 3_600)
+        given[broken] = [past] if broken == "alone" else [*folders, past]
+    if broken == "damaged":
+        shutil.copytree(folders[1], tmp_path / "late")
+        (tmp_path / "late" / "positions.parquet").write_bytes(b"PAR1")
+        given[broken] = [tmp_path / "late"]
+    with pytest.raises((InputError, SnapshotError), match=words):
         with_tables(priced, given[broken])
 
 
@@ -205,9 +240,12 @@ def test_in_the_words_of_the_command(ask: Ask, folders: list[Path], tmp_path: Pa
     trained = ask("train", "volatility", *words, *tables)
     assert trained.code == 0, trained.err
     notes = json.loads(trained.out)["notes"]
-    assert sum(note.startswith("Read beside the prices: snapshot") for note in notes) == 2
+    assert sum(note.startswith("Beside the prices: snapshot") for note in notes) == 2
     found = ask("forecast", "--model", str(tmp_path), "--json", *tables)
     assert found.code == 0 and any("snapshot late" in note for note in json.loads(found.out)["notes"])
+    shipped = ask("forecast", "--json", *tables)
+    assert any("these models read nothing of what stands" in note for note in json.loads(shipped.out)["notes"])
+    assert "generated accounts" in json.loads(shipped.out)["caption"]
     refused = ask("forecast", "--tables", str(tmp_path))
     assert refused.code == 2 and "neither a snapshot nor a history" in refused.err
 
@@ -235,6 +273,16 @@ def test_a_graph_network_hears_along_the_protocol_graph_and_nothing_before_the_f
     assert model.history.known_s.tolist() == [int(both.panel.end_s[0]), *(known for known, _ in both.graphs)]
 
 
+def test_a_snapshot_outside_the_prices_is_named(priced: Priced, folders: list[Path]) -> None:
+    panel = priced.panel
+    late = replace(priced, panel=panel._part(slice(len(panel.end_s) - 200, None), slice(None), panel.assets))
+    told = with_tables(late, folders).tables
+    assert (
+        len(told) == 2
+        and told[1] == "1 snapshot outside the time of the prices left out, early " + told[1].partition("early ")[2]
+    )
+
+
 def test_what_tables_say_is_learnt_and_asked_for_again(tmp_path: Path) -> None:
     """Planted: the variance of a day follows a column that the prices do not tell. Read, it beats the same regression without; a forecast without it is refused."""
     panel = told_panel()
@@ -248,5 +296,9 @@ def test_what_tables_say_is_learnt_and_asked_for_again(tmp_path: Path) -> None:
         for done in (known, blind)
     ]
     assert scores[0] < 0.8 * scores[1] and "utilisation" in known.card.features
+    early = np.where(np.arange(len(panel.end_s))[:, None] < 100, told.extras["utilisation"], np.nan)
+    stale = replace(panel, extras={"utilisation": early})
+    notes = forecast(Priced(stale, "drawn"), models=tmp_path / "known").notes
+    assert any("of 3 forecasts so many do not know" in note and "utilisation 3;" in note for note in notes)
     with pytest.raises(InputError, match=r"read utilisation, and nothing beside drawn says that; .* --tables"):
         forecast(Priced(replace(panel, extras={}), "drawn"), models=tmp_path / "known")

@@ -105,6 +105,15 @@ def test_the_scores_are_those_of_models_that_had_not_seen_the_end(priced: Priced
     assert found == pytest.approx(expected, rel=1e-9) and known.sum() > 100
 
 
+def test_a_network_that_learnt_nothing_does_not_answer(priced: Priced, tmp_path: Path) -> None:
+    """Nothing is told here: a network that learns on the head by chance and on the whole window nothing is the regression, and the score of the head is not its own."""
+    blind = Priced(replace(priced.panel, extras={}), "drawn")
+    done = train_volatility(blind, tmp_path, Wish("mlp", epochs=1, members=1))
+    assert "mlp on gamma GLM" not in done.names and "gamma GLM" in done.names
+    assert any("mlp on gamma GLM was asked for and learnt nothing from the whole" in note for note in done.card.notes)
+    assert any("epoch 0 kept" in note for note in done.card.notes)
+
+
 def test_stopped_after_any_epoch_it_comes_out_the_same_to_the_byte(
     priced: Priced, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -188,7 +197,7 @@ def test_the_verb_writes_and_refuses(ask: Ask) -> None:
     assert few.code == 2 and not Path("other").exists()
 
 
-COMMAND = ["train", "volatility", "--model", "gru", "--epochs", "3", "--members", "1"]
+COMMAND = ["train", "volatility", "--model", "gru", "--epochs", "3", "--members", "1", "--seed", "1"]
 
 
 @pytest.mark.verify

@@ -265,10 +265,13 @@ def test_a_run_that_is_stopped_leaves_whole_ranges(
     monkeypatch.undo()
     history = stored(folder)
     assert history is not None and history.last == 40
+    assert history.until_s == int(aave.node.request("eth_getBlockByNumber", hex(40), False)["timestamp"], 16)
     (folder / "flows").mkdir(exist_ok=True)
     (folder / "flows" / "00000041-00000060.parquet").write_bytes(b"half a file of a run that was killed")
     rest = grow(aave.node.url, aave.book, folder, 1, aave.head, piece_blocks=20)
     assert rest.blocks_read == aave.head - 40
+    ended, head = stored(folder), aave.node.request("eth_getBlockByNumber", hex(aave.head), False)
+    assert ended is not None and ended.until_s == int(head["timestamp"], 16)
     assert {name: digest for name, digest in hashes(folder).items() if name in BY_DEFAULT} == {
         name: digest for name, digest in hashes(aave.folder).items() if name in BY_DEFAULT
     }
