@@ -103,7 +103,7 @@ def told_of_tables(tables: Sequence[str], asked: Samples, features: Sequence[str
     if any(lacking.values()):
         each = [f"{name} {count:,}" for name, count in lacking.items() if count]
         told.append(
-            f"of {asked.y.size:,} forecasts so many do not know what models read beside the prices: {_listed(each)}; its mean in training stands there, and the score is not one of such forecasts"
+            f"of {asked.y.size:,} forecasts so many do not know what models read beside the prices: {_listed(each)}; the mean in training stands there, and the score is not one of such forecasts"
         )
     return tuple(told)
 
