@@ -78,6 +78,11 @@ def test_the_rate_of_a_claim_is_the_same_from_above_and_from_below(graph: Protoc
     funds = of_file(tmp_path, *rows)
     below = exposure(funds, "R1").inbound["claims"].set_index("label")["rate"].to_dict()
     assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 100})
+    above = exposure(funds, "R2").inbound["claims"], exposure(funds, "X").inbound["claims"]
+    assert [dict(zip(one["label"], one["rate"], strict=True)) for one in above] == [
+        {"X": pytest.approx(40 / 175)},
+        {"Y": pytest.approx(75 / 100)},
+    ]
     for claim, rate in below.items():
         made_of = exposure(funds, claim).outbound["made_of"]
         assert made_of.set_index("path").at[f"{claim} → R1", "rate"] == pytest.approx(rate)
