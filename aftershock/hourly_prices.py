@@ -145,11 +145,7 @@ def read_prices(
     history: Path | None = None,
     now_s: float | None = None,
 ) -> Priced:
-    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None.
-
-    Parameters
-    ----------
-    now_s : bars that end later are told, Unix seconds; the machine's clock if None.
+    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None. Bars that end after `now_s` are told (Unix seconds; the machine's clock if None).
 
     Raises
     ------
