@@ -38,7 +38,7 @@ def check_book(noted: Noted, frame: pd.DataFrame) -> None:
             if field == "threshold_bps":
                 parted &= values > 1
             wanted = wanted_of(field)
-            noted.rows("error", "range", frame, field, outside, f"is not from {least} to {most}; {wanted}")
+            noted.rows("error", "range", frame, field, outside, f"is out of its range; {wanted}")
             noted.rows("error", "range", frame, field, parted & ~outside, f"is no whole number; {wanted}")
     if "threshold_bps" in frame.columns:
         limits = pd.to_numeric(frame["threshold_bps"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

@@ -155,14 +155,14 @@ def test_every_number_outside_the_range_of_its_column_is_listed_whatever_else_is
     rows = ["m,a,ETH,collateral,1,2000,12000,10000,", "m,b,ETH,collateral,1,2000,8250,500,", "m,a,USDC,debt,9,1,,,0"]
     rows += ["m,b,USDC,debt,9,1,,,12000", "m,c,USDC,debt,9,1,,,5000.5", "m,d,USDC,debt,9,1,,,1", "m,e,USDC,debt,9,1,,,10000"]  # fmt: skip
     wanted = {
-        (2, "threshold_bps", "is not from 0 to 10000"),
-        (2, "bonus_bps", "is not from 0 to 9999"),
-        (4, "close_factor_bps", "is not from 1 to 10000"),
-        (6, "close_factor_bps", "is no whole number"),
+        (2, "threshold_bps", "is out of its range; give a whole number from 0 to 10000"),
+        (2, "bonus_bps", "is out of its range; give a whole number from 0 to 9999"),
+        (4, "close_factor_bps", "is out of its range; give a whole number from 1 to 10000"),
+        (6, "close_factor_bps", "is no whole number; give a whole number from 1 to 10000"),
     }
     for more in ([], ["m,f,USDC,dept,9,0,,,"]):
         found = checked_text(tmp_path, "\n".join([head, *rows, *more]) + "\n").findings
         outside = [one for one in found if one.kind == "range"]
-        assert {(one.row, one.column, one.sentence.partition(";")[0]) for one in outside} == wanted
+        assert {(one.row, one.column, one.sentence.partition(" (")[0]) for one in outside} == wanted
         assert [one.rows for one in outside if one.row == 4] == [2]
         assert {one.kind for one in found} - {"range"} == ({"column", "not_above_zero"} if more else set())
