@@ -1,7 +1,8 @@
 """Hourly prices that a forecast looks back on, a user's or the embedded ones, and the instants that are asked for: the words of the command, checked."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from chain.errors import InputError, many
 from chain.files.price_files import Stamp
+from chain.files.price_panel import span
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
 from models.task import HOUR_S
 
@@ -22,6 +24,8 @@ SAMPLE_CAPTION = "invented prices"
 BAR_S, DAY_S = HOUR_S, 86_400
 LEAST_CLOSES = 112
 """Before an instant, for the simplest model to answer."""
+APART, MOST_APART = 0.02, 0.05
+"""Closes of two files for one bar contradict each other from this ratio on: exchanges lie nearer, but for single bars of a crash. More than this share of such bars are two different series."""
 UNITS_S = {"m": 60, "h": HOUR_S, "d": DAY_S}
 
 
@@ -51,7 +55,7 @@ def duration_s(text: str, option: str) -> int:
     """Seconds of `1h`, `30m` or `1d`; InputError names the option."""
     number, unit = text[:-1], text[-1:]
     if unit not in UNITS_S or not number.isdigit() or int(number) == 0:
-        raise InputError(f"{option} is {text!r}; write a whole number and m, h or d, for example 1h")
+        raise InputError(f"{option} is {text!r}; write whole hours or days, such as 1h or 7d")
     return int(number) * UNITS_S[unit]
 
 
@@ -135,23 +139,30 @@ def refuse_unreadable(prices: Path | None, stamp: str | None, bar: str, history:
 
 
 def read_prices(
-    prices: Path | None, stamp: Stamp | None = None, bar: str = "1h", history: Path | None = None
+    prices: Path | None,
+    stamp: Stamp | None = None,
+    bar: str = "1h",
+    history: Path | None = None,
+    now_s: float | None = None,
 ) -> Priced:
-    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None.
+    """Hourly bars of a user's file and, if given, an earlier one (where both have a bar, `prices` counts); the embedded sample if None. Bars that end after `now_s` are told (Unix seconds; the machine's clock if None).
 
     Raises
     ------
     InputError
-        If a file or an option cannot be used.
+        If a file or an option cannot be used, the two files contradict each other, or no asset has prices an hour apart.
     """
     refuse_unreadable(prices, stamp, bar, history)
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
-    panel = read_panel(prices, stamp, BAR_S)
-    if history is None:
-        return Priced(panel, prices.name)
-    panel = _with_history(panel, read_panel(history, stamp, BAR_S, None))
-    return Priced(panel, f"{prices.name} with {history.name}")
+    panel, name = read_panel(prices, stamp, BAR_S, as_written=True), prices.name
+    if history is not None:
+        earlier = read_panel(history, stamp, BAR_S, as_written=True)
+        told = _agree((prices.name, panel), (history.name, earlier))
+        panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
+    _require_hours(name, panel)
+    told = _told_of_future(name, panel, time.time() if now_s is None else now_s)
+    return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
 
 
 def require_closes(name: str, panel: Panel, until_s: int) -> None:
@@ -164,8 +175,57 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
         )
 
 
-def _with_history(panel: Panel, earlier: Panel) -> Panel:
-    """One panel from two; where both have a bar the first counts."""
+def _require_hours(name: str, panel: Panel) -> None:
+    """InputError if prices of every asset usually stand further apart than a bar."""
+    steps = [np.diff(panel.end_s[np.isfinite(close)]) for close in panel.close.T]
+    usual_s = min((float(np.median(step)) for step in steps if len(step)), default=float(BAR_S))
+    if usual_s > BAR_S:
+        raise InputError(
+            f"{name} has prices {span(usual_s)} apart, and the models look back on hourly ones; give one price an hour"
+        )
+
+
+def _told_of_future(name: str, panel: Panel, now_s: float) -> tuple[str, ...]:
+    """That bars end after an instant."""
+    late = panel.end_s[np.isfinite(panel.close).any(axis=1) & (panel.end_s > now_s)]
+    if not len(late):
+        return ()
+    sentence = (
+        f"{name} has prices until {written(int(late[-1]))} UTC, and by the clock of this machine it is {written(int(now_s))}: "
+        f"{many(len(late), 'hour')} of them lie in the future, so stamps or clock are wrong, or the prices are invented"
+    )
+    return (sentence,)
+
+
+def _agree(late: tuple[str, Panel], early: tuple[str, Panel]) -> tuple[str, ...]:
+    """Two files, each with its name: a sentence for each asset on single bars in which their closes contradict each other; InputError if there are many."""
+    (name, panel), (other, earlier) = late, early
+    shared, mine, theirs = np.intersect1d(panel.end_s, earlier.end_s, assume_unique=True, return_indices=True)
+    told = []
+    for asset in panel.assets:
+        if asset not in earlier.assets:
+            continue
+        now = panel.close[mine, panel.assets.index(asset)]
+        before = earlier.close[theirs, earlier.assets.index(asset)]
+        both = np.isfinite(now) & np.isfinite(before)
+        wrong = np.flatnonzero(both & (np.abs(np.log(now / before)) > np.log1p(APART)))
+        if not len(wrong):
+            continue
+        at, bars = wrong[0], f"{len(wrong):,} of {many(int(both.sum()), 'bar')}"
+        said = (
+            f"in {bars} of {asset} that both files have their closes differ by more than {APART * 100:.0f} %; the first ends at {written(int(shared[at]))} UTC, "
+            f"where {name} says {now[at]:.6g} and {other} {before[at]:.6g}"
+        )
+        if len(wrong) > MOST_APART * both.sum():
+            raise InputError(
+                f"{said}; give a --history of the same prices in the same currency and stamped alike, or end it before {name} begins"
+            )
+        told.append(f"{said}; what {name} says counts")
+    return tuple(told)
+
+
+def _with_history(panel: Panel, earlier: Panel, told: Sequence[str]) -> Panel:
+    """One panel from two, in the units of their files; where both have a bar the first counts. `told` is added to what they say."""
     first, last = min(panel.end_s[0], earlier.end_s[0]), max(panel.end_s[-1], earlier.end_s[-1])
     clock = np.arange(first, last + 1, BAR_S, dtype=np.int64)
     extras = tuple(dict.fromkeys((*panel.extras, *earlier.extras)))
@@ -178,10 +238,10 @@ def _with_history(panel: Panel, earlier: Panel) -> Panel:
                 known = np.isfinite(part.close[:, part.assets.index(asset)])
                 for name, values in given.items():
                     columns[name][rows[known], n] = values[known, part.assets.index(asset)]
-    notes = tuple(dict.fromkeys((*earlier.notes, *panel.notes)))
+    notes = tuple(dict.fromkeys((*earlier.notes, *panel.notes, *told)))
     opens, highs, lows, closes, volumes = (columns[name] for name in COLUMNS)
     more = {name: columns[name] for name in extras}
-    return joined_forward(Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes, more))
+    return Panel(panel.assets, clock, opens, highs, lows, closes, volumes, BAR_S, notes, more)
 
 
 def written(at_s: int) -> str:

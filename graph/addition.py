@@ -73,10 +73,12 @@ def with_market(
     return with_rows(left, "categories", [{**row, **mark} for row in _records(left, "categories", like)])
 
 
-def with_address(snapshot: Snapshot, name: str, kind: str, chain: str, evidence: str) -> tuple[Snapshot, str]:
-    """A new address and its entity; InputError if an entity has the name."""
+def with_address(
+    snapshot: Snapshot, name: str, kind: str, chain: str, evidence: str, else_do: str = ""
+) -> tuple[Snapshot, str]:
+    """A new address and its entity; InputError if an entity has the name, with what else can be done then."""
     if name in set(snapshot["entities"]["name"].dropna()):
-        raise InputError(f"there is an address named {name!r} already; give the new one another name")
+        raise InputError(f"there is an address named {name!r} already; {else_do}give the new one another name")
     address = "0x" + sha256(f"what-if {chain} {name}".encode()).hexdigest()[:40]
     row = {"entity": f"{chain}:{address}", "chain": chain, "address": address, "kind": kind, "name": name}
     return with_rows(snapshot, "entities", [{**row, "evidence": evidence, "status": "file"}]), f"{chain}:{address}"

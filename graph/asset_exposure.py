@@ -25,6 +25,7 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
     behind = named(graph, relations["backs"][relations["backs"]["source"] == asset], "target", "claim")
     forms = named(graph, relations["wraps"][relations["wraps"]["target"] == asset], "source", "claim")
     claims = pd.concat([behind.assign(relation="backs"), forms.assign(relation="wraps")], ignore_index=True)
+    claims = claims.assign(rate=[_rate(graph, claim, asset) for claim in claims["claim"]])
     inbound = {
         "markets": markets,
         "pools": largest_first(traded, "reserve_usd", "pool")[
@@ -67,6 +68,12 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
     }
     return figures, outbound, inbound
+
+
+def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:
+    """Whole units of an asset behind one whole claim, all its holders together: the rate of that step in what the claim is made of; None where it is not known."""
+    found = [step.rate for step in look_through(graph).steps.get(claim, ()) if step.backing == asset]
+    return found[0] if found else None
 
 
 def _lent(graph: ProtocolGraph, asset: str) -> Tables:

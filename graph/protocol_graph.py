@@ -211,6 +211,9 @@ class ProtocolGraph:
             self.labels[key] for other in kinds if other in self.nodes for key in self.nodes[other]["node"].tolist()
         }
         known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
+        if kind is None and "exposures" in self.snapshot.readers:
+            names = (*self.nodes["asset"]["node"].tolist(), *self.nodes["account"]["node"].tolist())
+            known = {self.labels[key] for key in names if not key.startswith("iso4217:")}
         return unknown_name(kind or "market, protocol, asset or account", name, known, LISTED_BY)
 
 

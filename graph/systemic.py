@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from chain.errors import InputError
 from graph.balance_sheets import Floats, Network
 from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
@@ -53,11 +54,17 @@ def systemic(
     node, label, rank, loss_usd (over all holders), loss_low_usd, loss_high_usd, rank_low, rank_high (5 % and 95 % of the draws), first_share (part
     of the draws in which it came first), loss_ratio (of what holders have), pagerank, katz (weights as a debtor), core (k-core number), status
     (the weakest of the steps that lead to it), largest loss first.
+
+    Raises
+    ------
+    InputError
+        If no holder has anything of known value, as in a file in which everybody who has a claim owes another.
     """
     drawn = uncertainty or Uncertainty()
     table = dependences(graph)
     network, status = _network(table)
     worth = _worth_of_holders(graph, table, network)
+    _require_worth(graph, worth)
     owed = set(table["target"])
     causes = [name for name in network.names if name in owed]
 
@@ -118,6 +125,8 @@ def losses_if_it_fails(
     network, _ = _network(table)
     worth = _worth_of_holders(graph, table, network)
     is_owed = node in set(table["target"])
+    if is_owed:
+        _require_worth(graph, worth)
     shares = [float(debtrank(network, [node], ratio, worth)[0]) if is_owed else 0.0 for ratio in loss_ratios]
     held = float(worth.sum())
     return pd.DataFrame(
@@ -131,6 +140,22 @@ def _worth_of_holders(graph: ProtocolGraph, table: pd.DataFrame, network: Networ
     known = set(having["source"]) - set(graph.nodes["asset"]["node"]) - set(graph.nodes["pool"]["node"])
     is_holder = np.isin(network.names, list(known - set(table["target"])))
     return np.where(is_holder, network.face_equity, 0.0)
+
+
+def _require_worth(graph: ProtocolGraph, worth: Floats) -> None:
+    """InputError if no holder has anything."""
+    snapshot = graph.snapshot
+    if worth.sum() > 0:
+        return
+    if "exposures" in snapshot.readers:
+        name = snapshot["assets"]["symbol"].iloc[0]
+        raise InputError(
+            f"{snapshot['protocols']['evidence'].iloc[0]} names no holder on whom nobody has a claim: everybody in it owes what he has to others, so nobody is left to lose it; "
+            f"add rows of those who finally lose, such as owner,{name},10 for who owns what {name} has"
+        )
+    raise InputError(
+        f"nobody in {snapshot.name} holds anything whose value is known, so nothing can be lost; read positions, balances and prices as well"
+    )
 
 
 def _label(graph: ProtocolGraph, node: str) -> str:

@@ -279,7 +279,9 @@ def _claim(known: _Names, before: Snapshot, edit: NewClaim) -> tuple[Snapshot, _
     _positive(edit.amount)
     if edit.new_owner:
         chain = str(before["markets"].set_index("market").at[market, "chain"])
-        before, owner = addition.with_address(before, edit.new_owner, "account", chain, edit.where)
+        before, owner = addition.with_address(
+            before, edit.new_owner, "account", chain, edit.where, f'write owner = "{edit.new_owner}" for that one, or '
+        )
         known = known.plus(edit.new_owner, owner, "account")
     else:
         owner = known.find("owner", edit.owner)

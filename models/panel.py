@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.errors import InputError, unknown_name
+from chain.errors import InputError, many, unknown_name
 from chain.files.price_files import EXTRAS, ROUNDING, Stamp, read_bars
 
 FloatArray = npt.NDArray[np.float64]
@@ -75,7 +75,9 @@ class Panel:
         return replace(self, assets=assets, end_s=self.end_s[rows], extras=extras, **parts)
 
 
-def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[str] | None = None) -> Panel:
+def read_panel(
+    path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[str] | None = None, as_written: bool = False
+) -> Panel:
     """A panel from a user's price file (CSV or Parquet: timestamp, symbol, close [, open, high, low, volume]).
 
     Parameters
@@ -83,10 +85,11 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
     stamp : whether a row of a file of bars is stamped at the open or the close of its bar; a file of closes needs none.
     bar_s : length of a bar, seconds.
     symbols : the assets wanted, in this order; all of the file, by name, if None.
+    as_written : leave every price in the unit that the file has, for who joins files first.
 
     Returns
     -------
-    The panel. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
+    The panel. Rows that repeat an earlier one count once, and a note says how many. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
     later prices are put into the unit of the earlier ones, and a note says so.
 
     Raises
@@ -94,7 +97,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
     InputError
         As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`; or a symbol is not in the file.
     """
-    frame = read_bars(path, stamp, bar_s)
+    frame, repeated = read_bars(path, stamp, bar_s)
     known = frame["symbol"].drop_duplicates().tolist()
     for name in symbols or ():
         if name not in known:
@@ -118,12 +121,13 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[st
     opens, highs, lows, closes, volumes = (values[name] for name in COLUMNS)
     extras = {name: part for name, part in values.items() if name in EXTRAS}
     notes = tuple(
-        f"{path.name}: the high or the low of {bars} of {len(clock)} bars of {asset} did not hold their open and close, and was moved there; "
+        f"{path.name}: the high or the low of {bars:,} of {many(len(clock), 'bar')} of {asset} did not hold their open and close, and was moved there; "
         f"the first ends at {pd.Timestamp(int(clock[np.argmax(moved[:, n])]), unit='s'):%Y-%m-%d %H:%M} UTC, and aftershock check lists them with row and value"
         for n, (asset, bars) in enumerate(zip(assets, moved.sum(axis=0).tolist(), strict=True))
         if bars
     )
-    return joined_forward(Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, notes, extras))
+    panel = Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, (*repeated, *notes), extras)
+    return panel if as_written else joined_forward(panel)
 
 
 def joined_forward(panel: Panel) -> Panel:
@@ -158,7 +162,7 @@ def _on_clock(path: Path, end_s: FloatArray, symbols: npt.NDArray[np.object_], b
     if len(wrong):
         at = pd.Timestamp(end_s[wrong[0]], unit="s")
         raise InputError(
-            f"{path.name}: {symbols[wrong[0]]} has a bar that ends at {at} UTC, which is no multiple of {bar_s} s ({len(wrong)} such rows of {len(end_s)}); "
+            f"{path.name}: {symbols[wrong[0]]} has a bar that ends at {at} UTC, which is no multiple of {bar_s} s ({len(wrong):,} such rows of {len(end_s):,}); "
             "say the true length with --bar, write stamps in UTC, or put the prices on a regular clock first"
         )
     result = nearest.astype(np.int64)

@@ -1,7 +1,7 @@
 """Why a forecast is what it is, in words for groups of features: factors whose product, times the usual level, is the forecast.
 
 The gamma regression is linear in its features, so what a group adds to ln f is exact: the sum of (x - its training mean) times its slope. That an asset is this one is a factor of its own, and so are trees on top. Features of
-one group say much the same, and how they share is arbitrary, so they are told together. (Networks: `models.explain`.)
+one group say much the same, and how they share is arbitrary, so they are told together. Networks are taken apart by `models.explain`; log-HAR and averages read one group alone.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chain.errors import InputError
+from models.answering import OfAssets
 from models.baselines.boosting import FittedBoosting
 from models.baselines.gamma_glm import FittedGlm
+from models.baselines.har import FittedHar
+from models.baselines.simple import Lookback
 from models.forecaster import Fitted
 from models.samples import Samples
 
@@ -44,13 +47,11 @@ def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
     Raises
     ------
     InputError
-        If the model is neither the regression nor trees on it, or has no answer there.
+        If the model is neither the gamma regression nor trees on it, or has no answer there.
     """
     line = fitted.offset if isinstance(fitted, FittedBoosting) else fitted
     if not isinstance(line, FittedGlm):
-        raise InputError(
-            f"{asset} is answered by a model that is no regression on features (an average) and cannot be taken apart; ask for an asset that one answers"
-        )
+        raise InputError(f"{asset} is answered by {_not_taken_apart(fitted)}")
     column = samples.assets.index(asset)
     forecast = float(fitted.predict(samples)[-1, column])
     if not np.isfinite(forecast):
@@ -66,3 +67,22 @@ def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
     if isinstance(fitted, FittedBoosting):
         factors[TREES] = forecast / float(line.predict(samples)[-1, column])
     return Reasons(float(np.exp(line.intercept)) * samples.task.horizon_bars, factors, forecast)
+
+
+def _not_taken_apart(fitted: Fitted) -> str:
+    """What a model is of which no groups of features can be told, and what to do."""
+    model = fitted.model if isinstance(fitted, OfAssets) else fitted
+    other = "ask models in which the gamma regression or trees answer, such as those that ship"
+    if hasattr(model, "members"):
+        return (
+            f"a network ({getattr(model, 'network', '')}), which is not taken apart here; "
+            f"call models.explain.attributions in Python (integrated gradients), or {other}"
+        )
+    if isinstance(model, FittedHar):
+        return f"{model.model.name}, a regression on past variance alone: there are no groups of features to tell apart; {other}"
+    if isinstance(model, Lookback):
+        return (
+            f"{model.name}, an average of its own past variance: there are no groups of features to tell apart; "
+            f"give more prices, with high and low, or {other}"
+        )
+    return f"a {type(model).__name__}, which is not taken apart here; {other}"

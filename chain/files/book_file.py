@@ -16,11 +16,13 @@ from chain.tables import Row
 
 REQUIRED = ("market", "position_id", "asset", "side", "amount", "price")
 OPTIONAL = ("quote", "threshold_bps", "bonus_bps", "close_factor_bps", "owner", "category")
-HINTS = {
-    "threshold_bps": "8200 is 82 %",
-    "bonus_bps": "500 is a bonus of 5 %",
-    "close_factor_bps": "5000 is half of a debt",
+RANGES = {
+    "threshold_bps": (0, 10_000, "8200 is 82 %"),
+    "bonus_bps": (0, 9_999, "500 is a bonus of 5 %"),
+    "close_factor_bps": (1, 10_000, "5000 is half of a debt; leave it empty for all of it"),
+    "category": (0, 10**9, "0 is none"),
 }
+"""Columns of whole numbers: the least, the most, and what a number means. A close factor of 0 would never liquidate."""
 
 
 def read_book(path: Path) -> Snapshot:
@@ -57,17 +59,8 @@ def _line(where: str, cells: Mapping[str, str]) -> Line:
             raise InputError(f"{where}: {name} is empty")
     if cells["side"] not in SIDES:
         raise InputError(f"{where}: side is {cells['side']!r}; write collateral or debt")
-    price = number(where, "price", cells["price"])
-    if price == 0:
-        raise InputError(f"{where}: price is {cells['price']!r}; give a price above zero")
-    threshold = _bps(where, "threshold_bps", cells, most=10_000)
-    bonus = _bps(where, "bonus_bps", cells, most=9_999)
-    close_factor = _bps(where, "close_factor_bps", cells, most=10_000)
-    if close_factor == 0:
-        raise InputError(
-            f"{where}: close_factor_bps is 0, which would never liquidate; leave it empty or give 1 to 10000"
-        )
-    category = _bps(where, "category", cells, most=10**9)
+    price = number(where, "price", cells["price"], above_zero=True)
+    threshold, bonus, close_factor, category = (_whole(where, field, cells) for field in RANGES)
     return Line(
         where,
         cells["market"],
@@ -85,15 +78,20 @@ def _line(where: str, cells: Mapping[str, str]) -> Line:
     )
 
 
-def _bps(where: str, field: str, cells: Mapping[str, str], most: int) -> int | None:
+def _whole(where: str, field: str, cells: Mapping[str, str]) -> int | None:
     text = cells.get(field, "")
     if not text:
         return None
-    value = number(where, field, text)
-    if value != int(value) or value > most:
-        hint = f" ({HINTS[field]})" if field in HINTS else ""
-        raise InputError(f"{where}: {field} is {text!r}; give a whole number from 0 to {most}{hint}")
+    value, (least, most, _) = number(where, field, text), RANGES[field]
+    if value != int(value) or not least <= value <= most:
+        raise InputError(f"{where}: {field} is {text!r}; {wanted_of(field)}")
     return int(value)
+
+
+def wanted_of(field: str) -> str:
+    """What to give in a column of whole numbers."""
+    least, most, meaning = RANGES[field]
+    return f"give a whole number from {least} to {most} ({meaning})"
 
 
 def _agree(lines: Sequence[Line]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chain.files.book_file import OPTIONAL, REQUIRED
+from chain.files.book_file import OPTIONAL, RANGES, REQUIRED, wanted_of
 from chain.files.file_findings import Noted, above_zero, contradicting, needed, numbers
 from chain.files.unit_checks import check_units
 
@@ -31,8 +31,17 @@ def check_book(noted: Noted, frame: pd.DataFrame) -> None:
     check_units(noted, frame, "asset", "amount", amounts)
     _prices(noted, frame, prices)
     _names(noted, frame)
+    for field, (least, most, _) in RANGES.items():
+        if field in frame.columns:
+            values = numbers(noted, frame, field)
+            outside, parted = (values < least) | (values > most), np.isfinite(values) & (values != np.floor(values))
+            if field == "threshold_bps":
+                parted &= values > 1
+            wanted = wanted_of(field)
+            noted.rows("error", "range", frame, field, outside, f"is out of its range; {wanted}")
+            noted.rows("error", "range", frame, field, parted & ~outside, f"is no whole number; {wanted}")
     if "threshold_bps" in frame.columns:
-        limits = numbers(noted, frame, "threshold_bps")
+        limits = pd.to_numeric(frame["threshold_bps"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         meant = "write hundredths of a per cent: 8200 is 82 %"
         noted.rows("error", "per_cent", frame, "threshold_bps", (limits > 0) & (limits < 1), f"is below 1; {meant}")
         small = (limits >= LEAST_PER_CENT) & (limits <= MOST_PER_CENT)

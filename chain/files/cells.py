@@ -98,14 +98,15 @@ def _parquet(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     ]
 
 
-def number(where: str, field: str, text: str) -> Decimal:
-    """A finite number that is not negative, read digit by digit; InputError names the row, the field and the value."""
+def number(where: str, field: str, text: str, above_zero: bool = False) -> Decimal:
+    """A finite number that is not negative (or is above zero), read digit by digit; InputError names the row, the field and the value."""
     try:
         value = Decimal(text)
     except InvalidOperation as error:
         raise InputError(f"{where}: {field} is {text!r}; write a plain number such as 12.5") from error
-    if not value.is_finite() or value < 0:
-        raise InputError(f"{where}: {field} is {text!r}; give a finite number that is not negative")
+    if not value.is_finite() or value < 0 or (above_zero and value == 0):
+        wanted = "above zero" if above_zero else "that is not negative"
+        raise InputError(f"{where}: {field} is {text!r}; give a finite number {wanted}")
     if value.adjusted() > MOST_DIGITS or value.adjusted() < -MOST_DIGITS or decimal_places(value) > MOST_DIGITS:
         raise InputError(f"{where}: {field} is {text!r}; that is beyond {MOST_DIGITS} digits before or after the point")
     return value

@@ -5,7 +5,6 @@ are, for somebody who knows that they were taken while prices moved.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,20 +38,13 @@ def read_quotes(
         if not sold or not bought or sold == bought:
             raise InputError(f"{where}: sold_asset is {sold!r} and bought_asset {bought!r}; name two assets")
         raw = [
-            int(_above_zero(where, name, cells[name]).scaleb(places.get(asset, DECIMALS)))
+            int(number(where, name, cells[name], above_zero=True).scaleb(places.get(asset, DECIMALS)))
             for name, asset in (("amount_in", sold), ("amount_out", bought))
         ]
         quotes.setdefault((sold, bought), []).append((raw[0], raw[1], row))
     if not quotes:
         raise InputError(f"{path} has a header and no rows; give one row for each quote")
     return {pair: _checked(path, " for ".join(pair), sorted(found)) for pair, found in quotes.items()}
-
-
-def _above_zero(where: str, name: str, text: str) -> Decimal:
-    value = number(where, name, text)
-    if value == 0:
-        raise InputError(f"{where}: {name} is {text!r}; give an amount above zero")
-    return value
 
 
 def _checked(path: Path, pair: str, rows: list[tuple[int, int, int]]) -> tuple[tuple[int, int], ...]:

@@ -73,11 +73,7 @@ def _claim(file: str, row: int, cells: Mapping[str, str]) -> Claim:
             raise InputError(f"{where}: {name} is empty")
     if cells["holder"] == cells["claim_on"]:
         raise InputError(f"{where}: {cells['holder']!r} has a claim on itself; take the row out, it nets to nothing")
-    amount = number(where, "amount_usd", cells["amount_usd"])
-    if amount == 0:
-        raise InputError(
-            f"{where}: amount_usd is {cells['amount_usd']!r}; give an amount above zero, or take the row out"
-        )
+    amount = number(where, "amount_usd", cells["amount_usd"], above_zero=True)
     seniority = cells.get("seniority", "")
     if seniority and not (seniority.isascii() and seniority.isdigit()):
         raise InputError(f"{where}: seniority is {seniority!r}; give a whole number, 0 is paid first")

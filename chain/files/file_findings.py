@@ -19,6 +19,7 @@ KINDS = {
     "column": "a column that the contract asks for is missing, or one has no name",
     "empty": "empty cells: an error where the contract needs a value",
     "number": "text where a number must be",
+    "range": "a number outside the range of its column, or no whole one where one must be",
     "not_above_zero": "a price or an amount that is zero or negative",
     "digits": "whole numbers beyond 2^53 held as decimals: their last digits are lost",
     "stamp": "no instant, or one outside 2009 to 2100",

@@ -51,7 +51,7 @@ class Series:
 
 def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> dict[str, Series]:
     """Series by symbol; parameters and errors as of `read_bars`."""
-    bars, is_bars = _bars(path, stamp, bar_s, ("low", "high"))
+    bars, is_bars, _ = _bars(path, stamp, bar_s, ("low", "high"))
     names = bars.pop("symbol")
     start = bars["end_s"] - bar_s if is_bars and bar_s is not None else None
     cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
@@ -65,8 +65,10 @@ def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = No
     }
 
 
-def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> pd.DataFrame:
-    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume and EXTRAS.
+def read_bars(
+    path: Path, stamp: Stamp | None = None, bar_s: float | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence if rows are repeated.
 
     Parameters
     ----------
@@ -78,20 +80,20 @@ def read_bars(path: Path, stamp: Stamp | None = None, bar_s: float | None = None
     InputError
         If a column is missing, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
-    bars, is_bars = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
+    bars, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
     if not is_bars and stamp == "open":
         if bar_s is None:
             raise InputError(
                 f"{path.name} holds closes stamped at the open, and it is not said how long a bar is; say it with --bar 1h"
             )
         bars["end_s"] = bars["end_s"] + bar_s
-    return pd.DataFrame(bars)
+    return pd.DataFrame(bars), notes
 
 
 def _bars(
     path: Path, stamp: Stamp | None, bar_s: float | None, wanted: Sequence[str]
-) -> tuple[dict[str, npt.NDArray[Any]], bool]:
-    """Checked columns in the order of symbol and time, and whether the rows are bars."""
+) -> tuple[dict[str, npt.NDArray[Any]], bool, tuple[str, ...]]:
+    """Checked columns in the order of symbol and time, whether the rows are bars, and a sentence if rows are repeated."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
     if has_bars and stamp is not None and bar_s is None:
@@ -121,7 +123,17 @@ def _bars(
                 f"{path.name}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}; keep the right one"
             )
     once = np.delete(np.arange(len(names)), twice)
-    return {name: values[once] for name, values in columns.items()}, bool(has_bars)
+    notes = _said_twice(path, frame, order[twice + 1]) if len(twice) else ()
+    return {name: values[once] for name, values in columns.items()}, bool(has_bars), notes
+
+
+def _said_twice(path: Path, frame: pd.DataFrame, places: npt.NDArray[np.int64]) -> tuple[str, ...]:
+    """A sentence on rows (places in the frame) whose symbol, instant and prices an earlier row has."""
+    first, verbs = int(places.min()), "repeats" if len(places) == 1 else "repeat"
+    which = f"row {frame.index[first]}, {frame['symbol'].iloc[first]} at {frame['timestamp'].iloc[first]}"
+    return (
+        f"{path.name}: {many(len(places), 'row')} {verbs} the symbol, instant and prices of an earlier one, and such rows count once; the first is {which}",
+    )
 
 
 def _refuse_crossed(

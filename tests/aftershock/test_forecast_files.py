@@ -11,7 +11,7 @@ import pytest
 
 import aftershock
 from aftershock.forecast_notes import holes, leaders_missing
-from aftershock.forecasts import SHIPPED, forecast, forecast_file, models_for, write
+from aftershock.forecasts import SHIPPED, Forecasts, forecast, forecast_file, models_for, write
 from aftershock.hourly_prices import read_prices
 from models.answering import trained_on
 from models.panel import Panel
@@ -41,7 +41,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     ),
     "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
     "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
-    "daily": (lambda f: f[f["timestamp"] % 86_400 == 0], "60 hourly closes until"),
+    "daily": (
+        lambda f: f[f["timestamp"] % 86_400 == 0],
+        "bad.csv has prices 1 d apart, and the models look back on hourly ones",
+    ),
 }
 
 
@@ -73,7 +76,10 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     np.testing.assert_allclose(table["variance"], straight["variance"], rtol=0.01)
     berlin = pd.to_datetime(whole["timestamp"], unit="s", utc=True).dt.tz_convert("Europe/Berlin")
     pd.testing.assert_frame_equal(answered(whole.assign(timestamp=berlin))[0], straight)
-    pd.testing.assert_frame_equal(answered(pd.concat([whole, whole.head(9)]))[0], straight)
+    table, notes = answered(pd.concat([whole, whole.head(9)]))
+    pd.testing.assert_frame_equal(table, straight)
+    assert len(notes) == 1 and "odd.parquet: 9 rows repeat the symbol, instant and prices" in notes[0]
+    assert f"the first is row {len(whole) + 1}, {whole['symbol'].iloc[0]} at" in notes[0]
     table, notes = answered(whole.assign(high=whole["low"]))
     assert (
         len(notes) == 4 and "odd.parquet: the high or the low of" in notes[0] and "bars of AAA did not hold" in notes[0]
@@ -81,6 +87,64 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     assert "the first ends at 2022-01-01 01:00 UTC" in notes[0] and "aftershock check" in notes[0]
     hole = whole[(whole["timestamp"] < panel.end_s[-60]) | (whole["timestamp"] > panel.end_s[-3])]
     assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
+
+
+def test_two_files_that_contradict_each_other_are_refused_and_single_bars_are_told(
+    panel: Panel, tmp_path: Path
+) -> None:
+    whole, late, early = frame_of(panel).reset_index(drop=True), tmp_path / "late.parquet", tmp_path / "early.parquet"
+    start, end = (int(panel.end_s[at]) for at in (-300, -201))
+    whole[whole["timestamp"] >= start].to_parquet(late)
+    prices = ["open", "high", "low", "close"]
+    ether = whole["symbol"] == "ETH"
+
+    def joined(changed: pd.Series, by: float) -> Forecasts:
+        frame = whole[whole["timestamp"] <= end].copy()
+        frame.loc[changed[frame.index], prices] *= by
+        frame.to_parquet(early)
+        return forecast_file(late, "close", history=early)
+
+    straight = joined(ether & False, 1.0)
+    assert not [note for note in straight.notes if "both files" in note]
+    close = float(whole.loc[ether & (whole["timestamp"] == start), "close"].iloc[0])
+    with pytest.raises(aftershock.AftershockError) as refused:
+        joined(ether, 1.5)
+    first = f"the first ends at {pd.Timestamp(start, unit='s'):%Y-%m-%d %H:%M} UTC"
+    values = f"where late.parquet says {close:.6g} and early.parquet {1.5 * close:.6g}"
+    assert f"in 100 of 100 bars of ETH that both files have their closes differ by more than 2 %; {first}, {values}; give a --history" in str(refused.value)  # fmt: skip
+    # another exchange is no contradiction
+    assert not [note for note in joined(ether, 1.01).notes if "both files" in note]
+    # a few bars of a crash: what the first file says counts, and it is told
+    crash = joined(ether & whole["timestamp"].between(start + 7_200, start + 10_800), 1.5)
+    pd.testing.assert_frame_equal(crash.table, straight.table)
+    assert [note for note in crash.notes if "in 2 of 100 bars of ETH" in note and "what late.parquet says counts" in note]  # fmt: skip
+
+
+def test_a_change_of_unit_in_both_files_contradicts_nothing(panel: Panel, tmp_path: Path) -> None:
+    whole = frame_of(panel)
+    later = (whole["symbol"] == "AAA") & (whole["timestamp"] > panel.end_s[-400])
+    for name in ("open", "high", "low", "close"):
+        whole[name] *= np.where(later, 1_000.0, 1.0)
+    whole.to_parquet(tmp_path / "whole.parquet")
+    straight = forecast_file(tmp_path / "whole.parquet", "close").table
+    whole[whole["timestamp"] >= panel.end_s[-300]].to_parquet(tmp_path / "late.parquet")
+    whole[whole["timestamp"] <= panel.end_s[-200]].to_parquet(tmp_path / "early.parquet")
+    found = forecast_file(tmp_path / "late.parquet", "close", history=tmp_path / "early.parquet")
+    assert len([note for note in found.notes if "jumps by a factor of 1000" in note]) == 1
+    order = ["as_of", "asset"]
+    pd.testing.assert_frame_equal(
+        found.table.sort_values(order, ignore_index=True), straight.sort_values(order, ignore_index=True), rtol=1e-9
+    )
+
+
+def test_prices_of_the_future_are_told(panel: Panel, bars: Path) -> None:
+    last = int(panel.end_s[-1])
+    assert read_prices(bars, "close", now_s=last).panel.notes == ()
+    (note,) = read_prices(bars, "close", now_s=last - 2 * 3_600).panel.notes
+    assert (
+        "2 hours of them lie in the future" in note
+        and f"until {pd.Timestamp(last, unit='s'):%Y-%m-%d %H:%M} UTC" in note
+    )
 
 
 def test_closes_stamped_at_the_open_are_known_an_hour_later(panel: Panel, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ PLANTED: dict[str, tuple[dict[str, str], list[tuple[str, str, int | None, str, s
     "no asset": ({"core,bob,ETH": "core,bob,"}, [("error", "empty", 4, "asset", "", 1)]),
     "no column of prices": ({"amount,price": "amount,cost"}, [("error", "column", None, "price", "", 1)]),
     "what the reader alone sees, before another row's fault": ({"EURC,debt,10,1,": "EURC,debt,10,0,", "ETH,collateral,3,2000,,8200": "ETH,collateral,3,2000,,20000"},
-        [("error", "not_above_zero", 9, "price", "", 1), ("error", "contradicting", 4, "threshold_bps", "", 1)]),
+        [("error", "not_above_zero", 9, "price", "", 1), ("error", "range", 4, "threshold_bps", "", 1)]),
 }  # fmt: skip
 
 
@@ -148,3 +148,21 @@ def test_what_is_planted_into_a_book_is_found_at_its_row(tmp_path: Path, name: s
         text = text.replace(old, new)
     found = checked_text(tmp_path, text).findings
     assert [(one.severity, one.kind, one.row, one.column, one.symbol, one.rows) for one in found] == expected
+
+
+def test_every_number_outside_the_range_of_its_column_is_listed_whatever_else_is_wrong(tmp_path: Path) -> None:
+    head = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps"
+    rows = ["m,a,ETH,collateral,1,2000,12000,10000,", "m,b,ETH,collateral,1,2000,8250,500,", "m,a,USDC,debt,9,1,,,0"]
+    rows += ["m,b,USDC,debt,9,1,,,12000", "m,c,USDC,debt,9,1,,,5000.5", "m,d,USDC,debt,9,1,,,1", "m,e,USDC,debt,9,1,,,10000"]  # fmt: skip
+    wanted = {
+        (2, "threshold_bps", "is out of its range; give a whole number from 0 to 10000"),
+        (2, "bonus_bps", "is out of its range; give a whole number from 0 to 9999"),
+        (4, "close_factor_bps", "is out of its range; give a whole number from 1 to 10000"),
+        (6, "close_factor_bps", "is no whole number; give a whole number from 1 to 10000"),
+    }
+    for more in ([], ["m,f,USDC,dept,9,0,,,"]):
+        found = checked_text(tmp_path, "\n".join([head, *rows, *more]) + "\n").findings
+        outside = [one for one in found if one.kind == "range"]
+        assert {(one.row, one.column, one.sentence.partition(" (")[0]) for one in outside} == wanted
+        assert [one.rows for one in outside if one.row == 4] == [2]
+        assert {one.kind for one in found} - {"range"} == ({"column", "not_above_zero"} if more else set())

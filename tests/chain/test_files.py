@@ -121,7 +121,7 @@ MISTAKES = {
         "m,a,ETH,collateral,1,1,,80\nm,a,USDC,debt,1,1,,,500",
         "row 3: bonus_bps is 500, but USDC is no collateral of anybody in m",
     ),
-    "close factor of zero": ("m,a,ETH,collateral,1,1,,80,,0", "close_factor_bps is 0"),
+    "close factor of zero": ("m,a,ETH,collateral,1,1,,80,,0", "close_factor_bps is '0'"),
     "category in words": ("m,a,ETH,collateral,1,1,,80,,,,stable", "category is 'stable'"),
     "too many cells": ("m,a,ETH,collateral,1,1,,80,,,,,,,", "row 2: 15 cells under 12 columns"),
     "no rows": ("", "no rows"),

@@ -173,3 +173,11 @@ def test_bad_questions(small: PathIndex) -> None:
         small.paths("ETH", "ETH")
     with pytest.raises(InputError, match="top is 0"):
         small.paths("core", "ETH", top=0)
+
+
+def test_an_unknown_name_of_a_file_is_answered_with_the_names_of_the_file(tmp_path: Path) -> None:
+    index = of_file(tmp_path, "holder,claim_on,amount_usd\nalice,Fund,60\nbob,Fund,40\nFund,Bank,70\n")
+    with pytest.raises(UnknownNameError, match=r"named 'alicee'; did you mean alice\?"):
+        index.paths("alicee", "Bank")
+    with pytest.raises(UnknownNameError, match=r"named 'Q'; known are: Bank, Fund, alice, bob\."):
+        index.paths("alice", "Q")

@@ -72,6 +72,25 @@ def test_what_a_vault_lends_nowhere_is_its_own_and_in_no_market() -> None:
     assert sum(one.amount_usd for one in steps) == pytest.approx(50_000 + 10_000)
 
 
+def test_the_rate_of_a_claim_is_the_same_from_above_and_from_below(graph: ProtocolGraph, tmp_path: Path) -> None:
+    """175 are claimed on X, which has 60 of R1 and 40 of R2; 50 on Y, which has 25 of R1 and 75 of X, more than it owes."""
+    rows = ("a,X,50", "b,X,30", "c,X,20", "a,Y,50", "X,R1,60", "X,R2,40", "Y,R1,25", "Y,X,75")
+    funds = of_file(tmp_path, *rows)
+    below = exposure(funds, "R1").inbound["claims"].set_index("label")["rate"].to_dict()
+    assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 100})
+    above = exposure(funds, "R2").inbound["claims"], exposure(funds, "X").inbound["claims"]
+    assert [dict(zip(one["label"], one["rate"], strict=True)) for one in above] == [
+        {"X": pytest.approx(40 / 175)},
+        {"Y": pytest.approx(75 / 100)},
+    ]
+    for claim, rate in below.items():
+        made_of = exposure(funds, claim).outbound["made_of"]
+        assert made_of.set_index("path").at[f"{claim} → R1", "rate"] == pytest.approx(rate)
+    # 4,000 shares of a pool have 100 ether behind them
+    weth = exposure(graph, "WETH").inbound["claims"].set_index("label")["rate"].to_dict()
+    assert weth == pytest.approx({"lstETH": 1.17, "UNI-V2": 100 / 4_000, "aWETH": 1.0})
+
+
 def test_what_two_have_in_common(graph: ProtocolGraph) -> None:
     table = shared_roots(graph, E["bob"], "core")  # 11,700 of ether; the market has 24,000 + 11,700 and 80,000 USDC
     assert table[["label", "left_usd", "right_usd", "overlap_usd"]].to_numpy().tolist() == [

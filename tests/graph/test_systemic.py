@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import aftershock
+from chain.errors import InputError
 from graph.dependences import dependences
 from graph.protocol_graph import ProtocolGraph
-from graph.systemic import Uncertainty, systemic
+from graph.systemic import Uncertainty, losses_if_it_fails, systemic
 from tests.core_sample import core
 
 HAVING = ["supplies", "holds", "allocates_to"]
@@ -50,6 +51,21 @@ def test_a_chain_passes_on_what_is_held(tmp_path: Path) -> None:
     loss = found.set_index("label")["loss_usd"]
     assert loss["Fund"] == pytest.approx(60) and loss["Bank"] == pytest.approx(42) and loss["Gold"] == pytest.approx(18)
     assert found["rank"].tolist() == [1, 2, 3] == found["rank_low"].tolist() == found["rank_high"].tolist()
+
+
+@pytest.mark.parametrize("rows", [("A,USD,10", "USD,A,5"), ("A,B,10", "B,A,5")])
+def test_a_circle_that_nobody_owns_is_refused_and_one_row_makes_it_answerable(
+    tmp_path: Path, rows: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError) as refused:
+        systemic(file_of(tmp_path, *rows), CERTAIN)
+    said = str(refused.value)
+    assert said.startswith("claims.csv names no holder on whom nobody has a claim") and said.count("owner,") == 1
+    row = said.partition("such as ")[2].partition(" for")[0]
+    found = systemic(file_of(tmp_path, *rows, row), CERTAIN).set_index("label")["loss_usd"]
+    assert found[row.split(",")[1]] == pytest.approx(10)
+    with pytest.raises(InputError, match="names no holder on whom nobody has a claim"):
+        losses_if_it_fails(graph := file_of(tmp_path, *rows), graph.find("A"))
 
 
 def test_a_circle_comes_back(tmp_path: Path) -> None:

@@ -255,6 +255,7 @@ def test_without_one_borrower_the_sample_loses_what_the_rest_loses(fall: str, by
         ([NewMarket("second", "core", ("WETH",), {"threshold_bps": 10_001})], "no whole number from 0 to 10000"),
         ([NewVault("V", "core", "USDC", Decimal(0))], "amount: 0 is not above 0"),
         ([NewVault("Council", "core", "USDC", Decimal(1))], "an address named 'Council' already"),
+        ([NewClaim("core", "WETH", "supply", Decimal(1), new_owner="F")] * 2, "named 'F' already; write owner = \"F\" for that one, or give the new one another name"),
         ([NewClaim("core", "WETH", "supply", Decimal(1))], "either owner"),
         ([NewClaim("core", "WETH", "collateral", Decimal(1), owner=E["bob"])], "lends out all WETH that is posted; write supply"),
         ([NewClaim("core", "WETH", "lend", Decimal(1), owner=E["bob"])], "no side named 'lend'"),

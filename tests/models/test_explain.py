@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from chain.errors import InputError, UnknownNameError
+from models.answering import OfAssets
+from models.baselines.har import Har
+from models.baselines.simple import rolling_mean
 from models.explain import attributions, fidelity, permutation_importance
 from models.networks.forecaster import NetworkFitted
 from models.panel import FloatArray
+from models.reasons import reasons_of
 from models.samples import Samples
 from tests.models.network_worlds import SHORT, forecaster, ring, world
 
@@ -97,3 +101,23 @@ def test_bad_questions_say_what_to_ask(samples: Samples, on_rows: NetworkFitted)
         attributions(on_rows, samples, 0, "A")
     with pytest.raises(InputError, match="not of quantiles"):
         attributions(replace(on_rows, levels=(0.5,)), samples, int(samples.as_of_s[3]), "A")
+
+
+def test_what_is_not_taken_apart_is_called_what_it_is(samples: Samples, on_graph: NetworkFitted) -> None:
+    """A network is no average, log-HAR is a regression, and only of a network is there another account."""
+    lags = replace(samples, names=("rv_24", "rv_168", "rv_720"), x=samples.x[:, :, :3])
+    with pytest.raises(InputError) as network:
+        reasons_of(OfAssets(on_graph, samples.assets, 0), samples, "A")
+    with pytest.raises(InputError) as har:
+        reasons_of(Har("log-HAR").fit(lags, None, np.random.default_rng(0)), lags, "A")
+    with pytest.raises(InputError) as mean:
+        reasons_of(rolling_mean(), lags, "A")
+    assert "A is answered by a network (graph), which" in str(network.value)
+    assert "models.explain.attributions in Python (integrated gradients)" in str(network.value)
+    assert "A is answered by log-HAR, a regression on past variance alone" in str(har.value)
+    assert "A is answered by rolling mean 30 d, an average of its own past variance" in str(mean.value)
+    assert [("an average" in str(one.value), "attributions" in str(one.value)) for one in (network, har, mean)] == [
+        (False, True),
+        (False, False),
+        (True, False),
+    ]
