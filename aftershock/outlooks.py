@@ -75,7 +75,8 @@ def outlook_of(
         draws=len(first.bad_debt_usd),
         seed=first.seed,
         freedom=first.law.freedom,
-        notes=(*first.notes, *found.notes),
+        notes=first.notes,
+        notes_on_forecasts=found.notes,
         caption=found.caption,
         apart=apart(int(found.table["as_of"].iloc[0].timestamp()), anchors),
     )

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 import aftershock
-from aftershock.cli.file_warnings import FileWarnings
+from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
 from reports.amounts import Money, count, fixed, health_factor, money_for, short
+from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
 
 SHOWN_ROUNDS = 8
@@ -24,8 +25,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
     )
-    if warned:
-        warned.show(page)
+    show_warnings(page, warned)
     write = money_for(float(result.markets["supplied_usd"].max()))
     _verdict(page, result, write)
     if result.liquidated_usd:

@@ -246,7 +246,10 @@ def test_the_price_beside_the_rounds_is_compared_with_itself_where_markets_diffe
     assert rows[after + 1][:3] == ["1", "22,050", "−20.0"]
     assert next(row for row in rows[after:] if row[0] == "total")[2] == "−20.0"
     told = json.loads(ask(*words, "--json").out)
-    assert (told["market_price_before_usd"]["file:ETH"], told["rounds"][-1]["market_price_usd"]["file:ETH"]) == (2000, 1600)
+    assert (told["market_price_before_usd"]["file:ETH"], told["rounds"][-1]["market_price_usd"]["file:ETH"]) == (
+        2000,
+        1600,
+    )
     result = aftershock.simulate(aftershock.load(tmp_path / "two.csv"), shocks=["ETH=-20%"])
     for market in ("mine", "other"):
         assessed = aftershock.report(aftershock.load(tmp_path / "two.csv"), market, known=[result])
