@@ -9,7 +9,7 @@ from aftershock import risks
 from aftershock.questions import graph
 from aftershock.risks import Risk
 from aftershock.version import __version__
-from chain.errors import InputError
+from chain.errors import InputError, many
 from chain.snapshot import Snapshot
 from graph.protocol_graph import ProtocolGraph
 from reports.file_warnings import FileWarnings
@@ -187,7 +187,7 @@ def report(
     results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
-        progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
+        progress(chosen.title, f"calm after {many(results[-1].calm_after, 'round')}")
     return assess(
         asked.snapshot,
         of_market(asked, key),
