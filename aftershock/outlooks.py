@@ -15,8 +15,13 @@ from reports.outlook import Answer, Move, Outlook, Tail
 DAY_S = 24 * HOUR_S
 
 
-def apart(as_of_s: int, anchors: Sequence[Anchor]) -> str:
-    """A sentence with the instant of the shocks, that of positions and prices, and what lies between, if that is more than a day; nothing for a file, which has no time."""
+def apart(
+    as_of_s: int,
+    anchors: Sequence[Anchor],
+    made: str = "The shocks are those of",
+    read: str = "positions and their prices were read as of",
+) -> str:
+    """A sentence with the instant of the shocks (or what else is `made` of prices), that of positions and prices (or what else was `read`), and what lies between, if that is more than a day; nothing for a file, which has no time."""
     if not anchors:
         return ""
     read_s = min((anchor.timestamp for anchor in anchors), key=lambda one: -abs(one - as_of_s))
@@ -25,7 +30,7 @@ def apart(as_of_s: int, anchors: Sequence[Anchor]) -> str:
         return ""
     gap = count(round(between_s / DAY_S), "day") if between_s >= 2 * DAY_S else count(round(between_s / HOUR_S), "hour")
     which = "later" if read_s > as_of_s else "earlier"
-    return f"The shocks are those of {written(as_of_s)} UTC; positions and their prices were read as of {written(read_s)} UTC, {gap} {which}"
+    return f"{made} {written(as_of_s)} UTC; {read} {written(read_s)} UTC, {gap} {which}"
 
 
 def outlook_of(
@@ -75,7 +80,8 @@ def outlook_of(
         draws=len(first.bad_debt_usd),
         seed=first.seed,
         freedom=first.law.freedom,
-        notes=(*first.notes, *found.notes),
+        notes=first.notes,
+        notes_on_forecasts=found.notes,
         caption=found.caption,
         apart=apart(int(found.table["as_of"].iloc[0].timestamp()), anchors),
     )

@@ -3,16 +3,16 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from aftershock import risks
 from aftershock.questions import graph
 from aftershock.risks import Risk
 from aftershock.version import __version__
-from chain.errors import InputError
+from chain.errors import InputError, many
 from chain.snapshot import Snapshot
 from graph.protocol_graph import ProtocolGraph
+from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from reports.record import Assessment
 from simulations import cascade, health
@@ -154,6 +154,8 @@ def report(
     progress: Callable[[str, str], None] = lambda *_: None,
     known: Sequence[CascadeResult] = (),
     outlook: Outlook | None = None,
+    given: str | None = None,
+    warned: FileWarnings | None = None,
 ) -> Assessment:
     """Assess one market under several scenarios: the record from which reports are drawn (`reports.render.write`).
 
@@ -165,6 +167,8 @@ def report(
     progress : called with a stage and what it found.
     known : cascades of this very source that were run already; they are not run again.
     outlook : a volatility forecast and the tail of bad debt under it (`aftershock.outlooks`), to be told too.
+    given : folder or file of the source as it was typed, for the command that reproduces the report; by default the snapshot's name.
+    warned : what `aftershock check` has against the file that the source is.
     """
     from reports.assessment import assess
     from reports.at_risk import at_risk_of
@@ -183,14 +187,16 @@ def report(
     results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
     for chosen in [scenario_files.get(name) for name in names] or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
-        progress(chosen.title, f"calm after {results[-1].calm_after} rounds")
+        progress(chosen.title, f"calm after {many(results[-1].calm_after, 'round')}")
     return assess(
         asked.snapshot,
         of_market(asked, key),
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
-        command=_report_command(asked, key, names, asset, () if outlook is None else outlook.options),
+        command=_report_command(asked, key, names, asset, given, () if outlook is None else outlook.options),
+        given=given,
+        warned=warned,
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
         left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
@@ -199,16 +205,17 @@ def report(
 
 
 def _report_command(
-    asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None, more: Sequence[str]
+    asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None, given: str | None, more: Sequence[str]
 ) -> str:
-    """The command as it follows from the content, however it was typed: so that the same content gives the same bytes."""
+    """The command as it follows from the content, in whatever order it was typed; files and folders as they were given, so that it runs."""
     words = ["aftershock", "report", _short_name(asked, market)]
     for name in names:
-        words += ["--scenario", Path(name).name]
+        words += ["--scenario", name]
     if asset is not None:
         words += ["--asset", asset]
-    if asked.snapshot.name != "sample":
-        words += ["--snapshot", asked.snapshot.name]
+    source = given or asked.snapshot.name
+    if source != "sample":
+        words += ["--snapshot", source]
     return shlex.join([*words, *more])
 
 

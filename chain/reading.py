@@ -227,7 +227,7 @@ def _require_contracts(client: ResumableClient, deployment: Deployment, label: s
 def describe(client: ResumableClient, found: Findings, progress: Progress) -> None:
     """Read what the protocols mentioned: price sources, tokens, authorities, addresses."""
     before = client.tally.calls, row_count(found)
-    progress("describe", 0, 2, f"{len(found.sources)} price sources, {len(found.tokens)} tokens")
+    progress("describe", 0, 2, f"{many(len(found.sources), 'price source')}, {many(len(found.tokens), 'token')}")
     *_, codes = together(
         client,
         chainlink.describe(found),

@@ -12,6 +12,7 @@ from reports.at_risk import AtRisk
 from reports.cascades import cascade_of, scenario_line
 from reports.coverage import coverage_of
 from reports.dependence import dependence_of
+from reports.file_warnings import FileWarnings
 from reports.frontier import Frontier
 from reports.market_rows import MarketRows
 from reports.outlook import Outlook
@@ -36,6 +37,8 @@ def assess(
     chain_name: str = "",
     left_out: Sequence[str] = (),
     outlook: Outlook | None = None,
+    given: str | None = None,
+    warned: FileWarnings | None = None,
 ) -> Assessment:
     """Join what was read, asked and simulated about one market.
 
@@ -52,6 +55,8 @@ def assess(
     chosen : name of the scenario shown round by round; the one with the largest loss by default.
     left_out : titles of shipped scenarios that apply here and were not run.
     outlook : a volatility forecast and the tail of bad debt under it, where one was asked for.
+    given : the source as it was typed, where it was: part of the command, and so of the content id.
+    warned : what `aftershock check` has against the file that the source is.
 
     Raises
     ------
@@ -88,6 +93,7 @@ def assess(
         limits=limits,
         is_part=bool(left_out),
         outlook=outlook,
+        warned=warned,
     )
     return Assessment(
         content_id=report_id(
@@ -98,6 +104,8 @@ def assess(
             thresholds=limits.to_dict(),
             at_risk={**asdict(at_risk), "frontier": asdict(frontier)},
             outlook=None if outlook is None else asdict(outlook),
+            given=given,
+            file_findings=None if warned is None else warned.to_dict(),
             tool=tool,
         ),
         subject=subject,
@@ -112,6 +120,7 @@ def assess(
         thresholds=limits.to_dict(),
         command=command,
         outlook=outlook,
+        file_findings=warned,
     )
 
 

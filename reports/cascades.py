@@ -139,22 +139,19 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
         indirect_usd=float(row["indirect_usd"]),
         waiting_debt_usd=float(row["waiting_debt_usd"]),
         leading_symbol=symbol,
-        leading_change_ratio=result.rounds[-1].market_price_usd.get(asset, float("nan"))
-        / _price_at_block(snapshot, asset)
-        - 1,
+        leading_change_ratio=result.price_change_ratio(asset, result.rounds[-1]),
         content_id=result.content_id,
     )
 
 
 def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
     asset, symbol = leading(result, market, snapshot)
-    start = _price_at_block(snapshot, asset)
     steps = tuple(
         Step(
             step.number,
             step.liquidated_usd,
             step.bad_debt_usd,
-            each.market_price_usd.get(asset, float("nan")) / start - 1,
+            result.price_change_ratio(asset, each),
         )
         for step, each in zip(_acting(result, market), result.rounds, strict=False)
     )
@@ -185,12 +182,6 @@ def leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[str
     keys = sorted(assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"])
     here, anywhere = set(prices.loc[prices["market"] == market, "asset"]), set(prices["asset"])
     return next((key for known in (here, anywhere) for key in keys if key in known), wanted), wanted
-
-
-def _price_at_block(snapshot: Snapshot, asset: str) -> float:
-    prices = snapshot["prices"]
-    known = prices.loc[(prices["asset"] == asset) & prices["price_usd"].notna(), "price_usd"]
-    return float(known.iloc[0]) if len(known) else float("nan")
 
 
 def _acting(result: CascadeResult, market: str) -> list[Step]:

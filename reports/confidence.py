@@ -3,6 +3,7 @@
 from reports.amounts import count, listing, percent
 from reports.coverage import Coverage
 from reports.dependence import Dependence
+from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from reports.record import Rule, Subject
 from reports.thresholds import GRADES, Thresholds
@@ -17,6 +18,7 @@ def confidence(
     markets_seen: int,
     limits: Thresholds,
     outlook: Outlook | None,
+    warned: FileWarnings | None = None,
 ) -> tuple[str, str, tuple[Rule, ...]]:
     """Grade, the reason why it is not one better, and every rule with what was found."""
     known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
@@ -65,4 +67,6 @@ def confidence(
     grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
     reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
     reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."
+    if warned is not None and warned.found:
+        reason += f" No rule here weighs that aftershock check has {warned.counted} against {warned.path.name}."
     return grade, reason, rules

@@ -51,7 +51,8 @@ class Outlook:
     moves : one an asset whose price moves something in the book; most volatile first.
     shocked : the assets that draws were made for; the others move with one of these.
     options : how the command line asks for this.
-    notes : what a reader must know, one sentence each.
+    notes : what a reader must know of the draws, one sentence each.
+    notes_on_forecasts : what a reader must know of the forecasts, one sentence each.
     caption : what must stand beside whatever is made of the prices, empty for a user's own.
     apart : a sentence on how far its instant lies from what was read on chain, where that is more than a day; otherwise empty.
     """
@@ -69,5 +70,6 @@ class Outlook:
     seed: int
     freedom: float
     notes: tuple[str, ...] = ()
+    notes_on_forecasts: tuple[str, ...] = ()
     caption: str = ""
     apart: str = ""

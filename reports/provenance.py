@@ -21,6 +21,8 @@ def report_id(
     thresholds: Mapping[str, Any],
     at_risk: Mapping[str, Any],
     outlook: Mapping[str, Any] | None = None,
+    given: str | None = None,
+    file_findings: Mapping[str, Any] | None = None,
     tool: str,
 ) -> str:
     """Content id of a report: same id, same bytes.
@@ -33,8 +35,11 @@ def report_id(
     thresholds : what the verdict is made from.
     at_risk : the curve.
     outlook : the forecast and its tails, if there are any.
-    tool : as printed in the report. The command is not part of it: give one that follows from the content.
+    given : the source as it was typed, which the printed command repeats; the embedded sample is nobody's file.
+    file_findings : what is said against the user's file, if the source is one.
+    tool : as printed in the report. The rest of the command is not part of it: give one that follows from the content.
     """
+    of_files = {"given": None if given == "sample" else given, "file_findings": file_findings}
     return content_id(
         {
             "report": RECORD_VERSION,
@@ -46,6 +51,7 @@ def report_id(
             "at_risk": dict(at_risk),
             "outlook": None if outlook is None else dict(outlook),
             "tool": tool,
+            **{name: value for name, value in of_files.items() if value is not None},
         }
     )
 

@@ -5,13 +5,14 @@ of their own, each with what makes it: `coverage`, `dependence`, `at_risk`, `fro
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
 from reports.coverage import Coverage
 from reports.dependence import Dependence
+from reports.file_warnings import FileWarnings
 from reports.frontier import Frontier
 from reports.outlook import Outlook
 
@@ -90,7 +91,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock; `outlook`: None where no forecast was asked for."""
+    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock; `outlook`: None where no forecast was asked for; `file_findings`: None where the source is no user's file."""
 
     content_id: str
     subject: Subject
@@ -105,10 +106,14 @@ class Assessment:
     thresholds: dict[str, Any]
     command: str
     outlook: Outlook | None = None
+    file_findings: FileWarnings | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; numbers that JSON cannot hold are None."""
-        record: dict[str, Any] = _plain(asdict(self))
+        record: dict[str, Any] = _plain(asdict(replace(self, file_findings=None)))
+        record.pop("file_findings")
+        if self.file_findings is not None:
+            record["file_findings"] = self.file_findings.to_dict()
         record["at_risk"]["full_at_percent"] = self.at_risk.full_at_percent
         return record
 

@@ -10,6 +10,7 @@ from reports.cascades import Cascade, ScenarioLine
 from reports.confidence import confidence
 from reports.coverage import Coverage
 from reports.dependence import Dependence
+from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from reports.record import Reading, Subject, Verdict
 from reports.thresholds import Thresholds
@@ -37,6 +38,7 @@ def judge(
     limits: Thresholds,
     is_part: bool = False,
     outlook: Outlook | None = None,
+    warned: FileWarnings | None = None,
 ) -> Verdict:
     """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out.
 
@@ -59,7 +61,7 @@ def judge(
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
-    grade, reason, rules = confidence(subject, coverage, exposure, markets_seen, limits, outlook)
+    grade, reason, rules = confidence(subject, coverage, exposure, markets_seen, limits, outlook, warned)
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),

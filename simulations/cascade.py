@@ -79,6 +79,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         ),
         identities=Identities(True, end.worst_residual_ratio, len(end.rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
+        market_price_before_usd=result.by_key(book, begin.at_block.market_usd),
         caption=book.caption,
         frontier={
             "before": begin.frontier(gas_usd),

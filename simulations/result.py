@@ -60,6 +60,7 @@ class Round:
 class CascadeResult:
     """Everything a run did. `positions` and `markets` compare before the shock with the end; see `simulations.cascade.run` for their columns.
 
+    `market_price_before_usd`: by asset key in USD per whole token, before the shock; what rounds' `market_price_usd` are compared with.
     `frontier`: what liquidation cannot mend, by market, "before" the shock and "after" the run (`simulations.frontier`).
     `notes`: what a reader must know about the rules that were used, one sentence a market; empty if there is nothing to say.
     """
@@ -70,6 +71,7 @@ class CascadeResult:
     markets: pd.DataFrame
     identities: Identities
     content_id: str
+    market_price_before_usd: Mapping[str, float]
     caption: str = ""
     frontier: Mapping[str, tuple[MarketFrontier, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -78,6 +80,11 @@ class CascadeResult:
     def liquidated_usd(self) -> float:
         """Collateral taken in all rounds."""
         return sum(step.liquidated_usd for step in self.rounds)
+
+    def price_change_ratio(self, asset: str, step: Round) -> float:
+        """Market price of an asset after a round against the same market price before the shock; NaN where it has none."""
+        nan = float("nan")
+        return step.market_price_usd.get(asset, nan) / self.market_price_before_usd.get(asset, nan) - 1
 
     @property
     def direct_usd(self) -> float:
@@ -105,6 +112,7 @@ class CascadeResult:
                 name: getattr(self, name)
                 for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "calm_after")
             },
+            "market_price_before_usd": dict(self.market_price_before_usd),
             "markets": _plain(self.markets),
             "frontier": {when: [one.to_dict() for one in markets] for when, markets in self.frontier.items()},
             "positions": _plain(self.positions),

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 import aftershock
-from aftershock.cli.file_warnings import FileWarnings
+from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
 from reports.amounts import Money, count, fixed, health_factor, money_for, short
+from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
 
 SHOWN_ROUNDS = 8
@@ -24,8 +25,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
     )
-    if warned:
-        warned.show(page)
+    show_warnings(page, warned)
     write = money_for(float(result.markets["supplied_usd"].max()))
     _verdict(page, result, write)
     if result.liquidated_usd:
@@ -70,7 +70,7 @@ def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
 
 
 def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, write: Money) -> None:
-    asset, symbol, start = _leading(result, snapshot)
+    asset, symbol = _leading(result, snapshot)
     acting = list(result.rounds[: max(result.calm_after, 1)])
     quiet = sum(sum(step.bad_debt_usd.values()) for step in result.rounds[len(acting) :])
     if len(acting) == 1 and abs(quiet) > TINY_USD:
@@ -87,7 +87,7 @@ def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, wr
         [
             name,
             write.column(sum(step.liquidated_usd for step in group)),
-            fixed(100 * (group[-1].market_price_usd[asset] / start - 1), 1),
+            fixed(100 * result.price_change_ratio(asset, group[-1]), 1),
             write.column(loss),
         ]
         for name, group, loss in zip(names, groups, losses, strict=True)
@@ -114,19 +114,19 @@ def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, wr
     page.say(("  ".join(column[-1].rjust(width) for column, width in zip(columns, widths, strict=True)), "bold"))
 
 
-def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str, str, float]:
+def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str, str]:
     """The asset whose price is shown: the first that is shocked if it trades, otherwise the one most liquidated."""
-    before = dict(zip(snapshot["prices"]["asset"], snapshot["prices"]["price_usd"], strict=True))
+    priced = [asset for asset in snapshot["prices"]["asset"].unique() if asset in result.market_price_before_usd]
     symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
     chains = [anchor.chain for anchor in snapshot.anchors]
     shocked = result.scenario.shocks[0].asset.lower()
-    for asset in before:
+    for asset in priced:
         if shocked in (str(asset).lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w")):
-            return asset, placed(symbols[asset], asset, chains), before[asset]
+            return asset, placed(symbols[asset], asset, chains)
     taken = pd.concat([step.liquidations for step in result.rounds])
     most = taken.groupby("collateral_asset")["seized_usd"].sum().idxmax() if len(taken) else ""
-    asset = next((key for key in before if symbols[key] == most), next(iter(before)))
-    return asset, placed(symbols[asset], asset, chains), before[asset]
+    asset = next((key for key in priced if symbols[key] == most), priced[0])
+    return asset, placed(symbols[asset], asset, chains)
 
 
 def _markets(page: Page, result: CascadeResult, write: Money) -> None:

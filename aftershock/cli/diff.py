@@ -1,5 +1,6 @@
 """`aftershock diff BEFORE AFTER`: what changed between two snapshots, in words and as a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from aftershock.cli.terminal import Page, print_json, when
 from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
 from chain.errors import InputError
-from reports.amounts import Money, money_for, percent
+from reports.amounts import Money, count, money_for, percent
 
 EXAMPLE = "Example: aftershock diff monday tuesday --json"
 SHOWN = 20
@@ -38,7 +39,7 @@ def run(
     """What changed between two snapshots of the same chains: switches, terms, upgrades, markets, amounts, prices."""
     with step("load") as loading:
         snapshots = [aftershock.load(str(path)) for path in (before, after)]
-        _require_order(*snapshots)
+        _require_order(snapshots, told_apart_by_folder((before, after), snapshots))
         graphs = [aftershock.graph(snapshot) for snapshot in snapshots]
         loading.note("two snapshots")
     answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
@@ -57,7 +58,8 @@ def run(
         print_json({**record, **sides, "tool": f"aftershock {aftershock.__version__}"})
         return
     page = Page()
-    page.header(f"From {snapshots[0].name} to {snapshots[1].name}", when(snapshots[1]))
+    names = told_apart_by_folder((before, after), snapshots)
+    page.header(f"From {names[0]} to {names[1]}", when(snapshots[1]))
     page.say(("before  ", "dim"), when(snapshots[0]))
     show_changes(page, answer, f"Nothing changed by {least:g} % or more.")
     show_figures(page, answer)
@@ -67,13 +69,20 @@ def run(
         page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
 
 
-def _require_order(before: aftershock.Snapshot, after: aftershock.Snapshot) -> None:
+def told_apart_by_folder(folders: Sequence[Path], snapshots: Sequence[aftershock.Snapshot]) -> list[str]:
+    """The names of snapshots; those that share one have their folder beside it, as it was given."""
+    names = [one.name for one in snapshots]
+    return [
+        name if names.count(name) == 1 else f"{name} ({folder})" for folder, name in zip(folders, names, strict=True)
+    ]
+
+
+def _require_order(snapshots: Sequence[aftershock.Snapshot], names: Sequence[str]) -> None:
     """InputError if BEFORE is the later one: every rise would be told as a fall."""
-    times = [max(anchor.timestamp for anchor in one.anchors) for one in (before, after) if one.anchors]
+    times = [max(anchor.timestamp for anchor in one.anchors) for one in snapshots if one.anchors]
     if times != sorted(times):
-        raise InputError(
-            f"BEFORE, {before.name}, is the later one: {when(before)} against {when(after)} of {after.name}; turn them round"
-        )
+        was, now = map(when, snapshots)
+        raise InputError(f"BEFORE, {names[0]}, is the later one: {was} against {now} of {names[1]}; turn them round")
 
 
 def show_changes(page: Page, answer: Comparison, nothing: str) -> None:
@@ -82,7 +91,7 @@ def show_changes(page: Page, answer: Comparison, nothing: str) -> None:
     for sentence in answer.words[:SHOWN] or (nothing,):
         page.say(sentence)
     if len(answer.words) > SHOWN:
-        page.say((f"and {len(answer.words) - SHOWN} more changes; --json has them all", "dim"))
+        page.say((f"and {count(len(answer.words) - SHOWN, 'more change')}; --json has all", "dim"))
 
 
 def show_figures(page: Page, answer: Comparison) -> None:
@@ -114,7 +123,7 @@ def show_figures(page: Page, answer: Comparison) -> None:
     page.blank()
     page.table(["market", "", "", "before", "after", "difference"], rows, right=[3, 4, 5], strong=[4])
     if len(table) > SHOWN:
-        page.say((f"and {len(table) - SHOWN} more figures; --json has them all", "dim"))
+        page.say((f"and {count(len(table) - SHOWN, 'more figure')}; --json has all", "dim"))
 
 
 def signed(value: float, write: Money | None, is_share: bool = False) -> str:

@@ -1,61 +1,27 @@
-"""What `aftershock check` has against the file that is simulated, in short, beside the numbers made from it: how many, the first, how to see all."""
+"""What `aftershock check` has against the file that is simulated (`reports.file_warnings`): found, printed, and put into JSON."""
 
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aftershock.cli.terminal import HARM, Page
 from chain.files.book_file import REQUIRED
 from chain.files.book_file_checks import check_book
-from chain.files.file_findings import FileFinding, Noted
+from chain.files.file_findings import Noted
 from chain.files.frames import open_frame
-from reports.amounts import count
-
-FIRST = 3
+from reports.file_warnings import FileWarnings
 
 
-@dataclass(frozen=True)
-class FileWarnings:
-    """Findings of one file, errors first."""
-
-    path: Path
-    found: tuple[FileFinding, ...]
-
-    @property
-    def command(self) -> str:
-        """What shows all of them."""
-        return shlex.join(["aftershock", "check", str(self.path)])
-
-    @property
-    def counted(self) -> str:
-        """`1 error and 2 warnings`."""
-        errors = sum(one.severity == "error" for one in self.found)
-        numbers = {"error": errors, "warning": len(self.found) - errors}
-        return " and ".join(count(number, name) for name, number in numbers.items() if number)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As it goes into JSON."""
-        return {
-            "file": self.path.name,
-            "errors": sum(one.severity == "error" for one in self.found),
-            "warnings": sum(one.severity == "warning" for one in self.found),
-            "first": [one.to_dict() for one in self.found[:FIRST]],
-            "all": self.command,
-        }
-
-    def show(self, page: Page) -> None:
-        """A line on how many there are, one on each of the first; nothing where there are none."""
-        if not self.found:
-            return
-        more = f"; all: {self.command}" if len(self.found) > FIRST else f"; {self.command}"
-        page.say((f"{self.counted} in {self.path.name}", HARM), (more, "dim"))
-        for one in self.found[:FIRST]:
-            more = f" and {one.rows - 1:,} more" if one.rows > 1 else ""
-            row = f"row {one.row}{more}" if one.row else ""
-            where = " ".join(part for part in (row, one.column, one.symbol) if part)
-            page.say((f"  {where}  ", "dim"), f"{one.value}: {one.sentence}" if one.value else one.sentence)
-        page.blank()
+def show_warnings(page: Page, warned: FileWarnings | None) -> None:
+    """A line on how many there are, one on each of the first; nothing where there are none."""
+    if warned is None or not warned.found:
+        return
+    page.say(
+        (f"{warned.counted} in {warned.path.name}", HARM),
+        (f"; all: {warned.command}" if warned.are_more else f"; {warned.command}", "dim"),
+    )
+    for where, what in warned.first:
+        page.say((f"  {where}  ", "dim"), what)
+    page.blank()
 
 
 def in_json(warned: FileWarnings | None) -> dict[str, Any]:

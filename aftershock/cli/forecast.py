@@ -11,9 +11,10 @@ import aftershock
 from aftershock.chain_columns import with_tables
 from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, Tables, exit_if_incomplete
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.terminal import HARM, Page, print_json, stands_on, when
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
 from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
+from aftershock.outlooks import apart
 from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
 from chain.files.price_files import Stamp
@@ -25,6 +26,11 @@ from reports.amounts import change, count, fixed, money_for, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
+OF_FORECASTS = (
+    *("unanswered", "notes", "missing_bars", "not_in_training"),
+    *("replaced_by_the_market", "answered_by", "trained_until_s"),
+)
+"""What JSON says of forecasts beside the values made from them."""
 ASSUMED = (
     "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, shrunk by a fifth; one Student t for all, "
     "so a range can differ from an asset's own, which is calibrated; "
@@ -156,12 +162,18 @@ def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snap
         "as_of": f"{found.table['as_of'].max():%Y-%m-%dT%H:%M:%SZ}",
         "horizon_hours": int(found.table["horizon_hours"].iloc[0]),
         "assumed": ASSUMED,
+        "apart": _apart(found, snapshot) or None,
         "prices_caption": found.caption,
-        "answered_by": record["answered_by"],
-        "notes": record["notes"],
+        **{name: record[name] for name in OF_FORECASTS},
         "gaps": list(snapshot.gaps),
         **stands_on(snapshot),
     }
+
+
+def _apart(found: Forecasts, snapshot: Snapshot) -> str:
+    """How far the last instant of the prices lies from the one at which holdings were read; empty within a day and for a file."""
+    at_s = int(found.table["as_of"].max().timestamp())
+    return apart(at_s, snapshot.anchors, "The forecast is of prices to", "what is held was read as of")
 
 
 def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> None:
@@ -191,8 +203,10 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
             )
         page.blank()
     page.say(("assumed  ", "dim"), ASSUMED)
-    for answer in found.answered_by():
-        page.say(_worth(answer))
+    gap = _apart(found, snapshot)
+    if gap:
+        page.say((f"Note: {gap}.", HARM))
+    show_trust(page, found)
     page.footer(
         f"content id {snapshot.content_id}",
         f"aftershock {aftershock.__version__}",
@@ -234,6 +248,14 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
         page.blank()
         show_reasons(page, *reasons)
         page.blank()
+    show_trust(page, found)
+    if out is not None:
+        page.say((f"Written: {out}", "dim"))
+    page.footer(f"aftershock {aftershock.__version__}", found.caption)
+
+
+def show_trust(page: Page, found: Forecasts) -> None:
+    """What stands beside every forecast: what was not answered, notes, who answers and how well, until when models were trained."""
     for name, number in found.unanswered:
         page.say((f"{name}: {count(number, 'instant')} without an answer, because too few prices are known.", "dim"))
     for note in found.notes:
@@ -242,9 +264,6 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
         page.say(_worth(one))
     trained = f"trained on prices until {_date(found.card.cutoff_s)}"
     page.say((f"Models {trained}; variance is the expected sum of squared hourly log returns, not annualised.", "dim"))
-    if out is not None:
-        page.say((f"Written: {out}", "dim"))
-    page.footer(f"aftershock {aftershock.__version__}", found.caption)
 
 
 def show_reasons(page: Page, asset: str, reasons: Reasons) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aftershock
-from aftershock.cli.file_warnings import FileWarnings, in_json
+from aftershock.cli.file_warnings import in_json, show_warnings
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
@@ -19,6 +19,7 @@ from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
 from models.store import hash_of
 from reports.amounts import count, money
+from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
@@ -103,8 +104,7 @@ def run_law(
         print_json({**to_dict(tails, snapshot, found, content), **in_json(warned)})
     else:
         page = Page()
-        if warned:
-            warned.show(page)
+        show_warnings(page, warned)
         show(page, tails, asked.horizon, snapshot, found, content)
     return tails
 
@@ -114,7 +114,7 @@ def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlo
     key = market_key(graph, market)
     priced, found, tails = tails_under(from_graph(graph), asked, Assumptions(), key)
     given = (
-        ("--prices", asked.prices and asked.prices.name),
+        ("--prices", asked.prices),
         ("--stamp", asked.stamp),
         ("--bar", asked.bar if asked.prices else None),
         ("--at", asked.at),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import aftershock
-from aftershock.cli.file_warnings import in_json, warnings_of
+from aftershock.cli.file_warnings import show_warnings, warnings_of
 from aftershock.cli.options import (
     AsJson,
     At,
@@ -33,6 +33,7 @@ from chain.errors import InputError
 from reports.amounts import count
 
 if TYPE_CHECKING:
+    from reports.file_warnings import FileWarnings
     from reports.outlook import Outlook
 
 EXAMPLE = "Example: aftershock report core --scenario eth-30 --scenario broad-30 --out my-report"
@@ -86,13 +87,12 @@ def run(
         from aftershock.cli.joint_shocks import Asked, outlook_for
 
         outlook = outlook_for(graph, Asked(prices, stamp, bar, at, horizon, draws, seed), market)
-    assessment, files = write(graph, out, market, scenario, asset, outlook=outlook)
+    assessment, files = write(graph, out, market, scenario, asset, outlook=outlook, given=source, warned=warned)
     if as_json:
-        print_json({**assessment.to_dict(), **in_json(warned)})
+        print_json(assessment.to_dict())
     else:
         page = Page()
-        if warned:
-            warned.show(page)
+        show_warnings(page, warned)
         show(page, assessment, snapshot, files)
     exit_if_incomplete(snapshot)
     if assessment.verdict.crossed:
@@ -131,6 +131,8 @@ def write(
     asset: str | None,
     known: Sequence[aftershock.CascadeResult] = (),
     outlook: "Outlook | None" = None,
+    given: str | None = None,
+    warned: "FileWarnings | None" = None,
 ) -> tuple[aftershock.Assessment, list[Path]]:
     """Assess and write every format and run.json; returns the record and the files."""
     from reports.provenance import run_record
@@ -140,7 +142,15 @@ def write(
     started = datetime.now(UTC)
     with step("scenarios") as running:
         assessment = aftershock.report(
-            graph, market, scenario, asset, lambda title, found: running.note(f"{title}: {found}"), known, outlook
+            graph,
+            market,
+            scenario,
+            asset,
+            lambda title, found: running.note(f"{title}: {found}"),
+            known,
+            outlook,
+            given,
+            warned,
         )
         running.note(f"{len(assessment.scenarios)} run to calm")
     with step("write report") as running:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.diff import SHOWN
+from aftershock.cli.diff import SHOWN, told_apart_by_folder
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
@@ -57,7 +57,8 @@ def run(
         graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
         loading.note(count(len(graphs), "snapshot"))
     answer = timeline(graphs, least / 100)
-    snapshots = [graph.snapshot for graph in sorted(graphs, key=time_of)]
+    ordered = sorted(zip(folders, graphs, strict=True), key=lambda pair: time_of(pair[1]))
+    snapshots = [graph.snapshot for _, graph in ordered]
     if as_json:
         sides = [
             {
@@ -71,9 +72,10 @@ def run(
         print_json({"snapshots": sides, **answer.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
         return
     page = Page()
-    page.header(f"From {snapshots[0].name} to {snapshots[-1].name}, {len(snapshots)} snapshots", when(snapshots[-1]))
-    for number, one in enumerate(snapshots, start=1):
-        page.say((f"{number}  ", "dim"), f"{one.name}, {when(one)}")
+    names = told_apart_by_folder([folder for folder, _ in ordered], snapshots)
+    page.header(f"From {names[0]} to {names[-1]}, {count(len(names), 'snapshot')}", when(snapshots[-1]))
+    for number, (name, one) in enumerate(zip(names, snapshots, strict=True), start=1):
+        page.say((f"{number}  ", "dim"), f"{name}, {when(one)}")
     _table(page, answer, figure)
     for number, words in enumerate(answer.words, start=1):
         page.blank()
@@ -81,7 +83,7 @@ def run(
         for sentence in words[:SHOWN] or (f"Nothing changed by {least:g} % or more.",):
             page.say(sentence)
         if len(words) > SHOWN:
-            page.say((f"and {len(words) - SHOWN} more changes; --json has them all", "dim"))
+            page.say((f"and {count(len(words) - SHOWN, 'more change')}; --json has all", "dim"))
     page.blank()
     page.next("aftershock timeline FOLDER FOLDER --json", "aftershock diff BEFORE AFTER")
     for one in snapshots:

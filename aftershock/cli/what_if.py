@@ -13,7 +13,7 @@ from aftershock.cli.simulate import with_progress
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.comparisons import Comparison, compared
 from graph.what_if_file import read_what_if
-from reports.amounts import money_for
+from reports.amounts import count, money_for
 
 EXAMPLE = "Example: aftershock what-if edits.toml --scenario eth-30 --json"
 
@@ -35,7 +35,8 @@ def run(
         before = aftershock.graph(snapshot)
         changed = aftershock.what_if(before, edits)
         after = aftershock.graph(changed)
-        loading.note(f"{len(changed.gaps) - len(snapshot.gaps)} sentences say what was changed")
+        added = len(changed.gaps) - len(snapshot.gaps)
+        loading.note(f"{count(added, 'sentence')} {'says' if added == 1 else 'say'} what was changed")
     results = [] if chosen is None else [with_progress(before, chosen), with_progress(after, chosen)]
     answer = compared(before, after, results)
     if as_json:

@@ -13,7 +13,7 @@ from typing import Any
 
 from chain.accounting.aave_v2 import ACCOUNTS_LIKE_V3_REVISION, compounded_growth
 from chain.deployments import Deployment
-from chain.errors import ContractError
+from chain.errors import ContractError, many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -70,7 +70,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     here, paused, base = _market(client, deployment, found)
 
     # Ask
-    progress("aave_v2", 1, 3, f"{len(here.assets)} reserves")
+    progress("aave_v2", 1, 3, many(len(here.assets), "reserve"))
     answers = _reserves(client, here, paused)
     if base in answers:
         answers[base]["source"] = ZERO_ADDRESS

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from chain.accounting.aave_v3 import ROUNDINGS
 from chain.deployments import Deployment
-from chain.errors import ContractError
+from chain.errors import ContractError, many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -46,7 +46,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     pool, oracle = here.pool, here.oracle
 
     # Ask
-    progress("aave_v3", 1, 3, f"{len(here.assets)} reserves")
+    progress("aave_v3", 1, 3, many(len(here.assets), "reserve"))
     answers = aave_v3_questions.reserves(client, pool, oracle, here.revision, here.assets)
     by_index = {answer["data"][7]: Configuration(answer["data"][0]) for answer in answers.values()}
     progress("aave_v3", 2, 3, "accounts")

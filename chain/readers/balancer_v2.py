@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call, event_topic
 from chain.node.client import Client
@@ -54,7 +55,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     ids = _pools(client, vault, deployment.first_block, label, found)
 
     # Ask
-    progress("balancer_v2", 1, 3, f"{len(ids)} pools")
+    progress("balancer_v2", 1, 3, many(len(ids), "pool"))
     asked = client.ask(
         {(pool, name): Call(pool, text, optional=True) for pool in ids for name, text in POOL_ASKS.items()}
     )

@@ -17,6 +17,7 @@ from chain.accounting.comet import (
     storefront_discount,
 )
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.client import Client
 from chain.readers import comet_accounts, comet_authorities, comet_questions
@@ -51,7 +52,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     base, quote = found.token(answer["base"]), _quote(client, found, key, answer)
 
     # Rows
-    progress("comet", 1, 3, f"{len(collaterals)} collaterals")
+    progress("comet", 1, 3, many(len(collaterals), "collateral"))
     found.add(
         "markets",
         found.asked("totalsBasic", comet),

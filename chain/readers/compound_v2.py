@@ -12,6 +12,7 @@ from typing import Any
 
 from chain.accounting.compound_v2 import Market, RateModel, accrue
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -69,7 +70,7 @@ def read_as(
     here = _instance(client, deployment, found)
 
     # Ask
-    progress("compound_v2", 1, 3, f"{len(here.ctokens)} markets")
+    progress("compound_v2", 1, 3, many(len(here.ctokens), "market"))
     answers = compound_v2_questions.markets(client, here.comptroller, here.oracle, here.ctokens)
 
     differ(client, here, answers, found)

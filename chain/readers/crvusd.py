@@ -9,6 +9,7 @@ that are two collateral rows. The market compares in the oracle's unit, US dolla
 from collections.abc import Mapping, Sequence
 
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -74,7 +75,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     )
 
     # Rows
-    progress("crvusd", 1, 3, f"{len(markets)} markets")
+    progress("crvusd", 1, 3, many(len(markets), "market"))
     ceilings = crvusd_pegs.read(client, deployment, coin, controllers, found)
     for market in markets:
         inside = {band: answers for (key, band), answers in bands.items() if key == market.key}

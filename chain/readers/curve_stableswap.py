@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -56,7 +57,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     coins = _pools(client, registry, label, found)
 
     # Ask
-    progress("curve_stableswap", 1, 3, f"{len(coins)} pools")
+    progress("curve_stableswap", 1, 3, many(len(coins), "pool"))
     asked = client.ask(
         {(pool, name): Call(pool, text, optional=True) for pool in coins for name, text in POOL_ASKS.items()}
         | {(pool, name): Call(pool, text, (0,), optional=True) for pool in coins for name, text in LENDS.items()}

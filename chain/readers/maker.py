@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -35,7 +36,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
 
     # Ask and rows, part by part
     dai = _dai(client, found, at, whole["vat", "debt"])
-    progress("maker", 1, 4, f"{len(ilks)} ilks: sales and prices")
+    progress("maker", 1, 4, f"{many(len(ilks), 'ilk')}: sales and prices")
     stopped, on_sale = maker_auctions.read(client, deployment, ilks, dai, found)
     answers = maker_oracles.read(client, sorted({ilk.asked["spotter"][0] for ilk in ilks} - {ZERO_ADDRESS}), found)
     progress("maker", 2, 4, "urns")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.deployments import Deployment
-from chain.errors import ContractError
+from chain.errors import ContractError, many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call, event_topic
 from chain.node.client import Client
@@ -83,7 +83,7 @@ def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Fi
     # Where: a vault can be listed by itself and be made by a factory that is
     read_already = {row["claim"] for row in found.rows.get("backings", ())}
     vaults = [at for at in vaults if token_id(client.chain, at) not in read_already]
-    progress("metamorpho", 0, 3, f"{len(vaults)} vaults")
+    progress("metamorpho", 0, 3, many(len(vaults), "vault"))
     read_before = _markets_read(found)
     groups = [vaults[start : start + MOST_AT_ONCE] for start in range(0, len(vaults), MOST_AT_ONCE)]
     first, last = deployment.first_block, client.anchor.number
@@ -110,7 +110,7 @@ def _vaults(client: Client, deployment: Deployment, vaults: list[str], found: Fi
     worth = rates(client, {at: (answers[at, "asset"], answers[at, "decimals"]) for at in vaults}, may_be_silent=True)
 
     # Rows
-    progress("metamorpho", 1, 3, f"{len(pairs)} allocations")
+    progress("metamorpho", 1, 3, many(len(pairs), "allocation"))
     amounts = _supplied(found)
     for at in vaults:
         vault = {name: answers[at, name] for name in (*ASKS, *MAY_BE_SILENT)}

@@ -13,6 +13,7 @@ from eth_abi.abi import decode
 
 from chain.accounting.morpho_blue import VIRTUAL_ASSETS, VIRTUAL_SHARES, Totals, accrue, incentive_wad
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call, event_topic
 from chain.node.client import Client
@@ -76,7 +77,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     params = {bytes.fromhex(log.topics[1][2:]): decode([_PARAMS], bytes.fromhex(log.data[2:]))[0] for log in created}
 
     # Ask
-    progress("morpho_blue", 1, 3, f"{len(params)} markets")
+    progress("morpho_blue", 1, 3, many(len(params), "market"))
     markets = _markets(client, deployment, morpho, params, found)
 
     # Rows

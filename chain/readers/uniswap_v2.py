@@ -7,6 +7,7 @@ between assets that other readers came across are.
 from itertools import combinations
 
 from chain.deployments import Deployment
+from chain.errors import many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call
 from chain.node.client import Client
@@ -36,7 +37,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     pairs = _pairs(client, factory, label, found)
 
     # Ask
-    progress("uniswap_v2", 1, 3, f"{len(pairs)} pairs")
+    progress("uniswap_v2", 1, 3, many(len(pairs), "pair"))
     answers = client.ask({(pair, name): Call(pair, text) for pair in pairs for name, text in PAIR_ASKS.items()})
     held = client.ask(  # anybody can list a token that answers nothing
         {

@@ -11,7 +11,7 @@ from typing import Any
 
 from chain.accounting.uniswap_v3 import MAX_TICK, MIN_TICK, amounts
 from chain.deployments import Deployment
-from chain.errors import ContractError
+from chain.errors import ContractError, many
 from chain.findings import Findings, Progress
 from chain.node.calls import Call, event_topic
 from chain.node.client import Client
@@ -53,7 +53,7 @@ def read(client: Client, deployment: Deployment, found: Findings, progress: Prog
     )
     pools = list(answers)
     spacings = {pool: answers[pool]["spacing"] for pool in pools}
-    progress("uniswap_v3", 1, 2, f"{len(pools)} pools, ticks and positions")
+    progress("uniswap_v3", 1, 2, f"{many(len(pools), 'pool')}, ticks and positions")
     places = uniswap_v3_positions.places(client, pools, deployment.first_block)
     initialised = _ticks(spacings, held)
     asks: dict[Any, Call] = {**initialised, **places}

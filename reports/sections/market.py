@@ -65,10 +65,21 @@ def coverage(assessment: Assessment) -> Block:
         ),
         tables=(table,),
         aside=(
+            *_against_the_file(assessment),
             f"**Not looked at.** {sentence('; '.join((*gaps, *NOT_LOOKED_AT)))}.",
             "A loss that starts in one of these does not appear in any number on this page.",
         ),
     )
+
+
+def _against_the_file(assessment: Assessment) -> tuple[str, ...]:
+    """How many findings the user's file has, the first few, and what shows all; nothing where there are none."""
+    warned = assessment.file_findings
+    if warned is None or not warned.found:
+        return ()
+    first = "; ".join(f"{where}: {what}" for where, what in warned.first)
+    rest = "; and others" if warned.are_more else ""
+    return (f"**{warned.counted} in {warned.path.name}.** {sentence(first)}{rest}. `{warned.command}` lists them all.",)
 
 
 def exposure(assessment: Assessment, number: int) -> Block:

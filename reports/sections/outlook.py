@@ -47,7 +47,11 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
             f"{first.asset} is expected to move most: nine in ten between {change(first.low_ratio)} and {change(first.high_ratio)} in {_span(part)}"
         ),
         subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
-        source=source(assessment, *(skill(one) for one in part.answers)),
+        source=source(
+            assessment,
+            *(skill(one) for one in part.answers),
+            *map(_stated, part.notes_on_forecasts),
+        ),
         tables=(table,),
         aside=(*([f"**Two dates.** {part.apart}."] if part.apart else []), YARDSTICK),
     )
@@ -112,7 +116,7 @@ def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
         source=source(
             assessment,
             f"Correlations of the ninety days before, Student t with {part.freedom:.1f} degrees of freedom.",
-            *(f"{note.rstrip('.')}." for note in part.notes),
+            *map(_stated, part.notes),
         ),
         tables=(table,),
         aside=(TAIL, LAWS),
@@ -132,6 +136,12 @@ def left_open(part: Outlook) -> str:
     """What a forecast leaves open, for the list of limits."""
     hit = percent(part.tails[0].hit_ratio)
     return f"How likely each scenario is: the draws have shocks of their own, {hit} of them leave bad debt, and they rate no scenario."
+
+
+def _stated(note: str) -> str:
+    """A note as a sentence; one that begins with a name, such as lstETH, keeps it as it is written."""
+    first = note.partition(" ")[0]
+    return f"{(sentence(note) if first.islower() else note).rstrip('.')}."
 
 
 def _signed(ratio: float) -> str:

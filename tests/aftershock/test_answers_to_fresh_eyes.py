@@ -228,3 +228,30 @@ def test_a_step_is_seen_on_a_terminal_as_soon_as_it_begins(
     monkeypatch.setenv("FORCE_COLOR", "1")
     Step("risk")
     assert "risk" in capsys.readouterr().err
+
+
+TWO_PRICES = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
+mine,alice,ETH,collateral,30,2000,8250,500,5000
+mine,alice,USDC,debt,42000,1,,,5000
+other,bob,ETH,collateral,10,2100,8250,500,
+other,bob,USDC,debt,10000,1,,,
+"""
+
+
+def test_the_price_beside_the_rounds_is_compared_with_itself_where_markets_differ(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text(TWO_PRICES, encoding="utf-8")
+    words = ("simulate", "--book", "two.csv", "--shock", "ETH=-20%")
+    rows = [line.split() for line in ask(*words).out.splitlines() if line.strip()]
+    after = rows.index(next(row for row in rows if row[:1] == ["round"]))
+    assert rows[after + 1][:3] == ["1", "22,050", "−20.0"]
+    assert next(row for row in rows[after:] if row[0] == "total")[2] == "−20.0"
+    told = json.loads(ask(*words, "--json").out)
+    assert (told["market_price_before_usd"]["file:ETH"], told["rounds"][-1]["market_price_usd"]["file:ETH"]) == (
+        2000,
+        1600,
+    )
+    result = aftershock.simulate(aftershock.load(tmp_path / "two.csv"), shocks=["ETH=-20%"])
+    for market in ("mine", "other"):
+        assessed = aftershock.report(aftershock.load(tmp_path / "two.csv"), market, known=[result])
+        falls = {one.largest_fall_percent: one.leading_change_ratio for one in assessed.scenarios}
+        assert falls and all(ratio == pytest.approx(-fall / 100) for fall, ratio in falls.items())

@@ -1,6 +1,7 @@
 """Whoever simulates a file sees what `aftershock check` has against it, in the terminal and in JSON."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,35 @@ def test_a_clean_file_and_a_snapshot_have_nothing_to_warn_of(ask: Ask, tmp_path:
     told = json.loads(ask("simulate", "--book", "mine.csv", "--shock", "ETH=-20%", "--json").out)
     assert (told["file_findings"]["errors"], told["file_findings"]["warnings"]) == (0, 0)
     assert "file_findings" not in json.loads(ask("simulate", "--shock", "LINK=-1%", "--json").out)
+
+
+def test_a_report_keeps_the_warnings_in_every_file_and_its_grade_says_so(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(IN_PER_CENT)
+    (checked,) = json.loads(ask("check", "mine.csv", "--json").out)["files"]
+    ask("report", "--snapshot", "mine.csv", "--out", "out")
+    record = json.loads((tmp_path / "out/report.json").read_text())
+    assert sorted(record["file_findings"]["first"], key=str) == sorted(checked["findings"], key=str)
+    assert "aftershock check has 2 warnings against mine.csv" in record["verdict"]["reason"]
+    for name, command in (("report.md", "`aftershock check mine.csv`"), ("report.html", "<code>aftershock check mine.csv</code>")):  # fmt: skip
+        text = (tmp_path / "out" / name).read_text()
+        assert "2 warnings in mine.csv" in text and "is less than 1 % of the value" in text and command in text
+    (tmp_path / "mine.csv").write_text(CLEAN)
+    ask("report", "--snapshot", "mine.csv", "--out", "out")
+    record = json.loads((tmp_path / "out/report.json").read_text())
+    assert record["file_findings"]["warnings"] == 0 and "aftershock check" not in record["verdict"]["reason"]
+    assert "aftershock check" not in (tmp_path / "out/report.md").read_text()
+
+
+def test_the_printed_reproduction_of_a_book_runs_and_gives_the_same_bytes(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "my books").mkdir()
+    (tmp_path / "my books/mine.csv").write_text(CLEAN)
+    (tmp_path / "fall.toml").write_text(
+        'title = "ETH falls"\ndescription = "By a fifth."\n[[shocks]]\nasset = "ETH"\nchange = -0.2\n'
+    )
+    ask("report", "--snapshot", "my books/mine.csv", "--scenario", "./fall.toml", "--out", "first")
+    command = json.loads((tmp_path / "first/report.json").read_text())["command"]
+    assert str(tmp_path) not in command
+    again = ask(*shlex.split(command)[1:], "--out", "second")
+    assert again.code in (0, 1), again.err
+    for name in ("report.json", "report.md", "report.html"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from aftershock.cli import app
-from chain.snapshot import save
+from chain.snapshot import load, save
 from tests.graph.small_world import ADDRESSES, ANCHOR, RAY, USDC, WAD, Rows, small_rows, small_world
 
 RUNNER = CliRunner()
@@ -99,3 +100,15 @@ def test_one_snapshot_or_one_time_twice_is_refused(week: list[str]) -> None:
     for words, said in ((week[:1], "at least two"), ([week[0], week[0]], "each time once")):
         result = RUNNER.invoke(app, ["timeline", *words])
         assert result.exit_code != 0 and said in str(result.exception)
+
+
+def test_snapshots_of_one_name_are_told_apart_by_their_folders(week: list[str], tmp_path: Path) -> None:
+    folders = [str(tmp_path / name) for name in ("first", "second")]
+    for folder, source in zip(folders, week, strict=False):
+        save(replace(load(Path(source)), name="mine"), Path(folder))
+    for verb in ("diff", "timeline"):
+        shown = " ".join(RUNNER.invoke(app, [verb, *folders], env={"COLUMNS": "400"}).stdout.split())
+        assert f"From mine ({folders[0]}) to mine ({folders[1]})".replace(" ", "") in shown.replace(" ", "")
+        assert "From monday to tuesday" in " ".join(RUNNER.invoke(app, [verb, *week[:2]]).stdout.split())
+    turned = RUNNER.invoke(app, ["diff", *folders[::-1]])
+    assert f"BEFORE, mine ({folders[1]}), is the later one" in str(turned.exception)

@@ -125,3 +125,25 @@ def test_the_verb_answers_for_names_and_refuses_what_holds_nothing(ask: Ask) -> 
     ):
         refused = ask("forecast", *words)
         assert refused.code == 2 and message in refused.err.replace("\n", " ")
+
+
+def test_a_forecast_of_values_tells_what_a_forecast_of_prices_tells_and_both_dates(ask: Ask) -> None:
+    span = ("--from", "2023-12-10", "--to", "2023-12-10")
+    plain, values = (json.loads(ask("forecast", *more, *span, "--json").out) for more in ((), ("--of", "core")))
+    assert len(plain["notes"]) >= 2 and plain["not_in_training"] == ["WBTC", "lstETH"]
+    for name in (
+        "notes",
+        "missing_bars",
+        "not_in_training",
+        "replaced_by_the_market",
+        "answered_by",
+        "trained_until_s",
+    ):
+        assert values[name] == plain[name]
+    said = "The forecast is of prices to 2023-12-10 00:00 UTC; what is held was read as of 2023-12-16 02:07 UTC, 6 days later"
+    assert values["apart"] == said
+    shown = [" ".join(ask("forecast", *more, *span).out.split()) for more in ((), ("--of", "core"))]
+    assert f"Note: {said}." in shown[1] and said not in shown[0]
+    for text in (*(f"Note: {note}." for note in plain["notes"]), "Models trained on prices until 2023-01-01"):
+        assert text in shown[0] and text in shown[1]
+    assert json.loads(ask("forecast", "--of", "core", "--json").out)["apart"] is None  # two hours apart

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import aftershock
 from aftershock.cli import app
 from chain.snapshot import save
+from tests.aftershock.command import Ask
 from tests.core_sample import core
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +112,10 @@ def test_snapshots_of_other_chains_are_not_compared(tmp_path: Path) -> None:
     folder = save(other, tmp_path / "other")
     result = RUNNER.invoke(app, ["diff", "sample", str(folder)])
     assert "compare two of the same chains" in str(result.exception)
+
+
+def test_one_change_is_told_as_one(ask: Ask, tmp_path: Path) -> None:
+    for count, said in ((1, "1 sentence says what was changed"), (2, "2 sentences say what was changed")):
+        path = tmp_path / f"{count}.toml"
+        path.write_text("".join(f'[[freeze]]\nmarket = "core"\nasset = "{one}"\n' for one in ("WETH", "LINK")[:count]))
+        assert said in ask("what-if", str(path), "--json").err

@@ -1,5 +1,7 @@
 """Where an outlook says how likely a loss is, nothing beside it says that nothing does; without one the report says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports.outlook import Answer, Move, Outlook, Tail
@@ -61,3 +63,12 @@ def test_invented_prices_are_captioned_everywhere_and_cost_the_grade(without: As
     texts = render(beside, ["html", "md"])
     assert texts["md"].startswith("> **Invented prices in the outlook.**")
     assert '<div class="caption" role="note">Invented prices in the outlook' in texts["html"]
+
+
+def test_what_is_to_know_of_forecasts_stands_under_them_and_of_draws_under_the_losses() -> None:
+    outlook = replace(OUTLOOK, notes=("lstETH moves along.",), notes_on_forecasts=("no BTC among the prices",))
+    text = render(told(outlook), ["md"])["md"]
+    forecasts = text[text.index("is expected to move most") : text.index("In nineteen of twenty draws")]
+    losses = text[text.index("In nineteen of twenty draws") :]
+    assert ". No BTC among the prices." in forecasts and "lstETH moves along." not in forecasts
+    assert ". lstETH moves along." in losses and "BTC among" not in losses
