@@ -1,6 +1,8 @@
 """Joint shocks from forecasts: what the law draws, what its tail may be told from, and what a report says of it."""
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from aftershock.forecast_shocks import (
     law_of_forecasts,
 )
 from aftershock.forecasts import SHIPPED, forecast, forecast_file
-from aftershock.hourly_prices import LAST, read_prices
+from aftershock.hourly_prices import LAST, SAMPLE_PRICES, read_prices
 from aftershock.outlooks import apart
 from chain.snapshot import Anchor
 from models.panel import Panel
@@ -209,3 +211,19 @@ def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
     assert found.used == ("ETH",) and found.moved_along == ("lstETH",) and "lstETH not shocked" in found.notes[0]
     alone = bad_debt_under(book, ShockLaw(("lstETH",), law.deviation[:1], np.ones((1, 1)), 4.0, "by hand"), 1, 3)
     assert alone.used == ("lstETH",) and not alone.moved_along
+
+
+def test_the_printed_command_names_prices_where_they_were_and_gives_the_same_bytes(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "book.csv").write_text(BOOK)
+    (tmp_path / "prices").mkdir()
+    shutil.copy(SAMPLE_PRICES, tmp_path / "prices/bars.parquet")
+    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
+    words = ("--shocks", "forecast", "--draws", "2", "--prices", "prices/bars.parquet", "--stamp", "close")
+    told = ask("report", "--snapshot", "book.csv", *words, "--out", "one", "--json")
+    assert told.code in (0, 1), told.err
+    command = json.loads(told.out)["command"]
+    assert "--snapshot book.csv" in command and "--prices prices/bars.parquet" in command
+    assert ask(*shlex.split(command)[1:], "--out", "two").code == told.code
+    assert (tmp_path / "one/report.html").read_bytes() == (tmp_path / "two/report.html").read_bytes()
