@@ -117,9 +117,11 @@ def _moved_in(snapshot: Snapshot, key: tuple[str, str], moves: Sequence[Move], l
         return changed
     asset, market = labels.get(key[1], key[1]), labels.get(key[0], key[0])
     decimals = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["decimals"], strict=True)).get(key[1], 0)
+    short = -cash / 10**decimals
+    amount = f"{short:,.0f}" if short >= 1_000 else f"{short:,.6g}"
     return told(
         changed,
-        f"What-if: {-cash / 10**decimals:,.6g} {asset} more would have to leave {market} than is there; its cash is 0, and who goes short "
+        f"What-if: {amount} {asset} more would have to leave {market} than is there; its cash is 0, and who goes short "
         "is not said.",
     )
 
