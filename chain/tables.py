@@ -50,8 +50,14 @@ _IN_MEMORY = {
     "float": float,
     "bool": bool,
 }
-_DTYPES = {"string": "str", "enum": "str", "int": "Int64", "timestamp": "Int64", "bool": "boolean"}
-_MUCH_TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+_TEXT, _MUCH_TEXT = pd.StringDtype("python", na_value=np.nan), pd.StringDtype("pyarrow", na_value=np.nan)
+_DTYPES = {  # made once: pandas looks for the meaning of a name as long as it takes to make a short column
+    "string": _TEXT,
+    "enum": _TEXT,
+    "int": pd.Int64Dtype(),
+    "timestamp": pd.Int64Dtype(),
+    "bool": pd.BooleanDtype(),
+}
 MANY_ROWS = 10_000
 """From so many rows on, the text of a table is kept as Arrow has it, in less memory. Elsewhere it is Python's (the option above): pandas
 makes and reads short lists of that far sooner, and a question is made of them."""

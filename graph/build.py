@@ -192,7 +192,8 @@ def _addresses(kind: str, identities: Identities, relations: Tables) -> pd.DataF
     if kind == "vault":
         frame["asset"] = [identities.share.get(member) for member in members]
         behind = relations["backs"].groupby("target")["amount_usd"].sum(min_count=1)
-        kept = pd.concat([relations["supplies"], relations["holds"]]).groupby("source")["amount_usd"].sum(min_count=1)
+        parts = [relations[name][["source", "amount_usd"]] for name in ("supplies", "holds")]
+        kept = pd.concat(parts).groupby("source")["amount_usd"].sum(min_count=1)
         frame["value_usd"] = frame["asset"].map(behind).fillna(frame["node"].map(kept))
     if kind == "bridge":
         minted = relations["bridges"].set_index("target")["source"]
@@ -206,7 +207,8 @@ def _governs(snapshot: Snapshot, identities: Identities) -> tuple[pd.DataFrame, 
     table = snapshot["authorities"]
     named = {*snapshot["markets"]["market"], *snapshot["protocols"]["protocol"], *snapshot["assets"]["asset"]}
     tokens = {(row.chain, row.address): row.asset for row in each_row(snapshot["assets"])}
-    token = {row.entity: tokens.get((row.chain, row.address)) for row in each_row(snapshot["entities"])}
+    places = each_row(snapshot["entities"][["entity", "chain", "address"]])
+    token = {row.entity: tokens.get((row.chain, row.address)) for row in places}
     target = [
         key if key in named else identities.node(key) if key in identities.kinds else token.get(key)
         for key in table["target"]

@@ -49,7 +49,8 @@ def value_counted(graph: ProtocolGraph) -> pd.DataFrame:
 
 def deposits_of(graph: ProtocolGraph) -> pd.DataFrame:
     """Every deposit: protocol, asset, gross_usd, lent_out_usd, through (it is a position in another place of the graph), evidence."""
-    relations, known = graph.relations, graph.snapshot["entities"].set_index("entity")["protocol"].dropna().to_dict()
+    relations, entities = graph.relations, graph.snapshot["entities"][["entity", "protocol"]].dropna()
+    known = dict(zip(entities["entity"].tolist(), entities["protocol"].tolist(), strict=True))
     of_market = graph.nodes["market"].set_index("node")["protocol"].to_dict()
     of_pool = graph.nodes["pool"].set_index("node")["protocol"].to_dict()
     vaults = set(graph.nodes["vault"]["node"].tolist())

@@ -143,7 +143,8 @@ def _answer(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figure
         if markets:
             tables = market_tables(graph, markets, top)
             inbound = {"suppliers": tables.pop("suppliers")}
-            return {**figures_of(graph, markets), **_counted(graph, key, kind)}, tables, inbound
+            figures = figures_of(graph, markets, tables["unmoved_prices"])
+            return {**figures, **_counted(graph, key, kind)}, tables, inbound
         figures, outbound, inbound = _of_pools(graph, pools, top)
         return {**figures, **_counted(graph, key, kind)}, outbound, inbound
     if kind == "pool":

@@ -6,7 +6,7 @@ account (it has balances), authority, feed. A market's contract becomes the mark
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,8 +14,7 @@ from chain.snapshot import Snapshot
 from chain.tables import each_row
 
 
-@dataclass(frozen=True)
-class Entity:
+class Entity(NamedTuple):
     """What the tables say about one address: kind as `entities` has it, label, evidence."""
 
     kind: str
@@ -72,15 +71,15 @@ def _end(key: str) -> str:
 
 def identify(snapshot: Snapshot) -> Identities:
     """The identity join: `entities` with the parts that addresses play in the other tables."""
-    table = snapshot["entities"]
+    described = list(each_row(snapshot["entities"]))
     entities = {
         row.entity: Entity(row.kind, row.name if isinstance(row.name, str) else short(row.entity), row.evidence)
-        for row in each_row(table)
+        for row in described
     }
     token = {
         (row.chain, row.address): row.asset for row in each_row(snapshot["assets"]) if isinstance(row.address, str)
     }
-    place = {row.entity: (row.chain, row.address) for row in each_row(table)}
+    place = {row.entity: (row.chain, row.address) for row in described}
     at = {where: entity for entity, where in place.items() if isinstance(where[1], str)}
     share = {
         entity: token[place[entity]]

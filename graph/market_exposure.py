@@ -74,8 +74,13 @@ def _listed(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
     return listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
 
 
-def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | int | None]:
-    """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known."""
+def figures_of(
+    graph: ProtocolGraph, markets: list[str], unmoved: pd.DataFrame | None = None
+) -> dict[str, float | int | None]:
+    """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
+
+    `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
+    """
     listed = graph.relations["lists"]
     listed = listed[listed["source"].isin(markets)]
     sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
@@ -92,7 +97,7 @@ def figures_of(graph: ProtocolGraph, markets: list[str]) -> dict[str, float | in
         "utilisation_ratio": owed / lent if lent > 0 else None,
         "suppliers": int(supplies["source"].nunique()),
         "borrowers": int(borrows["source"].nunique()),
-        "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets)),
+        "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets) if unmoved is None else unmoved),
         "seen_ratio": seen / sums["supplied_usd"] if sums["supplied_usd"] > 0 else None,
     }
 

@@ -87,7 +87,8 @@ def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
     """What each market accepts. Supplied is the protocol's own total, collateral that is not lent out included."""
     reserves, positions = snapshot["reserves"], snapshot["positions"]
     rows = list(each_row(reserves))
-    enabled = positions[~positions["side"].isin(DEBT_SIDES) & positions["collateral_enabled"].astype(bool)]
+    is_enabled = ~positions["side"].isin(DEBT_SIDES) & positions["collateral_enabled"].astype(bool)
+    enabled = positions.loc[is_enabled, ["market", "asset", "amount_raw"]]
     collateral = enabled.groupby(["market", "asset"])["amount_raw"].agg(total).to_dict() if len(enabled) else {}
     frame = pd.DataFrame({"source": reserves["market"], "target": reserves["asset"]}, dtype=object)
     amounts = {
@@ -133,17 +134,12 @@ def borrows(snapshot: Snapshot, identities: Identities, prices: Prices) -> pd.Da
 
 def _claims(snapshot: Snapshot, identities: Identities, prices: Prices, *, debt: bool) -> pd.DataFrame:
     positions = snapshot["positions"]
-    rows = positions[positions["side"].isin(DEBT_SIDES) == debt]
-    frame = pd.DataFrame(
-        {
-            "source": pd.Series(identities.nodes(rows["owner"]), index=rows.index, dtype=object),
-            "target": rows["market"],
-            "asset": rows["asset"],
-            "amount_raw": rows["amount_raw"],
-            "collateral_enabled": rows["collateral_enabled"].astype(object),
-            "evidence": rows["evidence"],
-            "status": rows["status"],
-        }
+    columns = ["owner", "market", "asset", "amount_raw", "collateral_enabled", "evidence", "status"]
+    frame = positions.loc[positions["side"].isin(DEBT_SIDES) == debt, columns].rename(
+        columns={"owner": "source", "market": "target"}
+    )
+    frame = frame.assign(
+        source=identities.nodes(frame["source"]), collateral_enabled=frame["collateral_enabled"].astype(object)
     )
     frame = merged(frame, ["source", "target", "asset"], amount_raw=total, collateral_enabled="any")
     return frame.assign(amount_usd=prices.values(frame, "amount_raw", "asset", "target"))
@@ -274,7 +270,8 @@ def allocates_to(snapshot: Snapshot, identities: Identities, prices: Prices) -> 
     """Where vaults lend, valued in the asset that the vault supplies there; else what backs its share; else what the market lends."""
     table, vault = snapshot["queues"].dropna(subset="market"), {asset: key for key, asset in identities.share.items()}
     positions, reserves = snapshot["positions"], snapshot["reserves"]
-    supplied = _only_asset(positions[positions["side"] == "supply"], ["owner", "market"], "asset")
+    supplies = positions.loc[positions["side"] == "supply", ["owner", "market", "asset"]]
+    supplied = _only_asset(supplies, ["owner", "market"], "asset")
     backing = _only_asset(snapshot["backings"], ["claim"], "backing")
     loan = _only_asset(reserves[reserves["borrowable"].astype(bool)], ["market"], "asset")
     frame = pd.DataFrame(

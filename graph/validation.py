@@ -172,12 +172,13 @@ def _against_tables(graph: GraphTables) -> list[str]:
     positions, balances, pooled = tables["positions"], tables["balances"], tables["pool_assets"]
     own = kept_for_pools(tables)
     kept = [pair not in own for pair in zip(balances["holder"], balances["asset"], strict=True)]
-    held = pd.Series(kept, index=balances.index, dtype=bool)
-    debts = positions["side"].isin(DEBT_SIDES)
+    kept_apart = balances[pd.Series(kept, index=balances.index, dtype=bool)]
+    held = pd.concat([table[["asset", "amount_raw"]] for table in (kept_apart, provided(tables))])
+    is_debt, amounts = positions["side"].isin(DEBT_SIDES), positions[["market", "asset", "amount_raw"]]
     pairs = (
-        ("supplies", "amount_raw", positions[~debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
-        ("borrows", "amount_raw", positions[debts], "amount_raw", ["market", "asset"], ["target", "asset"]),
-        ("holds", "amount_raw", pd.concat([balances[held], provided(tables)]), "amount_raw", ["asset"], ["target"]),
+        ("supplies", "amount_raw", amounts[~is_debt], "amount_raw", ["market", "asset"], ["target", "asset"]),
+        ("borrows", "amount_raw", amounts[is_debt], "amount_raw", ["market", "asset"], ["target", "asset"]),
+        ("holds", "amount_raw", held, "amount_raw", ["asset"], ["target"]),
         ("trades_in", "reserve_raw", pooled, "reserve_raw", ["pool", "asset"], ["target", "source"]),
     )
     problems = []
