@@ -60,6 +60,6 @@ def attend(layer: GATv2Conv, source: Tensor, target: Tensor, table: Neighbours) 
     heads = zip(mixed.view(batch, nodes, places, layer.heads, layer.out_channels).unbind(3), layer.att[0], strict=True)
     score = torch.stack([part @ weights for part, weights in heads], dim=3) + table.there
     share = torch.softmax(score, dim=2) * table.heard.unsqueeze(-1)
-    heard = (share.repeat_interleave(layer.out_channels, dim=3) * said).sum(2)
-    result: Tensor = heard + layer.bias
+    heard = (share.unsqueeze(-1) * said.view(batch, nodes, places, layer.heads, layer.out_channels)).sum(2)
+    result: Tensor = heard.flatten(2) + layer.bias
     return result

@@ -23,8 +23,8 @@ from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.training import Lesson, Lived, Report, TrainingOptions, Weights, learn, one_thread
 
-CHUNK = 128
-"""Instants answered at once."""
+NODES_AT_ONCE = 2_000
+"""Assets times instants that are answered in one go: what they say to each other stays in a core's cache (measured: 1, 2, 4, 8 and 24 times 1,000)."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,11 @@ class NetworkFitted:
         total = np.zeros((*offset.shape, outputs))
         if self._graphs is not None:
             _refuse_others(self._graphs.history, samples.assets)
+        at_once = max(1, NODES_AT_ONCE // max(1, len(samples.assets)))
         with torch.inference_mode(), one_thread():
             for module in self._modules:
-                for start in range(0, len(x), CHUNK):
-                    rows = slice(start, start + CHUNK)
+                for start in range(0, len(x), at_once):
+                    rows = slice(start, start + at_once)
                     total[rows] += answers(
                         module, self._graphs, samples.as_of_s[rows], torch.from_numpy(x[rows])
                     ).numpy()
