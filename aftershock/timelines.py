@@ -49,8 +49,12 @@ class Timeline:
         }
 
 
-def timeline(graphs: Sequence[ProtocolGraph], smallest_move: float = 0.01) -> Timeline:
+def timeline(
+    graphs: Sequence[ProtocolGraph], smallest_move: float = 0.01, names: Sequence[str] | None = None
+) -> Timeline:
     """Line up snapshots in order of time, in whichever order they are given; markets that moved to another contract stay in one row.
+
+    `names`: what to call them where their own names do not tell them apart.
 
     Raises
     ------
@@ -59,15 +63,17 @@ def timeline(graphs: Sequence[ProtocolGraph], smallest_move: float = 0.01) -> Ti
     """
     if len(graphs) < 2:
         raise InputError("a timeline needs at least two snapshots; name more folders")
-    graphs = sorted(graphs, key=time_of)
-    for one, other in pairwise(graphs):
+    called = names or [graph.snapshot.name for graph in graphs]
+    ordered = sorted(zip(graphs, called, strict=True), key=lambda pair: time_of(pair[0]))
+    graphs, called = [graph for graph, _ in ordered], [name for _, name in ordered]
+    for (one, its), (other, others) in pairwise(ordered):
         if time_of(one) == time_of(other):
             raise InputError(
-                f"{one.snapshot.name} and {other.snapshot.name} both stand at {time_of(one):%Y-%m-%d %H:%M:%S} UTC; give each time once"
+                f"{its} and {others} both stand at {time_of(one):%Y-%m-%d %H:%M:%S} UTC; give each time once"
             )
     found = tuple(changes(one, other, smallest_move) for one, other in pairwise(graphs))
     return Timeline(
-        tuple(graph.snapshot.name for graph in graphs),
+        tuple(called),
         _rows(graphs),
         found,
         tuple(tuple(in_words(table)) for table in found),

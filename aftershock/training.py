@@ -61,8 +61,15 @@ class Wish:
             raise unknown_name("model", self.model, LEARNERS)
         if self.horizon_hours not in HORIZONS:
             raise InputError(f"--horizon is {self.horizon_hours}; train for {', '.join(map(str, HORIZONS))} hours")
-        if min(self.epochs, self.members) < 1 or self.seed < 0 or self.trials < 0:
-            raise InputError("--epochs and --members must be at least 1, --seed and --tune at least 0")
+        bounds = (
+            ("epochs", self.epochs, 1),
+            ("members", self.members, 1),
+            ("seed", self.seed, 0),
+            ("tune", self.trials, 0),
+        )
+        for option, given, least in bounds:
+            if given < least:
+                raise InputError(f"--{option} is {given}; give at least {least}")
 
 
 @dataclass(frozen=True)

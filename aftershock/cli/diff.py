@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import aftershock
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
 from chain.errors import InputError
@@ -46,15 +46,7 @@ def run(
     if as_json:
         record = answer.to_dict()
         del record["cascade"]
-        sides = {
-            name: {
-                "name": one.name,
-                "anchors": [vars(anchor) for anchor in one.anchors],
-                "caption": one.caption,
-                "content_id": one.content_id,
-            }
-            for name, one in zip(("before", "after"), snapshots, strict=True)
-        }
+        sides = {"before": side(before, snapshots[0]), "after": side(after, snapshots[1])}
         print_json({**record, **sides, "tool": f"aftershock {aftershock.__version__}"})
         return
     page = Page()
@@ -67,6 +59,11 @@ def run(
     page.next("aftershock diff BEFORE AFTER --json", f"aftershock query risk NAME --snapshot {after}")
     for one in snapshots:
         page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
+
+
+def side(folder: Path, snapshot: aftershock.Snapshot) -> dict[str, Any]:
+    """One of the snapshots of an answer in JSON: its name, its folder as it was given, and what it stands on."""
+    return {"name": snapshot.name, "folder": str(folder), **stands_on(snapshot)}
 
 
 def told_apart_by_folder(folders: Sequence[Path], snapshots: Sequence[aftershock.Snapshot]) -> list[str]:

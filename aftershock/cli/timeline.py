@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.diff import SHOWN, told_apart_by_folder
+from aftershock.cli.diff import SHOWN, side, told_apart_by_folder
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
@@ -56,23 +56,15 @@ def run(
     with step("load") as loading:
         graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
         loading.note(count(len(graphs), "snapshot"))
-    answer = timeline(graphs, least / 100)
+    named = told_apart_by_folder(folders, [graph.snapshot for graph in graphs])
+    answer = timeline(graphs, least / 100, named)
     ordered = sorted(zip(folders, graphs, strict=True), key=lambda pair: time_of(pair[1]))
-    snapshots = [graph.snapshot for _, graph in ordered]
+    snapshots, names = [graph.snapshot for _, graph in ordered], answer.names
     if as_json:
-        sides = [
-            {
-                "name": one.name,
-                "anchors": [vars(anchor) for anchor in one.anchors],
-                "caption": one.caption,
-                "content_id": one.content_id,
-            }
-            for one in snapshots
-        ]
+        sides = [side(folder, graph.snapshot) for folder, graph in ordered]
         print_json({"snapshots": sides, **answer.to_dict(), "tool": f"aftershock {aftershock.__version__}"})
         return
     page = Page()
-    names = told_apart_by_folder([folder for folder, _ in ordered], snapshots)
     page.header(f"From {names[0]} to {names[-1]}, {count(len(names), 'snapshot')}", when(snapshots[-1]))
     for number, (name, one) in enumerate(zip(names, snapshots, strict=True), start=1):
         page.say((f"{number}  ", "dim"), f"{name}, {when(one)}")

@@ -10,7 +10,7 @@ from aftershock.cli.diff import show_changes, show_figures, signed
 from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source
 from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
-from aftershock.cli.terminal import Page, print_json, when
+from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.comparisons import Comparison, compared
 from graph.what_if_file import read_what_if
 from reports.amounts import count, money_for
@@ -44,11 +44,9 @@ def run(
             {
                 **answer.to_dict(),
                 "scenario": None if chosen is None else chosen.to_dict(),
-                "caption": changed.caption,
                 "gaps": [*changed.gaps, *after.gaps],
-                "content_id": changed.content_id,
                 "content_id_before": snapshot.content_id,
-                "tool": f"aftershock {aftershock.__version__}",
+                **stands_on(changed),
             }
         )
     else:

@@ -110,5 +110,12 @@ def test_snapshots_of_one_name_are_told_apart_by_their_folders(week: list[str], 
         shown = " ".join(RUNNER.invoke(app, [verb, *folders], env={"COLUMNS": "400"}).stdout.split())
         assert f"From mine ({folders[0]}) to mine ({folders[1]})".replace(" ", "") in shown.replace(" ", "")
         assert "From monday to tuesday" in " ".join(RUNNER.invoke(app, [verb, *week[:2]]).stdout.split())
+    told = json.loads(RUNNER.invoke(app, ["timeline", *folders, "--json"]).stdout)
+    assert [one["folder"] for one in told["snapshots"]] == folders
+    assert [told["changes"][0][end] for end in ("from", "to")] == [f"mine ({folder})" for folder in folders]
+    sides = json.loads(RUNNER.invoke(app, ["diff", *folders, "--json"]).stdout)
+    assert [sides[end]["folder"] for end in ("before", "after")] == folders
+    twice = RUNNER.invoke(app, ["timeline", folders[0], str(tmp_path / "first" / ".." / "first")])
+    assert f"mine ({folders[0]}) and mine ({tmp_path}/first/../first) both stand at" in str(twice.exception)
     turned = RUNNER.invoke(app, ["diff", *folders[::-1]])
     assert f"BEFORE, mine ({folders[1]}), is the later one" in str(turned.exception)

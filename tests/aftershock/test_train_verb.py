@@ -186,7 +186,7 @@ def test_the_verb_writes_and_refuses(ask: Ask) -> None:
     for words, message in (
         (("--model", "oracle"), "no model named"),
         (("--horizon", "5"), "train for 1, 24, 168 hours"),
-        (("--epochs", "0"), "at least 1"),
+        (("--epochs", "0"), "--epochs is 0; give at least 1"),
         (("--stamp", "open"), "name the file"),
     ):
         refused = ask("train", "volatility", "--out", "other", *words)
