@@ -184,6 +184,8 @@ def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) ->
         If there is no such forecast, or its model cannot be taken apart.
     """
     table = found.table[found.table["as_of"] == found.table["as_of"].max()].set_index("asset")
+    if asset.islower() and asset.upper() in table.index:
+        asset = asset.upper()
     if asset not in table.index:
         raise unknown_name("asset with a forecast", asset, [str(name) for name in table.index])
     fitted, card = models_for(models, int(table["horizon_hours"].iloc[0]))

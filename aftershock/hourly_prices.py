@@ -155,14 +155,25 @@ def read_prices(
     refuse_unreadable(prices, stamp, bar, history)
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
-    panel, name = read_panel(prices, stamp, BAR_S, as_written=True), prices.name
+    panel, name = _in_capitals(read_panel(prices, stamp, BAR_S, as_written=True)), prices.name
     if history is not None:
-        earlier = read_panel(history, stamp, BAR_S, as_written=True)
+        earlier = _in_capitals(read_panel(history, stamp, BAR_S, as_written=True))
         told = _agree((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
     told = _told_of_future(name, panel, time.time() if now_s is None else now_s)
     return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
+
+
+def _in_capitals(panel: Panel) -> Panel:
+    """The panel with symbols that are all small letters (eth) as models and snapshots have them (ETH), in their order, and a note that says so; not where a file has both."""
+    small = [name for name in panel.assets if name.islower() and name.upper() not in panel.assets]
+    if not small:
+        return panel
+    renamed = tuple(name.upper() if name in small else name for name in panel.assets)
+    more = f" and {len(small) - 1} more" if len(small) > 1 else ""
+    told = f"symbols in small letters are read in capitals: {small[0]} as {small[0].upper()}{more}"
+    return replace(panel, assets=renamed, notes=(*panel.notes, told)).select(sorted(renamed))
 
 
 def require_closes(name: str, panel: Panel, until_s: int) -> None:

@@ -31,11 +31,12 @@ TREES = "what trees add to that"
 
 @dataclass(frozen=True)
 class Reasons:
-    """`usual_variance`: over the horizon, where every feature stands at its training mean; `variance_factors`: by group, in order; `forecast_variance`: usual times all of them.
+    """`asset`: whose forecast it is; `usual_variance`: over the horizon, where every feature stands at its training mean; `variance_factors`: by group, in order; `forecast_variance`: usual times all of them.
 
-    All three are of the variance; the square root of a factor is what it does to the deviation.
+    The last three are of the variance; the square root of a factor is what it does to the deviation.
     """
 
+    asset: str
     usual_variance: float
     variance_factors: dict[str, float]
     forecast_variance: float
@@ -66,7 +67,7 @@ def reasons_of(fitted: Fitted, samples: Samples, asset: str) -> Reasons:
         factors[EFFECT] = float(line.effects_of((asset,))[0])
     if isinstance(fitted, FittedBoosting):
         factors[TREES] = forecast / float(line.predict(samples)[-1, column])
-    return Reasons(float(np.exp(line.intercept)) * samples.task.horizon_bars, factors, forecast)
+    return Reasons(asset, float(np.exp(line.intercept)) * samples.task.horizon_bars, factors, forecast)
 
 
 def _not_taken_apart(fitted: Fitted) -> str:

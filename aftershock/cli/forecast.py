@@ -107,14 +107,10 @@ def run(
     if out is not None:
         write(found, out)
     if as_json:
-        print_json(
-            to_dict(found)
-            | origin(found, priced.panel)
-            | ({} if reasons is None else {"why": {"asset": reason, **asdict(reasons)}})
-        )
+        print_json(to_dict(found) | origin(found, priced.panel) | ({} if reasons is None else {"why": asdict(reasons)}))
     else:
         page = Page()
-        show(page, found, out, None if reasons is None else (str(reason), reasons))
+        show(page, found, out, reasons)
 
 
 def missing(found: Forecasts) -> tuple[str, ...]:
@@ -214,7 +210,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
     )
 
 
-def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Reasons] | None = None) -> None:
+def show(page: Page, found: Forecasts, out: Path | None, reasons: Reasons | None = None) -> None:
     """Print the last instant's forecasts, most volatile first, and what is to be known about them."""
     table, hours = found.table, int(found.table["horizon_hours"].iloc[0])
     last = table[table["as_of"] == table["as_of"].max()].sort_values("variance", ascending=False)
@@ -246,7 +242,7 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: tuple[str, Rea
         page.say((f"{len(last) - SHOWN} more.", "dim"))
     if reasons is not None:
         page.blank()
-        show_reasons(page, *reasons)
+        show_reasons(page, reasons)
         page.blank()
     show_trust(page, found)
     if out is not None:
@@ -266,11 +262,11 @@ def show_trust(page: Page, found: Forecasts) -> None:
     page.say((f"Models {trained}; variance is the expected sum of squared hourly log returns, not annualised.", "dim"))
 
 
-def show_reasons(page: Page, asset: str, reasons: Reasons) -> None:
+def show_reasons(page: Page, reasons: Reasons) -> None:
     """A bar a group: how much of the forecast's distance from the usual level it makes, up or down."""
     usual, now = (100 * value**0.5 for value in (reasons.usual_variance, reasons.forecast_variance))
     page.sentence(
-        f"Why {asset}: a usual asset at a usual time has a deviation of {usual:.2f} %. What is known now makes it **{now:.2f} %**."
+        f"Why {reasons.asset}: a usual asset at a usual time has a deviation of {usual:.2f} %. What is known now makes it **{now:.2f} %**."
     )
     running, rows = usual, []
     for words, factor in sorted(reasons.variance_factors.items(), key=lambda item: -abs(math.log(item[1]))):

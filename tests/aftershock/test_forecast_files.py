@@ -89,6 +89,25 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
 
 
+def test_symbols_in_small_letters_are_those_in_capitals(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole, straight = frame_of(panel), forecast_file(bars, "close")
+    small = whole.assign(symbol=whole["symbol"].str.lower())
+    late = whole["timestamp"] >= panel.end_s[-300]
+    for name, frame, earlier in (("small", small, None), ("mixed", small[late], whole[~late])):
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+        if earlier is not None:
+            earlier.to_parquet(tmp_path / "earlier.parquet")
+        found = forecast_file(
+            tmp_path / f"{name}.parquet", "close", history=None if earlier is None else tmp_path / "earlier.parquet"
+        )
+        pd.testing.assert_frame_equal(found.table, straight.table)
+        assert len(found.notes) == len(straight.notes) + 1
+        assert "symbols in small letters are read in capitals: aaa as AAA and " in " ".join(found.notes)
+    both = pd.concat([whole, small[small["symbol"] == "eth"]])
+    both.to_parquet(tmp_path / "both.parquet")
+    assert {"eth", "ETH"} < set(forecast_file(tmp_path / "both.parquet", "close").table["asset"])
+
+
 def test_two_files_that_contradict_each_other_are_refused_and_single_bars_are_told(
     panel: Panel, tmp_path: Path
 ) -> None:
