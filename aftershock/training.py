@@ -180,7 +180,7 @@ def candidates(learner: Learner, horizon_hours: int) -> list[Forecaster]:
     """What is fitted: the learner, the regression that it rests on, log-HAR an asset, a regression on closes, the mean of thirty days."""
     reference = next(model for model in har_models(horizon_hours) if model.name == "log-HAR")
     found = [learner.model, learner.base, reference, closes_only(horizon_hours), rolling_mean()]
-    return list({model.name: model for model in found}.values())
+    return [model for place, model in enumerate(found) if model.name not in {one.name for one in found[:place]}]
 
 
 def fit_all(

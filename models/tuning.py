@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import pandas as pd
 from optuna.trial import TrialState
 
 from chain.errors import InputError
@@ -71,23 +72,23 @@ class Tuned:
 
 
 def folds(train: Samples, count: int, share: float) -> list[tuple[Samples, Samples]]:
-    """(to fit, to score) with later and later cuts: the last `share` of the instants in `count` consecutive parts, each fitted on outcomes known when it starts.
+    """(to fit, to score) with later and later cuts: the last `share` of the instants with a known outcome in `count` consecutive parts, each fitted on outcomes known when it starts.
 
     Raises
     ------
     InputError : a fold would have nothing to fit or to score.
     """
-    first = round(len(train.as_of_s) * (1.0 - share))
-    edges = np.linspace(first, len(train.as_of_s), count + 1).round().astype(int)
+    known, rows = np.flatnonzero(np.isfinite(train.y).any(axis=1)), np.arange(len(train.as_of_s))
+    edges = np.linspace(round(len(known) * (1.0 - share)), len(known), count + 1).round().astype(int)
     made = []
     for start, stop in itertools.pairwise(edges):
-        rows = np.arange(len(train.as_of_s))
-        early = train.known_by(int(train.as_of_s[start])) if start < stop else train.at(rows < 0)
-        if not len(early.as_of_s):
+        scored = known[start:stop]
+        early = train.known_by(int(train.as_of_s[scored[0]])) if len(scored) else train.at(rows < 0)
+        if not np.isfinite(early.y).any():
             raise InputError(
-                f"{len(train.as_of_s)} instants are too few for {count} folds over the last {share:.0%} of them; give a longer window or fewer folds."
+                f"{len(known)} instants with a known outcome are too few for {count} folds over the last {share:.0%} of them; give a longer window or fewer folds."
             )
-        made.append((early, train.at((rows >= start) & (rows < stop))))
+        made.append((early, train.at((rows >= scored[0]) & (rows <= scored[-1]))))
     return made
 
 
@@ -134,15 +135,17 @@ def tune(
 
     def objective(trial: optuna.Trial) -> float:
         forecaster = make(_drawn(trial, space))
-        scores = [
-            float(
-                np.nanmean(
-                    qlike(late.y, forecaster.fit(early, panel, np.random.default_rng((seed, fold))).predict(late))
-                )
-            )
+        losses = [
+            qlike(late.y, forecaster.fit(early, panel, np.random.default_rng((seed, fold))).predict(late))
             for fold, (early, late) in enumerate(parts)
         ]
-        return float(np.mean(scores))
+        for (_, late), loss in zip(parts, losses, strict=True):
+            if not np.isfinite(loss).any():
+                first, last = (f"{pd.Timestamp(int(late.as_of_s[end]), unit='s'):%Y-%m-%d %H:%M}" for end in (0, -1))
+                raise InputError(
+                    f"nothing between {first} and {last} UTC can be scored; give prices without that hole, or do not tune"
+                )
+        return float(np.mean([np.nanmean(loss) for loss in losses]))
 
     while len(done := _finished(kept, trials)) < trials:
         state = np.random.SeedSequence((seed, len(done))).generate_state(1)

@@ -105,6 +105,15 @@ def test_the_scores_are_those_of_models_that_had_not_seen_the_end(priced: Priced
     assert found == pytest.approx(expected, rel=1e-9) and known.sum() > 100
 
 
+def test_a_regression_on_closes_reads_what_else_the_file_has(priced: Priced, tmp_path: Path) -> None:
+    """On closes the plain candidate has the learner's name: the learner is the one that counts."""
+    bars = dict.fromkeys(("open", "high", "low", "volume"), np.full_like(priced.panel.close, np.nan))
+    done = train_volatility(Priced(replace(priced.panel, **bars), "drawn"), tmp_path, Wish("glm"))
+    fitted, _ = models_for(tmp_path, 24)
+    [place] = [n for n, name in enumerate(fitted.names) if name == "gamma GLM on closes"]
+    assert "sentiment" in fitted.models[place].features and done.names == fitted.names  # type: ignore[attr-defined]
+
+
 def test_a_network_that_learnt_nothing_does_not_answer(priced: Priced, tmp_path: Path) -> None:
     """Nothing is told here: a network that learns on the head by chance and on the whole window nothing is the regression, and the score of the head is not its own."""
     blind = Priced(replace(priced.panel, extras={}), "drawn")

@@ -10,6 +10,7 @@ import pytest
 from chain.errors import InputError
 from models.baselines.gamma_glm import GammaGlm
 from models.forecaster import Forecaster
+from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.scores import qlike
 from models.tuning import Between, OneOf, Trial, Tuned, Values, chosen_values, folds, tune
@@ -83,6 +84,35 @@ def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
     assert sum(len(late.as_of_s) for _, late in folds(long, 3, 0.3)) == 24
     with pytest.raises(InputError, match="too few for 3 folds"):
         folds(samples.at(np.arange(80) < 2), 3, 0.9)
+
+
+def test_folds_are_cut_where_outcomes_are_known(tmp_path: Path) -> None:
+    samples = world(past=0)  # 80 instants
+    outcome = samples.y.copy()
+    outcome[50:70] = np.nan
+    holed = replace(samples, y=outcome)
+    starts = [int(late.as_of_s[0]) for _, late in folds(holed, 2, 0.3)]  # of the 60 with an outcome the last 18
+    assert starts == samples.as_of_s[[42, 71]].tolist()
+    assert all(np.isfinite(late.y).any() for _, late in folds(holed, 2, 0.3))
+    assert np.isfinite(tuned(tmp_path / "holed", holed, trials=1).best.qlike)
+
+
+class Silent:
+    """A model that never has an answer."""
+
+    name = "silent"
+
+    def fit(self, train: Samples, panel: Panel | None, rng: np.random.Generator) -> "Silent":  # noqa: ARG002
+        return self
+
+    def predict(self, samples: Samples) -> FloatArray:
+        return np.full(samples.y.shape, np.nan)
+
+
+def test_a_fold_that_nobody_can_answer_ends_the_study(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing between \S+ \S+ and \S+ \S+ UTC can be scored"):
+        study, chosen = tmp_path / "study.db", tmp_path / "chosen.toml"
+        tune(lambda _: Silent(), SPACE, world(past=0), None, trials=1, study=study, chosen=chosen, seed=1)
 
 
 def test_a_study_of_something_else_is_refused(whole: tuple[Path, Tuned, list[Trial]], tmp_path: Path) -> None:
