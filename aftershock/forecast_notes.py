@@ -133,7 +133,7 @@ def told_of_series(panel: Panel, until_s: int) -> tuple[str, ...]:
             told.append(
                 f"{asset} has no price after {written(last_s)} UTC: its forecast looks back on what was known then"
             )
-        if np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
+        if len(known) > 1 and np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
             told.append(
                 f"{asset} hardly moves: models were trained on assets that trade freely, and it lowers what others see as the market; leave it out"
             )

@@ -122,7 +122,8 @@ def correlation_at(panel: Panel, as_of_s: int) -> FloatArray:
     if size == 1:
         return np.ones((1, 1))
     known = np.isfinite(returns)
-    centred = np.where(known, returns - np.nanmean(returns, axis=0), 0.0)
+    means = np.where(known, returns, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, returns - means, 0.0)
     norms = np.sqrt((centred**2).sum(axis=0))
     if (norms <= 0).any():
         flat = panel.assets[int(np.argmin(norms))]

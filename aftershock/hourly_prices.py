@@ -61,10 +61,13 @@ def duration_s(text: str, option: str) -> int:
 
 def instant_s(text: str, option: str) -> int:
     """Unix seconds of a date or time, UTC if it has no zone; InputError names the option."""
+    wrong = InputError(f"{option} is {text!r}, which is no date; write 2023-06-01 or 2023-06-01T12:00Z")
+    if not text[:1].isdecimal():  # pandas takes "now", "today" and nothing at all for instants
+        raise wrong
     try:
         found = pd.Timestamp(text)
     except ValueError as error:
-        raise InputError(f"{option} is {text!r}, which is no date; write 2023-06-01 or 2023-06-01T12:00Z") from error
+        raise wrong from error
     return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())
 
 
@@ -155,9 +158,10 @@ def read_prices(
     refuse_unreadable(prices, stamp, bar, history)
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
-    panel, name = _in_capitals(read_panel(prices, stamp, BAR_S, as_written=True)), prices.name
+    read = [read_panel(file, stamp, BAR_S, as_written=True) for file in (prices, history) if file is not None]
+    (panel, *before), name = _in_capitals(read), prices.name
     if history is not None:
-        earlier = _in_capitals(read_panel(history, stamp, BAR_S, as_written=True))
+        [earlier] = before
         told = _agree((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
@@ -165,15 +169,19 @@ def read_prices(
     return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
 
 
-def _in_capitals(panel: Panel) -> Panel:
-    """The panel with symbols that are all small letters (eth) as models and snapshots have them (ETH), in their order, and a note that says so; not where a file has both."""
-    small = [name for name in panel.assets if name.islower() and name.upper() not in panel.assets]
-    if not small:
-        return panel
-    renamed = tuple(name.upper() if name in small else name for name in panel.assets)
-    more = f" and {len(small) - 1} more" if len(small) > 1 else ""
-    told = f"symbols in small letters are read in capitals: {small[0]} as {small[0].upper()}{more}"
-    return replace(panel, assets=renamed, notes=(*panel.notes, told)).select(sorted(renamed))
+def _in_capitals(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with symbols that are all small letters (eth) as models and snapshots have them (ETH), each in its order, and a note that says so; not where a file has both."""
+    apart = {name for panel in panels for name in panel.assets if name.islower() and name.upper() in panel.assets}
+    renamed = []
+    for panel in panels:
+        small = [name for name in panel.assets if name.islower() and name not in apart]
+        assets = tuple(name.upper() if name in small else name for name in panel.assets)
+        more = f" and {len(small) - 1} more" if len(small) > 1 else ""
+        told = (
+            [f"symbols in small letters are read in capitals: {small[0]} as {small[0].upper()}{more}"] if small else []
+        )
+        renamed.append(replace(panel, assets=assets, notes=(*panel.notes, *told)).select(sorted(assets)))
+    return renamed
 
 
 def require_closes(name: str, panel: Panel, until_s: int) -> None:

@@ -106,6 +106,11 @@ def test_symbols_in_small_letters_are_those_in_capitals(panel: Panel, bars: Path
     both = pd.concat([whole, small[small["symbol"] == "eth"]])
     both.to_parquet(tmp_path / "both.parquet")
     assert {"eth", "ETH"} < set(forecast_file(tmp_path / "both.parquet", "close").table["asset"])
+    both[both["timestamp"] >= panel.end_s[-300]].to_parquet(tmp_path / "late.parquet")
+    small[(small["symbol"] == "eth") & ~late].to_parquet(tmp_path / "before.parquet")
+    apart = read_prices(tmp_path / "late.parquet", "close", history=tmp_path / "before.parquet").panel
+    reach = dict(zip(apart.assets, np.isfinite(apart.close).sum(axis=0).tolist(), strict=True))
+    assert reach["eth"] == len(panel.end_s) and reach["ETH"] == 300
 
 
 def test_two_files_that_contradict_each_other_are_refused_and_single_bars_are_told(
@@ -154,6 +159,15 @@ def test_a_change_of_unit_in_both_files_contradicts_nothing(panel: Panel, tmp_pa
     pd.testing.assert_frame_equal(
         found.table.sort_values(order, ignore_index=True), straight.sort_values(order, ignore_index=True), rtol=1e-9
     )
+
+
+def test_an_asset_with_a_single_close_is_left_out(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole = frame_of(panel)
+    once = whole.tail(1).assign(symbol="NEW")
+    pd.concat([whole, once]).to_parquet(tmp_path / "once.parquet")
+    found = forecast_file(tmp_path / "once.parquet", "close")
+    pd.testing.assert_frame_equal(found.table, forecast_file(bars, "close").table)
+    assert found.unanswered == (("NEW", 1),)
 
 
 def test_prices_of_the_future_are_told(panel: Panel, bars: Path) -> None:

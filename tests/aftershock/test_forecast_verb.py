@@ -93,6 +93,8 @@ def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
         (("--stamp", "open", "--bar", "5m"), "trained on hourly bars"),
         ((), "--stamp open|close"),
         (("--stamp", "open", "--from", "soon"), "which is no date"),
+        (("--stamp", "open", "--from", "now"), "--from is 'now', which is no date"),
+        (("--stamp", "open", "--to", ""), "--to is '', which is no date"),
         (("--stamp", "open", "--from", "2030-01-01"), "ask for an earlier instant"),
         (("--stamp", "open", "--out", "f.txt"), ".parquet or .csv"),
     ):
