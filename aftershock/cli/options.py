@@ -150,11 +150,13 @@ def opened(source: str, exposures: Path | None) -> str:
         raise InputError(
             f"--exposures {exposures} is no file; give a CSV or Parquet file with holder, claim_on, amount_usd"
         )
-    from chain.files.exposure_file import is_exposures
+    from chain.files.cells import column_names
+    from chain.files.exposure_file import is_exposures, read_exposures
 
-    if not is_exposures(exposures):
+    if "position_id" in column_names(exposures):
         raise InputError(
-            f"--exposures {exposures} has no columns holder and claim_on; give claims (holder, claim_on, amount_usd), "
-            f"or ask a book of positions with --snapshot {exposures}"
+            f"--exposures {exposures} has no columns holder and claim_on; it is a book of positions: ask it with --snapshot {exposures}"
         )
+    if not is_exposures(exposures):
+        read_exposures(exposures)  # says what is wrong with it
     return str(exposures)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chain.files.book_file import OPTIONAL, RANGES, REQUIRED, wanted_of
-from chain.files.file_findings import Noted, above_zero, contradicting, needed, numbers
+from chain.files.file_findings import Noted, above_zero, alike, contradicting, needed, numbers
 from chain.files.unit_checks import check_units
 
 APART = 0.02
@@ -72,13 +72,10 @@ def _prices(noted: Noted, frame: pd.DataFrame, prices: FloatArray) -> None:
 
 def _names(noted: Noted, frame: pd.DataFrame) -> None:
     """Note assets whose names differ by case only, which may be two, and addresses that do, which are one."""
-    names = frame["asset"].dropna().astype("str")
-    for _, alike in names.groupby(names.str.lower()):
-        other = alike[alike != alike.iloc[0]]
-        if len(other):
-            sentence = f"differs by case only from {alike.iloc[0]} in row {alike.index[0]}: they are two assets with prices of their own, and a shock on either name moves both; write both alike if they are one"
-            where = {"row": int(other.index[0]), "column": "asset", "symbol": other.iloc[0], "value": other.iloc[0]}
-            noted.warn("look_alike", sentence, rows=len(other), **where)
+    assets = (
+        "two assets with prices of their own, and a shock on either name moves both; write both alike if they are one"
+    )
+    alike(noted, frame, ("asset",), assets)
     holders = frame["position_id"].astype("str")
     is_other = holders.str.fullmatch(ADDRESS) & (holders != holders.groupby(holders.str.lower()).transform("first"))
     sentence = "is the address of an earlier row in another case, so it is read as another position; write both alike"

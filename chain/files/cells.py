@@ -10,6 +10,7 @@ from chain.errors import InputError, unknown_name
 from chain.files.book_rows import decimal_places
 
 MOST_DIGITS = 40
+SHOWN = 200
 
 
 def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -32,7 +33,9 @@ def read_cells(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
             f"{path}: column {header.index('') + 1} has no name; remove the comma at the end of the first row, or name it"
         )
     if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it needs {', '.join(required)}")
+        raise InputError(
+            f"{path}: column {', '.join(missing)} is missing; it needs {', '.join(required)} and has {', '.join(header)[:SHOWN]}"
+        )
     for name in header:
         if name not in known:
             raise InputError(f"{path}: {unknown_name('column', name, known)}")

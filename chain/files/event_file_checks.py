@@ -1,6 +1,7 @@
 """Checks of what else users bring: logs of liquidations, exposures, depth quotes, forecasts, and tables that are none of these."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from chain.files.event_files import DEPTH, LIQUIDATIONS
 from chain.files.exposure_file import OPTIONAL as EXPOSURES_OPTIONAL
 from chain.files.exposure_file import REQUIRED as EXPOSURES
-from chain.files.file_findings import Noted, above_zero, contradicting, empties, needed, numbers, repeated
+from chain.files.file_findings import Noted, above_zero, alike, contradicting, empties, needed, numbers, repeated
 from chain.files.forecast_file import FORECASTS, QUANTILES
 from chain.files.stamp_checks import instants
 from chain.files.unit_checks import ALL, RAW_AMOUNT, check_units
@@ -77,6 +78,7 @@ def check_exposures(noted: Noted, frame: pd.DataFrame) -> None:
     )
     key = ["holder", "claim_on", *(name for name in ("kind", "seniority") if name in frame.columns)]
     contradicting(noted, frame, key, "amount_usd")
+    alike(noted, frame, ("holder", "claim_on"), "two names of their own; write both alike if they are one")
 
 
 def check_depth(noted: Noted, frame: pd.DataFrame) -> None:
@@ -188,16 +190,17 @@ def check_table(noted: Noted, frame: pd.DataFrame) -> None:
             _half_numbers(noted, frame, str(name))
 
 
-def not_readable(noted: Noted, error: Exception, path: Path) -> None:
-    """Note the sentence with which a reader refused a file, and the row that it names, if any; not where an error of that row is noted already."""
+def not_readable(noted: Noted, error: Exception, path: Path, columns: Sequence[str] = ()) -> None:
+    """Note the sentence with which a reader refused a file, and the row and the one of its columns that it names, if any; not where an error of that row is noted already."""
     known = {one.row for one in noted.found if one.severity == "error"}
     words = str(error).removeprefix(str(path)).removeprefix(f"{path.name} ").lstrip(": ")
     row, _, rest = words.removeprefix("row ").partition(":")
     if words.startswith("row ") and row.isdigit():
         if int(row) not in known:
-            noted.error("contradicting", rest.strip(), row=int(row), column=rest.split()[0] if rest.split() else "")
+            first = next(iter(rest.split()), "")
+            noted.error("refused", rest.strip(), row=int(row), column=first if first in columns else "")
     elif not known:
-        noted.error("unreadable", words)
+        noted.error("refused" if columns else "unreadable", words)
 
 
 def _half_numbers(noted: Noted, frame: pd.DataFrame, name: str) -> None:

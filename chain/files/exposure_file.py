@@ -74,7 +74,7 @@ def _claim(file: str, row: int, cells: Mapping[str, str]) -> Claim:
     if cells["holder"] == cells["claim_on"]:
         raise InputError(f"{where}: {cells['holder']!r} has a claim on itself; take the row out, it nets to nothing")
     amount = number(where, "amount_usd", cells["amount_usd"], above_zero=True)
-    seniority = cells.get("seniority", "")
+    seniority = cells.get("seniority", "").removesuffix(".0")  # as a table with empty cells has whole numbers
     if seniority and not (seniority.isascii() and seniority.isdigit()):
         raise InputError(f"{where}: seniority is {seniority!r}; give a whole number, 0 is paid first")
     return Claim(row, cells["holder"], cells["claim_on"], amount, cells.get("kind", ""), seniority)

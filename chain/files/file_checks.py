@@ -124,6 +124,7 @@ def check_files(
             checked.append(CheckedFile(path.name, is_a, 0, 0, None, None, tuple(noted.found)))
             continue
         is_a = kind or _kind(frame.columns)
+        _case_of_columns(noted, frame.columns, is_a)
         time_s, series, rows = _check(
             noted, path, frame, is_a, now_s, stamp, bar_s, partial(_say, say, path.name), columns
         )
@@ -166,7 +167,7 @@ def _check(
             try:
                 (read_book if kind == "book" else read_exposures)(path)
             except InputError as error:
-                events.not_readable(noted, error, path)
+                events.not_readable(noted, error, path, list(frame.columns))
     return None, 0, None
 
 
@@ -177,6 +178,16 @@ def _say(say: Callable[[str], None], name: str, what: str) -> None:
 def _kind(columns: Iterable[str]) -> str:
     names = set(columns)
     return next((kind for kind, marks in MARKS.items() if marks <= names), "table")
+
+
+def _case_of_columns(noted: Noted, columns: Iterable[str], kind: str) -> None:
+    """Note columns that would make the file a known one if they were written in small letters."""
+    meant = _kind(str(name).lower() for name in columns)
+    if kind == "table" != meant:
+        wrong = [str(name) for name in columns if str(name) != str(name).lower() in (*CONTRACTS[meant], *MARKS[meant])]
+        noted.error(
+            "column", f"a file of {meant} has {', '.join(wrong)} in small letters; write them so", column=wrong[0]
+        )
 
 
 def _iso(time_s: float | None) -> str | None:

@@ -4,6 +4,7 @@ A reader stops at the first problem; a check goes through the whole file and lis
 the file cannot be read. `warning`: it may be right, and somebody should know.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ MOST_VALUE = 60
 
 KINDS = {
     "unreadable": "the file is no table: damaged, ragged, no commas between its cells",
+    "refused": "a row, or a column, that a reader refuses for a reason that is none of those below",
     "column": "a column that the contract asks for is missing, or one has no name",
     "empty": "empty cells: an error where the contract needs a value",
     "number": "text where a number must be",
@@ -193,3 +195,16 @@ def contradicting(noted: Noted, frame: pd.DataFrame, key: list[str], column: str
     again = frame.duplicated(key).to_numpy() & frame[key].notna().all(axis=1).to_numpy()
     sentence = f"{', '.join(key)} are those of an earlier row; keep one, or add them up"
     noted.rows("error", "contradicting", frame, column, again, sentence)
+
+
+def alike(noted: Noted, frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Note names that differ by case only, over all of the columns together; `what` they are then, in words."""
+    names = pd.concat([frame[name].dropna().astype("str").to_frame("name").assign(column=name) for name in columns])
+    names = names.rename_axis("row").reset_index().sort_values("row", kind="stable")
+    for _, same in names.groupby(names["name"].str.lower()):
+        first, other = same.iloc[0], same[same["name"] != same["name"].iloc[0]]
+        if len(other):
+            row = other.iloc[0]
+            sentence = f"differs by case only from {first['name']} in row {first['row']}: they are {what}"
+            where = {"row": int(row["row"]), "column": row["column"], "symbol": row["name"], "value": row["name"]}
+            noted.warn("look_alike", sentence, rows=len(other), **where)

@@ -34,6 +34,7 @@ def files(tmp_path: Path) -> Path:
     """A file of claims and a book, in the folder where the command runs."""
     (tmp_path / "claims.csv").write_text(CLAIMS, encoding="utf-8")
     (tmp_path / "book.csv").write_text(BOOK, encoding="utf-8")
+    (tmp_path / "semicolons.csv").write_text(CLAIMS.replace(",", ";"), encoding="utf-8")
     return tmp_path
 
 
@@ -159,7 +160,8 @@ def test_risk_of_an_asset_lists_names_that_can_be_typed(ask: Ask, graph: aftersh
         ),
         (("query", "names", "--snapshot", "sample", "--exposures", "claims.csv"), "either --snapshot or --exposures"),
         (("query", "systemic", "--exposures", "book.csv"), "book.csv has no columns holder and claim_on"),
-        (("query", "risk", "p1", "--exposures", "book.csv"), "ask a book of positions with --snapshot book.csv"),
+        (("query", "risk", "p1", "--exposures", "book.csv"), "ask it with --snapshot book.csv"),
+        (("query", "systemic", "--exposures", "semicolons.csv"), "save the file with commas between the columns"),
     ],
 )
 @pytest.mark.usefixtures("files")

@@ -86,8 +86,11 @@ def test_books_and_exposures_are_checked_through(tmp_path: Path) -> None:
             book + "m,a,ETH,collateral,1,0,8000\nm,a,ETH,collateral,-1,5,8000\n",
             [("not_above_zero", 2), ("not_above_zero", 3), ("contradicting", 3)],
         ),
-        ("book", book + "m,a,ETH,collateral,1,2000,\nm,a,USDC,debt,900,1,\n", [("contradicting", 2)]),
+        ("book", book + "m,a,ETH,collateral,1,2000,\nm,a,USDC,debt,900,1,\n", [("refused", 2)]),
         ("exposures", "holder,claim_on,amount_usd\na,B,5\nB,C,6\n", []),
+        ("exposures", "holder,claim_on,amount_usd\na,B,5\nB,C,6\nb,C,6\n", [("look_alike", 4)]),
+        ("exposures", "holder,claim_on,amount_usd\n a,B,1\na,B ,2\n", [("refused", 3)]),
+        ("exposures", "holder,claim_on,amount_usd,note\na,B,5,x\n", [("refused", None)]),
         (
             "exposures",
             "holder,claim_on,amount_usd\na,a,5\nb,C,6\nb,C,-1\n",

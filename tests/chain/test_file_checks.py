@@ -45,6 +45,13 @@ def test_columns_by_other_names_blank_lines_and_tokens_called_na(tmp_path: Path)
     assert "no column Price" in only(found, "unreadable").sentence
 
 
+def test_columns_in_capitals_are_told(tmp_path: Path) -> None:
+    (tmp_path / "head.csv").write_text("Holder,claim_on,Amount_USD\na,B,1\n", encoding="utf-8")
+    [found] = check_files([tmp_path / "head.csv"], NOW)
+    told = only(found, "column")
+    assert told.severity == "error" and "exposures has Holder, Amount_USD in small letters" in told.sentence
+
+
 def test_any_table_is_looked_at_for_what_can_be_seen(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"name": [f"n{n}" for n in range(40)], "x": np.arange(40) + 0.5, "raw": [str(10**20 + n) for n in range(40)]}
