@@ -6,6 +6,7 @@ and back exactly, amounts in smallest units included: they travel as decimal tex
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     import networkx
 
 Tables = dict[str, pd.DataFrame]
+_BEHIND = "the order of rows, the snapshot behind the graph and its gaps"
+_XML = f"{_BEHIND}; characters that XML 1.0 does not allow, which become U+FFFD"
 LOSSES = {
-    "networkx": "no order of rows; the snapshot behind the graph and its gaps",
-    ".graphml": "as NetworkX; characters that XML 1.0 does not allow become U+FFFD",
-    ".gexf": "as NetworkX; characters that XML 1.0 does not allow become U+FFFD",
-    ".json": "as NetworkX (node-link data, what d3 and networkx.node_link_graph read)",
-    ".cyjs": "as NetworkX (Cytoscape desktop and Cytoscape.js)",
-    "folder": "the snapshot behind the graph and its gaps (one Parquet file a table, amounts in smallest units as text)",
+    "networkx": _BEHIND,
+    ".graphml": _XML,
+    ".gexf": _XML,
+    ".json": _BEHIND,  # node-link data, what d3 and networkx.node_link_graph read
+    ".cyjs": _BEHIND,  # Cytoscape desktop and Cytoscape.js
+    "folder": "the snapshot behind the graph and its gaps",  # one Parquet file a table, amounts in smallest units as text
 }
 """What each form leaves out, by suffix."""
 _NOT_XML = re.compile("[^\\t\\n\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -91,38 +94,51 @@ def from_networkx(network: "networkx.MultiDiGraph[str]") -> tuple[Tables, Tables
 
 
 def write(graph: ProtocolGraph, path: Path) -> None:
-    """Write the graph in the form that the suffix names: .graphml, .gexf, .json, .cyjs; without one, a folder of Parquet.
+    """Write the graph in the form that the suffix names: .graphml, .gexf, .json, .cyjs; without one, a folder of Parquet. Whole or not at all.
 
     Raises
     ------
     InputError
-        If the suffix is none of these, or the path is taken by something that is no such file or folder.
+        If the suffix is none of these, the path is taken by something that is no such file or folder, or cannot be written.
     """
-    import networkx
 
-    form = _form(path)
-    if form == "folder":
-        _write_folder(graph, path)
-        return
-    if path.is_dir():
+    form = form_of(path)
+    if form == "folder" and (
+        path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / "nodes").is_dir())
+    ):
+        raise InputError(f"{path} is there and holds no graph; give another name")
+    if form != "folder" and path.is_dir():
         raise InputError(
             f"{path} is a folder; give the name of a file, or a name without suffix for a folder of Parquet"
         )
-    network = to_networkx(graph)
     new = path.with_name(f".{path.name}.new")
     try:
-        if form == ".graphml":
-            networkx.write_graphml(_in_xml(network), new)
-        elif form == ".gexf":
-            networkx.write_gexf(_numbered(_in_xml(network)), new)
+        if form == "folder":
+            _write_folder(graph, new)
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            data = (
-                networkx.node_link_data(network, edges="edges") if form == ".json" else networkx.cytoscape_data(network)
-            )
-            new.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+            _write_file(graph, new, form)
         new.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({(error.strerror or str(error)).lower()}); give a place that is there and that you may write to"
+        ) from error
     finally:
-        new.unlink(missing_ok=True)
+        new.unlink(missing_ok=True) if new.is_file() else shutil.rmtree(new, ignore_errors=True)
+
+
+def _write_file(graph: ProtocolGraph, path: Path, form: str) -> None:
+    import networkx
+
+    network = to_networkx(graph)
+    network.graph |= {"content_id": graph.snapshot.content_id, "caption": graph.snapshot.caption}
+    if form == ".graphml":
+        networkx.write_graphml(_in_xml(network), path)
+    elif form == ".gexf":
+        networkx.write_gexf(_numbered(_in_xml(network)), path)
+    else:
+        data = networkx.node_link_data(network, edges="edges") if form == ".json" else networkx.cytoscape_data(network)
+        path.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
 def read(path: Path) -> tuple[Tables, Tables]:
@@ -135,7 +151,7 @@ def read(path: Path) -> tuple[Tables, Tables]:
     """
     import networkx
 
-    form = _form(path)
+    form = form_of(path)
     if not path.exists():
         raise InputError(f"{path} does not exist; give a file or folder that holds a graph")
     if form == "folder":
@@ -166,7 +182,8 @@ def attributes(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _form(path: Path) -> str:
+def form_of(path: Path) -> str:
+    """The key of `LOSSES` that a name's ending asks for; InputError for any other ending."""
     form = path.suffix.lower() or "folder"
     if form not in LOSSES:
         known = ", ".join(name for name in LOSSES if name.startswith("."))
@@ -204,8 +221,7 @@ def _in_xml(network: "networkx.MultiDiGraph[str]") -> "networkx.MultiDiGraph[str
 
 
 def _write_folder(graph: ProtocolGraph, folder: Path) -> None:
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / "nodes").is_dir()):
-        raise InputError(f"{folder} is there and holds no graph; give another name")
+    shutil.rmtree(folder, ignore_errors=True)
     for part, found in (("nodes", graph.nodes), ("relations", graph.relations)):
         (folder / part).mkdir(parents=True, exist_ok=True)
         for kind, table in found.items():

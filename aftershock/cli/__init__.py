@@ -18,7 +18,7 @@ app = typer.Typer(
     epilog="Start with: aftershock demo",
     cls=verbs(
         *("demo", "doctor", "snapshot", "history", "check", "simulate", "scenarios", "replay", "forecast"),
-        *("report", "what-if", "diff", "timeline"),
+        *("report", "what-if", "diff", "timeline", "export"),
     ),
     no_args_is_help=True,
     add_completion=False,

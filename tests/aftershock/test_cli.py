@@ -29,6 +29,7 @@ VERBS = (
     "what-if",
     "diff",
     "timeline",
+    "export",
     "query exposure",
     "query paths",
     "query shared",
