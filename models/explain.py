@@ -26,10 +26,9 @@ from torch_geometric.explain import CaptumExplainer, Explainer
 from chain.errors import InputError, unknown_name
 from models.forecaster import Fitted
 from models.networks.batches import GraphBatches
-from models.networks.build import build, corrections
+from models.networks.build import corrections
 from models.networks.forecaster import NetworkFitted
 from models.networks.graph import GraphNetwork
-from models.networks.layout import lay_out
 from models.networks.relations import ASSET
 from models.samples import Samples
 from models.scores import qlike
@@ -58,7 +57,7 @@ def attributions(fitted: NetworkFitted, samples: Samples, as_of_s: int, asset: s
     at, place = _where(fitted, samples, as_of_s, asset)
     x = _scaled(fitted, samples)[at : at + 1]
     parts: list[pd.DataFrame] = []
-    for member in _members(fitted):
+    for member in fitted.modules:
         with one_thread():
             parts.append(
                 _of_graph(fitted, member, x, as_of_s, place)
@@ -170,20 +169,11 @@ def _scaled(fitted: NetworkFitted, samples: Samples) -> Floats32:
     return fitted.scale(samples.with_features(fitted.names).x)
 
 
-def _members(fitted: NetworkFitted) -> list[nn.Module]:
-    modules = []
-    for weights in fitted.members:
-        module = build(fitted.network, lay_out(fitted.names), 1, fitted.shape, fitted.history, 0).eval()
-        module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        modules.append(module)
-    return modules
-
-
 def _correction(fitted: NetworkFitted, x: Floats32, as_of_s: int, place: int, at_mean: bool = False) -> float:
     """The mean correction of the members for one asset; `at_mean`: with every feature of every node at its training mean."""
     graphs = GraphBatches(fitted.history, fitted.node_scales) if fitted.history is not None else None
     answers = []
-    for member in _members(fitted):
+    for member in fitted.modules:
         with torch.inference_mode(), one_thread():
             if graphs is None:
                 answered = member(torch.from_numpy(np.zeros_like(x) if at_mean else x))[0]

@@ -1,6 +1,6 @@
 """A network as a forecaster: a base (usually the gamma GLM) that answers alone, and networks that correct its log variance.
 
-`train` is what a command calls; `NetworkForecaster.fit` is the same without progress and files.
+`train_network` is what a command calls; `NetworkForecaster.fit` is the same without progress and files.
 """
 
 from collections.abc import Mapping
@@ -116,9 +116,10 @@ class NetworkFitted:
         total = np.zeros((*offset.shape, outputs))
         if self._graphs is not None:
             _refuse_others(self._graphs.history, samples.assets)
+        modules = self.modules  # made out here, so that who explains a forecast can ask them for gradients
         at_once = max(1, NODES_AT_ONCE // max(1, len(samples.assets)))
         with torch.inference_mode(), one_thread():
-            for module in self._modules:
+            for module in modules:
                 for start in range(0, len(x), at_once):
                     rows = slice(start, start + at_once)
                     total[rows] += answers(
@@ -127,8 +128,8 @@ class NetworkFitted:
         return np.asarray(offset[:, :, None] + total / len(self.members))
 
     @cached_property
-    def _modules(self) -> tuple[nn.Module, ...]:
-        """The members with their weights; made once, when first asked."""
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The members with their weights, learning nothing any more; made once, when first asked."""
         modules = []
         for weights in self.members:
             module = build(self.network, lay_out(self.names), max(1, len(self.levels)), self.shape, self.history, 0)
