@@ -1,11 +1,11 @@
 """From forecasts to a joint law of shocks, and from the law to the distribution of bad debt: volatility forecasts are the shock law of the simulator.
 
-Each asset's deviation is its own forecast's; correlations are those of the hourly returns of the last ninety days, shrunk towards their mean (Ledoit and Wolf 2003, constant
-correlation target, with a stated weight); tails are a Student t that all assets share, so that large moves come together, with the degrees of freedom that the forecasts' own quantiles imply.
+Each asset's quantiles are its own forecast's; correlations are those of the hourly returns of the last ninety days, each pair over the hours that both have; large moves come together as in
+a Student t that all assets share, with the degrees of freedom that the forecasts' quantiles imply.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ from simulations.scenarios import Assumptions, of_shocks
 from simulations.shocks import PriceShock, factors, find, reference_prices
 
 CORRELATION_DAYS = 90
-SHRINK = 0.2
+LEAST_COMMON = 240
+"""Hours that two assets must both have for a correlation of their own."""
+LEAST_EIGENVALUE = 1e-8
 LEAST_FREEDOM, MOST_FREEDOM = 2.5, 60.0
 SMALLEST_MOVE = 1e-6
 LEVELS = (0.95, 0.99)
@@ -45,6 +47,7 @@ class ShockLaw:
     freedom : degrees of freedom of the shared Student t.
     text : where it comes from, in words.
     quantiles : of each log return at `models.calibration.LEVELS`, shape (N, 5), as they were calibrated; None where nobody did.
+    notes : what must be said of it, a sentence each.
     """
 
     assets: tuple[str, ...]
@@ -53,6 +56,7 @@ class ShockLaw:
     freedom: float
     text: str
     quantiles: FloatArray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def covariance(self) -> FloatArray:
@@ -98,43 +102,58 @@ def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
     as_of_s = int(forecasts["as_of"].iloc[0].timestamp())
     width = (forecasts["q95"] - forecasts["q05"]).to_numpy(dtype=np.float64) / (2 * deviation)
     hours = int(forecasts["horizon_hours"].iloc[0])
+    correlation, told = correlation_at(panel.select(assets), as_of_s)
     return ShockLaw(
         assets,
         deviation,
-        correlation_at(panel.select(assets), as_of_s),
+        correlation,
         implied_freedom(float(np.median(width))),
         f"forecast for {hours} h from {forecasts['as_of'].iloc[0]:%Y-%m-%d %H:%M} UTC",
         forecasts[list(QUANTILES)].to_numpy(dtype=np.float64),
+        told,
     )
 
 
-def constant_law(panel: Panel, as_of_s: int, horizon_hours: int, freedom: float) -> ShockLaw:
-    """The yardstick: each asset's mean variance over everything known by an instant, so that calm and stressed weeks look alike."""
-    known = panel.until(as_of_s)
-    variance = np.nanmean(known.log_returns() ** 2, axis=0) * horizon_hours * 3_600 / panel.bar_s
-    return ShockLaw(panel.assets, np.sqrt(variance), correlation_at(panel, as_of_s), freedom, "constant volatility")
+def constant_law(like: ShockLaw, panel: Panel, as_of_s: int, horizon_hours: int) -> ShockLaw:
+    """The yardstick: a law with each asset's mean variance over everything known by an instant, so that calm and stressed weeks look alike; correlations and the form of the tails as in the other."""
+    known = panel.select(like.assets).until(as_of_s)
+    deviation = np.sqrt(np.nanmean(known.log_returns() ** 2, axis=0) * horizon_hours * 3_600 / panel.bar_s)
+    quantiles = None if like.quantiles is None else like.quantiles * (deviation / like.deviation)[:, None]
+    return replace(like, deviation=deviation, quantiles=quantiles, text="constant volatility")
 
 
-def correlation_at(panel: Panel, as_of_s: int) -> FloatArray:
-    """Correlation of hourly returns known by an instant, each pair shrunk by SHRINK towards the mean of all; positive definite."""
-    returns = panel.until(as_of_s).log_returns()[-CORRELATION_DAYS * 86_400 // panel.bar_s :]
-    size = len(panel.assets)
-    if size == 1:
-        return np.ones((1, 1))
-    known = np.isfinite(returns)
-    means = np.where(known, returns, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    centred = np.where(known, returns - means, 0.0)
-    norms = np.sqrt((centred**2).sum(axis=0))
-    if (norms <= 0).any():
-        flat = panel.assets[int(np.argmin(norms))]
+def correlation_at(panel: Panel, as_of_s: int) -> tuple[FloatArray, tuple[str, ...]]:
+    """Correlations of the hourly returns of the last ninety days known by an instant, and what must be said of them.
+
+    Each pair is measured over the hours that both have; one with fewer than LEAST_COMMON of them gets the mean of the others. Pairs over different hours need not fit together: where
+    they do not, eigenvalues are raised to LEAST_EIGENVALUE and the diagonal brought back to one (Rousseeuw and Molenberghs 1993, doi:10.1080/03610928308831068), so that the matrix is positive definite.
+
+    Raises
+    ------
+    InputError
+        If an asset does not move in these days.
+    """
+    returns = pd.DataFrame(panel.until(as_of_s).log_returns()[-CORRELATION_DAYS * 86_400 // panel.bar_s :])
+    still = [asset for asset, moves in zip(panel.assets, (returns.fillna(0.0) != 0).any(), strict=True) if not moves]
+    if still and len(panel.assets) > 1:
         raise InputError(
-            f"{flat} has no move in the {CORRELATION_DAYS} days before the forecast, so it has no correlation; leave it out of the prices"
+            f"{still[0]} has no move in the {CORRELATION_DAYS} days before the forecast, so it has no correlation; leave it out of the prices"
         )
-    found = (centred.T @ centred) / np.outer(norms, norms)
-    pairs = found[~np.eye(size, dtype=bool)]
-    shrunk = (1 - SHRINK) * found + SHRINK * max(float(pairs.mean()), 0.0)
-    np.fill_diagonal(shrunk, 1.0)
-    return np.asarray(shrunk)
+    found = returns.corr(min_periods=LEAST_COMMON).to_numpy(copy=True)
+    np.fill_diagonal(found, 1.0)
+    thin, off = np.isnan(found), ~np.eye(len(found), dtype=bool)
+    others = found[off & ~thin]
+    mean = float(others.mean()) if len(others) else 0.0
+    found[thin] = mean
+    names = [asset for asset, most in zip(panel.assets, (thin | ~off).all(axis=0), strict=True) if most and thin.any()]
+    told = (
+        f"{', '.join(names)}: fewer than {LEAST_COMMON} hourly returns of the last {CORRELATION_DAYS} days in common with any other asset, so {mean:.2f}, the mean of the other pairs, is taken for the correlation",
+    )
+    values, vectors = np.linalg.eigh(found)
+    if values[0] < LEAST_EIGENVALUE:
+        raised = (vectors * np.maximum(values, LEAST_EIGENVALUE)) @ vectors.T
+        found = raised / np.sqrt(np.outer(np.diag(raised), np.diag(raised)))
+    return np.asarray(found), told if names else ()
 
 
 def implied_freedom(width: float) -> float:
@@ -145,27 +164,58 @@ def implied_freedom(width: float) -> float:
 
 
 @dataclass(frozen=True)
+class Shocked:
+    """Which assets of a law are shocked in a book, each with the name that the book knows it by, and which are not: claims on others of them, and other names of them (with the asset that they mean)."""
+
+    names: dict[str, str]
+    along: tuple[str, ...] = ()
+    again: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All that the book knows, shocked or not."""
+        return (*self.names, *self.along, *self.again)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not shocked, a sentence each."""
+        along = f"{', '.join(self.along)} not shocked: a claim on another asset of the law, and moves with it"
+        return (
+            *((along,) if self.along else ()),
+            *(
+                f"{name} not shocked: in this book it is {other}, whose own prices count"
+                for name, other in self.again.items()
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class BadDebt:
-    """Bad debt over many draws, USD: one figure a draw; which of the law's assets were shocked, and which were left out because they move with another one."""
+    """Bad debt over many draws, USD: one figure a draw; which of the law's assets were shocked, and which were not."""
 
     law: ShockLaw
-    used: tuple[str, ...]
+    shocked: Shocked
     bad_debt_usd: FloatArray
     seed: int
-    moved_along: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was not shocked, and which levels are not told, each with the reason."""
         draws = len(self.bad_debt_usd)
-        along = f"{', '.join(self.moved_along)} not shocked: a claim on another asset of the law, and moves with it"
         few = [
             f"No VaR and ES at {100 * level:g} %: {_beyond(draws, level)} of {draws} draws lie beyond, and fewer than {LEAST_BEYOND} say nothing; "
             f"give --draws {round(LEAST_BEYOND / (1 - level))}"
             for level in LEVELS
             if _beyond(draws, level) < LEAST_BEYOND
         ]
-        return (*((along,) if self.moved_along else ()), *few)
+        return (*self.shocked.notes, *self.law.notes, *few)
+
+    @property
+    def hit_interval(self) -> tuple[float, float]:
+        """95 % interval of the share of draws with bad debt: Clopper and Pearson 1934 (doi:10.1093/biomet/26.4.404), exact for a share of independent draws."""
+        draws, hits = len(self.bad_debt_usd), int((self.bad_debt_usd > SMALLEST_MOVE).sum())
+        low = float(stats.beta.ppf(0.025, hits, draws - hits + 1)) if hits else 0.0
+        return low, float(stats.beta.ppf(0.975, hits + 1, draws - hits)) if hits < draws else 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %; None where fewer than five draws lie beyond.
@@ -187,12 +237,13 @@ class BadDebt:
                 tail[f"{name}_{100 * level:g}"], tail[f"{name}_{100 * level:g}_interval"] = value, interval
         return {
             "law": self.law.text,
-            "assets": list(self.used),
+            "assets": list(self.shocked.names),
             "freedom": self.law.freedom,
             "draws": len(ordered),
             "seed": self.seed,
             "mean_usd": float(ordered.mean()),
             "share_with_bad_debt": float((ordered > SMALLEST_MOVE).mean()),
+            "share_with_bad_debt_interval": list(self.hit_interval),
             **tail,
             "notes": list(self.notes),
         }
@@ -207,31 +258,20 @@ def bad_debt_under(
     progress: Callable[[int], None] = lambda _: None,
     market: str | None = None,
 ) -> BadDebt:
-    """Run one cascade a draw; of one market only its own bad debt counts.
-
-    An asset of the law moves the book's asset of that name, or else its wrapped token (BTC: WBTC). What nobody holds or owes is left out; so is a claim on another asset of
-    the law (staked ether beside ether), which moves with what backs it: its own shock would come on top.
+    """Run one cascade a draw, of the assets that `shocked_in` finds; of one market only its own bad debt counts.
 
     Raises
     ------
     InputError
         If the book knows none of the law's assets.
     """
-    names = {name: known for name in law.assets if (known := _known_as(book, name)) is not None}
-    if not names:
-        raise InputError(
-            f"nobody in this book holds or owes {', '.join(law.assets[:8])}; give prices of assets that the book knows"
-        )
-    numbers = {name: find(book, known) for name, known in names.items()}
-    along = tuple(
-        name for name in names if moves_with(book, numbers[name], [numbers[other] for other in names if other != name])
-    )
-    used = [name for name in names if name not in along]
-    columns = [law.assets.index(name) for name in used]
-    changes = np.expm1(law.draw(count, np.random.default_rng(seed))[:, columns])
+    shocked = shocked_in(book, law.assets)
+    columns = [law.assets.index(name) for name in shocked.names]
+    changes = np.expm1(law.draw_calibrated(count, np.random.default_rng(seed))[:, columns])
     found, begin = np.empty(count), opening(book)
     for number, row in enumerate(changes):
-        shocks = [PriceShock(names[name], float(max(change, -0.999))) for name, change in zip(used, row, strict=True)]
+        moves = zip(shocked.names.values(), row, strict=True)
+        shocks = [PriceShock(known, float(max(change, -0.999))) for known, change in moves]
         rounds = cascade.to_calm(begin, of_shocks(shocks, assumptions)).rounds
         found[number] = (
             sum(direct_and_indirect_usd(rounds))
@@ -239,7 +279,37 @@ def bad_debt_under(
             else sum(step.bad_debt_usd[market] for step in rounds)
         )
         progress(number + 1)
-    return BadDebt(law, tuple(used), found, seed, along)
+    return BadDebt(law, shocked, found, seed)
+
+
+def shocked_in(book: Book, assets: Sequence[str]) -> Shocked:
+    """Which of some assets a book knows, and which of these are shocked.
+
+    An asset moves the book's asset of that name, or else its wrapped token (BTC: WBTC). What nobody holds or owes is left out; so are a second name of an asset (BTC beside WBTC
+    where the book has WBTC alone) and a claim on another one (staked ether beside ether), which moves with what backs it: their own shocks would come on top.
+
+    Raises
+    ------
+    InputError
+        If the book knows none of them.
+    """
+    known = {name: called for name in assets if (called := _known_as(book, name)) is not None}
+    if not known:
+        raise InputError(
+            f"nobody in this book holds or owes {', '.join(assets[:8])}; give prices of assets that the book knows"
+        )
+    meant = {name: find(book, called) for name, called in known.items()}
+    own = {name: name in {book.assets[number].symbol for number in meant[name]} for name in known}
+    first: dict[int, str] = {}
+    for name in sorted(known, key=lambda name: not own[name]):
+        for number in meant[name]:
+            first.setdefault(number, name)
+    again = {name: first[meant[name][0]] for name in known if first[meant[name][0]] != name}
+    single = [name for name in known if name not in again]
+    along = tuple(
+        name for name in single if moves_with(book, meant[name], [meant[other] for other in single if other != name])
+    )
+    return Shocked({name: known[name] for name in single if name not in along}, along, again)
 
 
 def moves_with(book: Book, own: Sequence[int], others: Sequence[Sequence[int]]) -> bool:

@@ -45,7 +45,7 @@ def outlook_of(
     anchors : when the positions were read, by chain.
     """
     first = tails[0]
-    names = {*first.used, *first.moved_along}
+    names = set(first.shocked.known)
     table = found.table[found.table["asset"].isin(names)].sort_values(["variance", "asset"], ascending=[False, True])
     rows = table.to_dict("records")
     made = table["model"].value_counts()
@@ -75,7 +75,7 @@ def outlook_of(
             if one["model"] in made
         ),
         tails=tuple(_tail(one, name) for one, name in zip(tails, ("forecast", "constant volatility"), strict=True)),
-        shocked=first.used,
+        shocked=tuple(first.shocked.names),
         options=tuple(options),
         draws=len(first.bad_debt_usd),
         seed=first.seed,

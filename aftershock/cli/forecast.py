@@ -32,8 +32,7 @@ OF_FORECASTS = (
 )
 """What JSON says of forecasts beside the values made from them."""
 ASSUMED = (
-    "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, shrunk by a fifth; one Student t for all, "
-    "so a range can differ from an asset's own, which is calibrated; "
+    "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, large moves together as in one Student t; "
     "what no prices were given for stands still"
 )
 

@@ -8,7 +8,15 @@ import aftershock
 from aftershock.cli.file_warnings import in_json, show_warnings
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
-from aftershock.forecast_shocks import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, constant_law, law_of_forecasts
+from aftershock.forecast_shocks import (
+    LEAST_BEYOND,
+    LEVELS,
+    BadDebt,
+    bad_debt_under,
+    constant_law,
+    law_of_forecasts,
+    shocked_in,
+)
 from aftershock.forecasts import SHIPPED, Forecasts, forecast, models_for
 from aftershock.hourly_prices import Priced, Span, read_prices, refuse_unreadable
 from aftershock.outlooks import apart, outlook_of
@@ -18,7 +26,7 @@ from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
 from models.store import hash_of
-from reports.amounts import count, money
+from reports.amounts import count, money, percent
 from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from simulations.book import Book
@@ -64,9 +72,9 @@ def tails_under(
         priced = read_prices(asked.prices, cast("Stamp | None", asked.stamp), asked.bar)
         every = f"{asked.horizon}h" if asked.horizon < 24 else "24h"
         found = forecast(priced, Span(every, at=asked.at), asked.horizon)
-        panel = priced.panel.select(found.table["asset"].tolist())
-        law = law_of_forecasts(found.table, panel)
-        flat = constant_law(panel, int(found.table["as_of"].iloc[0].timestamp()), asked.horizon, law.freedom)
+        known = shocked_in(book, found.table["asset"].tolist()).known
+        law = law_of_forecasts(found.table[found.table["asset"].isin(known)], priced.panel)
+        flat = constant_law(law, priced.panel, int(found.table["as_of"].iloc[0].timestamp()), asked.horizon)
         running.note(f"{count(len(law.assets), 'asset')}, {law.text}")
     tails = []
     for one in (law, flat):
@@ -152,8 +160,9 @@ def show(
         f"Bad debt within {horizon} h, {found[0].law.text}", f"{ours['draws']} joint draws, seed {found[0].seed}"
     )
     stays = f"stays below **{money(ours['var_usd_95'])}**" if ours["var_usd_95"] else "is **none**"
-    other = money(flat["var_usd_95"]) if flat["var_usd_95"] else "none as well"
-    page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility it would be {other}.")
+    none = "none as well" if not ours["var_usd_95"] else "none"
+    other = f"it would stay below {money(flat['var_usd_95'])}" if flat["var_usd_95"] else f"there would be {none}"
+    page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility {other}.")
     page.blank()
     names = (
         "mean_usd",
@@ -162,16 +171,17 @@ def show(
     shown = [name for name in names if ours[name] is not None]
     rows = []
     for one in (ours, flat):
-        hit = f"{100 * one['share_with_bad_debt']:.0f} %"
+        hit = percent(one["share_with_bad_debt"])
         rows.append([str(one["law"]), *(money(float(one[name])) for name in shown), hit])
         if len(shown) > 1:
-            rows.append(["  95 % confidence", *(_interval(one, name) for name in shown), ""])
+            low, high = map(percent, one["share_with_bad_debt_interval"])
+            rows.append(["  95 % confidence", *(_interval(one, name) for name in shown), f"{low}–{high}"])
     words = [name.replace("_usd", "").replace("_", " ").replace("var", "VaR").replace("es", "ES") for name in shown]
     heads = [word if word == "mean" else f"{word} %" for word in words]
     page.table(["law", *heads, "hit"], rows, right=list(range(1, len(shown) + 2)))
     page.say(
         (
-            f"Confidence: sampling error of the draws alone. Shocked: {', '.join(found[0].used)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
+            f"Confidence: sampling error of the draws alone. Shocked: {', '.join(found[0].shocked.names)}; Student t with {found[0].law.freedom:.1f} degrees of freedom. Hit: share of draws with bad debt.",
             "dim",
         )
     )

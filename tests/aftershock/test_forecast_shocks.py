@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,14 @@ from aftershock.cli import joint_shocks
 from aftershock.cli.terminal import Page
 from aftershock.forecast_shocks import (
     BadDebt,
+    Shocked,
     ShockLaw,
     bad_debt_under,
     constant_law,
+    correlation_at,
     implied_freedom,
     law_of_forecasts,
+    shocked_in,
 )
 from aftershock.forecasts import SHIPPED, forecast, forecast_file
 from aftershock.hourly_prices import LAST, SAMPLE_PRICES, read_prices
@@ -53,17 +57,17 @@ def test_wider_forecasts_cost_more_and_the_same_seed_the_same(panel: Panel, bars
     law = law_of_forecasts(table, panel)
     as_of = int(table["as_of"].iloc[0].timestamp())
     assert np.linalg.eigvalsh(law.correlation).min() > 0
-    flat = constant_law(panel, as_of, 24, law.freedom)
-    steps = panel.until(as_of).log_returns()
+    flat = constant_law(law, panel, as_of, 24)
+    steps = panel.select(law.assets).until(as_of).log_returns()
     np.testing.assert_allclose(flat.deviation, np.sqrt(24 * np.nanmean(steps**2, axis=0)))
     own = tmp_path / "book.csv"
     own.write_text(BOOK)
     book = from_graph(aftershock.graph(aftershock.load(own)))
-    wild = ShockLaw(law.assets, law.deviation * 6, law.correlation, law.freedom, "wild")
+    wild = replace(law, deviation=law.deviation * 6, quantiles=None)
     found = bad_debt_under(book, wild, 16, 3)
     again = bad_debt_under(book, wild, 16, 3)
     calm = bad_debt_under(book, law, 16, 3)
-    assert found.used == ("BTC", "ETH") and found.bad_debt_usd.tobytes() == again.bad_debt_usd.tobytes()
+    assert tuple(found.shocked.names) == ("BTC", "ETH") and found.bad_debt_usd.tobytes() == again.bad_debt_usd.tobytes()
     assert found.bad_debt_usd.max() > calm.bad_debt_usd.max() and found.bad_debt_usd.sum() > calm.bad_debt_usd.sum()
 
 
@@ -72,7 +76,7 @@ def test_a_level_is_told_only_where_five_draws_lie_beyond_it() -> None:
     rng = np.random.default_rng(0)
     for draws, known in ((99, ()), (100, ("95",)), (499, ("95",)), (500, ("95", "99"))):
         amounts = rng.permutation(np.arange(1.0, draws + 1))
-        said = BadDebt(law, ("A",), amounts, 0).to_dict()
+        said = BadDebt(law, Shocked({"A": "A"}), amounts, 0).to_dict()
         assert [level for level in ("95", "99") if said[f"var_usd_{level}"] is not None] == list(known)
         for level in known:
             beyond = draws * (100 - int(level)) // 100
@@ -99,14 +103,14 @@ def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(
 
 def test_value_at_risk_and_shortfall_are_printed_with_their_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
-    drawn = [BadDebt(law, ("A",), np.random.default_rng(seed).exponential(1e6, 200), 5) for seed in (2, 3)]
+    drawn = [BadDebt(law, Shocked({"A": "A"}), np.random.default_rng(seed).exponential(1e6, 200), 5) for seed in (2, 3)]
     joint_shocks.show(Page(), drawn, 24, aftershock.load(), forecast(read_prices(None), LAST, 24), "as1-0")
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "95 % confidence" in line]
     for row, one in zip(rows, drawn, strict=True):
         said = one.to_dict()
         (low, high), (es_low, es_high) = said["var_usd_95_interval"], said["es_usd_95_interval"]
         assert 0 < low < high < es_high and low < es_low
-        assert row[3:] == [f"{money(low)}–{money(high)}", f"{money(es_low)}–{money(es_high)}"]
+        assert row[3:5] == [f"{money(low)}–{money(high)}", f"{money(es_low)}–{money(es_high)}"]
 
 
 DAY = 86_400
@@ -194,7 +198,7 @@ def test_the_bad_debt_of_markets_adds_up_to_that_of_the_book() -> None:
 def test_the_interval_of_a_level_is_the_one_that_order_statistics_give() -> None:
     law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
     amounts = np.random.default_rng(2).exponential(1.0, 2_000)
-    said = BadDebt(law, ("A",), amounts, 5).to_dict()
+    said = BadDebt(law, Shocked({"A": "A"}), amounts, 5).to_dict()
     ordered = np.sort(amounts)
     low, high = (int(stats.binom.ppf(one, 2_000, 0.95)) for one in (0.025, 0.975))
     assert said["var_usd_95_interval"] == pytest.approx([ordered[low - 1], ordered[high]], rel=0.03)
@@ -208,9 +212,84 @@ def test_a_claim_is_not_shocked_on_top_of_what_it_is_a_claim_on() -> None:
     book = from_graph(aftershock.graph(aftershock.load()))
     law = ShockLaw(("ETH", "lstETH"), np.array([0.1, 0.1]), np.array([[1.0, 0.9], [0.9, 1.0]]), 4.0, "by hand")
     found = bad_debt_under(book, law, 1, 3)
-    assert found.used == ("ETH",) and found.moved_along == ("lstETH",) and "lstETH not shocked" in found.notes[0]
+    assert tuple(found.shocked.names) == ("ETH",) and found.shocked.along == ("lstETH",) and "lstETH not shocked" in found.notes[0]  # fmt: skip
     alone = bad_debt_under(book, ShockLaw(("lstETH",), law.deviation[:1], np.ones((1, 1)), 4.0, "by hand"), 1, 3)
-    assert alone.used == ("lstETH",) and not alone.moved_along
+    assert tuple(alone.shocked.names) == ("lstETH",) and not alone.shocked.along
+
+
+def test_two_names_of_one_asset_are_one_shock() -> None:
+    """The book has WBTC and no BTC: bitcoin's series moves it where WBTC has none of its own, and does not come on top of it."""
+    book = from_graph(aftershock.graph(aftershock.load()))
+    pair = ShockLaw(("BTC", "WBTC"), np.array([0.1, 0.1]), np.array([[1.0, 0.9], [0.9, 1.0]]), 4.0, "by hand")
+    for assets in (pair.assets, pair.assets[::-1]):
+        found = bad_debt_under(book, replace(pair, assets=assets), 1, 3)
+        assert found.shocked.names == {"WBTC": "WBTC"} and found.shocked.again == {"BTC": "WBTC"}
+        assert found.notes[0] == "BTC not shocked: in this book it is WBTC, whose own prices count"
+    assert shocked_in(book, ("BTC",)).names == {"BTC": "WBTC"}
+    assert shocked_in(book, ("eth", "ETH")).again == {"eth": "ETH"}
+
+
+def drawn_prices(correlation: float, hours: int = 4_000) -> Panel:
+    """Closes of A and B, whose hourly moves have a correlation, and of C and D, which have none with anything."""
+    rng = np.random.default_rng(8)
+    moves = 0.01 * rng.standard_normal((hours, 4))
+    moves[:, 1] = correlation * moves[:, 0] + np.sqrt(1 - correlation**2) * moves[:, 1]
+    close, none = np.exp(np.cumsum(moves, axis=0)), np.full((hours, 4), np.nan)
+    end = np.arange(1, hours + 1, dtype=np.int64) * 3_600
+    return Panel(("A", "B", "C", "D"), end, none, none, none, close, none, 3_600)
+
+
+def test_a_correlation_is_that_of_the_hours_that_both_have_whatever_else_is_in_the_file() -> None:
+    panel = drawn_prices(0.99)
+    last = int(panel.end_s[-1])
+    whole, told = correlation_at(panel, last)
+    returns = panel.log_returns()[-90 * 24 :]
+    np.testing.assert_allclose(whole, np.corrcoef(returns.T), atol=1e-12)
+    np.testing.assert_allclose(correlation_at(panel.select(["A", "B"]), last)[0], whole[:2, :2], atol=1e-12)
+    close = panel.close.copy()
+    close[:-480, 1] = np.nan  # B is twenty days old, and of A every seventh close is missing
+    close[::7, 0] = np.nan
+    young, said = correlation_at(replace(panel, close=close), last)
+    both = np.isfinite(np.diff(np.log(close[-481:, :2]), axis=0)).all(axis=1)
+    assert 240 < both.sum() < 480 and not said and not told
+    assert young[0, 1] == pytest.approx(np.corrcoef(np.diff(np.log(close[-481:, :2]), axis=0)[both].T)[0, 1], rel=1e-9)
+    assert young[0, 1] > 0.98 and np.linalg.eigvalsh(young).min() > 0
+
+
+def test_what_is_known_for_too_few_hours_gets_the_mean_of_the_others_and_that_is_told() -> None:
+    panel = drawn_prices(0.9)
+    close = panel.close.copy()
+    close[:-200, 3] = np.nan
+    found, told = correlation_at(replace(panel, close=close), int(panel.end_s[-1]))
+    mean = (found[0, 1] + found[0, 2] + found[1, 2]) / 3
+    np.testing.assert_allclose(found[3, :3], mean, rtol=1e-9)
+    assert len(told) == 1 and told[0].startswith("D: fewer than 240 hourly returns")
+    same = np.stack([panel.close[:, 0]] * 2, axis=1)  # one series under two names can still be drawn from
+    none = np.full(same.shape, np.nan)
+    twins, _ = correlation_at(Panel(("A", "B"), panel.end_s, none, none, none, same, none, 3_600), int(panel.end_s[-1]))
+    assert np.isfinite(np.linalg.cholesky(twins)).all() and twins[0, 1] == pytest.approx(1.0, abs=1e-7)
+
+
+def test_what_is_drawn_in_a_cascade_has_the_range_that_is_printed() -> None:
+    """Calibrated quantiles with a long lower tail cost more than a symmetric law of the same deviation."""
+    book = from_graph(aftershock.graph(aftershock.load()))
+    skewed = np.array([[-0.3, -0.05, 0.0, 0.03, 0.1]])
+    law = ShockLaw(("ETH",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand", skewed)
+    plain = replace(law, quantiles=None)
+    wide, narrow = (bad_debt_under(book, one, 12, 5).bad_debt_usd.sum() for one in (law, plain))
+    assert wide > narrow
+    flat = constant_law(law, replace(drawn_prices(0.5), assets=("ETH", "B", "C", "D")), 4_000 * 3_600, 24)
+    assert flat.quantiles is not None
+    np.testing.assert_allclose(flat.quantiles / flat.deviation[:, None], skewed / 0.1)
+
+
+def test_no_hit_in_two_hundred_draws_allows_some() -> None:
+    law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
+    none = BadDebt(law, Shocked({"A": "A"}), np.zeros(200), 0)
+    assert none.hit_interval == (0.0, pytest.approx(1 - 0.025 ** (1 / 200)))  # nothing in 200: (1 - p)^200 = 0.025
+    some = BadDebt(law, Shocked({"A": "A"}), np.repeat([0.0, 5.0], [190, 10]), 0)
+    exact = stats.binomtest(10, 200).proportion_ci(0.95)
+    assert some.hit_interval == pytest.approx((exact.low, exact.high))
 
 
 def test_the_printed_command_names_prices_where_they_were_and_gives_the_same_bytes(
