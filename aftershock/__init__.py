@@ -22,6 +22,7 @@ refuse_shadowed_packages()
 
 if TYPE_CHECKING:
     from aftershock.coverage import Coverage, coverage
+    from aftershock.forecasts import Forecasts, forecast_file
     from aftershock.questions import SAMPLE as SAMPLE
     from aftershock.questions import (
         exposure,
@@ -58,6 +59,7 @@ _HOMES = {
     "aftershock.runs": ("chosen_scenario", "report", "risk", "scenarios", "simulate"),
     "chain.errors": ("AftershockError",),
     "chain.snapshot": ("Snapshot",),
+    "aftershock.forecasts": ("Forecasts", "forecast_file"),
     "graph.exposure": ("Exposure",),
     "graph.paths": ("PathIndex", "Paths"),
     "graph.protocol_graph": ("ProtocolGraph",),
@@ -72,6 +74,7 @@ __all__ = [
     "CascadeResult",
     "Coverage",
     "Exposure",
+    "Forecasts",
     "PathIndex",
     "Paths",
     "ProtocolGraph",
@@ -80,6 +83,7 @@ __all__ = [
     "Snapshot",
     "coverage",
     "exposure",
+    "forecast_file",
     "graph",
     "load",
     "path_index",

@@ -10,6 +10,7 @@ from aftershock.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
 from chain.errors import many
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
+from models.features.trading import TRADING_FEATURES
 from models.panel import IntArray, Panel
 from models.samples import Samples
 
@@ -106,6 +107,18 @@ def told_of_tables(tables: Sequence[str], asked: Samples, features: Sequence[str
             f"of {asked.y.size:,} forecasts so many do not know what models read beside the prices: {_listed(each)}; the mean in training stands there, and the score is not one of such forecasts"
         )
     return tuple(told)
+
+
+def told_of_volume(asked: Samples, features: Sequence[str]) -> tuple[str, ...]:
+    """Of which assets models read what was traded and nobody knows it at any of the instants."""
+    read = [name for name in features if name in TRADING_FEATURES]
+    if not read:
+        return ()
+    silent = np.isnan(np.stack([asked.feature(name) for name in read])).all(axis=(0, 1))
+    names = [name for name, is_silent in zip(asked.assets, silent, strict=True) if is_silent]
+    whose = "no volume" if len(names) == len(asked.assets) else f"no volume of {_listed(names)}"
+    told = f"the prices have {whose}: what models read of trading is the mean in training, and the score is not one of such forecasts"
+    return (told,) if names else ()
 
 
 def told_of_span(asked: Span, panel: Panel) -> tuple[str, ...]:

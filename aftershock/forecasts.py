@@ -23,6 +23,7 @@ from aftershock.forecast_notes import (
     told_of_span,
     told_of_tables,
     told_of_training,
+    told_of_volume,
 )
 from aftershock.hourly_prices import (
     LAST,
@@ -95,20 +96,21 @@ def against_har(scores: Mapping[str, float], model: str) -> dict[str, str | floa
 
 
 def forecast_file(
-    prices: Path | None = None,
+    prices: str | Path | None = None,
     stamp: Stamp | None = None,
     bar: str = "1h",
-    history: Path | None = None,
+    history: str | Path | None = None,
     every: str = "24h",
     first: str | None = None,
     last: str | None = None,
     horizon_hours: int = 24,
-    models: Path = SHIPPED,
+    models: str | Path = SHIPPED,
     at: str | None = None,
 ) -> Forecasts:
     """Forecasts from a file; parameters as of `read_prices`, `Span` and `forecast`."""
     asked = Span(every, first, last, at)
-    return forecast(read_prices(prices, stamp, bar, history), asked, horizon_hours, models)
+    files = [None if file is None else Path(file) for file in (prices, history)]
+    return forecast(read_prices(files[0], stamp, bar, files[1]), asked, horizon_hours, Path(models))
 
 
 def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models: Path = SHIPPED) -> Forecasts:
@@ -135,7 +137,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     rows, assets = np.nonzero(np.isfinite(answer.variance))
     if not len(rows):
         raise InputError(
-            f"{name} has too few prices before {written(int(instants[-1]))} UTC: the simplest model looks back on {LEAST_CLOSES} hourly closes; give more, or an earlier file with --history"
+            f"{name} has too few prices before {written(int(instants[-1]))} UTC: the simplest model looks back on {LEAST_CLOSES} hourly closes; give more (aftershock forecast takes an earlier file with --history)"
         )
     table = pd.DataFrame(
         {
@@ -156,6 +158,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     notes = (
         *panel.notes,
         *told_of_tables(priced.tables, asked_with, card.features),
+        *told_of_volume(asked_with, card.features),
         *told_of_span(asked, panel),
         *told_of_holes(missing),
         *told_of_series(panel, int(instants[-1])),

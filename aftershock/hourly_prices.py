@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from chain.errors import InputError, many
+from chain.files import price_panel
+from chain.files.file_findings import Noted
 from chain.files.price_files import Stamp
+from chain.files.price_moves import moves
 from chain.files.price_panel import span
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
 from models.task import HOUR_S
@@ -137,7 +140,7 @@ def refuse_unreadable(prices: Path | None, stamp: str | None, bar: str, history:
             raise InputError(f"{option} {path} {is_folder}; give a CSV or Parquet file")
     if duration_s(bar, "--bar") != BAR_S:
         raise InputError(
-            f"--bar is {bar}; the models that ship were trained on hourly bars, so put the prices on hours and say --bar 1h"
+            f"--bar is {bar}; forecasts and training are of hourly bars, so put the prices on hours and say --bar 1h"
         )
 
 
@@ -165,7 +168,7 @@ def read_prices(
         told = _agree((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
-    told = _told_of_future(name, panel, time.time() if now_s is None else now_s)
+    told = (*_told_of_future(name, panel, time.time() if now_s is None else now_s), *_told_of_slips(name, panel))
     return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
 
 
@@ -190,7 +193,7 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
     if closes < LEAST_CLOSES:
         raise InputError(
             f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
-            f"{LEAST_CLOSES}; give more, or an earlier file with --history"
+            f"{LEAST_CLOSES}; give more (aftershock forecast takes an earlier file with --history)"
         )
 
 
@@ -214,6 +217,21 @@ def _told_of_future(name: str, panel: Panel, now_s: float) -> tuple[str, ...]:
         f"{many(len(late), 'hour')} of them lie in the future, so stamps or clock are wrong, or the prices are invented"
     )
     return (sentence,)
+
+
+def _told_of_slips(name: str, panel: Panel) -> tuple[str, ...]:
+    """Closes that move far and come back, alone: what `aftershock check` finds, because one wrong bar of one asset moves the market that all others are seen against."""
+    places = np.argwhere(np.isfinite(panel.close.T))
+    closes = panel.close[places[:, 1], places[:, 0]]
+    frame = pd.DataFrame({"symbol": np.array(panel.assets, dtype=object)[places[:, 0]]})
+    noted = Noted(name)
+    moves(noted, price_panel.panel(frame, panel.end_s[places[:, 1]].astype(np.float64), closes))
+    found = [one for one in noted.found if one.kind in ("spike", "unit_slip")]
+    more = f" (and {many(len(found) - 1, 'more such place')}; aftershock check lists them)" if len(found) > 1 else ""
+    return tuple(
+        f"{name}: {one.symbol} {one.sentence}{more}; if it is no price that was paid, take the bar out: it changes the forecasts of all assets"
+        for one in found[:1]
+    )
 
 
 def _agree(late: tuple[str, Panel], early: tuple[str, Panel]) -> tuple[str, ...]:

@@ -49,11 +49,13 @@ class Learner:
     ----------
     model : what was asked for. base : the regression that it rests on, itself where that was asked for.
     reads : names of features besides those that prices always give: the steps of a look-back sequence.
+    chosen : what tuning chose, a sentence; nothing where nothing was tuned.
     """
 
     model: Forecaster
     base: GammaGlm
     reads: tuple[str, ...] = ()
+    chosen: str = ""
 
     def fit(self, train: Samples, seed: int, kept: Path, tell: Tell) -> tuple[Fitted, tuple[str, ...]]:
         """Fit; a network keeps its checkpoints in `kept`, tells every epoch, and has sentences about how it went."""
@@ -111,7 +113,12 @@ class Learner:
             seed=seed,
             report=report,
         )
-        return make(found.best.values)
+        values = ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in found.best.values.items()
+        )
+        told = f"Chosen inside the training window by {many(trials, 'trial')}: {values} (trial {found.best.number}, mean QLIKE {found.best.qlike:.4f})."
+        return replace(make(found.best.values), chosen=told)
 
 
 def learner_of(name: str, panel: Panel, horizon_hours: int, epochs: int, members: int, graphs: Graphs = ()) -> Learner:

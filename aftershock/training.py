@@ -31,6 +31,8 @@ from models.task import Task, as_of_grid, horizon_returns, outcomes, range_proxy
 
 HELD_OUT = 0.2
 LEAST_SCORED = 20
+FEW_STRETCHES = 20
+"""Fewer horizons side by side than so many in the held-out end: its mean moves by a quarter by chance alone (an outcome's own deviation is about its mean)."""
 CHECKPOINTS = "checkpoints"
 Tell = Callable[[str], None]
 
@@ -54,6 +56,11 @@ class Wish:
     members: int = 3
     seed: int = 0
     trials: int = 0
+
+    @property
+    def options(self) -> str:
+        """As they are typed."""
+        return f"--model {self.model} --horizon {self.horizon_hours} --epochs {self.epochs} --members {self.members} --seed {self.seed} --tune {self.trials}"
 
     def __post_init__(self) -> None:
         """Raises InputError or UnknownNameError for a wish that cannot be."""
@@ -145,7 +152,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
         int(priced.panel.end_s[-1]),
         wish.seed,
         figures,
-        (*_notes(priced, lessons, makers[0].name, answering.names, learnt), *lived),
+        (*_notes(priced, lessons, wish, learner, answering.names, learnt), *lived),
     )
     save(folder, answering, card)
     shutil.rmtree(kept, ignore_errors=True)
@@ -236,8 +243,12 @@ def in_order(
     )
 
 
-def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...], learnt: bool) -> tuple[str, ...]:
-    panel, samples = priced.panel, lessons.samples
+def _notes(
+    priced: Priced, lessons: Lessons, wish: Wish, learner: Learner, names: tuple[str, ...], learnt: bool
+) -> tuple[str, ...]:
+    panel, samples, asked = priced.panel, lessons.samples, learner.model.name
+    held_s = int(samples.as_of_s[np.isfinite(samples.y).any(axis=1)][-1]) - lessons.cut_s
+    stretches = 1 + held_s // samples.task.horizon_s
     first, cut, last = (
         f"{pd.Timestamp(int(at), unit='s'):%Y-%m-%d %H:%M}" for at in (panel.end_s[0], lessons.cut_s, panel.end_s[-1])
     )
@@ -251,6 +262,15 @@ def _notes(priced: Priced, lessons: Lessons, asked: str, names: tuple[str, ...],
             f"Figures and distributions are of the held-out end from {cut} UTC on, answered by models that had seen nothing of it; what answers was then fitted again on everything. "
             "Who answers first was chosen on the same end, so its figure flatters a little."
         ),
+        *(
+            [
+                f"The held-out end is {stretches} times {wish.horizon_hours} hours long, so its figures and the distributions made of it say little: give a longer history."
+            ]
+            if stretches < FEW_STRETCHES
+            else []
+        ),
+        f"Asked for: {wish.options}.",
+        *([learner.chosen] if learner.chosen else []),
         f"In order of answering: {', '.join(names)}.",
         *(f"Beside the prices: {told}." for told in priced.tables),
     )

@@ -108,7 +108,10 @@ def _bars(
     end = stamps(path, frame)
     if has_bars and bar_s is not None and stamp == "open":
         end = end + bar_s
-    names = frame["symbol"].to_numpy().astype(str)
+    names = frame["symbol"].astype("str").str.strip().to_numpy().astype(str)
+    nameless = np.flatnonzero(names == "")
+    if len(nameless):
+        raise InputError(f"{path.name} row {frame.index[nameless[0]]}: symbol is empty; name the asset")
     order = np.lexsort((end, names))
     columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
     for name in ("close", *(n for n in wanted if n in frame.columns)):
@@ -119,8 +122,9 @@ def _bars(
     twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
     for pair in twice:
         if any(values[pair] != values[pair + 1] for name, values in columns.items() if name not in ("volume", *EXTRAS)):
+            first, second = sorted(frame.index[order[[pair, pair + 1]]].tolist())
             raise InputError(
-                f"{path.name}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}; keep the right one"
+                f"{path.name} row {second}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}, the other in row {first}; keep the right one"
             )
     once = np.delete(np.arange(len(names)), twice)
     notes = _said_twice(path, frame, order[twice + 1]) if len(twice) else ()

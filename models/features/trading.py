@@ -6,6 +6,10 @@ from models.features.windows import Lookback, log_floored
 from models.panel import FloatArray, Panel
 
 LEAST_VOLUME = 1e-12
+TRADING_FEATURES = (
+    *("volume_6_168", "volume_24_720", "vwap_24", "vwap_168", "vwap_distance_24", "vwap_distance_168"),
+    *("flow_24", "flow_168", "impact_24_720"),
+)
 
 
 def trading_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:

@@ -23,7 +23,14 @@ TRAINED = "prices that training may have seen"
 BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
     "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
-    "twice": (lambda f: pd.concat([f, f.head(1).assign(close=1.5)]), "has two prices at"),
+    "twice": (
+        lambda f: pd.concat([f, f.head(1).assign(close=1.5)]),
+        r"row \d+: \w+ has two prices at .*, the other in row \d+; keep",
+    ),
+    "nameless": (
+        lambda f: f.assign(symbol=f["symbol"].replace("AAA", " ")),
+        r"row \d+: symbol is empty; name the asset",
+    ),
     "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
     "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
     "text": (lambda f: f.assign(timestamp="13th"), "row 2: timestamp is '13th', which is no instant"),
@@ -168,6 +175,26 @@ def test_an_asset_with_a_single_close_is_left_out(panel: Panel, bars: Path, tmp_
     found = forecast_file(tmp_path / "once.parquet", "close")
     pd.testing.assert_frame_equal(found.table, forecast_file(bars, "close").table)
     assert found.unanswered == (("NEW", 1),)
+
+
+def test_a_close_that_moves_far_and_comes_back_is_told(panel: Panel, tmp_path: Path) -> None:
+    closes = frame_of(panel)[["timestamp", "symbol", "close"]]
+    wrong = (closes["symbol"] == "AAA") & (closes["timestamp"] == panel.end_s[-80])
+    put(closes, wrong, close=15 * float(closes.loc[wrong, "close"].iloc[0])).to_parquet(tmp_path / "tick.parquet")
+    [said] = [note for note in forecast_file(tmp_path / "tick.parquet").notes if "is back 1 h later" in note]
+    assert said.startswith("tick.parquet: AAA moves") and "take the bar out" in said
+
+
+def test_prices_without_volume_are_told(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    frame = frame_of(panel)
+    frame.drop(columns="volume").to_parquet(tmp_path / "none.parquet")
+    put(frame, frame["symbol"] == "AAA", volume=np.nan).to_parquet(tmp_path / "some.parquet")
+    told = [
+        [note for note in forecast_file(path, "close").notes if "volume" in note]
+        for path in (bars, tmp_path / "none.parquet", tmp_path / "some.parquet")
+    ]
+    assert [len(notes) for notes in told] == [0, 1, 1]
+    assert told[1][0].startswith("the prices have no volume:") and "no volume of AAA:" in told[2][0]
 
 
 def test_prices_of_the_future_are_told(panel: Panel, bars: Path) -> None:

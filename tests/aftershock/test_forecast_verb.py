@@ -90,7 +90,7 @@ def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
     assert len(record["forecasts"]) == 4 and record["forecasts"][0]["as_of"].endswith("Z")
     for words, message in (
         (("--stamp", "open", "--horizon", "5"), "there are models for 1, 24, 168 hours"),
-        (("--stamp", "open", "--bar", "5m"), "trained on hourly bars"),
+        (("--stamp", "open", "--bar", "5m"), "are of hourly bars"),
         ((), "--stamp open|close"),
         (("--stamp", "open", "--from", "soon"), "which is no date"),
         (("--stamp", "open", "--from", "now"), "--from is 'now', which is no date"),

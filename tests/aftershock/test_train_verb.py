@@ -114,6 +114,17 @@ def test_a_regression_on_closes_reads_what_else_the_file_has(priced: Priced, tmp
     assert "sentiment" in fitted.models[place].features and done.names == fitted.names  # type: ignore[attr-defined]
 
 
+def test_the_card_says_what_was_asked_for_what_was_chosen_and_how_short_the_end_is(
+    priced: Priced, tmp_path: Path
+) -> None:
+    notes = train_volatility(priced, tmp_path, Wish("glm", 168, trials=2)).card.notes
+    assert "Asked for: --model glm --horizon 168 --epochs 40 --members 3 --seed 0 --tune 2." in notes
+    [chosen] = [note for note in notes if note.startswith("Chosen inside the training window by 2 trials: ridge ")]
+    assert float(chosen.split("ridge ")[1].split()[0]) > 0
+    # instants every six hours of 120 days less the last week: of 452 the last 90, whose outcomes reach over 29 days
+    assert any("The held-out end is 4 times 168 hours long" in note for note in notes)
+
+
 def test_a_network_that_learnt_nothing_does_not_answer(priced: Priced, tmp_path: Path) -> None:
     """Nothing is told here: a network that learns on the head by chance and on the whole window nothing is the regression, and the score of the head is not its own."""
     blind = Priced(replace(priced.panel, extras={}), "drawn")
