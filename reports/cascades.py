@@ -6,7 +6,8 @@ import pandas as pd
 
 from chain.snapshot import Snapshot
 from reports.amounts import THIN, Money, money_for, short
-from simulations.result import CascadeResult
+from reports.waiting import debt_usd
+from simulations.result import CascadeResult, Waiting
 
 UNLABELLED = "unlabelled"
 TOP_POSITIONS = 10
@@ -17,6 +18,7 @@ class ScenarioLine:
     """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell.
 
     `rounds` is after how many the whole run, over all markets of the book, is calm: the number of the last round in which somebody is liquidated.
+    `waiting` says for which reasons debt waits at the end, and how much for each.
     `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
     """
 
@@ -34,6 +36,7 @@ class ScenarioLine:
     direct_usd: float
     indirect_usd: float
     waiting_debt_usd: float
+    waiting: tuple[Waiting, ...]
     leading_symbol: str
     leading_change_ratio: float
     content_id: str
@@ -47,6 +50,11 @@ class ScenarioLine:
     def is_loss_shown(self) -> bool:
         """Whether its bad debt is half a hundredth of the unit, so that it is no bar of length nothing."""
         return self.bad_debt_usd >= 0.005 * self.money.usd
+
+    @property
+    def paused_debt_usd(self) -> float:
+        """What waits at the end for the end of a pause."""
+        return debt_usd(self.waiting, "paused")
 
     @property
     def indirect_ratio(self) -> float:
@@ -138,6 +146,7 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
         direct_usd=float(row["direct_usd"]),
         indirect_usd=float(row["indirect_usd"]),
         waiting_debt_usd=float(row["waiting_debt_usd"]),
+        waiting=result.waiting([market]),
         leading_symbol=symbol,
         leading_change_ratio=result.price_change_ratio(asset, result.rounds[-1]),
         content_id=result.content_id,

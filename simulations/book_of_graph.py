@@ -15,6 +15,7 @@ from simulations.what_is_simulated import (
     failed_comparisons,
     simulated_tables,
     told_by_feeds,
+    told_by_pauses,
     told_by_prices,
     usd_of_assets,
 )
@@ -61,6 +62,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
             *told,
             *told_by_prices(tables, usd_of_assets(graph)),
             *told_by_feeds(tables),
+            *told_by_pauses(graph, markets),
             *failed_comparisons(graph),
         ),
         **positions_of(tables, markets, reserves, category_prices, asset_index, market_index),

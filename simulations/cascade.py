@@ -29,11 +29,12 @@ Progress = Callable[[Round], None]
 
 @dataclass(frozen=True)
 class Calm:
-    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), the largest residual of the identities."""
+    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), who waits, the largest residual of the identities."""
 
     state: State
     rounds: tuple[Round, ...]
     level_usd: FloatArray
+    waiting: tuple[int, ...]
     worst_residual_ratio: float
 
 
@@ -49,10 +50,11 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     -------
     CascadeResult
         `positions` columns: market, position_id, owner, collateral_assets, debt_assets, health_factor_before, health_factor_after,
-        collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd. `markets` columns:
-        market, name, supplied_usd, borrowed_usd, liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, before_usd
-        (debt that was under water before the shock; not part of the others), frozen_usd (the part of bad_debt_usd that is owed against
-        collateral none of whose prices moves: nobody can be liquidated for it).
+        collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd, waits (why it could be
+        liquidated at the end and is not, one of `result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
+        liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, paused_debt_usd (the part of it that waits for the end of
+        a pause), before_usd (debt that was under water before the shock; not part of the others), frozen_usd (the part of bad_debt_usd
+        that is owed against collateral none of whose prices moves: nobody can be liquidated for it).
 
     Raises
     ------
@@ -67,15 +69,19 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     book, gas_usd = begin.book, scenario.assumptions.gas_usd
     end = to_calm(begin, scenario, progress)
     added = end.level_usd - begin.under_water
+    left = frontier.by_position(end.state, begin.keepers_at(gas_usd))
+    waits = result.why_waiting(left, book, end.waiting)
+    owed = health.values_usd(end.state)[1]
     return CascadeResult(
         scenario=scenario,
         rounds=end.rounds,
-        positions=result.position_rows(end.state, end.rounds, begin.standing, added),
+        positions=result.position_rows(end.state, end.rounds, begin.standing, added, waits),
         markets=result.market_rows(
             begin.at_block,
             end.rounds,
             result.by_market(book, begin.under_water),
             result.by_market(book, np.where(begin.frozen, added, 0.0)),
+            result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
         identities=Identities(True, end.worst_residual_ratio, len(end.rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
@@ -83,7 +89,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         caption=book.caption,
         frontier={
             "before": begin.frontier(gas_usd),
-            "after": frontier.by_market(end.state, begin.keepers_at(gas_usd)),
+            "after": frontier.summed(book, left),
         },
         notes=(*notes(book.markets), *book.notes),
     )
@@ -133,4 +139,4 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         )
         level = new_level
         progress(rounds[-1])
-    return Calm(state, tuple(rounds), level, worst)
+    return Calm(state, tuple(rounds), level, tuple(stuck), worst)

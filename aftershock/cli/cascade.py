@@ -9,6 +9,7 @@ import aftershock
 from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
+from reports import waiting
 from reports.amounts import Money, count, fixed, health_factor, money_for, short
 from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
@@ -54,10 +55,10 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
 
 def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
     if not result.liquidated_usd and not result.bad_debt_usd:
-        waiting = result.rounds[-1].waiting
+        found = result.waiting()
         page.sentence(
-            f"Nobody is liquidated: **{count(waiting, 'position')}** could be, but no keeper would profit."
-            if waiting
+            f"Nobody is liquidated: **{count(waiting.positions(found), 'position')}** could be, but {waiting.because(found)}."
+            if found
             else "Nobody is liquidated and nobody loses: every health factor stays at 1 or above."
         )
         return
@@ -159,14 +160,13 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
         page.say(
             (f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.", HARM)
         )
-    waiting = result.rounds[-1].waiting
-    if waiting:
-        page.say(
-            (
-                f"{count(waiting, 'position')} could be liquidated and wait: no keeper would profit from it.",
-                "dim",
-            )
-        )
+    found = result.waiting()
+    if found:
+        who, owed = count(waiting.positions(found), "position"), write.words(waiting.debt_usd(found))
+        waits = "waits" if waiting.positions(found) == 1 else "wait"
+        held_back = any(part.why == "paused" for part in found)
+        text = f"{who} with {owed} of debt could be liquidated and {waits}: {waiting.because(found)}."
+        page.say((text, HARM if held_back else "dim"))
 
 
 def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence[str]) -> None:
