@@ -113,7 +113,6 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         state.ledger.round += 1
         before, before_usd = held, state.market_usd.copy()
         oracle.publish(state)
-        oracles = result.oracle_usd(state)
         candidates = liquidation.liquidatable(state, terms, health.health_factors(state))
         done, waiting = liquidation.act(state, terms, candidates)
         recorded = recorded + result.written_off(book, done, before_usd)
@@ -128,7 +127,6 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         rounds.append(
             Round(
                 number=state.ledger.round,
-                oracle_price_usd=oracles,
                 market_price_usd=result.by_key(book, state.market_usd),
                 liquidations=result.liquidation_rows(book, done, before_usd),
                 sales=result.sale_rows(state, before_usd),

@@ -46,7 +46,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Round:
-    """One round. Prices are by asset key in USD per whole token; `bad_debt_usd` is by market and counts what is new in this
+    """One round. Market prices are by asset key in USD per whole token; `bad_debt_usd` is by market and counts what is new in this
     round; `waiting` positions have collateral and are liquidatable, and nobody does it; `waiting_debt_usd` is what they owe, by market.
 
     `liquidations` has one row each: market, position_id, collateral_asset, debt_asset (symbols), repaid_raw, seized_raw, fee_raw,
@@ -55,7 +55,6 @@ class Round:
     """
 
     number: int
-    oracle_price_usd: dict[str, float]
     market_price_usd: dict[str, float]
     liquidations: pd.DataFrame
     sales: pd.DataFrame
@@ -143,7 +142,6 @@ class CascadeResult:
                     "bad_debt_usd": step.bad_debt_usd,
                     "waiting": step.waiting,
                     "waiting_debt_usd": step.waiting_debt_usd,
-                    "oracle_price_usd": step.oracle_price_usd,
                     "market_price_usd": step.market_price_usd,
                     "liquidations": _plain(step.liquidations),
                     "sales": _plain(step.sales),
@@ -197,13 +195,6 @@ def by_key(book: Book, prices: FloatArray) -> dict[str, float]:
 def by_market(book: Book, values: FloatArray) -> dict[str, float]:
     totals = np.bincount(book.position_market, weights=values, minlength=len(book.markets))
     return {market.key: float(total) for market, total in zip(book.markets, totals, strict=True)}
-
-
-def oracle_usd(state: State) -> dict[str, float]:
-    return {
-        state.book.assets[reserve.asset].key: raw / 10**reserve.price_decimals
-        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=False)
-    }
 
 
 def liquidation_rows(book: Book, done: Sequence[Offer], prices: FloatArray) -> pd.DataFrame:

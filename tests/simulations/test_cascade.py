@@ -181,3 +181,20 @@ def test_the_at_risk_curve_rises_and_starts_where_the_book_stands() -> None:
     assert curve["liquidatable_debt_usd"].is_monotonic_increasing
     assert curve["positions"].iloc[0] == int((health.health_factors(start(held)) < 1).sum())
     assert np.isfinite(curve.to_numpy()).all()
+
+
+def test_a_round_in_json_has_prices_of_one_kind(sample_result: aftershock.CascadeResult) -> None:
+    """In USD per whole token, one an asset, as the world trades it; what a market believes is in its own currency and is not told."""
+    names = {
+        "number",
+        "liquidated_usd",
+        "bad_debt_usd",
+        "waiting",
+        "waiting_debt_usd",
+        "market_price_usd",
+        "liquidations",
+        "sales",
+    }
+    record = sample_result.to_dict()
+    assert all(set(step) == names for step in record["rounds"])
+    assert set(record["rounds"][0]["market_price_usd"]) == set(record["market_price_before_usd"])
