@@ -1,6 +1,6 @@
 """A network as a forecaster: a base (usually the gamma GLM) that answers alone, and networks that correct its log variance.
 
-`train` is what a command calls; `NetworkForecaster.fit` is the same without progress and files.
+`train_network` is what a command calls; `NetworkForecaster.fit` is the same without progress and files.
 """
 
 from collections.abc import Mapping
