@@ -100,7 +100,6 @@ class Cascade:
     steps: tuple[Step, ...]
     positions: tuple[PositionLine, ...]
     losing_positions: int
-    tokens_conserved: bool
     worst_residual_ratio: float
 
     @property
@@ -174,7 +173,6 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
         steps=steps,
         positions=tuple(_position(row, names.get(row.owner)) for row in largest.head(TOP_POSITIONS).itertuples()),
         losing_positions=len(largest),
-        tokens_conserved=bool(result.identities.tokens_conserved),
         worst_residual_ratio=float(result.identities.worst_residual_ratio),
     )
 

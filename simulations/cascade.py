@@ -83,7 +83,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
             result.by_market(book, np.where(begin.frozen, added, 0.0)),
             result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
-        identities=Identities(True, end.worst_residual_ratio, len(end.rounds)),
+        identities=Identities(end.worst_residual_ratio, len(end.rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         market_price_before_usd=result.by_key(book, begin.at_block.market_usd),
         caption=book.caption,

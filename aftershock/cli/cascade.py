@@ -24,7 +24,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
     taken = result.scenario.assumptions
     page.header(
         f"Cascade, {result.scenario.title}",
-        f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
+        f"instant, λ {taken.pass_through:g}, flash keepers, gas ${taken.gas_usd:g}",
     )
     show_warnings(page, warned)
     write = money_for(float(result.markets["supplied_usd"].max()))

