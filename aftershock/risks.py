@@ -172,6 +172,7 @@ def losses_of(result: CascadeResult, keys: Sequence[str]) -> dict[str, Any]:
         "waiting_debt_usd",
         "paused_debt_usd",
         "before_usd",
+        "relief_usd",
         "frozen_usd",
     )
     return {

@@ -22,18 +22,19 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import State
 
-MODEL_VERSION = 5
+MODEL_VERSION = 6
 
 Progress = Callable[[Round], None]
 
 
 @dataclass(frozen=True)
 class Calm:
-    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), who waits, the largest residual of the identities."""
+    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), what of that is covered again, who waits, the largest residual of the identities."""
 
     state: State
     rounds: tuple[Round, ...]
     level_usd: FloatArray
+    relief_usd: FloatArray
     waiting: tuple[int, ...]
     worst_residual_ratio: float
 
@@ -53,7 +54,8 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd, waits (why it could be
         liquidated at the end and is not, one of `result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
         liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, paused_debt_usd (the part of it that waits for the end of
-        a pause), before_usd (debt that was under water before the shock; not part of the others), frozen_usd (the part of bad_debt_usd
+        a pause), before_usd (debt that was under water before the shock; not part of the others), relief_usd (the part of that which is covered
+        again at the end; not taken off bad debt, since it is other debt), frozen_usd (the part of bad_debt_usd
         that is owed against collateral none of whose prices moves: nobody can be liquidated for it).
 
     Raises
@@ -81,6 +83,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
             end.rounds,
             result.by_market(book, begin.under_water),
             result.by_market(book, np.where(begin.frozen, added, 0.0)),
+            result.by_market(book, end.relief_usd),
             result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
         identities=Identities(end.worst_residual_ratio, len(end.rounds)),
@@ -117,7 +120,8 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         done, waiting = liquidation.act(state, terms, candidates)
         recorded = recorded + result.written_off(book, done, before_usd)
         collateral, debt = health.values_usd(state)
-        new_level = recorded + np.maximum(debt - collateral, 0)
+        uncovered = recorded + np.maximum(debt - collateral, 0)
+        new_level = np.maximum(uncovered, begin.under_water)
         if done:
             arbitrage.pass_impact_through(state, scenario.assumptions.pass_through)
             arbitrage.bring_pools_to_market(state)
@@ -137,4 +141,4 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         )
         level = new_level
         progress(rounds[-1])
-    return Calm(state, tuple(rounds), level, tuple(stuck), worst)
+    return Calm(state, tuple(rounds), level, level - uncovered, tuple(stuck), worst)

@@ -116,8 +116,13 @@ class CascadeResult:
 
     @property
     def bad_debt_usd(self) -> float:
-        """All bad debt that the shock and the cascade add to what was there before."""
+        """All bad debt that the shock and the cascade add to what was there before; never below 0, since `relief_usd` is counted by itself."""
         return self.direct_usd + self.indirect_usd
+
+    @property
+    def relief_usd(self) -> float:
+        """Debt that was under water before the shock and is covered again at the end: the debts that a rise, or a fall of what is owed, helps."""
+        return float(self.markets["relief_usd"].sum())
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: amounts in smallest units as text, infinite health factors as None."""
@@ -128,7 +133,7 @@ class CascadeResult:
             "scenario": self.scenario.to_dict(),
             "totals": {
                 name: getattr(self, name)
-                for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "calm_after")
+                for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "relief_usd", "calm_after")
             },
             "waiting": [asdict(part) for part in self.waiting()],
             "market_price_before_usd": dict(self.market_price_before_usd),
@@ -297,6 +302,7 @@ def market_rows(
     rounds: Sequence[Round],
     before_usd: Mapping[str, float],
     frozen_usd: Mapping[str, float],
+    relief_usd: Mapping[str, float],
     paused_debt_usd: Mapping[str, float],
 ) -> pd.DataFrame:
     """Every market: its size at the block, and what the run did to it."""
@@ -322,6 +328,7 @@ def market_rows(
                 "waiting_debt_usd": rounds[-1].waiting_debt_usd[market.key],
                 "paused_debt_usd": paused_debt_usd[market.key],
                 "before_usd": before_usd[market.key],
+                "relief_usd": relief_usd[market.key],
                 "frozen_usd": frozen_usd[market.key],
             }
         )

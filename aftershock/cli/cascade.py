@@ -157,9 +157,12 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
     )
     before = float(result.markets["before_usd"].sum())
     if before > TINY_USD:
-        page.say(
-            (f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.", HARM)
+        relief = result.relief_usd
+        again = f" At the end {write.words(relief)} of it is covered again." if relief > TINY_USD else ""
+        text = (
+            f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.{again}"
         )
+        page.say((text, HARM))
     found = result.waiting()
     if found:
         who, owed = count(waiting.positions(found), "position"), write.words(waiting.debt_usd(found))
