@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from chain.errors import InputError
 from chain.networks import placed
 from chain.tables import each_row
 from graph.protocol_graph import ProtocolGraph
@@ -27,8 +28,14 @@ def from_graph(graph: ProtocolGraph) -> Book:
     Raises
     ------
     InputError
-        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
+        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key. If the
+        snapshot is a file of exposures.
     """
+    if "exposures" in graph.snapshot.readers:
+        raise InputError(
+            f"{graph.snapshot.name} is a file of exposures: it says who has claims on whom, and nothing that could be liquidated or sold, so it cannot "
+            "be simulated; aftershock query risk NAME --exposures FILE says what the failure of one costs the others"
+        )
     markets = _markets(graph.snapshot.tables)
     tables, left_out = simulated_tables(graph.snapshot.tables, markets, usd_of_assets(graph))
     markets = _markets(tables)
