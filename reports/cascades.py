@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from chain.snapshot import Snapshot
@@ -127,7 +128,7 @@ class Cascade:
 
 
 def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> ScenarioLine:
-    asset, symbol = leading(result, market, snapshot)
+    asset, symbol = leading(result, snapshot, market)
     row = result.markets.set_index("market").loc[market]
     scenario = result.scenario
     return ScenarioLine(
@@ -153,7 +154,7 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
 
 
 def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
-    asset, symbol = leading(result, market, snapshot)
+    asset, symbol = leading(result, snapshot, market)
     steps = tuple(
         Step(
             step.number,
@@ -177,18 +178,26 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
     )
 
 
-def leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[str, str]:
-    """The asset whose price is shown beside the rounds: the collateral behind most of the written-off debt, where nothing is written
-    off the collateral that is liquidated most, where nothing is liquidated the first asset shocked."""
+def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> tuple[str, str]:
+    """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind most of the
+    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the first that is shocked."""
     rows = pd.concat([each.liquidations for each in result.rounds])
-    mine = rows[rows["market"] == market]
-    column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
-    taken = mine.groupby("collateral_asset")[column].sum()
-    wanted = str(taken.sort_index().idxmax()) if len(taken) else result.scenario.shocks[0].asset
-    assets, prices = snapshot["assets"], snapshot["prices"]
-    keys = sorted(assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"])
-    here, anywhere = set(prices.loc[prices["market"] == market, "asset"]), set(prices["asset"])
-    return next((key for known in (here, anywhere) for key in keys if key in known), wanted), wanted
+    mine = rows if market is None else rows[rows["market"] == market]
+    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    if len(mine):
+        column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
+        listed = sorted(zip(snapshot["reserves"]["asset"], snapshot["reserves"]["market"], strict=True), reverse=True)
+        keys = {(place, symbols[asset]): asset for asset, place in listed}
+        assets = [keys[pair] for pair in zip(mine["market"], mine["collateral_asset"], strict=True)]
+        asset = str(mine[column].groupby(np.array(assets)).sum().idxmax())
+        return asset, symbols[asset]
+    shocked, prices = result.scenario.shocks[0].asset, snapshot["prices"]
+    here = prices["asset"] if market is None else prices.loc[prices["market"] == market, "asset"]
+    for asset in [*sorted(set(here)), *sorted(set(prices["asset"]))]:
+        names = (asset.lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w"))
+        if shocked.lower() in names:
+            return asset, symbols[asset]
+    return shocked, shocked
 
 
 def _acting(result: CascadeResult, market: str) -> list[Step]:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 import aftershock
 from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
 from reports import waiting
 from reports.amounts import Money, count, fixed, health_factor, money_for, short
+from reports.cascades import leading
 from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
 
@@ -71,7 +70,8 @@ def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
 
 
 def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, write: Money) -> None:
-    asset, symbol = _leading(result, snapshot)
+    asset, label = leading(result, snapshot)
+    symbol = placed(label, asset, [anchor.chain for anchor in snapshot.anchors])
     acting = list(result.rounds[: max(result.calm_after, 1)])
     quiet = sum(sum(step.bad_debt_usd.values()) for step in result.rounds[len(acting) :])
     if len(acting) == 1 and abs(quiet) > TINY_USD:
@@ -113,21 +113,6 @@ def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, wr
         offset += loss
     page.say(("─" * (sum(widths) + 6), "dim"))
     page.say(("  ".join(column[-1].rjust(width) for column, width in zip(columns, widths, strict=True)), "bold"))
-
-
-def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str, str]:
-    """The asset whose price is shown: the first that is shocked if it trades, otherwise the one most liquidated."""
-    priced = [asset for asset in snapshot["prices"]["asset"].unique() if asset in result.market_price_before_usd]
-    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
-    chains = [anchor.chain for anchor in snapshot.anchors]
-    shocked = result.scenario.shocks[0].asset.lower()
-    for asset in priced:
-        if shocked in (str(asset).lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w")):
-            return asset, placed(symbols[asset], asset, chains)
-    taken = pd.concat([step.liquidations for step in result.rounds])
-    most = taken.groupby("collateral_asset")["seized_usd"].sum().idxmax() if len(taken) else ""
-    asset = next((key for key in priced if symbols[key] == most), priced[0])
-    return asset, placed(symbols[asset], asset, chains)
 
 
 def _markets(page: Page, result: CascadeResult, write: Money) -> None:

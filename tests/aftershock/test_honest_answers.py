@@ -50,16 +50,6 @@ def test_what_is_lost_before_any_shock_is_in_the_report(ask: Ask, tmp_path: Path
     assert answer.code == 1
 
 
-def test_what_a_rise_covers_again_is_no_bad_debt_below_zero(ask: Ask, tmp_path: Path) -> None:
-    """10 ETH at 2,400 repay 24,000 / 1.05 of 30,000: 2,857 of the 10,000 that were under water."""
-    book = tmp_path / "book.csv"
-    book.write_text(HEADER + "m,z,ETH,collateral,10,2000,8000,500,\nm,z,USDC,debt,30000,1,,,\n")
-    shown = " ".join(ask("simulate", "--book", str(book), "--shock", "ETH=+20%").out.split())
-    assert "bad debt is $0, " in shown and "-$" not in shown and "−$" not in shown
-    assert "$10,000 of debt was under water before the shock" in shown
-    assert "At the end $2,857 of it is covered again." in shown
-
-
 def test_who_waits_is_not_healthy(ask: Ask, tmp_path: Path) -> None:
     book = tmp_path / "book.csv"
     book.write_text(HEADER + "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,15000,1,,,\n")
