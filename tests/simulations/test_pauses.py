@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+import aftershock
 from chain.snapshot import Snapshot
 from graph.build import build
 from graph.changed_tables import with_values
+from graph.what_if import Freeze
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.channels.liquidation import keepers
 from simulations.frontier import after_fall, by_market
 from simulations.health import at_risk
-from simulations.result import CascadeResult, Waiting
+from simulations.result import CascadeResult
 from simulations.scenarios import of_shocks
 from simulations.shocks import PriceShock
 from simulations.state import start
@@ -52,6 +54,12 @@ def waits(result: CascadeResult) -> dict[str, str]:
     return dict(zip(result.positions["position_id"], result.positions["waits"], strict=True))
 
 
+def told(result: CascadeResult) -> tuple[list[tuple[str, int]], list[float]]:
+    """Reasons with how many wait for each, and what these owe."""
+    parts = result.waiting()
+    return [(part.why, part.positions) for part in parts], [part.debt_usd for part in parts]
+
+
 @pytest.fixture(scope="module")
 def of_ether() -> CascadeResult:
     return fallen(paused("ETH"))
@@ -61,14 +69,16 @@ def test_without_a_pause_only_what_does_not_pay_waits() -> None:
     """The gas of $5 is more than the bonus on 55 is worth."""
     result = fallen(paused())
     assert waits(result) == {"both": "", "crumb": "", "ether": "", "tiny": "unprofitable"}
-    assert result.waiting() == (Waiting("unprofitable", 1, pytest.approx(110)),)
+    reasons, owed = told(result)
+    assert reasons == [("unprofitable", 1)] and owed == pytest.approx([110])
     assert result.markets["paused_debt_usd"].tolist() == [0.0] and not any("pause" in note for note in result.notes)
 
 
 def test_in_a_paused_market_everybody_waits_for_the_pause() -> None:
     result = fallen(paused(*PRICES))
     assert result.liquidated_usd == 0 and set(waits(result).values()) == {"paused"}
-    assert result.waiting() == (Waiting("paused", 4, pytest.approx(OWED)),)
+    reasons, owed = told(result)
+    assert reasons == [("paused", 4)] and owed == pytest.approx([OWED])
     assert result.markets["paused_debt_usd"].tolist() == result.markets["waiting_debt_usd"].tolist()
     assert result.waiting(["another market"]) == ()
     assert "Hand is paused: whoever falls below a health factor of 1 there waits" in result.notes
@@ -80,10 +90,9 @@ def test_a_pause_of_one_asset_holds_back_whom_nothing_else_pays_for(of_ether: Ca
     assert waits(of_ether) == {"both": "paused", "crumb": "paused", "ether": "paused", "tiny": "unprofitable"}
     left = 8_800 - 4_000 / 1.05
     assert left > 5_940 * 0.8
-    assert of_ether.waiting() == (
-        Waiting("paused", 3, pytest.approx(2 * 8_800 + left, rel=1e-6)),
-        Waiting("unprofitable", 1, pytest.approx(110)),
-    )
+    reasons, owed = told(of_ether)
+    assert reasons == [("paused", 3), ("unprofitable", 1)]
+    assert owed == pytest.approx([2 * 8_800 + left, 110], rel=1e-6)
     assert of_ether.markets["paused_debt_usd"].iloc[0] == pytest.approx(2 * 8_800 + left, rel=1e-6)
     (note,) = [note for note in of_ether.notes if "paused" in note]
     assert note.startswith("ETH is paused in Hand: ") and note.endswith("no other asset can be taken and repaid")
@@ -121,9 +130,9 @@ def held_back(book: Book) -> tuple[float, float]:
 
 def test_the_curve_says_what_a_pause_holds_back() -> None:
     due = 3 * DUE + 110 * 0.5 * 1.05
-    assert held_back(from_graph(build(paused()))) == (pytest.approx(due), 0.0)
-    assert held_back(from_graph(build(paused("ETH")))) == (pytest.approx(due), pytest.approx(HELD_BACK))
-    assert held_back(from_graph(build(paused("USDC")))) == (pytest.approx(due), pytest.approx(due))
+    assert held_back(from_graph(build(paused()))) == pytest.approx((due, 0.0))
+    assert held_back(from_graph(build(paused("ETH")))) == pytest.approx((due, HELD_BACK))
+    assert held_back(from_graph(build(paused("USDC")))) == pytest.approx((due, due))
 
 
 def test_compound_pauses_what_is_seized_and_no_repayment() -> None:
@@ -140,3 +149,19 @@ def test_a_grace_period_holds_back_as_a_pause_does() -> None:
     assert book.assets[0].symbol == "ETH"
     for now, part in ((1_000, HELD_BACK), (1_001, 0.0)):
         assert held_back(replace(book, reserves=reserves, timestamp=now))[1] == pytest.approx(part)
+
+
+def test_a_what_if_pauses_morpho_too_though_its_contract_has_no_switch() -> None:
+    """Aave is paused as well, so that the run is short: of its liquidations none is left in either case."""
+    graph = aftershock.graph(aftershock.load())
+    aave, morpho = (
+        [key for key in graph.nodes["market"]["node"] if f":{protocol}/" in key]
+        for protocol in ("aave-v3", "morpho-blue")
+    )
+    taken = {}
+    for markets in (aave, aave + morpho):
+        changed = aftershock.what_if(graph, [Freeze(key, state="paused") for key in markets])
+        result = aftershock.simulate(changed, shocks=["ETH=-30%"])
+        rows = result.markets.set_index("market").loc[morpho]
+        taken[len(markets)] = (rows["liquidated_usd"].sum() > 0, rows["paused_debt_usd"].sum() > 0)
+    assert list(taken.values()) == [(True, False), (False, True)]
