@@ -77,7 +77,12 @@ def _of_run(result: CascadeResult) -> dict[str, dict[str, Any]]:
         for key in result.markets["market"]
     }
     return {
-        row["market"]: {**{name: row[name] for name in LOSSES}, "rounds": rounds[row["market"]]}
+        row["market"]: {
+            **{name: row[name] for name in LOSSES},
+            "bad_debt_usd": row["bad_debt_usd"]
+            - row["relief_usd"],  # so that with what was there before it is what is left
+            "rounds": rounds[row["market"]],
+        }
         for row in result.markets.to_dict("records")
     }
 

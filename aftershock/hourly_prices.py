@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from aftershock.durations import duration_s
 from chain.errors import InputError, many
 from chain.files import price_panel
 from chain.files.file_findings import Noted
@@ -29,7 +30,6 @@ LEAST_CLOSES = 112
 """Before an instant, for the simplest model to answer."""
 APART, MOST_APART = 0.02, 0.05
 """Closes of two files for one bar contradict each other from this ratio on: exchanges lie nearer, but for single bars of a crash. More than this share of such bars are two different series."""
-UNITS_S = {"m": 60, "h": HOUR_S, "d": DAY_S}
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,6 @@ class Priced:
 def price_names(assets: Sequence[str]) -> dict[str, str]:
     """What an asset may be called on a chain -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
     return {f"W{asset}": asset for asset in assets} | {asset: asset for asset in assets}
-
-
-def duration_s(text: str, option: str) -> int:
-    """Seconds of `1h`, `30m` or `1d`; InputError names the option."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in UNITS_S or not number.isdigit() or int(number) == 0:
-        raise InputError(f"{option} is {text!r}; write whole hours or days, such as 1h or 7d")
-    return int(number) * UNITS_S[unit]
 
 
 def instant_s(text: str, option: str) -> int:

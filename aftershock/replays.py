@@ -7,14 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from aftershock.durations import duration_s
 from chain.errors import InputError
 from chain.files.event_files import Terms, read_liquidations, read_terms
 from chain.files.frames import file_hash
 from chain.files.price_files import Stamp, read_prices
 from simulations.bonuses import Period
 from simulations.replay import Replay, replay
-
-UNITS_S = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def replay_files(
         raise InputError(f"--age is {age_s:g}; give 0 to 86400 seconds")
     if not 0 <= hours <= 48:
         raise InputError(f"--hours is {hours:g}; give 0 to 48")
-    bar_s = seconds(bar) if bar is not None else None
+    bar_s = duration_s(bar, "--bar") if bar is not None else None
     terms = read_terms(params) if params is not None else Terms({}, ())
     events = read_liquidations(liquidations)
     result = replay(
@@ -71,13 +70,6 @@ def replay_files(
     return ReplayedFiles(
         result, terms, tuple((f"{path.resolve().parent.name}/{path.name}", file_hash(path)) for path in read)
     )
-
-
-def seconds(text: str) -> float:
-    """A length such as 1h, 5m or 1d in seconds; InputError if it is none."""
-    if text[-1:] not in UNITS_S or not text[:-1].isdigit() or int(text[:-1]) == 0:
-        raise InputError(f"--bar is {text!r}; write a length such as 1h, 5m or 1d")
-    return int(text[:-1]) * UNITS_S[text[-1]]
 
 
 def terms_table(found: ReplayedFiles) -> pd.DataFrame:

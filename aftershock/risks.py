@@ -158,7 +158,7 @@ def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | None]:
 
 
 def losses_of(result: CascadeResult, keys: Sequence[str]) -> dict[str, Any]:
-    """What a run did to some markets: scenario, liquidated positions and USD, bad debt (direct and indirect, in all), rounds, by market too.
+    """What a run did to some markets: scenario, liquidated positions and USD, bad debt (direct and indirect, in all), who waits and why, rounds, by market too.
 
     Other markets take part in the run, so their forced sales are in it; rounds are those of the whole run.
     """
@@ -170,13 +170,16 @@ def losses_of(result: CascadeResult, keys: Sequence[str]) -> dict[str, Any]:
         "direct_usd",
         "indirect_usd",
         "waiting_debt_usd",
+        "paused_debt_usd",
         "before_usd",
+        "relief_usd",
         "frozen_usd",
     )
     return {
         "scenario": result.scenario.to_dict(),
         "content_id": result.content_id,
         **{name: float(table[name].sum()) for name in names},
+        "waiting": [asdict(part) for part in result.waiting(keys)],
         "liquidated_positions": len(hit),
         "rounds": result.calm_after,
         "markets": records(table),

@@ -119,7 +119,7 @@ def simulate(
     Parameters
     ----------
     scenario : name of a shipped scenario, path of a TOML file, or a Scenario; or give `shocks` as written on the command line.
-    assumptions : replace those of the scenario: pass_through, keeper, gas_usd, max_rounds.
+    assumptions : replace those of the scenario: pass_through, gas_usd, max_rounds.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import pandas as pd
 from chain.tables import each_row
 from graph.lookthrough import LookThrough, look_through
 from graph.measures import concentration
+from graph.pauses import without_withdrawals
 from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined, weakest
@@ -79,11 +80,16 @@ def figures_of(
 ) -> dict[str, float | int | None]:
     """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
 
+    `cash_usd` is what can leave now: nothing of a reserve whose withdrawals are switched off.
+
     `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
     """
     listed = graph.relations["lists"]
     listed = listed[listed["source"].isin(markets)]
-    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
+    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd")}
+    stays = without_withdrawals(graph.snapshot)
+    leaves = [pair not in stays for pair in zip(listed["source"], listed["target"], strict=True)]
+    sums["cash_usd"] = float(listed.loc[leaves, "cash_usd"].sum())
     supplies, borrows = (
         graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
         for name in ("supplies", "borrows")

@@ -11,11 +11,12 @@ from reports.amounts import Money, money_for
 
 @dataclass(frozen=True)
 class AtRiskPoint:
-    """What is liquidatable at oracle prices after one fall, before anybody sells."""
+    """What is liquidatable at oracle prices after one fall, before anybody sells; `paused_usd` is the part of the collateral that a pause holds back."""
 
     fall_percent: float
     collateral_usd: float
     debt_usd: float
+    paused_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class AtRisk:
         """Liquidatable collateral at a fall, between points on a straight line, beyond the last as at the last."""
         return _between([(point.fall_percent, point.collateral_usd) for point in self.points], fall_percent)
 
+    def paused_at(self, fall_percent: float) -> float:
+        """The part of it that a pause holds back, so that nobody can take it now."""
+        return _between([(point.fall_percent, point.paused_usd) for point in self.points], fall_percent)
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether a pause holds back anything on the curve."""
+        return any(point.paused_usd > 0 for point in self.points)
+
     @property
     def full_at_percent(self) -> float | None:
         """The smallest fall at which liquidatable collateral passes the capacity of the pools; None if it never does on the curve."""
@@ -55,7 +65,12 @@ def at_risk_of(curve: pd.DataFrame, symbol: str, price_usd: float, capacity_usd:
     if curve.empty:
         raise InputError("the at-risk curve has no points; give at least two falls")
     points = tuple(
-        AtRiskPoint(float(row.fall_percent), float(row.liquidatable_collateral_usd), float(row.liquidatable_debt_usd))
+        AtRiskPoint(
+            float(row.fall_percent),
+            float(row.liquidatable_collateral_usd),
+            float(row.liquidatable_debt_usd),
+            float(row.paused_collateral_usd),
+        )
         for row in curve.sort_values("fall_percent").itertuples()
     )
     return AtRisk(symbol, float(price_usd), points, float(capacity_usd))

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from chain.snapshot import Snapshot
 from reports.amounts import THIN, Money, money_for, short
-from simulations.result import CascadeResult
+from reports.waiting import debt_usd
+from simulations.result import CascadeResult, Waiting
 
 UNLABELLED = "unlabelled"
 TOP_POSITIONS = 10
@@ -17,6 +19,7 @@ class ScenarioLine:
     """One scenario, as this market came through it. `direct_usd` and `indirect_usd` add up to `bad_debt_usd`; `shocked` names what fell.
 
     `rounds` is after how many the whole run, over all markets of the book, is calm: the number of the last round in which somebody is liquidated.
+    `waiting` says for which reasons debt waits at the end, and how much for each.
     `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
     """
 
@@ -34,6 +37,7 @@ class ScenarioLine:
     direct_usd: float
     indirect_usd: float
     waiting_debt_usd: float
+    waiting: tuple[Waiting, ...]
     leading_symbol: str
     leading_change_ratio: float
     content_id: str
@@ -47,6 +51,11 @@ class ScenarioLine:
     def is_loss_shown(self) -> bool:
         """Whether its bad debt is half a hundredth of the unit, so that it is no bar of length nothing."""
         return self.bad_debt_usd >= 0.005 * self.money.usd
+
+    @property
+    def paused_debt_usd(self) -> float:
+        """What waits at the end for the end of a pause."""
+        return debt_usd(self.waiting, "paused")
 
     @property
     def indirect_ratio(self) -> float:
@@ -92,7 +101,6 @@ class Cascade:
     steps: tuple[Step, ...]
     positions: tuple[PositionLine, ...]
     losing_positions: int
-    tokens_conserved: bool
     worst_residual_ratio: float
 
     @property
@@ -120,7 +128,7 @@ class Cascade:
 
 
 def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> ScenarioLine:
-    asset, symbol = leading(result, market, snapshot)
+    asset, symbol = leading(result, snapshot, market)
     row = result.markets.set_index("market").loc[market]
     scenario = result.scenario
     return ScenarioLine(
@@ -138,6 +146,7 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
         direct_usd=float(row["direct_usd"]),
         indirect_usd=float(row["indirect_usd"]),
         waiting_debt_usd=float(row["waiting_debt_usd"]),
+        waiting=result.waiting([market]),
         leading_symbol=symbol,
         leading_change_ratio=result.price_change_ratio(asset, result.rounds[-1]),
         content_id=result.content_id,
@@ -145,7 +154,7 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
 
 
 def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
-    asset, symbol = leading(result, market, snapshot)
+    asset, symbol = leading(result, snapshot, market)
     steps = tuple(
         Step(
             step.number,
@@ -165,23 +174,30 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
         steps=steps,
         positions=tuple(_position(row, names.get(row.owner)) for row in largest.head(TOP_POSITIONS).itertuples()),
         losing_positions=len(largest),
-        tokens_conserved=bool(result.identities.tokens_conserved),
         worst_residual_ratio=float(result.identities.worst_residual_ratio),
     )
 
 
-def leading(result: CascadeResult, market: str, snapshot: Snapshot) -> tuple[str, str]:
-    """The asset whose price is shown beside the rounds: the collateral behind most of the written-off debt, where nothing is written
-    off the collateral that is liquidated most, where nothing is liquidated the first asset shocked."""
+def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> tuple[str, str]:
+    """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind most of the
+    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the first that is shocked."""
     rows = pd.concat([each.liquidations for each in result.rounds])
-    mine = rows[rows["market"] == market]
-    column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
-    taken = mine.groupby("collateral_asset")[column].sum()
-    wanted = str(taken.sort_index().idxmax()) if len(taken) else result.scenario.shocks[0].asset
-    assets, prices = snapshot["assets"], snapshot["prices"]
-    keys = sorted(assets.loc[(assets["symbol"] == wanted) | (assets["asset"] == wanted), "asset"])
-    here, anywhere = set(prices.loc[prices["market"] == market, "asset"]), set(prices["asset"])
-    return next((key for known in (here, anywhere) for key in keys if key in known), wanted), wanted
+    mine = rows if market is None else rows[rows["market"] == market]
+    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    if len(mine):
+        column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
+        listed = sorted(zip(snapshot["reserves"]["asset"], snapshot["reserves"]["market"], strict=True), reverse=True)
+        keys = {(place, symbols[asset]): asset for asset, place in listed}
+        assets = [keys[pair] for pair in zip(mine["market"], mine["collateral_asset"], strict=True)]
+        asset = str(mine[column].groupby(np.array(assets)).sum().idxmax())
+        return asset, symbols[asset]
+    shocked, prices = result.scenario.shocks[0].asset, snapshot["prices"]
+    here = prices["asset"] if market is None else prices.loc[prices["market"] == market, "asset"]
+    for asset in [*sorted(set(here)), *sorted(set(prices["asset"]))]:
+        names = (asset.lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w"))
+        if shocked.lower() in names:
+            return asset, symbols[asset]
+    return shocked, shocked
 
 
 def _acting(result: CascadeResult, market: str) -> list[Step]:

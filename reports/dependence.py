@@ -53,6 +53,7 @@ class Dependence:
     `posted` is collateral that secures a debt: it counts in a health factor and its holder owes something; `lenders` are all other
     claims on the market, by holder. Together they are everything that was read as supplied. `enabled_usd` also counts what holders
     without a debt have enabled. `unmoved` are prices that follow no market, `unmoved_debt_usd` is owed behind those that no fall moves.
+    `paused` says what is switched off, a clause each.
     """
 
     collateral_usd: float
@@ -68,6 +69,7 @@ class Dependence:
     lending: Spread
     unmoved: tuple[UnmovedPrice, ...] = ()
     unmoved_debt_usd: float = 0.0
+    paused: tuple[str, ...] = ()
 
 
 def dependence_of(exposure: MarketRows) -> Dependence:
@@ -105,6 +107,7 @@ def dependence_of(exposure: MarketRows) -> Dependence:
         lending=_spread(lent),
         unmoved=unmoved.lines(exposure.unmoved),
         unmoved_debt_usd=exposure.unmoved_debt_usd,
+        paused=exposure.paused,
     )
 
 

@@ -17,6 +17,7 @@ class FrontierPoint:
     unprofitable_debt_usd: float
     dust_held_debt_usd: float
     refused_debt_usd: float
+    paused_debt_usd: float
     healthy_toxic_debt_usd: float
     positions: int
     toxic_positions: int

@@ -6,6 +6,7 @@ import pandas as pd
 
 from chain.errors import unknown_name
 from graph.lookthrough import roots
+from graph.pauses import pauses
 from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 
@@ -25,6 +26,7 @@ class MarketRows:
     feeds : asset, feed, state: the published feed behind each asset's price in this market, by name.
     unmoved : collateral and debts whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
     unmoved_debt_usd : what is owed behind prices that no fall moves.
+    paused : what is switched off in it, a clause each (`graph.pauses`).
     supplied_usd : supplied by the market's own totals, all holders, also those that were not read.
     """
 
@@ -36,6 +38,7 @@ class MarketRows:
     supplied_usd: float
     unmoved: pd.DataFrame
     unmoved_debt_usd: float
+    paused: tuple[str, ...] = ()
 
 
 def of_market(graph: ProtocolGraph, market: str) -> MarketRows:
@@ -79,6 +82,7 @@ def of_market(graph: ProtocolGraph, market: str) -> MarketRows:
         supplied_usd=float(lists["supplied_usd"].astype(float).sum()),
         unmoved=unmoved,
         unmoved_debt_usd=unmoved_debt_usd(graph, unmoved),
+        paused=tuple(one.said("this market", labels) for one in pauses(graph.snapshot) if one.market == market),
     )
 
 

@@ -1,7 +1,7 @@
 """The verdict: readings held against thresholds, sentences chosen by the levels they are in, and a grade with its reasons.
 
-First what is lost already, if anything is; then the ordinary day, then prices that no fall moves, if there are any; then the danger and its
-cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
+First what is lost already, if anything is, and what is paused, if anything is; then the ordinary day, then prices that no fall moves, if
+there are any; then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
 from reports.amounts import change, listing, money, percent, ratio, short, spelled, unbroken
@@ -65,6 +65,7 @@ def judge(
     return Verdict(
         sentences=(
             *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
+            *([unbroken(_paused(exposure, at_risk, limits))] if exposure.paused else []),
             unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
             *([unbroken(frozen)] if frozen else []),
             unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level, is_part)),
@@ -93,6 +94,14 @@ def _lost_already(under_water_usd: float, supplied: float) -> str:
     return f"Before any shock **{money(under_water_usd)}** is owed beyond the collateral that secures it{share}; the bad debt below comes on top."
 
 
+def _paused(exposure: Dependence, at_risk: AtRisk, limits: Thresholds) -> str:
+    """What is switched off, and what that holds back at the watched fall."""
+    said = listing(exposure.paused)
+    held, fall = at_risk.paused_at(limits.watch_fall_percent), _fall(at_risk, limits.watch_fall_percent)
+    waits = f"at {fall} **{money(held)}** of collateral falls due that nobody can take"
+    return f"**{said[0].upper()}{said[1:]}**: {waits if held else f'down to {fall} that holds no liquidation back'}."
+
+
 def _ordinary(scenarios: tuple[ScenarioLine, ...], symbol: str, limits: Thresholds) -> ScenarioLine | None:
     """The scenario that is an ordinary bad day: a fall of the curve's asset alone, near the ordinary size."""
     away = {line.name: abs(line.largest_fall_percent - limits.ordinary_fall_percent) for line in scenarios}
@@ -109,11 +118,11 @@ def _ordinary_day(
     limits: Thresholds,
 ) -> str:
     day = line.title if line else f"{at_risk.symbol} {change(-limits.ordinary_fall_percent / 100)}"
-    amount = line.liquidated_usd if line else at_risk.at(limits.ordinary_fall_percent)
-    if amount == 0 and (line is None or line.bad_debt_usd <= 0):
+    held = line.paused_debt_usd if line else at_risk.paused_at(limits.ordinary_fall_percent)
+    amount = line.liquidated_usd if line else at_risk.at(limits.ordinary_fall_percent) - held
+    if amount <= 0 and not held and (line is None or line.bad_debt_usd <= 0):
         return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
-    verb = "is liquidated" if line else "can be taken in a first round"
-    start = f"On an ordinary bad day ({day}) **{money(amount)}** of collateral {verb}, {percent(ratio(amount, exposure.collateral_usd))} of it"
+    start = f"On an ordinary bad day ({day}) {_first_round(amount, held, line is not None, exposure)}"
     if line is None:
         return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
     if line.bad_debt_usd <= 0:
@@ -121,6 +130,18 @@ def _ordinary_day(
     if level["ordinary_bad_debt"] == "none":
         return f"{start}, and bad debt stays at {percent(line.bad_debt_usd / supplied)} of supply ({money(line.bad_debt_usd)})."
     return f"{start}, and lenders are left with **{money(line.bad_debt_usd)}** of bad debt, {percent(line.bad_debt_usd / supplied)} of supply."
+
+
+def _first_round(amount: float, held: float, was_run: bool, exposure: Dependence) -> str:
+    """What is taken (in a run, or of the curve) and what a pause holds back: of a run the debt that waits, of the curve the collateral."""
+    verb = "is liquidated" if was_run else "can be taken in a first round"
+    taken = f"**{money(amount)}** of collateral {verb}, {percent(ratio(amount, exposure.collateral_usd))} of it"
+    waits = "of debt could be liquidated and waits" if was_run else "of collateral falls due"
+    if not held:
+        return taken
+    if amount <= 0.005:
+        return f"**nothing** {verb}: **{money(held)}** {waits}, held back by a pause"
+    return f"{taken}, while **{money(held)}** {waits}, held back by a pause"
 
 
 def _danger(
@@ -138,7 +159,14 @@ def _danger(
         if scenarios > 1
         else "the one scenario run",
     )
+    held = (
+        f", with **{money(worst.paused_debt_usd)}** of debt waiting for the end of a pause"
+        if worst.paused_debt_usd
+        else ""
+    )
     if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
+        if held:
+            return f"The danger is what waits: {run}, {worst.title}, liquidates nothing{held}; {cause}."
         return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
     lost = f"{percent(ratio(worst.bad_debt_usd, supplied))} of supply"
     if level["bad_debt"] == "none":
@@ -149,14 +177,15 @@ def _danger(
             if full is not None
             else f"the pools take all that falls due down to {_fall(at_risk, at_risk.points[-1].fall_percent)}"
         )
+        end = held or f", and {room}"
         return (
             f"The danger is size before loss: {cause}; {run}, {worst.title}, liquidates **{money(worst.liquidated_usd)}** "
-            f"and leaves {left}, and {room}."
+            f"and leaves {left}{end}."
         )
     alone = worst.shocked == (at_risk.symbol,)
     among = f", the worst of the {spelled(scenarios)} scenarios run," if is_part and scenarios > 1 else ""
     loss = f"{worst.title}{among} leaves lenders **{money(worst.bad_debt_usd)}** of bad debt, {lost}"
-    path = _path(worst, at_risk, level["indirect"], alone)
+    path = _path(worst, at_risk, level["indirect"], alone) + held
     if alone and level["one_feed"] == "one feed":
         return f"The danger is one price: {cause}; {loss}, and {path}."
     start = "The danger is one price" if len(worst.shocked) == 1 else "The danger is several prices at once"
@@ -186,7 +215,7 @@ def _driver(worst: ScenarioLine) -> str:
 def _path(worst: ScenarioLine, at_risk: AtRisk, level: str, alone: bool) -> str:
     """`alone`: the scenario shocks the curve's asset and nothing else, so the curve's crossing belongs to it."""
     later, first = percent(worst.indirect_ratio), percent(1 - worst.indirect_ratio)
-    full = at_risk.full_at_percent if alone else None
+    full = at_risk.full_at_percent if alone and not worst.paused_debt_usd else None
     if worst.indirect_usd < 0.005 * worst.bad_debt_usd:
         return "all of it comes in the first round"
     if level == "feeds on itself":
@@ -226,6 +255,9 @@ def _room(at_risk: AtRisk, exposure: Dependence, limits: Thresholds) -> str:
     """How far collateral of today's mix may grow, or must shrink, for the pools to take what falls due at the watched fall."""
     fall = _fall(at_risk, limits.watch_fall_percent)
     due, capacity, now = at_risk.at(limits.watch_fall_percent), at_risk.capacity_usd, exposure.collateral_usd
+    held = at_risk.paused_at(limits.watch_fall_percent)
+    if held:
+        return f"how far collateral may grow is not told: **{money(held)}** of the {money(due)} that falls due at {fall} cannot be taken while the pause lasts"
     if due == 0:
         return f"nothing falls due at {fall}, so the {money(capacity)} that the pools can take stays unused"
     if capacity <= 0:

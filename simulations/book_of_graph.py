@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from chain.errors import InputError
 from chain.networks import placed
 from chain.tables import each_row
 from graph.protocol_graph import ProtocolGraph
@@ -15,6 +16,7 @@ from simulations.what_is_simulated import (
     failed_comparisons,
     simulated_tables,
     told_by_feeds,
+    told_by_pauses,
     told_by_prices,
     usd_of_assets,
 )
@@ -26,8 +28,14 @@ def from_graph(graph: ProtocolGraph) -> Book:
     Raises
     ------
     InputError
-        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key.
+        If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key. If the
+        snapshot is a file of exposures.
     """
+    if "exposures" in graph.snapshot.readers:
+        raise InputError(
+            f"{graph.snapshot.name} is a file of exposures: it says who has claims on whom, and nothing that could be liquidated or sold, so it cannot "
+            "be simulated; aftershock query risk NAME --exposures FILE says what the failure of one costs the others"
+        )
     markets = _markets(graph.snapshot.tables)
     tables, left_out = simulated_tables(graph.snapshot.tables, markets, usd_of_assets(graph))
     markets = _markets(tables)
@@ -61,6 +69,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
             *told,
             *told_by_prices(tables, usd_of_assets(graph)),
             *told_by_feeds(tables),
+            *told_by_pauses(graph, markets),
             *failed_comparisons(graph),
         ),
         **positions_of(tables, markets, reserves, category_prices, asset_index, market_index),

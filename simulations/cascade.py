@@ -22,18 +22,20 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import State
 
-MODEL_VERSION = 5
+MODEL_VERSION = 6
 
 Progress = Callable[[Round], None]
 
 
 @dataclass(frozen=True)
 class Calm:
-    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), the largest residual of the identities."""
+    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), what of that is covered again, who waits, the largest residual of the identities."""
 
     state: State
     rounds: tuple[Round, ...]
     level_usd: FloatArray
+    relief_usd: FloatArray
+    waiting: tuple[int, ...]
     worst_residual_ratio: float
 
 
@@ -49,10 +51,12 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     -------
     CascadeResult
         `positions` columns: market, position_id, owner, collateral_assets, debt_assets, health_factor_before, health_factor_after,
-        collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd. `markets` columns:
-        market, name, supplied_usd, borrowed_usd, liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, before_usd
-        (debt that was under water before the shock; not part of the others), frozen_usd (the part of bad_debt_usd that is owed against
-        collateral none of whose prices moves: nobody can be liquidated for it).
+        collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd, waits (why it could be
+        liquidated at the end and is not, one of `result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
+        liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, paused_debt_usd (the part of it that waits for the end of
+        a pause), before_usd (debt that was under water before the shock; not part of the others), relief_usd (the part of that which is covered
+        again at the end; not taken off bad debt, since it is other debt), frozen_usd (the part of bad_debt_usd
+        that is owed against collateral none of whose prices moves: nobody can be liquidated for it).
 
     Raises
     ------
@@ -67,23 +71,28 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     book, gas_usd = begin.book, scenario.assumptions.gas_usd
     end = to_calm(begin, scenario, progress)
     added = end.level_usd - begin.under_water
+    left = frontier.by_position(end.state, begin.keepers_at(gas_usd))
+    waits = result.why_waiting(left, book, end.waiting)
+    owed = health.values_usd(end.state)[1]
     return CascadeResult(
         scenario=scenario,
         rounds=end.rounds,
-        positions=result.position_rows(end.state, end.rounds, begin.standing, added),
+        positions=result.position_rows(end.state, end.rounds, begin.standing, added, waits),
         markets=result.market_rows(
             begin.at_block,
             end.rounds,
             result.by_market(book, begin.under_water),
             result.by_market(book, np.where(begin.frozen, added, 0.0)),
+            result.by_market(book, end.relief_usd),
+            result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
-        identities=Identities(True, end.worst_residual_ratio, len(end.rounds)),
+        identities=Identities(end.worst_residual_ratio, len(end.rounds)),
         content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
         market_price_before_usd=result.by_key(book, begin.at_block.market_usd),
         caption=book.caption,
         frontier={
             "before": begin.frontier(gas_usd),
-            "after": frontier.by_market(end.state, begin.keepers_at(gas_usd)),
+            "after": frontier.summed(book, left),
         },
         notes=(*notes(book.markets), *book.notes),
     )
@@ -107,12 +116,12 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         state.ledger.round += 1
         before, before_usd = held, state.market_usd.copy()
         oracle.publish(state)
-        oracles = result.oracle_usd(state)
         candidates = liquidation.liquidatable(state, terms, health.health_factors(state))
         done, waiting = liquidation.act(state, terms, candidates)
         recorded = recorded + result.written_off(book, done, before_usd)
         collateral, debt = health.values_usd(state)
-        new_level = recorded + np.maximum(debt - collateral, 0)
+        uncovered = recorded + np.maximum(debt - collateral, 0)
+        new_level = np.maximum(uncovered, begin.under_water)
         if done:
             arbitrage.pass_impact_through(state, scenario.assumptions.pass_through)
             arbitrage.bring_pools_to_market(state)
@@ -122,7 +131,6 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         rounds.append(
             Round(
                 number=state.ledger.round,
-                oracle_price_usd=oracles,
                 market_price_usd=result.by_key(book, state.market_usd),
                 liquidations=result.liquidation_rows(book, done, before_usd),
                 sales=result.sale_rows(state, before_usd),
@@ -133,4 +141,4 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         )
         level = new_level
         progress(rounds[-1])
-    return Calm(state, tuple(rounds), level, worst)
+    return Calm(state, tuple(rounds), level, level - uncovered, tuple(stuck), worst)

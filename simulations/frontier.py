@@ -21,7 +21,7 @@ from simulations.state import State, start
 from simulations.venues import routing
 
 DUST_REFUSALS = ("MustNotLeaveDust",)
-FLAGS = ("liquidatable", "toxic", "partly_toxic", "unprofitable", "dust_held", "refused", "healthy_toxic")
+FLAGS = ("liquidatable", "toxic", "partly_toxic", "unprofitable", "dust_held", "refused", "paused", "healthy_toxic")
 COLUMNS = ("market", "position_id", "health_factor", "frontier_low", "frontier_high", "debt_usd", *FLAGS)
 
 
@@ -31,9 +31,10 @@ class MarketFrontier:
 
     liquidatable : health factor below 1.   toxic : and below the frontier of every collateral it has, so no liquidation heals it.
     partly_toxic : below the frontier of some of its collateral, so that it depends on what the keeper takes.
-    unprofitable : liquidatable, and no pair and size that the rule allows pays for gas and for selling.
+    unprofitable : liquidatable, and no pair and size that the rule allows pays for gas and for selling, nor would one that a pause holds back.
     dust_held : liquidatable, and the rule refuses every size that was tried because of what would be left.
     refused : liquidatable, and the rule refuses for other reasons: a pause, too little cash, no collateral.
+    paused : of these, because of a pause: it holds back every pair of collateral and debt, or the only ones that would pay.
     healthy_toxic : health factor of 1 or more and already below the frontier of every collateral; only where LT x (1 + bonus) is above 1.
     """
 
@@ -44,6 +45,7 @@ class MarketFrontier:
     unprofitable_debt_usd: float
     dust_held_debt_usd: float
     refused_debt_usd: float
+    paused_debt_usd: float
     healthy_toxic_debt_usd: float
     positions: int
     toxic_positions: int
@@ -98,7 +100,8 @@ def by_position(state: State, terms: offers.Keepers, markets: Collection[str] | 
                 "partly_toxic": liquidatable and not beyond and bool(health[number] < high[number]),
                 "unprofitable": answer == "unprofitable",
                 "dust_held": answer == "dust_held",
-                "refused": answer == "refused",
+                "refused": answer in ("refused", "paused"),
+                "paused": answer == "paused",
                 "healthy_toxic": not liquidatable and bool(health[number] < low[number]),
             }
         )
@@ -109,9 +112,13 @@ def by_market(
     state: State, terms: offers.Keepers, markets: Collection[str] | None = None
 ) -> tuple[MarketFrontier, ...]:
     """The sums over the positions of each market that is asked, in the order of the book; parameters as of `by_position`."""
-    table = by_position(state, terms, markets)
+    return summed(state.book, by_position(state, terms, markets), markets)
+
+
+def summed(book: Book, table: pd.DataFrame, markets: Collection[str] | None = None) -> tuple[MarketFrontier, ...]:
+    """Rows of `by_position`, added up by market."""
     found = []
-    for market in (one for one in state.book.markets if markets is None or one.key in markets):
+    for market in (one for one in book.markets if markets is None or one.key in markets):
         mine = table[table["market"] == market.key]
         sums = {f"{name}_debt_usd": float(mine.loc[mine[name].astype(bool), "debt_usd"].sum()) for name in FLAGS}
         counted = {"positions": int(mine["liquidatable"].sum()), "toxic_positions": int(mine["toxic"].sum())}
@@ -139,11 +146,13 @@ def against_falls(
 
 
 def _answer(state: State, terms: offers.Keepers, number: int) -> str:
-    """What becomes of a liquidatable position: pays, unprofitable, dust_held or refused."""
+    """What becomes of a liquidatable position: pays, unprofitable, dust_held, paused or refused."""
     asked = offers.Asked(state, terms, number)
-    for sell in (routing.along_one_path, routing.best):
-        if next(offers.best_by_pair(state, terms, asked, sell), None) is not None:
-            return "pays"
+    if _pays(state, terms, asked):
+        return "pays"
+    held_back = [isinstance(outcome, Refusal) and outcome.is_pause for outcome in _outcomes(asked, halvings=1)]
+    if any(held_back) and (all(held_back) or _pays(state, terms, asked.without_pauses())):
+        return "paused"
     reasons = set()
     for outcome in _outcomes(asked):
         if isinstance(outcome, Liquidation):
@@ -152,12 +161,19 @@ def _answer(state: State, terms: offers.Keepers, number: int) -> str:
     return "refused" if reasons.isdisjoint(DUST_REFUSALS) else "dust_held"
 
 
-def _outcomes(asked: offers.Asked) -> Iterator[Liquidation | Refusal]:
+def _pays(state: State, terms: offers.Keepers, asked: offers.Asked) -> bool:
+    return any(
+        next(offers.best_by_pair(state, terms, asked, sell), None) is not None
+        for sell in (routing.along_one_path, routing.best)
+    )
+
+
+def _outcomes(asked: offers.Asked, halvings: int = offers.HALVINGS) -> Iterator[Liquidation | Refusal]:
     """What the rule answers to the whole of each debt and to its halves, for each collateral."""
     for collateral, taken in enumerate(asked.view.legs):
         for debt, owed in enumerate(asked.view.legs):
             if taken.enabled and owed.debt_stored:
                 whole = asked.rule.debt_raw(asked.view, debt)
-                for halving in range(offers.HALVINGS):
+                for halving in range(halvings):
                     if whole >> halving:
                         yield asked.liquidate(collateral, debt, whole >> halving)

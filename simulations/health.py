@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simulations.book import Book, FloatArray
+from simulations.book import Book, BoolArray, FloatArray
 from simulations.channels import oracle
-from simulations.rules import averages_thresholds, rule_of
+from simulations.rules import averages_thresholds, pauses_seizing_alone, rule_of
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
 from simulations.venues.v2 import ConstantProduct
@@ -37,12 +37,10 @@ class Standing:
 
 def by_position(book: Book, values: FloatArray) -> FloatArray:
     """Sum of per-leg values for each position; 0 for a position without legs."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    return (
-        np.asarray(total[book.offsets[1:]] - total[book.offsets[:-1]])
-        if len(values) == 0
-        else np.add.reduceat(values, book.offsets[:-1])
-    )
+    total, has_legs = np.zeros(book.size), np.diff(book.offsets) > 0
+    if has_legs.any():
+        total[has_legs] = np.add.reduceat(values, book.offsets[:-1][has_legs])
+    return total
 
 
 def oracle_prices(state: State) -> FloatArray:
@@ -90,11 +88,12 @@ def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None =
     Returns
     -------
     Columns fall_percent; positions below 1; liquidatable_debt_usd, what these owe; liquidatable_collateral_usd, what one liquidation of
-    each can take (close factor x debt x bonus, at most its collateral; at the fallen price); bad_debt_usd, debt beyond the collateral of
-    positions under water.
+    each can take (close factor x debt x bonus, at most its collateral; at the fallen price); paused_collateral_usd, the part of it that a
+    pause holds back; bad_debt_usd, debt beyond the collateral of positions under water.
     """
     mine = np.array([market in (None, book.markets[number].key) for number in book.position_market], dtype=np.bool_)
     asset_of_leg = np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)[book.leg_reserve]
+    seizable, repayable = _not_paused(book)
     rows, at_block = [], start(book)
     for fall in falls:
         state = at_block.copy()
@@ -108,16 +107,32 @@ def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None =
         with_bonus = by_position(book, state.supply_tokens * price * book.leg_enabled * book.leg_bonus_bps / 10_000)
         bonus = np.divide(with_bonus, collateral, out=np.ones(book.size), where=collateral > 0)
         share = np.array([_most_share(book, int(number), health, collateral, debt) for number in np.flatnonzero(hit)])
+        due = np.minimum(collateral[hit], share * (debt * bonus)[hit])
+        free, owed = (by_position(book, tokens * price * counts)[hit] for tokens, counts in (
+            (state.supply_tokens, book.leg_enabled & seizable), (state.debt_tokens, repayable)
+        ))  # fmt: skip
         rows.append(
             {
                 "fall_percent": 100 * fall,
-                "liquidatable_collateral_usd": float(np.minimum(collateral[hit], share * (debt * bonus)[hit]).sum()),
+                "liquidatable_collateral_usd": float(due.sum()),
+                "paused_collateral_usd": float(
+                    (due - np.minimum(due, np.minimum(free, share * owed * bonus[hit]))).sum()
+                ),
                 "liquidatable_debt_usd": float(debt[hit].sum()),
                 "positions": int(hit.sum()),
                 "bad_debt_usd": float(np.maximum(debt - collateral, 0)[mine].sum()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _not_paused(book: Book) -> tuple[BoolArray, BoolArray]:
+    """(what can be seized, what can be repaid) of each leg, bool[legs], with the pauses and grace periods at the block."""
+    moves = np.array(
+        [not one.paused and one.grace_until < max(book.timestamp, 1) for one in book.reserves], dtype=np.bool_
+    )
+    alone = np.array([pauses_seizing_alone(book.markets[one.market]) for one in book.reserves], dtype=np.bool_)
+    return moves[book.leg_reserve], (moves | alone)[book.leg_reserve]
 
 
 def _most_share(book: Book, number: int, health: FloatArray, collateral: FloatArray, debt: FloatArray) -> float:

@@ -24,9 +24,9 @@ Holding = tuple[Holder, Instrument]
 
 @dataclass(frozen=True)
 class Identities:
-    """Outcome of the checks of one run: `worst_residual_ratio` is the largest unexplained USD change of one holder over the book's value."""
+    """Outcome of the checks of one run, which raises where one fails: `worst_residual_ratio` is the largest unexplained USD change of one
+    holder over the book's value. Tokens are counted exactly, so that of them there is nothing to tell."""
 
-    tokens_conserved: bool
     worst_residual_ratio: float
     rounds_checked: int
 

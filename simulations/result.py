@@ -1,6 +1,6 @@
 """What a run leaves behind: every round, and positions and markets before and after."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,10 +31,23 @@ LIQUIDATION_COLUMNS = [
 SALE_COLUMNS = ["pool", "sold_asset", "bought_asset", "amount_in_raw", "amount_out_raw", "sold_usd"]
 
 
+WAITS = ("paused", "unprofitable", "dust_held", "refused")
+"""Why a position that could be liquidated is not, the first that applies; the words are those of `simulations.frontier.MarketFrontier`."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Positions that could be liquidated at the end of a run and are not, for one reason (of WAITS): how many, and what they owe in USD."""
+
+    why: str
+    positions: int
+    debt_usd: float
+
+
 @dataclass(frozen=True)
 class Round:
-    """One round. Prices are by asset key in USD per whole token; `bad_debt_usd` is by market and counts what is new in this
-    round; `waiting` positions are liquidatable and not worth a keeper's while, `waiting_debt_usd` is what they owe, by market.
+    """One round. Market prices are by asset key in USD per whole token; `bad_debt_usd` is by market and counts what is new in this
+    round; `waiting` positions have collateral and are liquidatable, and nobody does it; `waiting_debt_usd` is what they owe, by market.
 
     `liquidations` has one row each: market, position_id, collateral_asset, debt_asset (symbols), repaid_raw, seized_raw, fee_raw,
     repaid_usd, seized_usd (fee included), deficit_usd, profit_usd. `sales`: pool, sold_asset, bought_asset, amount_in_raw,
@@ -42,7 +55,6 @@ class Round:
     """
 
     number: int
-    oracle_price_usd: dict[str, float]
     market_price_usd: dict[str, float]
     liquidations: pd.DataFrame
     sales: pd.DataFrame
@@ -76,6 +88,12 @@ class CascadeResult:
     frontier: Mapping[str, tuple[MarketFrontier, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def waiting(self, markets: Collection[str] | None = None) -> tuple[Waiting, ...]:
+        """Who waits at the end in these markets (all by default), by reason, in the order of WAITS."""
+        rows = self.positions if markets is None else self.positions[self.positions["market"].isin(list(markets))]
+        parts = {why: rows.loc[rows["waits"] == why, "debt_after_usd"] for why in WAITS}
+        return tuple(Waiting(why, len(owed), float(owed.sum())) for why, owed in parts.items() if len(owed))
+
     @property
     def liquidated_usd(self) -> float:
         """Collateral taken in all rounds."""
@@ -98,8 +116,13 @@ class CascadeResult:
 
     @property
     def bad_debt_usd(self) -> float:
-        """All bad debt that the shock and the cascade add to what was there before."""
+        """All bad debt that the shock and the cascade add to what was there before; never below 0, since `relief_usd` is counted by itself."""
         return self.direct_usd + self.indirect_usd
+
+    @property
+    def relief_usd(self) -> float:
+        """Debt that was under water before the shock and is covered again at the end: the debts that a rise, or a fall of what is owed, helps."""
+        return float(self.markets["relief_usd"].sum())
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: amounts in smallest units as text, infinite health factors as None."""
@@ -110,8 +133,9 @@ class CascadeResult:
             "scenario": self.scenario.to_dict(),
             "totals": {
                 name: getattr(self, name)
-                for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "calm_after")
+                for name in ("liquidated_usd", "bad_debt_usd", "direct_usd", "indirect_usd", "relief_usd", "calm_after")
             },
+            "waiting": [asdict(part) for part in self.waiting()],
             "market_price_before_usd": dict(self.market_price_before_usd),
             "markets": _plain(self.markets),
             "frontier": {when: [one.to_dict() for one in markets] for when, markets in self.frontier.items()},
@@ -123,7 +147,6 @@ class CascadeResult:
                     "bad_debt_usd": step.bad_debt_usd,
                     "waiting": step.waiting,
                     "waiting_debt_usd": step.waiting_debt_usd,
-                    "oracle_price_usd": step.oracle_price_usd,
                     "market_price_usd": step.market_price_usd,
                     "liquidations": _plain(step.liquidations),
                     "sales": _plain(step.sales),
@@ -179,13 +202,6 @@ def by_market(book: Book, values: FloatArray) -> dict[str, float]:
     return {market.key: float(total) for market, total in zip(book.markets, totals, strict=True)}
 
 
-def oracle_usd(state: State) -> dict[str, float]:
-    return {
-        state.book.assets[reserve.asset].key: raw / 10**reserve.price_decimals
-        for raw, reserve in zip(state.oracle_raw, state.book.reserves, strict=False)
-    }
-
-
 def liquidation_rows(book: Book, done: Sequence[Offer], prices: FloatArray) -> pd.DataFrame:
     """One row a liquidation, in the order in which they happened."""
     rows = []
@@ -230,7 +246,20 @@ def sale_rows(state: State, prices: FloatArray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SALE_COLUMNS)
 
 
-def position_rows(state: State, rounds: Sequence[Round], before: Standing, loss_usd: FloatArray) -> pd.DataFrame:
+def why_waiting(left: pd.DataFrame, book: Book, waiting: Collection[int]) -> list[str]:
+    """Why each position waits (one of WAITS), empty where it does not. `left`: the end of a run as `simulations.frontier.by_position` has it."""
+    said = {}
+    for row in left[left["liquidatable"]].to_dict("records"):
+        said[row["market"], row["position_id"]] = next((why for why in WAITS if row[why]), "unprofitable")
+    return [
+        said[book.markets[int(market)].key, name] if number in waiting else ""
+        for number, (market, name) in enumerate(zip(book.position_market, book.position_ids, strict=True))
+    ]
+
+
+def position_rows(
+    state: State, rounds: Sequence[Round], before: Standing, loss_usd: FloatArray, waits: Sequence[str]
+) -> pd.DataFrame:
     """Every position before the shock and at the end; columns as `simulations.cascade.run` lists them."""
     book, after = state.book, Standing.of(state)
     taken = (
@@ -263,12 +292,18 @@ def position_rows(state: State, rounds: Sequence[Round], before: Standing, loss_
             "debt_after_usd": after.debt_usd,
             "liquidated_usd": [float(taken.get(key, 0.0)) for key in keys],
             "loss_usd": loss_usd,
+            "waits": list(waits),
         }
     )
 
 
 def market_rows(
-    at_block: State, rounds: Sequence[Round], before_usd: Mapping[str, float], frozen_usd: Mapping[str, float]
+    at_block: State,
+    rounds: Sequence[Round],
+    before_usd: Mapping[str, float],
+    frozen_usd: Mapping[str, float],
+    relief_usd: Mapping[str, float],
+    paused_debt_usd: Mapping[str, float],
 ) -> pd.DataFrame:
     """Every market: its size at the block, and what the run did to it."""
     book = at_block.book
@@ -291,7 +326,9 @@ def market_rows(
                 "direct_usd": losses[0],
                 "indirect_usd": sum(losses[1:]),
                 "waiting_debt_usd": rounds[-1].waiting_debt_usd[market.key],
+                "paused_debt_usd": paused_debt_usd[market.key],
                 "before_usd": before_usd[market.key],
+                "relief_usd": relief_usd[market.key],
                 "frozen_usd": frozen_usd[market.key],
             }
         )

@@ -12,31 +12,26 @@ from simulations.shocks import PriceShock
 
 FOLDER = Path(__file__).parent / "scenarios"
 KINDS = ("hypothetical", "historical")
-KEEPERS = ("flash",)
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What a run takes as given.
+    """What a run takes as given, beside keepers without capital, who sell what they seize in the same step for enough to repay.
 
     Attributes
     ----------
     pass_through : share of on-chain price impact that the outside market does not absorb, 0 (price taker) to 1 (closed world).
-    keeper : `flash`: no capital; what is seized must be sold on chain in the same step for enough to repay.
     gas_usd : cost of one liquidation, USD.
     max_rounds : the loop raises if it is not calm by then.
     """
 
     pass_through: float = 0.5
-    keeper: str = "flash"
     gas_usd: float = 5.0
     max_rounds: int = 200
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.pass_through) and 0 <= self.pass_through <= 1):
             raise InputError(f"pass_through {self.pass_through} is not between 0 and 1")
-        if self.keeper not in KEEPERS:
-            raise unknown_name("keeper", str(self.keeper), KEEPERS)
         if not (math.isfinite(self.gas_usd) and self.gas_usd >= 0):
             raise InputError(f"gas_usd {self.gas_usd} is not a finite, non-negative amount")
         if self.max_rounds < 1:
@@ -114,7 +109,7 @@ def _shock(path: Path, number: int, entry: Any) -> PriceShock:
 def _assumptions(path: Path, entries: Any) -> Assumptions:
     if not isinstance(entries, dict):
         raise InputError(f"{path}: assumptions is no table")
-    types = {"pass_through": (int, float), "keeper": (str,), "gas_usd": (int, float), "max_rounds": (int,)}
+    types = {"pass_through": (int, float), "gas_usd": (int, float), "max_rounds": (int,)}
     _only(path, "assumptions", entries, set(types))
     for name, value in entries.items():
         if isinstance(value, bool) or not isinstance(value, types[name]):

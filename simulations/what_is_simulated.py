@@ -6,6 +6,7 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.tables import each_row
+from graph.pauses import pauses
 from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, findings
 from graph.protocol_graph import ProtocolGraph
 from graph.valuation import DOLLAR
@@ -92,6 +93,17 @@ def told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
         STALE: "priced by a feed beyond its heartbeat, which here follows the market as if it worked",
     }
     return tuple(f"{', '.join(places[what])}: {text}" for what, text in words.items() if what in places)
+
+
+def told_by_pauses(graph: ProtocolGraph, markets: Sequence[Market]) -> tuple[str, ...]:
+    """What is paused among these markets, and that nobody is liquidated there."""
+    names, symbols = {market.key: market.name for market in markets}, graph.labels
+    return tuple(
+        f"{one.said(names[one.market], symbols)}: whoever falls below a health factor of 1 there waits"
+        f"{'' if one.is_all else ', as far as no other asset can be taken and repaid'}"
+        for one in pauses(graph.snapshot)
+        if one.market in names
+    )
 
 
 def failed_comparisons(graph: ProtocolGraph) -> tuple[str, ...]:

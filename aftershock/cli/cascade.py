@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 import aftershock
 from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
+from reports import waiting
 from reports.amounts import Money, count, fixed, health_factor, money_for, short
+from reports.cascades import leading
 from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
 
@@ -23,7 +23,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
     taken = result.scenario.assumptions
     page.header(
         f"Cascade, {result.scenario.title}",
-        f"instant, λ {taken.pass_through:g}, {taken.keeper} keepers, gas ${taken.gas_usd:g}",
+        f"instant, λ {taken.pass_through:g}, flash keepers, gas ${taken.gas_usd:g}",
     )
     show_warnings(page, warned)
     write = money_for(float(result.markets["supplied_usd"].max()))
@@ -54,10 +54,10 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
 
 def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
     if not result.liquidated_usd and not result.bad_debt_usd:
-        waiting = result.rounds[-1].waiting
+        found = result.waiting()
         page.sentence(
-            f"Nobody is liquidated: **{count(waiting, 'position')}** could be, but no keeper would profit."
-            if waiting
+            f"Nobody is liquidated: **{count(waiting.positions(found), 'position')}** could be, but {waiting.because(found)}."
+            if found
             else "Nobody is liquidated and nobody loses: every health factor stays at 1 or above."
         )
         return
@@ -70,7 +70,8 @@ def _verdict(page: Page, result: CascadeResult, write: Money) -> None:
 
 
 def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, write: Money) -> None:
-    asset, symbol = _leading(result, snapshot)
+    asset, label = leading(result, snapshot)
+    symbol = placed(label, asset, [anchor.chain for anchor in snapshot.anchors])
     acting = list(result.rounds[: max(result.calm_after, 1)])
     quiet = sum(sum(step.bad_debt_usd.values()) for step in result.rounds[len(acting) :])
     if len(acting) == 1 and abs(quiet) > TINY_USD:
@@ -114,21 +115,6 @@ def _rounds(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, wr
     page.say(("  ".join(column[-1].rjust(width) for column, width in zip(columns, widths, strict=True)), "bold"))
 
 
-def _leading(result: CascadeResult, snapshot: aftershock.Snapshot) -> tuple[str, str]:
-    """The asset whose price is shown: the first that is shocked if it trades, otherwise the one most liquidated."""
-    priced = [asset for asset in snapshot["prices"]["asset"].unique() if asset in result.market_price_before_usd]
-    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
-    chains = [anchor.chain for anchor in snapshot.anchors]
-    shocked = result.scenario.shocks[0].asset.lower()
-    for asset in priced:
-        if shocked in (str(asset).lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w")):
-            return asset, placed(symbols[asset], asset, chains)
-    taken = pd.concat([step.liquidations for step in result.rounds])
-    most = taken.groupby("collateral_asset")["seized_usd"].sum().idxmax() if len(taken) else ""
-    asset = next((key for key in priced if symbols[key] == most), priced[0])
-    return asset, placed(symbols[asset], asset, chains)
-
-
 def _markets(page: Page, result: CascadeResult, write: Money) -> None:
     rows: list[list[str]] = [
         [
@@ -156,17 +142,19 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
     )
     before = float(result.markets["before_usd"].sum())
     if before > TINY_USD:
-        page.say(
-            (f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.", HARM)
+        relief = result.relief_usd
+        again = f" At the end {write.words(relief)} of it is covered again." if relief > TINY_USD else ""
+        text = (
+            f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.{again}"
         )
-    waiting = result.rounds[-1].waiting
-    if waiting:
-        page.say(
-            (
-                f"{count(waiting, 'position')} could be liquidated and wait: no keeper would profit from it.",
-                "dim",
-            )
-        )
+        page.say((text, HARM))
+    found = result.waiting()
+    if found:
+        who, owed = count(waiting.positions(found), "position"), write.words(waiting.debt_usd(found))
+        waits = "waits" if waiting.positions(found) == 1 else "wait"
+        held_back = any(part.why == "paused" for part in found)
+        text = f"{who} with {owed} of debt could be liquidated and {waits}: {waiting.because(found)}."
+        page.say((text, HARM if held_back else "dim"))
 
 
 def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence[str]) -> None:

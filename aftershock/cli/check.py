@@ -10,7 +10,7 @@ import typer
 from aftershock.cli.options import AsJson, BarStamp
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json
-from aftershock.replays import seconds
+from aftershock.durations import duration_s
 from chain.errors import DATA_INCOMPLETE, InputError, unknown_name
 from chain.files.file_checks import CONTRACTS, CheckedFile, check_files
 from chain.files.file_findings import FileFinding
@@ -49,7 +49,7 @@ def run(
             raise InputError(
                 f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a CSV or Parquet file"
             )
-    bar_s = seconds(bar) if bar is not None else None
+    bar_s = duration_s(bar, "--bar") if bar is not None else None
     if stamp is not None and bar_s is None:
         raise InputError(f"--stamp {stamp} needs the length of a bar as well; add --bar 1h")
     if kind is not None and kind not in CONTRACTS:

@@ -13,15 +13,16 @@ from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL, require_falls
 from chain.errors import InputError
 from chain.networks import placed
-from reports import unmoved
+from reports import unmoved, waiting
 from reports.amounts import change, count, fixed, money_for, percent
 from simulations.gas import UNITS
+from simulations.result import Waiting
 
 EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
 ROWS = 5
 TERMS = (
     "toxic: health factor below threshold × (1 + bonus) of every collateral; partly: of some. unprofitable: no size "
-    "that the rule allows pays gas and selling. dust: the rule refuses every size for what it would leave."
+    "that the rule allows pays gas and selling. dust: the rule refuses every size for what it would leave. refused: paused, or too little cash."
 )
 
 
@@ -91,9 +92,13 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
         sums = [(fall, markets[place]) for fall, markets in answer.falls]
         write = money_for(max(one.liquidatable_debt_usd for _, one in sums))
         fall, worst = max(sums, key=lambda row: (row[1].toxic_debt_usd, row[1].liquidatable_debt_usd))
+        held = worst.paused_debt_usd
+        of = f"{write.words(worst.liquidatable_debt_usd)} of liquidatable debt"
         page.sentence(
-            f"{name}: at {answer.asset} {change(-fall)}, **{write.words(worst.toxic_debt_usd)}** of {write.words(worst.liquidatable_debt_usd)} of liquidatable debt "
-            "is toxic: each liquidation leaves the position less healthy than before."
+            f"{name}: at {answer.asset} {change(-fall)}, **{write.words(worst.toxic_debt_usd)}** of {of} "
+            + ("would be toxic" if held else "is toxic")
+            + f": each liquidation {'would leave' if held else 'leaves'} the position less healthy than before."
+            + (f" **{write.words(held)}** of it cannot be liquidated now: a pause holds it back." if held else "")
         )
         page.blank()
         page.table(
@@ -194,3 +199,8 @@ def _cascade(page: Page, found: Mapping[str, Any], supplied_usd: float) -> None:
         f"{write.words(found['indirect_usd'])} of it after the first round"
         + (f", {write.words(found['frozen_usd'])} at prices that no fall moves." if found["frozen_usd"] > 0 else ".")
     )
+    parts = [Waiting(**part) for part in found["waiting"]]
+    if any(part.why == "paused" for part in parts):
+        who, waits = count(waiting.positions(parts), "position"), "waits" if waiting.positions(parts) == 1 else "wait"
+        owed = write.words(waiting.debt_usd(parts))
+        page.sentence(f"{who} with **{owed}** of debt could be liquidated then and {waits}: {waiting.because(parts)}.")

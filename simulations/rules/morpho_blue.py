@@ -1,4 +1,4 @@
-"""Morpho Blue liquidations to the smallest unit; the float twin is `morpho_blue_float`. No close factor, no pause; bad debt is socialised at once.
+"""Morpho Blue liquidations to the smallest unit; the float twin is `morpho_blue_float`. No close factor; bad debt is socialised at once.
 
 Source: Morpho.liquidate, _isHealthy; SharesMathLib, MathLib, UtilsLib, ConstantsLib (@morpho-org/morpho-blue 1.0.0, npm).
 
@@ -7,7 +7,7 @@ answers (1e36 x loan units per collateral unit), so `price_decimals` is 36 + loa
 (the incentive follows from the LLTV and is seldom a whole number of basis points: state it rounded up). The loan leg has borrow shares as
 stored units, `debt_index` total borrow assets + 1 and `debt_unit` total borrow shares + 1e6, the virtual ones included, a price of 1 at the
 block (a later price of the loan divides the collateral's); `active` whether the market was created. The call accrues interest first: give
-the totals as `chain.accounting.morpho_blue.accrue` leaves them. A borrower may liquidate himself. Not modelled: a liquidator without funds, tokens that refuse a transfer, callbacks.
+the totals as `chain.accounting.morpho_blue.accrue` leaves them. A borrower may liquidate himself. The contract has no pause: only a what-if sets `paused`. Not modelled: a liquidator without funds, tokens that refuse a transfer, callbacks.
 """
 
 from dataclasses import replace
@@ -81,6 +81,8 @@ def liquidate_exactly(position: Position, seized: int, shares: int) -> Liquidati
     taken, owed = _sides(position)
     if not owed.reserve.active:
         return Refusal("market not created")
+    if taken.reserve.paused or owed.reserve.paused:
+        return Refusal("paused")
     if (seized == 0) == (shares == 0):
         return Refusal("inconsistent input")
     if health_factor_wad(position) >= WAD:

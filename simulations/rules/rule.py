@@ -11,6 +11,12 @@ from simulations.book import Reserve
 
 NO_DEBT = UINT256_MAX
 
+PAUSES = frozenset(
+    {"ReservePaused", "LiquidationGraceSentinelCheckFailed", "LP_IS_PAUSED", "seize is paused", "paused"}
+)
+"""Refusals of whatever size, because somebody has switched liquidation off: a pause, or the grace period after one. Aave V3's
+validateLiquidationCall, Aave V2's whenNotPaused, Compound V2's seizeAllowed, and the word of rules that have no name for it."""
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -66,6 +72,11 @@ class Refusal:
     """Why the contract would refuse, by the name of its own error."""
 
     reason: str
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether nothing but a pause stands in the way."""
+        return self.reason in PAUSES
 
 
 class Rule(Protocol):

@@ -64,3 +64,14 @@ def test_the_page_and_the_json_say_the_same(claims: Path, ask: Ask) -> None:
 def test_what_cannot_be_asked_of_claims_is_refused(claims: Path, ask: Ask, words: tuple[str, ...], said: str) -> None:
     answer = ask("query", "risk", "xUSD", "--exposures", str(claims), *words)
     assert answer.code == 2 and said in answer.err
+
+
+@pytest.mark.parametrize(
+    "words", [("simulate", "--shock", "vault a=-20%"), ("simulate", "--scenario", "eth-10"), ("report",)]
+)
+def test_claims_cannot_be_simulated_and_the_answer_says_what_can_be_asked(
+    claims: Path, ask: Ask, words: tuple[str, ...]
+) -> None:
+    answer = ask(*words, "--snapshot", str(claims))
+    assert answer.code == 2 and "claims is a file of exposures" in answer.err
+    assert "cannot be simulated; aftershock query risk NAME --exposures FILE says" in answer.err

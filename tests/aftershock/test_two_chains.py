@@ -88,5 +88,5 @@ def test_a_cascade_says_on_which_chain_it_lands(both: Snapshot, tmp_path: Path, 
 def test_the_price_beside_the_rounds_is_that_of_the_market_s_own_chain(both: Snapshot, graph: ProtocolGraph) -> None:
     result = aftershock.simulate(graph, shocks=["ETH=-10%"])
     for chain, name in CHAINS.items():
-        key, symbol = leading(result, graph.find(f"core on {name}"), both)
+        key, symbol = leading(result, both, graph.find(f"core on {name}"))
         assert key.startswith(f"{chain}/erc20:") and graph.own_labels[key] == symbol

@@ -9,9 +9,9 @@ from reports.sections import page
 from simulations.frontier import MarketFrontier
 
 
-def sums(market: str, toxic: float) -> MarketFrontier:
-    """Six million liquidatable, some of it toxic."""
-    return MarketFrontier(market, 6e6, toxic, 1e6, 2e6, 3e6, 4e6, 5e6, 12, 7)
+def sums(market: str, toxic: float, paused: float = 0.0) -> MarketFrontier:
+    """Six million liquidatable, some of it toxic, some held back by a pause."""
+    return MarketFrontier(market, 6e6, toxic, 1e6, 2e6, 3e6, 4e6, paused, 5e6, 12, 7)
 
 
 def test_a_market_gets_its_own_sums_in_the_order_of_falls() -> None:
@@ -19,7 +19,7 @@ def test_a_market_gets_its_own_sums_in_the_order_of_falls() -> None:
         [(0.5, (sums("a", 5e6), sums("b", 9e6))), (0.0, (sums("a", 0.0), sums("b", 0.0)))], "a", "ETH", "$5"
     )
     assert [(point.fall_percent, point.toxic_debt_usd) for point in found.points] == [(0.0, 0.0), (50.0, 5e6)]
-    assert found.first_toxic == FrontierPoint(50.0, 6e6, 5e6, 1e6, 2e6, 3e6, 4e6, 5e6, 12, 7)
+    assert found.first_toxic == FrontierPoint(50.0, 6e6, 5e6, 1e6, 2e6, 3e6, 4e6, 0.0, 5e6, 12, 7)
 
 
 def test_the_table_shows_the_record(assessment: Assessment) -> None:
@@ -48,6 +48,13 @@ def test_the_title_is_the_finding(assessment: Assessment) -> None:
     )
     assert title((0.0, 2e6), (0.2, 3e6)).startswith("As it stands, liquidation makes some positions worse")
     assert title((0.0, 0.0), (0.2, 0.0)) == "Down to ETH −20 % every liquidation heals the position that it reaches"
+
+
+def test_what_a_pause_holds_back_is_told_beside_the_table(calm: Assessment) -> None:
+    part = frontier_of([(0.2, (sums("a", 3e6, 4e6),))], "a", "ETH", "$5")
+    block = page(replace(calm, frontier=part)).sections[2].blocks[1]
+    assert "liquidation would make some positions worse" in block.title
+    assert block.aside[2].endswith("A pause holds back $4.00m after ETH −20\u202f%.")
 
 
 def test_the_id_of_a_report_covers_it(assessment: Assessment) -> None:

@@ -181,3 +181,38 @@ def test_the_at_risk_curve_rises_and_starts_where_the_book_stands() -> None:
     assert curve["liquidatable_debt_usd"].is_monotonic_increasing
     assert curve["positions"].iloc[0] == int((health.health_factors(start(held)) < 1).sum())
     assert np.isfinite(curve.to_numpy()).all()
+
+
+def test_a_round_in_json_has_prices_of_one_kind(sample_result: aftershock.CascadeResult) -> None:
+    """In USD per whole token, one an asset, as the world trades it; what a market believes is in its own currency and is not told."""
+    names = {
+        "number",
+        "liquidated_usd",
+        "bad_debt_usd",
+        "waiting",
+        "waiting_debt_usd",
+        "market_price_usd",
+        "liquidations",
+        "sales",
+    }
+    record = sample_result.to_dict()
+    assert all(set(step) == names for step in record["rounds"])
+    assert set(record["rounds"][0]["market_price_usd"]) == set(record["market_price_before_usd"])
+
+
+def test_what_a_rise_covers_again_is_relief_and_is_not_taken_off_the_bad_debt_of_others() -> None:
+    """At 2,400 the 10 ETH of `deep` repay 24,000 / 1.05 of 30,000, so that 7,143 of the 10,000 stay that were under water; the 10,000 of
+    `short` repay 10,000 / 1.05 of the 4.5 ETH that it owes, and 1,276 are new."""
+    positions = [("deep", "ETH", "collateral", 10.0), ("deep", "USDC", "debt", 30_000.0)]
+    positions += [("short", "USDC", "collateral", 10_000.0), ("short", "ETH", "debt", 4.5)]
+    result = cascade(book(positions, PRICES, close_factor_bps=10_000), "ETH=+20%")
+    left, new = 30_000 - 24_000 / 1.05, 4.5 * 2_400 - 10_000 / 1.05
+    (row,) = result.markets.to_dict("records")
+    assert row["before_usd"] == pytest.approx(10_000)
+    assert result.relief_usd == row["relief_usd"] == pytest.approx(10_000 - left, abs=0.01)
+    assert result.bad_debt_usd == row["bad_debt_usd"] == pytest.approx(new, abs=0.01)
+    assert row["before_usd"] + row["bad_debt_usd"] - row["relief_usd"] == pytest.approx(left + new, abs=0.01)
+    assert result.to_dict()["totals"]["relief_usd"] == result.relief_usd
+    alone = cascade(book(positions[:2], PRICES, close_factor_bps=10_000), "ETH=+20%")
+    assert alone.bad_debt_usd == 0 and alone.rounds[0].bad_debt_usd == {"file:market/hand": 0.0}
+    assert (alone.positions["loss_usd"] == 0).all()

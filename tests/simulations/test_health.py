@@ -12,9 +12,10 @@ from graph.build import build
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.channels.liquidation import keepers, liquidatable
-from simulations.health import at_risk, health_factors
+from simulations.health import at_risk, by_position, health_factors
 from simulations.rules import FAMILIES
 from simulations.state import start
+from tests.simulations.hand_made import book as made
 
 # Two collaterals of 100 with thresholds 80.01 % and 80 %: the average of 80.005 % is cut to 80 %, and 160.005 is owed.
 ROWS = """market,position_id,asset,side,amount,price,threshold_bps
@@ -58,3 +59,22 @@ def test_the_screen_agrees_with_the_exact_rule(
     broken = {"nothing"} | ({"between"} if expected < 1 else set())
     assert {made.position_ids[one] for one in liquidatable(state, keepers(made, 0.0), health)} == broken
     assert at_risk(made, "AAA", [0.0])["positions"].tolist() == [len(broken)]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "values", "sums"),
+    [
+        ([0, 0, 2], [5.0, 7.0], [0.0, 12.0]),
+        ([0, 2, 2], [5.0, 7.0], [12.0, 0.0]),
+        ([0, 0, 1, 1, 1, 2, 2], [5.0, 7.0], [0.0, 5.0, 0.0, 0.0, 7.0, 0.0]),
+        ([0, 0], [], [0.0]),
+        ([0], [], []),
+    ],
+)
+def test_a_position_without_legs_has_nothing(offsets: list[int], values: list[float], sums: list[float]) -> None:
+    held = replace(
+        made([("one", "ETH", "collateral", 1.0)], {"ETH": 1.0}),
+        offsets=np.array(offsets, dtype=np.int64),
+        position_ids=tuple(map(str, offsets[1:])),
+    )
+    assert by_position(held, np.array(values)).tolist() == sums

@@ -16,6 +16,7 @@ from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import UINT256_MAX, WAD
 from graph.build import build
+from graph.pauses import without_withdrawals
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import run
@@ -179,5 +180,20 @@ def test_seizing_switched_off_stops_the_cascade_too(place: Place) -> None:
         assert not reserves["liquidatable"].dropna().astype(bool).any() and not reserves["paused"].any()
         result = run(from_graph(build(taken)), of_shocks([parse(FALL)], Assumptions(gas_usd=0.0)))
         assert set(result.rounds[0].liquidations["position_id"]) == {BORROWER.lower()}
+        (waits,) = result.waiting()
+        assert waits.why == "paused" and any("switched off" in note for note in result.notes)
+        # what is lent can be redeemed all the same: the contract says so, and nothing of it is missing in what can leave
+        market, people = place.lived.market, place.lived.people
+        owing = taken["positions"].groupby("owner")["side"].agg(lambda sides: "debt" in set(sides))
+        redeem, held = (getattr(market.markets["USDC"].functions, name) for name in ("redeem", "balanceOf"))
+        lender = next(who for who in people if not owing.get(f"eip155:31337:{who.lower()}", True) and held(who).call())
+        assert redeem(1).call({"from": lender}) == 0
+        assert without_withdrawals(taken) == set()
+        place.lived.ledger.call(
+            "fall", market.oracle, "setUnderlyingPrice", market.markets["WETH"].address, PRICE * 10**18 * 4 // 10
+        )
+        place.lived.ledger.mine()
+        short = [who for who in people if market.comptroller.functions.getAccountLiquidity(who).call()[2]]
+        assert waits.positions == len(short) > 1
     finally:
         place.node.request("evm_revert", before)

@@ -41,7 +41,7 @@ def test_assumptions_can_be_replaced() -> None:
         ('[[shocks]]\nasset = "ETH"\nchange = -1.5\n', "cannot be"),
         ('[[shocks]]\nasset = "ETH"\nchnage = -0.2\n', "did you mean change"),
         (GOOD + "[assumptions]\npass_through = 2\n", "not between 0 and 1"),
-        (GOOD + '[assumptions]\nkeeper = "robot"\n', "no keeper named 'robot'"),
+        (GOOD + '[assumptions]\nkeeper = "robot"\n', "no assumptions field named 'keeper'"),
         (GOOD + '[assumptions]\ngas_usd = "5"\n', "not of the right type"),
         (GOOD + "[assumptions]\nmax_rounds = 0\n", "not a positive number"),
         ('kind = "imagined"\n' + GOOD, "not one of hypothetical, historical"),
