@@ -1,7 +1,7 @@
 """What if: a snapshot as it would be after a few changes, with the one that was read left as it is.
 
 Take something out, freeze or pause a market, change what is behind a claim, list a market or a vault, supply or borrow. The answer is a
-snapshot like any other, so every question, the difference of two (`graph.timeline.changes`) and every cascade work on it. Prices stay what
+snapshot like any other, so every question, the difference of two (`graph.changes.changes`) and every cascade work on it. Prices stay what
 the markets say; who holds what beyond the entries stays too: nobody reacts.
 """
 

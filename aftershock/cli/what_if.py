@@ -63,7 +63,8 @@ def _show(
     page.header("What if", when(snapshot))
     for gap in changed.gaps[len(snapshot.gaps) :]:
         page.say(gap.removeprefix("What-if: "))
-    show_changes(page, answer, "Nothing else moves by 1 % or more.")
+    page.blank()
+    show_changes(page, answer.differences, "Nothing else moves by 1 % or more")
     show_figures(page, answer)
     if chosen is not None:
         page.blank()

@@ -12,8 +12,9 @@ import aftershock
 from chain.errors import InputError, SnapshotError
 from chain.snapshot import Snapshot
 from graph.build import build
+from graph.change_words import in_words
+from graph.changes import changes
 from graph.protocol_graph import ProtocolGraph
-from graph.timeline import changes, in_words
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
 from graph.what_if_file import read_what_if
 from tests.core_sample import core
