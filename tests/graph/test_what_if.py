@@ -17,6 +17,9 @@ from graph.changes import changes
 from graph.protocol_graph import ProtocolGraph
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
 from graph.what_if_file import read_what_if
+from simulations.book_of_graph import from_graph
+from simulations.health import health_factors
+from simulations.state import start
 from tests.core_sample import core
 from tests.graph.small_world import AWETH, CENT, LSTETH, MARKET, RAY, USDC, WAD, WETH, E, small_rows, small_world
 
@@ -142,6 +145,36 @@ def test_a_new_market_a_vault_in_it_and_who_borrows_from_it() -> None:
     position = aftershock.simulate(graph, shocks=["WETH=-1%"]).positions.set_index("market").loc[second]
     fund = position[position["debt_before_usd"] > 0].iloc[0]
     assert fund["health_factor_before"] == pytest.approx(6.0)
+
+
+def test_what_an_isolated_lender_lends_never_counts_as_collateral() -> None:
+    """100 lstETH at 86 % against 206,000 USDC, and 100,000 USDC lent out by the borrower, in a market like Morpho Blue's: 0.86 alone decides."""
+    sample = aftershock.load()
+    graph = build(sample)
+    table = sample["reserves"]
+    like = next(key for key in table.loc[table["liquidation_threshold_wad"] == 86 * WAD // 100, "market"])
+    loan, posted = Decimal(206_000), Decimal(100)
+    edits = (
+        NewClaim("mm", "USDC", "supply", Decimal(1_000_000), new_owner="L"),
+        NewClaim("mm", "lstETH", "collateral", posted, new_owner="F"),
+        NewClaim("mm", "USDC", "debt", loan, owner="F"),
+        NewClaim("mm", "USDC", "supply", Decimal(100_000), owner="F"),
+    )
+    quote = sample["prices"].set_index(["market", "asset"])["price_usd"]
+    [lsteth] = [asset for asset in table.loc[table["market"] == like, "asset"] if graph.label(asset) == "lstETH"]
+    [usdc] = [asset for asset in table.loc[table["market"] == like, "asset"] if graph.label(asset) == "USDC"]
+    by_hand = 0.86 * 100 * quote[like, lsteth] / (206_000 * quote[like, usdc])
+    for terms in ({}, {"threshold_bps": 8600}):
+        left = build(what_if(graph, (NewMarket("mm", like, ("lstETH", "USDC"), terms), *edits)))
+        mine = left.snapshot["positions"].set_index(["owner", "side"]).loc[left.find("F")]
+        assert mine["collateral_enabled"].to_dict() == {"collateral": True, "debt": False, "supply": False}
+        book = from_graph(left)
+        health = health_factors(start(book))[book.owners.index(left.find("F"))]
+        assert health == pytest.approx(by_hand, rel=1e-4) and 1 < health < 1.02
+        assert pd.isna(left.snapshot["reserves"].set_index(["market", "asset"]).at[(left.find("mm"), usdc), "liquidation_threshold_wad"])  # fmt: skip
+        assert aftershock.exposure(left, "mm").figures["collateral_usd"] == pytest.approx(100 * quote[like, lsteth], rel=1e-4)  # fmt: skip
+    with pytest.raises(InputError, match="does not lend lstETH, it is posted there; write collateral"):
+        what_if(graph, [NewClaim(like, "lstETH", "supply", posted, new_owner="G")])
 
 
 def test_what_is_supplied_on_top_is_added_to_the_row_and_to_the_cash() -> None:
