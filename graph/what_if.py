@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
+import pandas as pd
+
 from chain.errors import InputError, unknown_name
 from chain.snapshot import Snapshot
 from chain.tables import each_row
@@ -173,7 +175,7 @@ def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Name
 def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
     graph = known.graph
     if edit.node:
-        key = known.find("node", edit.node)
+        key = removal.meant(graph, known.find("node", edit.node))
         after = removal.without_node(graph, before, key)
         what = f"{graph.label(key)} ({graph.node_kind(key)})"
     else:
@@ -182,9 +184,8 @@ def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
         source, target = known.find("source", edit.source), known.find("target", edit.target)
         asset = None if edit.asset is None else known.find("asset", edit.asset, "asset")
         after = removal.without_relation(graph, before, edit.relation, source, target, asset)
-        what = f"{graph.label(source)} {edit.relation} {graph.label(target)}" + (
-            f" in {graph.label(asset)}" if asset else ""
-        )
+        one, verb, other = graph.label(source), edit.relation, graph.label(target)
+        what = f"{other} behind {one}" if verb == "backs" else f"{one} {verb} {other}" + (f" in {graph.label(asset)}" if asset else "")  # fmt: skip
     gone = {name: len(before[name]) - len(after[name]) for name in before.tables}
     with_it = [f"{count:,} {_WORDS.get(name, (name, name))[count > 1]}" for name, count in gone.items() if count]
     if not with_it and after is before:
@@ -202,7 +203,7 @@ def _freeze(known: _Names, before: Snapshot, edit: Freeze) -> Snapshot:
     what = f"{labels[asset]} in {labels[market]}" if asset else f"all of {labels[market]}"
     if not any(chosen):
         raise InputError(f"asset: {labels[market]} does not list {labels.get(asset or '', 'anything')}")
-    if all(now for now, hit in zip(table[edit.state].tolist(), chosen, strict=True) if hit):
+    if all(not pd.isna(now) and now for now, hit in zip(table[edit.state].tolist(), chosen, strict=True) if hit):
         raise InputError(f"{what} is {edit.state} already")
     return told(with_values(before, "reserves", chosen, **{edit.state: True}), f"What-if: {what} is {edit.state}.")
 

@@ -10,6 +10,7 @@ import pytest
 
 import aftershock
 from chain.errors import InputError, SnapshotError
+from chain.files.exposure_file import read_exposures
 from chain.snapshot import Snapshot
 from graph.build import build
 from graph.change_words import in_words
@@ -21,7 +22,20 @@ from simulations.book_of_graph import from_graph
 from simulations.health import health_factors
 from simulations.state import start
 from tests.core_sample import core
-from tests.graph.small_world import AWETH, CENT, LSTETH, MARKET, RAY, USDC, WAD, WETH, E, small_rows, small_world
+from tests.graph.small_world import (
+    ADDRESSES,
+    AWETH,
+    CENT,
+    LSTETH,
+    MARKET,
+    RAY,
+    USDC,
+    WAD,
+    WETH,
+    E,
+    small_rows,
+    small_world,
+)
 
 
 def world() -> Snapshot:
@@ -30,6 +44,14 @@ def world() -> Snapshot:
     rows["reserves"][0] = {**rows["reserves"][0], "supply_index_raw": RAY, "supplied_stored_raw": 12 * WAD}
     rows["prices"] = [{**row, "price_usd": row["price_raw"] / 10**8} for row in rows["prices"]]
     return small_world(rows)
+
+
+def exposures(folder: Path, *left_out: str) -> Snapshot:
+    """Claims in a circle, without the rows that are named."""
+    rows = ["alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20", "carol,Bank,10"]  # fmt: skip
+    path = folder / "claims.csv"
+    path.write_text("\n".join(("holder,claim_on,amount_usd", *(row for row in rows if row not in left_out))))
+    return read_exposures(path)
 
 
 def after(*edits: Edit) -> ProtocolGraph:
@@ -106,7 +128,7 @@ def test_one_relation_goes(edit: Remove, relation: str, left: int) -> None:
 
 
 def test_the_backing_of_a_claim_goes_or_changes() -> None:
-    graph = after(Remove(relation="backs", source="WETH", target="lstETH"))
+    graph = after(Remove(relation="backs", source="lstETH", target="WETH"))
     assert LSTETH not in set(graph.relations["backs"]["target"])
     for edit, rate, amount in (
         (Back("lstETH", "WETH", factor=Decimal("0.5")), 117 * WAD // 200, 585 * WAD),
@@ -114,6 +136,61 @@ def test_the_backing_of_a_claim_goes_or_changes() -> None:
     ):
         (row,) = after(edit).snapshot["backings"].to_dict("records")
         assert (row["rate_wad"], row["amount_raw"], row["capacity_raw"]) == (rate, amount, amount)
+
+
+def with_fixed_debt() -> Snapshot:
+    """Alice owes 5,000 USDC at a fixed rate beside her 8,000."""
+    rows = small_rows()
+    rows["reserves"][0] = {**rows["reserves"][0], "supply_index_raw": RAY, "supplied_stored_raw": 12 * WAD}
+    rows["reserves"][2] = {**rows["reserves"][2], "fixed_debt_raw": 5_000 * CENT, "cash_raw": 67_000 * CENT}
+    rows["positions"].append({**rows["positions"][1], "side": "fixed_debt", "amount_raw": 5_000 * CENT, "stored_raw": 5_000 * CENT})  # fmt: skip
+    return small_world(rows)
+
+
+def test_debts_at_a_fixed_rate_go_with_the_debts_and_stay_with_the_supplies() -> None:
+    base = with_fixed_debt()
+    assert build(base).relations["borrows"].set_index("asset").at[USDC, "amount_raw"] == 13_000 * CENT
+    without_debt = what_if(base, [Remove(relation="borrows", source=E["alice"], target="core")])
+    owed = without_debt["positions"]
+    assert set(owed.loc[owed["owner"] == E["alice"], "side"]) == {"supply"}
+    row = without_debt["reserves"].set_index("asset").loc[USDC]
+    assert (row["borrowed_stored_raw"], row["fixed_debt_raw"], row["cash_raw"]) == (0, 0, 80_000 * CENT)
+    without_supply = what_if(base, [Remove(relation="supplies", source=E["alice"], target="core")])["positions"]
+    mine = without_supply[without_supply["owner"] == E["alice"]].set_index("side")["amount_raw"].to_dict()
+    assert mine == {"debt": 8_000 * CENT, "fixed_debt": 5_000 * CENT}
+
+
+@pytest.mark.parametrize("name", ["vUSDC", ADDRESSES["share"], E["share"]], ids=["share", "address", "key"])
+def test_a_vault_is_removed_by_whatever_name_it_or_its_share_has(name: str) -> None:
+    # its 30,000 of 80,000 USDC leave the market
+    graph = after(Remove(name))
+    assert reserve(graph, USDC) == reserves(50_000 * CENT, 8_000 * CENT, 42_000 * CENT)
+    assert E["share"] not in graph.kinds and "vUSDC" not in set(graph.nodes["asset"]["label"])
+    assert graph.snapshot.gaps[-1].startswith("What-if: Prime USDC vault (vault) is removed")
+
+
+def test_a_receipt_that_is_collateral_elsewhere_cannot_be_taken_from_its_own_market() -> None:
+    graph = build(aftershock.load())
+    receipts = aftershock.load()["reserves"]["receipt_asset"].dropna().tolist()
+    for name in ("cUSDC", "cWETH", *receipts[:2]):
+        with pytest.raises(InputError, match="it stands for what is supplied to"):
+            what_if(graph, [Remove(name)])
+    assert build(what_if(graph, [Remove(relation="lists", source="v2", target="WETH")]))  # takes cWETH along
+
+
+def test_in_a_circle_the_row_that_is_named_goes(tmp_path: Path) -> None:
+    graph = build(exposures(tmp_path))
+    left = what_if(graph, [Remove(relation="backs", source="Fund", target="Bank")])
+    behind = {(row["claim"], row["backing"]) for row in left["backings"].to_dict("records")}
+    assert behind == {("file:Fund", "file:Issuer"), ("file:Bank", "file:Issuer"), ("file:Bank", "file:Fund")}
+    assert left.gaps[-1].startswith("What-if: Bank behind Fund is removed")
+
+
+def test_a_freeze_turns_a_switch_that_was_not_read() -> None:
+    base = world()
+    unread = base["reserves"].assign(frozen=pd.array([None] * 3, dtype="boolean"))
+    left = what_if(replace(base, tables={**base.tables, "reserves": unread}), [Freeze("core")])
+    assert left["reserves"]["frozen"].tolist() == [True] * 3
 
 
 def test_a_freeze_turns_the_switch_and_nothing_else() -> None:
@@ -277,7 +354,10 @@ def test_without_one_borrower_the_sample_loses_what_the_rest_loses(fall: str, by
         ([Remove(E["bob"]), Remove(E["bob"])], "an earlier entry took it out"),
         ([Remove(relation="suplies", source="a", target="b")], "did you mean supplies"),
         ([Remove(relation="borrows", source=E["dave"], target="core")], "there is no such row"),
-        ([Remove(relation="backs", source="USDC", target="UNI-V2")], "there is no such row"),
+        ([Remove(relation="backs", source="UNI-V2", target="USDC")], "there is no such row"),
+        ([Remove(relation="backs", source="WETH", target="lstETH")], 'WETH is behind lstETH, not the other way round: .* write source = "lstETH", target = "WETH"'),
+        ([Remove(relation="holds", source=E["dave"], target="UNI-V2", asset="USDC")], "asset: holds has none beside source and target"),
+        ([Remove("aWETH")], "stands for what is supplied to .*; remove that market, or the reserve"),
         ([Freeze("core", "UNI-V2")], "does not list UNI-V2"),
         ([Freeze("core", state="melted")], "no state named 'melted'"),
         ([Freeze("core"), Freeze("core", "WETH")], "WETH in Aave V3 core is frozen already"),
