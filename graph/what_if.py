@@ -20,6 +20,7 @@ from graph import addition, removal
 from graph.build import build
 from graph.changed_tables import told, with_values
 from graph.protocol_graph import ProtocolGraph
+from graph.settled_claims import settled
 
 STATES = ("frozen", "paused")
 _WORDS = {
@@ -159,11 +160,11 @@ class _Names:
 def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Names]:
     match edit:
         case Remove():
-            return _remove(known, before, edit), known
+            return settled(_remove(known, before, edit)), known
         case Freeze():
             return _freeze(known, before, edit), known
         case Back():
-            return _back(known, before, edit), known
+            return settled(_back(known, before, edit)), known
         case NewMarket():
             return _market(known, before, edit)
         case NewVault():
@@ -187,10 +188,15 @@ def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
         one, verb, other = graph.label(source), edit.relation, graph.label(target)
         what = f"{other} behind {one}" if verb == "backs" else f"{one} {verb} {other}" + (f" in {graph.label(asset)}" if asset else "")  # fmt: skip
     gone = {name: len(before[name]) - len(after[name]) for name in before.tables}
-    with_it = [f"{count:,} {_WORDS.get(name, (name, name))[count > 1]}" for name, count in gone.items() if count]
+    with_it = [f"{count:,} {_WORDS.get(name, (_one(name), name))[count > 1]}" for name, count in gone.items() if count]
     if not with_it and after is before:
         raise InputError(f"{what} is not there any more; an earlier entry took it out")
     return told(after, f"What-if: {what} is removed, and with it rows of the tables: {', '.join(with_it)}.")
+
+
+def _one(table: str) -> str:
+    """One row of a table in a word: balances, entities -> balance, entity."""
+    return f"{table[:-3]}y" if table.endswith("ies") else table.removesuffix("s")
 
 
 def _freeze(known: _Names, before: Snapshot, edit: Freeze) -> Snapshot:
@@ -220,6 +226,8 @@ def _back(known: _Names, before: Snapshot, edit: Back) -> Snapshot:
         )
     if (edit.factor is None) == (edit.rate is None):
         raise InputError("give either factor or rate")
+    if edit.rate is not None and "exposures" in before.readers:
+        raise InputError("rate: a file of exposures states amounts and no rates; give a factor")
     given, size = ("factor", edit.factor) if edit.factor is not None else ("rate", edit.rate or Decimal(0))
     if not (size.is_finite() and size >= 0):
         raise InputError(f"{given}: {size} is no finite number from 0")
