@@ -14,8 +14,9 @@ from graph.timeline import aligned
 from simulations.result import CascadeResult
 
 FIGURES = ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd", "utilisation_ratio", "suppliers", "borrowers")
-LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd")
-"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken."""
+LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd", "waiting_debt_usd")
+"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken, what those owe who
+are below 1 at the end and wait."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from graph.changes import SWITCHES
 FEW = 3
 """So many holders are named one by one; of more, how many moved which way, and the first."""
 _MEMBERS = {
-    "claim": ("holder", "holders"),
-    "supply": ("supplier", "suppliers"),
-    "debt": ("borrower", "borrowers"),
-    "balance": ("holder", "holders"),
+    "claim": "holders",
+    "supply": "suppliers",
+    "debt": "borrowers",
+    "balance": "holders",
 }
 """Who the rows of a topic are where they can be many, all in one unit; the rows of other topics are always named one by one."""
+_DID = {"new": "are new", "gone": "are gone", "more": "have more", "less": "have less"}
 Row = Mapping[Any, Any]
 
 
@@ -55,13 +56,15 @@ def _of_many(topic: str, about: str, rows: Sequence[Row]) -> str:
     counts = {"new": 0, "gone": 0, "more": 0, "less": 0}
     for row in rows:
         counts[{"added": "new", "removed": "gone"}.get(row["what"], "more" if row["change"] > 0 else "less")] += 1
-    which = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+    kinds = {word: count for word, count in counts.items() if count}
+    which = ", ".join(f"{count:,} {word}" for word, count in kinds.items())
+    did = f"moved ({which})" if len(kinds) > 1 else _DID[next(iter(kinds))]
     change, usd = sum(row["change"] for row in rows), sum(row["change_usd"] for row in rows)
     worth = "" if topic == "claim" or pd.isna(usd) else f" (${abs(usd):,.0f})"
     dollar = "$" if topic == "claim" else ""
     size = f"{dollar}{abs(change):,.0f}" if abs(change) >= 1000 else f"{dollar}{abs(change):,.6g}"
     balance = f"{size}{worth} {'more' if change > 0 else 'less'} in all"
-    return f"{about}: {len(rows):,} {_MEMBERS[topic][1]} moved ({which}), {balance}; most {_member(rows[0])}."
+    return f"{about}: {len(rows):,} {_MEMBERS[topic]} {did}, {balance}; most {_member(rows[0])}."
 
 
 def _member(row: Row) -> str:

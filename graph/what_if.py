@@ -176,9 +176,10 @@ def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Name
 def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
     graph = known.graph
     if edit.node:
-        key = removal.meant(graph, known.find("node", edit.node))
+        named = known.find("node", edit.node)
+        key = removal.meant(graph, named)
         after = removal.without_node(graph, before, key)
-        what = f"{graph.label(key)} ({graph.node_kind(key)})"
+        what = f"{graph.label(named)} ({graph.node_kind(named)}{'' if key == named else ', with its vault'})"
     else:
         if edit.relation not in removal.RELATIONS:
             raise unknown_name("relation that can be removed", edit.relation, removal.RELATIONS)

@@ -124,6 +124,7 @@ def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None
         "before_usd": "bad debt before the shock",
         "bad_debt_usd": "bad debt added",
         "liquidated_usd": "liquidated",
+        "waiting_debt_usd": "waiting debt",
         "rounds": "rounds",
     }
     rows = []

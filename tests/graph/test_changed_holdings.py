@@ -87,8 +87,20 @@ def test_many_holders_are_one_sentence() -> None:
             rows["balances"].append({**rows["balances"][0], "holder": f"eip155:31337:0x{number:040x}", "amount_raw": number * WAD})  # fmt: skip
 
     # 1 + 2 + ... + 40 = 820
-    assert in_words(found(change)) == [
-        "UNI-V2 held: 40 holders moved (40 new), 820 more in all; most 0x0000…0028 40 (new)."
+    assert in_words(found(change)) == ["UNI-V2 held: 40 holders are new, 820 more in all; most 0x0000…0028 40 (new)."]
+
+
+def test_of_many_holders_it_says_how_many_went_which_way() -> None:
+    def four(rows: Rows, amounts: list[int]) -> None:
+        for number, amount in enumerate(amounts, start=1):
+            rows["balances"] += [{**rows["balances"][0], "holder": f"eip155:31337:0x{number:040x}", "amount_raw": amount * WAD}] if amount else []  # fmt: skip
+
+    before, after = small_rows(), small_rows()
+    four(before, [10, 20, 30, 0])
+    four(after, [15, 10, 0, 8])
+    # 5 more, 10 and 30 less, 8 new: 27 less
+    assert in_words(changes(build(small_world(before)), build(small_world(after)))) == [
+        "UNI-V2 held: 4 holders moved (1 new, 1 gone, 1 more, 1 less), 27 less in all; most 0x0000…0003 30 (gone)."
     ]
 
 
