@@ -1,6 +1,5 @@
 """What-ifs: by hand on the small world, and the totals of the sample added up again from its rows. The stored snapshot never changes."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,121 +10,25 @@ import pytest
 
 import aftershock
 from chain.errors import InputError, SnapshotError
-from chain.files.exposure_file import read_exposures
 from chain.snapshot import Snapshot
 from graph.build import build
 from graph.change_words import in_words
 from graph.changes import changes
-from graph.protocol_graph import ProtocolGraph
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
 from graph.what_if_file import read_what_if
 from simulations.book_of_graph import from_graph
 from simulations.health import health_factors
 from simulations.state import start
 from tests.core_sample import core
+from tests.graph.edited_world import after, reserve, reserves, world
 from tests.graph.small_world import (
-    ADDRESSES,
-    AWETH,
     CENT,
     LSTETH,
-    MARKET,
-    RAY,
     USDC,
     WAD,
     WETH,
     E,
-    small_rows,
-    small_world,
 )
-
-
-def world() -> Snapshot:
-    """The small world with positions stored in the units of their reserve: 12 WETH are 12 stored ones."""
-    rows = small_rows()
-    rows["reserves"][0] = {**rows["reserves"][0], "supply_index_raw": RAY, "supplied_stored_raw": 12 * WAD}
-    rows["prices"] = [{**row, "price_usd": row["price_raw"] / 10**8} for row in rows["prices"]]
-    return small_world(rows)
-
-
-def exposures(folder: Path, *left_out: str) -> Snapshot:
-    """Claims in a circle, without the rows that are named."""
-    rows = ["alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20", "carol,Bank,10"]  # fmt: skip
-    path = folder / "claims.csv"
-    path.write_text("\n".join(("holder,claim_on,amount_usd", *(row for row in rows if row not in left_out))))
-    return read_exposures(path)
-
-
-def after(*edits: Edit) -> ProtocolGraph:
-    """The graph of a what-if; building it is the check that positions, totals and ends fit."""
-    return build(what_if(world(), edits))
-
-
-def reserve(graph: ProtocolGraph, asset: str, market: str = MARKET) -> dict[str, int]:
-    table = graph.snapshot["reserves"].set_index(["market", "asset"])
-    names = ("supplied_stored_raw", "borrowed_stored_raw", "cash_raw")
-    return {name.removesuffix("_raw"): int(table.at[(market, asset), name]) for name in names}
-
-
-def reserves(supplied: int, borrowed: int, cash: int) -> dict[str, int]:
-    return {"supplied_stored": supplied, "borrowed_stored": borrowed, "cash": cash}
-
-
-def test_an_account_goes_with_what_it_supplied_and_owed() -> None:
-    # alice supplied 10 of 12 WETH and owes all 8,000 USDC: bob still owes 1 WETH, so 1 of dave's 2 is cash
-    graph = after(Remove(E["alice"]))
-    assert reserve(graph, WETH) == reserves(2 * WAD, 1 * WAD, 1 * WAD)
-    assert reserve(graph, USDC) == reserves(80_000 * CENT, 0, 80_000 * CENT)
-    assert E["alice"] not in graph.kinds
-    assert graph.snapshot["assets"].set_index("asset").at[AWETH, "total_supply_raw"] == 2 * WAD
-    assert graph.relations["wraps"].set_index("source").at[AWETH, "rate"] == 1.0
-
-
-def test_a_receipt_that_is_a_share_keeps_its_rate() -> None:
-    # 3 tokens stand for 12 WETH, 4 each; without dave's 2 WETH there are 2.5
-    base = world()
-    assets = base["assets"].assign(total_supply_raw=[3 * WAD if key == AWETH else raw for key, raw in zip(base["assets"]["asset"], base["assets"]["total_supply_raw"], strict=True)])  # fmt: skip
-    left = what_if(replace(base, tables={**base.tables, "assets": assets}), [Remove(E["dave"])])
-    assert left["assets"].set_index("asset").at[AWETH, "total_supply_raw"] == 25 * WAD // 10
-    assert build(left).relations["wraps"].set_index("source").at[AWETH, "rate"] == 4.0
-
-
-def test_more_than_the_cash_cannot_leave_and_a_gap_says_how_much_is_missing() -> None:
-    # carol's 50,000 and the vault's 30,000 USDC; 72,000 are there, alice owes 8,000
-    graph = after(Remove("Carol's fund"), Remove("Prime USDC vault"))
-    assert reserve(graph, USDC) == reserves(0, 8_000 * CENT, 0)
-    assert any("8,000 USDC more would have to leave Aave V3 core" in gap for gap in graph.snapshot.gaps)
-    assert not graph.snapshot["queues"].shape[0] and "vUSDC" not in set(graph.nodes["asset"]["label"])
-
-
-def test_an_asset_goes_with_its_pool_the_liquidity_share_and_every_debt_in_it() -> None:
-    graph = after(Remove("USDC"))
-    assert not len(graph.nodes["pool"]) and set(graph.nodes["asset"]["label"]) >= {"WETH", "lstETH"}
-    assert not {"USDC", "UNI-V2"} & set(graph.nodes["asset"]["label"])
-    assert graph.relations["borrows"]["asset"].tolist() == [WETH]
-    assert reserve(graph, WETH) == reserves(12 * WAD, 1 * WAD, 11 * WAD)
-
-
-def test_a_market_goes_with_its_receipts_and_all_that_names_it() -> None:
-    snapshot = after(Remove("core")).snapshot
-    for table in ("markets", "reserves", "positions", "prices", "queues", "authorities"):
-        assert not len(snapshot[table]), table
-    assert AWETH not in set(snapshot["assets"]["asset"]) and len(snapshot["pools"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("edit", "relation", "left"),
-    [
-        (Remove(relation="supplies", source=E["alice"], target="core"), "supplies", 4),
-        (Remove(relation="borrows", source=E["bob"], target="core", asset="WETH"), "borrows", 1),
-        (Remove(relation="holds", source=E["dave"], target="UNI-V2"), "holds", 0),
-        (Remove(relation="lists", source="core", target="lstETH"), "lists", 2),
-        (Remove(relation="governs", source="Council", target="core"), "governs", 0),
-    ],
-    ids=lambda value: value.relation if isinstance(value, Remove) else None,
-)
-def test_one_relation_goes(edit: Remove, relation: str, left: int) -> None:
-    graph = after(edit)
-    assert len(build(world()).relations[relation]) > left == len(graph.relations[relation])
 
 
 def test_the_backing_of_a_claim_goes_or_changes() -> None:
@@ -139,103 +42,11 @@ def test_the_backing_of_a_claim_goes_or_changes() -> None:
         assert (row["rate_wad"], row["amount_raw"], row["capacity_raw"]) == (rate, amount, amount)
 
 
-def with_fixed_debt() -> Snapshot:
-    """Alice owes 5,000 USDC at a fixed rate beside her 8,000."""
-    rows = small_rows()
-    rows["reserves"][0] = {**rows["reserves"][0], "supply_index_raw": RAY, "supplied_stored_raw": 12 * WAD}
-    rows["reserves"][2] = {**rows["reserves"][2], "fixed_debt_raw": 5_000 * CENT, "cash_raw": 67_000 * CENT}
-    rows["positions"].append({**rows["positions"][1], "side": "fixed_debt", "amount_raw": 5_000 * CENT, "stored_raw": 5_000 * CENT})  # fmt: skip
-    return small_world(rows)
-
-
-def test_debts_at_a_fixed_rate_go_with_the_debts_and_stay_with_the_supplies() -> None:
-    base = with_fixed_debt()
-    assert build(base).relations["borrows"].set_index("asset").at[USDC, "amount_raw"] == 13_000 * CENT
-    without_debt = what_if(base, [Remove(relation="borrows", source=E["alice"], target="core")])
-    owed = without_debt["positions"]
-    assert set(owed.loc[owed["owner"] == E["alice"], "side"]) == {"supply"}
-    row = without_debt["reserves"].set_index("asset").loc[USDC]
-    assert (row["borrowed_stored_raw"], row["fixed_debt_raw"], row["cash_raw"]) == (0, 0, 80_000 * CENT)
-    without_supply = what_if(base, [Remove(relation="supplies", source=E["alice"], target="core")])["positions"]
-    mine = without_supply[without_supply["owner"] == E["alice"]].set_index("side")["amount_raw"].to_dict()
-    assert mine == {"debt": 8_000 * CENT, "fixed_debt": 5_000 * CENT}
-
-
-@pytest.mark.parametrize("name", ["vUSDC", ADDRESSES["share"], E["share"]], ids=["share", "address", "key"])
-def test_a_vault_is_removed_by_whatever_name_it_or_its_share_has(name: str) -> None:
-    # its 30,000 of 80,000 USDC leave the market
-    graph = after(Remove(name))
-    assert reserve(graph, USDC) == reserves(50_000 * CENT, 8_000 * CENT, 42_000 * CENT)
-    assert E["share"] not in graph.kinds and "vUSDC" not in set(graph.nodes["asset"]["label"])
-    assert re.match(r"What-if: (Prime USDC vault \(vault|vUSDC \(asset, with its vault)\) is removed", graph.snapshot.gaps[-1])  # fmt: skip
-
-
-def test_a_receipt_that_is_collateral_elsewhere_cannot_be_taken_from_its_own_market() -> None:
-    graph = build(aftershock.load())
-    receipts = aftershock.load()["reserves"]["receipt_asset"].dropna().tolist()
-    for name in ("cUSDC", "cWETH", *receipts[:2]):
-        with pytest.raises(InputError, match="it stands for what is supplied to"):
-            what_if(graph, [Remove(name)])
-    assert build(what_if(graph, [Remove(relation="lists", source="v2", target="WETH")]))  # takes cWETH along
-
-
-def test_in_a_circle_the_row_that_is_named_goes(tmp_path: Path) -> None:
-    graph = build(exposures(tmp_path))
-    left = what_if(graph, [Remove(relation="backs", source="Fund", target="Bank")])
-    behind = {(row["claim"], row["backing"]) for row in left["backings"].to_dict("records")}
-    assert behind == {("file:Fund", "file:Issuer"), ("file:Bank", "file:Issuer"), ("file:Bank", "file:Fund")}
-    assert left.gaps[-1].startswith("What-if: Bank behind Fund is removed")
-
-
 def test_a_freeze_turns_a_switch_that_was_not_read() -> None:
     base = world()
     unread = base["reserves"].assign(frozen=pd.array([None] * 3, dtype="boolean"))
     left = what_if(replace(base, tables={**base.tables, "reserves": unread}), [Freeze("core")])
     assert left["reserves"]["frozen"].tolist() == [True] * 3
-
-
-@pytest.mark.parametrize(
-    ("edits", "rows"),
-    [
-        ([Remove(relation="holds", source="bob", target="Fund")], ("bob,Fund,40",)),
-        ([Remove("alice")], ("alice,Fund,60",)),
-        ([Remove("alice"), Remove("bob"), Remove(relation="backs", source="Bank", target="Fund")], ("alice,Fund,60", "bob,Fund,40", "Bank,Fund,20")),
-        ([Remove(relation="backs", source="Fund", target="Bank")], ("Fund,Bank,70",)),
-        ([Remove("Issuer")], ("Fund,Issuer,30", "Bank,Issuer,50")),
-    ],
-    ids=["one claim", "a holder", "all claims on a name", "a claim in the circle", "a name"],
-)  # fmt: skip
-def test_exposures_without_claims_are_the_file_without_their_rows(
-    tmp_path: Path, edits: Sequence[Edit], rows: Sequence[str]
-) -> None:
-    left, by_hand = what_if(exposures(tmp_path), edits), exposures(tmp_path, *rows)
-    for table, columns in (
-        ("assets", ["asset", "decimals", "total_supply_raw"]),
-        ("balances", ["holder", "asset", "amount_raw"]),
-        ("backings", ["claim", "backing", "holder", "amount_raw", "rate_wad"]),
-        ("prices", ["asset", "price_usd"]),
-    ):
-        found, wanted = ({tuple(row) for row in one[table][columns].to_numpy().tolist()} for one in (left, by_hand))
-        if table == "assets":
-            found, wanted = ({row for row in some if row[0] != "iso4217:USD"} for some in (found, wanted))
-        assert found == wanted, table
-    ranked = [aftershock.systemic(one).set_index("label")["loss_usd"].to_dict() for one in (left, by_hand)]
-    assert ranked[0] == pytest.approx(ranked[1])
-
-
-def test_half_of_what_is_behind_a_claim_is_owed_by_the_debtor_no_more(tmp_path: Path) -> None:
-    left = what_if(exposures(tmp_path), [Back("Fund", "Bank", factor=Decimal("0.5"))])
-    # carol 10 and Fund 35 are left of 80 on Bank, which has 70; Fund has 35 and 30 of 120
-    supply = left["assets"].set_index("asset")
-    assert supply.at["file:Bank", "total_supply_raw"] == 45 * 10 ** int(supply.at["file:Bank", "decimals"])
-    assert left["backings"].set_index(["claim", "backing"])["rate_wad"].to_dict() == {
-        ("file:Fund", "file:Bank"): 65 * WAD // 120,
-        ("file:Fund", "file:Issuer"): 65 * WAD // 120,
-        ("file:Bank", "file:Issuer"): WAD,
-        ("file:Bank", "file:Fund"): WAD,
-    }
-    with pytest.raises(InputError, match="states amounts and no rates; give a factor"):
-        what_if(exposures(tmp_path), [Back("Fund", "Bank", rate=Decimal(1))])
 
 
 def test_a_book_states_no_cash_so_none_comes_or_goes(tmp_path: Path) -> None:
