@@ -6,15 +6,17 @@ from typing import Any
 
 import pandas as pd
 
+from aftershock.differences import Differences, differences
 from graph.exposure import records
 from graph.market_exposure import figures_of
 from graph.protocol_graph import ProtocolGraph
-from graph.timeline import aligned, changes, in_words
+from graph.timeline import aligned
 from simulations.result import CascadeResult
 
 FIGURES = ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd", "utilisation_ratio", "suppliers", "borrowers")
-LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd")
-"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken."""
+LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd", "waiting_debt_usd")
+"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken, what those owe who
+are below 1 at the end and wait."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class Comparison:
 
     Attributes
     ----------
-    changes, words : as `graph.timeline.changes` and `in_words` give them.
-    figures : market, label, figure (of FIGURES), before, after, difference; only what differs, a market that is new or gone has one side.
+    differences : what changed, as a table and in words.
+    figures : market, label, figure (of FIGURES), before, after, difference; only what differs. What has one side, as in a market that is
+        new or gone, has no difference.
     cascade : market, label, figure (of LOSSES, and rounds), before, after, difference; empty without a scenario. Rounds are
         those in which somebody in that market was liquidated.
     """
 
-    changes: pd.DataFrame
-    words: tuple[str, ...]
+    differences: Differences
     figures: pd.DataFrame
     cascade: pd.DataFrame
 
@@ -42,8 +44,10 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; missing values are None."""
         return {
-            "changes": records(self.changes),
-            "words": list(self.words),
+            "changes": records(self.differences.changes),
+            "words": list(self.differences.words),
+            "compared": self.differences.compared,
+            "not_compared": list(self.differences.not_compared),
             "figures": records(self.figures),
             "cascade": records(self.cascade),
         }
@@ -57,9 +61,9 @@ def compared(
     Raises
     ------
     InputError
-        If the graphs do not stand on the same chains.
+        If the graphs do not stand on the same chains, or one alone is of exposures.
     """
-    found = changes(before, after, smallest_move)
+    found = differences(before, after, smallest_move)
     moved = aligned(before.snapshot, after.snapshot)
     sides = [{key: figures_of(graph, [key]) for key in graph.nodes["market"]["node"]} for graph in (before, after)]
     labels = before.labels | after.labels
@@ -68,7 +72,7 @@ def compared(
     runs: list[dict[str, dict[str, Any]]] = [_of_run(result) for result in results] or [{}, {}]
     run_after = {moved.get(key, key): value for key, value in runs[1].items()}
     cascade = _side_by_side(runs[0], run_after, (*LOSSES, "rounds"), labels)
-    return Comparison(found, tuple(in_words(found)), figures, cascade)
+    return Comparison(found, figures, cascade)
 
 
 def _of_run(result: CascadeResult) -> dict[str, dict[str, Any]]:
@@ -96,6 +100,7 @@ def _side_by_side(
             one, other = (side.get(market, {}).get(name) for side in (before, after))
             if one is None and other is None:
                 continue
-            rows.append((market, labels.get(market, market), name, one, other, (other or 0) - (one or 0)))
+            difference = None if one is None or other is None else other - one
+            rows.append((market, labels.get(market, market), name, one, other, difference))
     frame = pd.DataFrame(rows, columns=["market", "label", "figure", "before", "after", "difference"])
     return frame.astype({"before": float, "after": float, "difference": float})

@@ -141,18 +141,43 @@ def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Expo
     return exposures.exposure(graph(source), name, top)
 
 
-def what_if(source: Snapshot | ProtocolGraph, edits: "str | Path | Sequence[Edit]") -> Snapshot:
+def what_if(
+    source: Snapshot | ProtocolGraph, edits: "str | Path | Sequence[Edit]", out: str | Path | None = None
+) -> Snapshot:
     """The snapshot as it would be after the changes of a TOML file, or of edits (`graph.what_if`); the source stays as it is.
+
+    Parameters
+    ----------
+    out : folder to save it in, whole or not at all; one that holds an earlier what-if is replaced.
 
     Raises
     ------
     InputError
-        If the file or an entry cannot be used; it names file, entry, field and value.
+        If the file or an entry cannot be used; it names file, entry, field and value. If `out` holds a snapshot that was read.
+    SnapshotError
+        If `out` holds anything else, or what is left does not fit together.
     """
     from graph import what_if as what_ifs
     from graph.what_if_file import read_what_if
 
-    return what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
+    if out is not None:
+        snapshots.refuse_foreign_folder(Path(out))
+        _refuse_what_was_read(Path(out))
+    changed = what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
+    if out is not None:
+        build(changed)  # what does not fit together is not written
+        snapshots.save(changed, Path(out))
+    return changed
+
+
+def _refuse_what_was_read(target: Path) -> None:
+    """InputError if the folder holds a snapshot that is no what-if, which may not be had again."""
+    try:
+        stored = json.loads((target / snapshots.MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # none, or a damaged one, which may be replaced
+    if not str(stored.get("caption", "")).startswith("what-if"):
+        raise InputError(f"{target} holds a snapshot as it was read, which a what-if would replace; give another --out")
 
 
 def path_index(source: Snapshot | ProtocolGraph) -> PathIndex:

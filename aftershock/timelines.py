@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from aftershock.differences import Differences, differences
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.exposure import records
 from graph.identity import told_apart
 from graph.market_exposure import figures_of, reserves_of
 from graph.protocol_graph import ProtocolGraph
-from graph.timeline import changes, in_words, lasting_keys, time_of
+from graph.timeline import lasting_keys, time_of
 
 FIGURES = ("supplied_usd", "borrowed_usd", "utilisation_ratio", "status", "price_usd")
 """Of markets and reserves; the last of assets."""
@@ -28,23 +29,23 @@ class Timeline:
     names : of the snapshots, in order of time.
     rows : kind (market, reserve, asset), node (key in the latest snapshot that has it), asset (of a reserve), label, figure (of FIGURES),
         values (one for each snapshot: a number, a status in words, or None where the snapshot does not have it).
-    changes, words : as `graph.timeline.changes` and `in_words` give them, one for each pair of neighbours.
+    between : what changed, one for each pair of neighbours.
     """
 
     names: tuple[str, ...]
     rows: pd.DataFrame
-    changes: tuple[pd.DataFrame, ...]
-    words: tuple[tuple[str, ...], ...]
+    between: tuple[Differences, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; missing values are None."""
-        between = zip(pairwise(self.names), self.changes, self.words, strict=True)
+        between = zip(pairwise(self.names), self.between, strict=True)
         rows = zip(records(self.rows.drop(columns="values")), self.rows["values"], strict=True)
         return {
             "rows": [row | {"values": list(values)} for row, values in rows],
             "changes": [
-                {"from": one, "to": other, "words": list(words), "changes": records(found)}
-                for (one, other), found, words in between
+                {"from": one, "to": other, "words": list(found.words), "changes": records(found.changes)}
+                | {"compared": found.compared, "not_compared": list(found.not_compared)}
+                for (one, other), found in between
             ],
         }
 
@@ -71,13 +72,8 @@ def timeline(
             raise InputError(
                 f"{its} and {others} both stand at {time_of(one):%Y-%m-%d %H:%M:%S} UTC; give each time once"
             )
-    found = tuple(changes(one, other, smallest_move) for one, other in pairwise(graphs))
-    return Timeline(
-        tuple(called),
-        _rows(graphs),
-        found,
-        tuple(tuple(in_words(table)) for table in found),
-    )
+    found = tuple(differences(one, other, smallest_move) for one, other in pairwise(graphs))
+    return Timeline(tuple(called), _rows(graphs), found)
 
 
 def _rows(graphs: Sequence[ProtocolGraph]) -> pd.DataFrame:

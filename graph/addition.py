@@ -25,6 +25,8 @@ TERMS = {
     "reserve_factor_bps": ("reserve_factor_wad", 0, BPS),
 }
 """Terms that a new market may state for all its assets: the column, the least and the most."""
+OF_COLLATERAL = ("threshold_bps", "ltv_bps", "bonus_bps")
+"""Those that say what collateral counts; they are not for an asset that a market only lends."""
 SIDES = ("supply", "collateral", "debt")
 
 
@@ -41,7 +43,10 @@ def market_key(snapshot: Snapshot, like: str, name: str) -> str:
 def with_market(
     snapshot: Snapshot, key: str, name: str, like: str, assets: Sequence[str], terms: Mapping[str, int], evidence: str
 ) -> Snapshot:
-    """An empty market with the reserves, prices and categories that another has for these assets; `terms` (see TERMS) replace its own."""
+    """An empty market with the reserves, prices and categories that another has for these assets; `terms` (see TERMS) replace its own.
+
+    Terms of collateral stay away from an asset that the other market only lends (`is_only_lent`).
+    """
     mark = {"market": key, "evidence": evidence, "status": "file"}
     (other,) = _records(snapshot, "markets", like)
     left = with_rows(snapshot, "markets", [{**other, **mark, "instance": name, "address": ""}])
@@ -57,20 +62,32 @@ def with_market(
             ("receipt_asset", "debt_asset", "fixed_debt_asset", "fixed_debt_raw", "balance_raw", "last_accrual")
         ),
     }
-    own = {
-        TERMS[term][0]: (BPS if term == "bonus_bps" else 0) * BPS_TO_WAD + value * BPS_TO_WAD
-        for term, value in terms.items()
-    }
-    if "threshold_bps" in terms:
-        own["liquidation_ratio_ray"] = None  # type: ignore[assignment]
     listed = [row for row in _records(left, "reserves", like) if row["asset"] in assets]
     for row in listed:
         kept = ("collateral_raw", "treasury_stored_raw", "isolated_debt_raw", "deficit_raw")
         none = {column: 0 for column in kept if not pd.isna(row[column])}
+        own = _columns(terms, OF_COLLATERAL if is_only_lent(snapshot, like, row["asset"]) else ())
         left = with_rows(left, "reserves", [{**row, **empty, **none, **own, **mark}])
     prices = [{**row, **mark} for row in _records(left, "prices", like) if row["asset"] in assets]
     left = with_rows(left, "prices", prices)
     return with_rows(left, "categories", [{**row, **mark} for row in _records(left, "categories", like)])
+
+
+def is_only_lent(snapshot: Snapshot, market: str, asset: str) -> bool:
+    """Whether what is supplied of an asset never counts as collateral: its market keeps collateral apart from what it lends, and none of this asset."""
+    reserves = snapshot["reserves"][snapshot["reserves"]["market"] == market]
+    apart = reserves.loc[reserves["collateral_raw"].notna(), "asset"].tolist()
+    return bool(apart) and asset not in apart
+
+
+def _columns(terms: Mapping[str, int], left_out: Sequence[str]) -> dict[str, int | None]:
+    """Columns of a reserve that state these terms."""
+    own: dict[str, int | None] = {
+        TERMS[term][0]: (BPS if term == "bonus_bps" else 0) * BPS_TO_WAD + value * BPS_TO_WAD
+        for term, value in terms.items()
+        if term not in left_out
+    }
+    return own | {"liquidation_ratio_ray": None} if "liquidation_threshold_wad" in own else own
 
 
 def with_address(
@@ -130,12 +147,14 @@ def with_claim(
 ) -> Snapshot:
     """So many whole tokens supplied, posted or owed by an address, on top of what it has there; the market's totals follow.
 
+    What a market only lends (`is_only_lent`) never counts as collateral, whatever `enabled` says.
     What a market stores is rounded down for supplies and up for debts, so the amount can differ by what one stored unit is worth.
 
     Raises
     ------
     InputError
-        If the market does not list the asset, keeps no collateral apart from supplies, or the address has several accounts there.
+        If the market does not list the asset, keeps no collateral apart from supplies or lends none of it, or the address has several
+        accounts there.
     """
     reserve = next((row for row in each_row(snapshot["reserves"]) if (row.market, row.asset) == (market, asset)), None)
     if reserve is None:
@@ -148,6 +167,11 @@ def with_claim(
         raise InputError(
             f"side: {labels.get(market, market)} lends out all {labels.get(asset, asset)} that is posted; write supply"
         )
+    if side == "supply" and not pd.isna(reserve.collateral_raw) and not reserve.borrowable:
+        raise InputError(
+            f"side: {labels.get(market, market)} does not lend {labels.get(asset, asset)}, it is posted there; write collateral"
+        )
+    enabled = enabled and not (side == "supply" and is_only_lent(snapshot, market, asset))
     raw = int(amount * 10 ** _decimals(snapshot, asset))
     index, unit = {
         "supply": (reserve.supply_index_raw, reserve.supply_index_unit_raw),

@@ -82,7 +82,7 @@ def moves_of(positions: pd.DataFrame, sign: int) -> list[Move]:
 def moved(snapshot: Snapshot, moves: Iterable[Move], labels: Mapping[str, str]) -> Snapshot:
     """Reserves after supplies and debts came or went: stored totals, cash, balance, and the supply of the tokens that stand for them.
 
-    A supply brings cash, a debt takes it. Where more would have to leave than there is, cash becomes 0 and a gap says how much is missing.
+    A supply brings cash, a debt takes it, but in a user's book, which states none. Where more would have to leave than there is, cash becomes 0 and a gap says how much is missing.
     """
     by_reserve: dict[tuple[str, str], list[Move]] = {}
     for move in moves:
@@ -104,7 +104,9 @@ def _moved_in(snapshot: Snapshot, key: tuple[str, str], moves: Sequence[Move], l
         if change[side]:
             values[column] = max(0, _whole(getattr(row, column)) + change[side])
     amounts = {side: sum(move.amount_raw for move in moves if move.side == side) for side in _STORED}
-    cash = row.cash_raw + amounts["supply"] - amounts["debt"] - amounts["fixed_debt"]
+    cash = row.cash_raw
+    if "book" not in snapshot.readers:  # a book states positions: what lies in its markets is not known
+        cash += amounts["supply"] - amounts["debt"] - amounts["fixed_debt"]
     values["cash_raw"] = max(0, cash)
     comes = values["cash_raw"] - row.cash_raw + amounts["collateral"]
     if not pd.isna(row.balance_raw):

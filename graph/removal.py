@@ -15,9 +15,18 @@ from chain.tables import each_row
 from graph.changed_tables import moved, moves_of, with_values, without, without_where
 from graph.identity import identify
 from graph.protocol_graph import ProtocolGraph
+from graph.relations import DEBT_SIDES
+from graph.vault_shares import vault_of
 
 REMOVABLE = ("account", "vault", "market", "asset", "pool")
+_TOKENS = ("receipt_asset", "debt_asset", "fixed_debt_asset")
+"""Columns of a reserve that name the tokens which stand for what is supplied and owed there."""
 RELATIONS = ("supplies", "borrows", "holds", "backs", "lists", "governs")
+
+
+def meant(graph: ProtocolGraph, key: str) -> str:
+    """What is removed where this node is named: itself, or the vault whose share it is, for both are one contract."""
+    return vault_of(graph, key) or key
 
 
 def without_node(graph: ProtocolGraph, snapshot: Snapshot, key: str) -> Snapshot:
@@ -41,20 +50,32 @@ def without_node(graph: ProtocolGraph, snapshot: Snapshot, key: str) -> Snapshot
 def without_relation(
     graph: ProtocolGraph, snapshot: Snapshot, relation: str, source: str, target: str, asset: str | None
 ) -> Snapshot:
-    """The snapshot without one relation between two nodes; `asset` narrows `supplies` and `borrows` to one. InputError if there is none."""
+    """The snapshot without one relation between two nodes; `asset` narrows `supplies` and `borrows` to one, and no other.
+
+    Ends are those of docs/graph.md: a claim `backs` towards what stands behind it. InputError if there is no such row, or it lies the other way round.
+    """
+    if asset is not None and relation not in ("supplies", "borrows"):
+        raise InputError(
+            f"asset: {relation} has none beside source and target; leave it out, only supplies and borrows have one"
+        )
     ways: dict[str, Callable[[], Snapshot]] = {
         "supplies": lambda: _without_claims(graph, snapshot, source, target, asset, debt=False),
         "borrows": lambda: _without_claims(graph, snapshot, source, target, asset, debt=True),
         "holds": lambda: _without_pairs(graph, snapshot, "balances", "holder", source, "asset", target),
-        "backs": lambda: without(snapshot, "backings", _pair(snapshot, "backings", backing=source, claim=target)),
+        "backs": lambda: without(snapshot, "backings", _pair(snapshot, "backings", claim=source, backing=target)),
         "lists": lambda: _unlisted(snapshot, _pair(snapshot, "reserves", market=source, asset=target)),
         "governs": lambda: _without_pairs(graph, snapshot, "authorities", "authority", source, "target", target),
     }
     left = ways[relation]()
+    if left is snapshot and relation == "backs" and any(_pair(snapshot, "backings", backing=source, claim=target)):
+        raise InputError(
+            f"{graph.label(source)} is behind {graph.label(target)}, not the other way round: source is the claim, target what stands "
+            f'behind it; write source = "{graph.label(target)}", target = "{graph.label(source)}"'
+        )
     if left is snapshot:
         raise InputError(
             f"{graph.label(source)} {relation} {graph.label(target)}{f' in {graph.label(asset)}' if asset else ''}: there is no such "
-            "row (source and target are as `query exposure --json` and docs/graph.md name them)"
+            "row (docs/graph.md says which end is source and which target)"
         )
     return left
 
@@ -73,7 +94,7 @@ def _without_positions(graph: ProtocolGraph, snapshot: Snapshot, gone: list[bool
         return snapshot
     left = moved(without(snapshot, "positions", gone), moves_of(rows, -1), graph.labels)
     share = identify(snapshot).share
-    for row in each_row(rows[rows["owner"].isin(list(share)) & (rows["side"] != "debt")]):
+    for row in each_row(rows[rows["owner"].isin(list(share)) & ~rows["side"].isin(DEBT_SIDES)]):
         here = _pair(left, "queues", vault=share[row.owner], market=row.market)
         left = with_values(left, "queues", [hit and _is_known(raw) for hit, raw in zip(here, left["queues"]["allocated_raw"], strict=True)], allocated_raw=0)  # fmt: skip
         behind = _pair(left, "backings", claim=share[row.owner], backing=row.asset)
@@ -87,7 +108,7 @@ def _without_claims(
     graph: ProtocolGraph, snapshot: Snapshot, source: str, market: str, asset: str | None, *, debt: bool
 ) -> Snapshot:
     owners, table = _parts(snapshot, "positions", "owner", source), snapshot["positions"]
-    gone = table["owner"].isin(owners) & (table["market"] == market) & ((table["side"] == "debt") == debt)
+    gone = table["owner"].isin(owners) & (table["market"] == market) & (table["side"].isin(DEBT_SIDES) == debt)
     gone &= True if asset is None else table["asset"] == asset
     return _without_positions(graph, snapshot, gone.tolist())
 
@@ -102,6 +123,15 @@ def _without_asset(snapshot: Snapshot, asset: str) -> Snapshot:
         raise InputError(
             f"{asset} cannot be removed: {', '.join(sorted(stated))} states its prices in it; remove the market first"
         )
+    reserves = snapshot["reserves"]
+    for column in _TOKENS:
+        stands_for = reserves[reserves[column] == asset]
+        if len(stands_for):
+            what = "is supplied to" if column == "receipt_asset" else "is owed to"
+            raise InputError(
+                f"{asset} cannot be removed: it stands for what {what} {', '.join(stands_for['market'])}; remove that market, or the "
+                'reserve (relation = "lists", source the market, target what is lent)'
+            )
     vaults = snapshot["backings"].loc[snapshot["backings"]["backing"] == asset, "claim"].tolist()
     left = _unlisted(snapshot, (snapshot["reserves"]["asset"] == asset).tolist())
     left = without_where(left, "queues", "vault", [asset, *vaults])
@@ -157,7 +187,7 @@ def _unlisted(snapshot: Snapshot, gone: list[bool]) -> Snapshot:
         left = without(
             left, table, [pair in pairs for pair in zip(left[table]["market"], left[table]["asset"], strict=True)]
         )
-    tokens = pd.concat([rows[name] for name in ("receipt_asset", "debt_asset", "fixed_debt_asset")])
+    tokens = pd.concat([rows[name] for name in _TOKENS])
     return _without_assets(left, tokens.dropna().tolist())
 
 

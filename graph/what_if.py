@@ -1,7 +1,7 @@
 """What if: a snapshot as it would be after a few changes, with the one that was read left as it is.
 
 Take something out, freeze or pause a market, change what is behind a claim, list a market or a vault, supply or borrow. The answer is a
-snapshot like any other, so every question, the difference of two (`graph.timeline.changes`) and every cascade work on it. Prices stay what
+snapshot like any other, so every question, the difference of two (`graph.changes.changes`) and every cascade work on it. Prices stay what
 the markets say; who holds what beyond the entries stays too: nobody reacts.
 """
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+
+import pandas as pd
 
 from chain.errors import InputError, unknown_name
 from chain.snapshot import Snapshot
@@ -18,6 +20,7 @@ from graph import addition, removal
 from graph.build import build
 from graph.changed_tables import told, with_values
 from graph.protocol_graph import ProtocolGraph
+from graph.settled_claims import settled
 
 STATES = ("frozen", "paused")
 _WORDS = {
@@ -157,11 +160,11 @@ class _Names:
 def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Names]:
     match edit:
         case Remove():
-            return _remove(known, before, edit), known
+            return settled(_remove(known, before, edit)), known
         case Freeze():
             return _freeze(known, before, edit), known
         case Back():
-            return _back(known, before, edit), known
+            return settled(_back(known, before, edit)), known
         case NewMarket():
             return _market(known, before, edit)
         case NewVault():
@@ -173,23 +176,28 @@ def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Name
 def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
     graph = known.graph
     if edit.node:
-        key = known.find("node", edit.node)
+        named = known.find("node", edit.node)
+        key = removal.meant(graph, named)
         after = removal.without_node(graph, before, key)
-        what = f"{graph.label(key)} ({graph.node_kind(key)})"
+        what = f"{graph.label(named)} ({graph.node_kind(named)}{'' if key == named else ', with its vault'})"
     else:
         if edit.relation not in removal.RELATIONS:
             raise unknown_name("relation that can be removed", edit.relation, removal.RELATIONS)
         source, target = known.find("source", edit.source), known.find("target", edit.target)
         asset = None if edit.asset is None else known.find("asset", edit.asset, "asset")
         after = removal.without_relation(graph, before, edit.relation, source, target, asset)
-        what = f"{graph.label(source)} {edit.relation} {graph.label(target)}" + (
-            f" in {graph.label(asset)}" if asset else ""
-        )
+        one, verb, other = graph.label(source), edit.relation, graph.label(target)
+        what = f"{other} behind {one}" if verb == "backs" else f"{one} {verb} {other}" + (f" in {graph.label(asset)}" if asset else "")  # fmt: skip
     gone = {name: len(before[name]) - len(after[name]) for name in before.tables}
-    with_it = [f"{count:,} {_WORDS.get(name, (name, name))[count > 1]}" for name, count in gone.items() if count]
+    with_it = [f"{count:,} {_WORDS.get(name, (_one(name), name))[count > 1]}" for name, count in gone.items() if count]
     if not with_it and after is before:
         raise InputError(f"{what} is not there any more; an earlier entry took it out")
     return told(after, f"What-if: {what} is removed, and with it rows of the tables: {', '.join(with_it)}.")
+
+
+def _one(table: str) -> str:
+    """One row of a table in a word: balances, entities -> balance, entity."""
+    return f"{table[:-3]}y" if table.endswith("ies") else table.removesuffix("s")
 
 
 def _freeze(known: _Names, before: Snapshot, edit: Freeze) -> Snapshot:
@@ -202,7 +210,7 @@ def _freeze(known: _Names, before: Snapshot, edit: Freeze) -> Snapshot:
     what = f"{labels[asset]} in {labels[market]}" if asset else f"all of {labels[market]}"
     if not any(chosen):
         raise InputError(f"asset: {labels[market]} does not list {labels.get(asset or '', 'anything')}")
-    if all(now for now, hit in zip(table[edit.state].tolist(), chosen, strict=True) if hit):
+    if all(not pd.isna(now) and now for now, hit in zip(table[edit.state].tolist(), chosen, strict=True) if hit):
         raise InputError(f"{what} is {edit.state} already")
     return told(with_values(before, "reserves", chosen, **{edit.state: True}), f"What-if: {what} is {edit.state}.")
 
@@ -219,6 +227,8 @@ def _back(known: _Names, before: Snapshot, edit: Back) -> Snapshot:
         )
     if (edit.factor is None) == (edit.rate is None):
         raise InputError("give either factor or rate")
+    if edit.rate is not None and "exposures" in before.readers:
+        raise InputError("rate: a file of exposures states amounts and no rates; give a factor")
     given, size = ("factor", edit.factor) if edit.factor is not None else ("rate", edit.rate or Decimal(0))
     if not (size.is_finite() and size >= 0):
         raise InputError(f"{given}: {size} is no finite number from 0")

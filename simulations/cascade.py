@@ -111,7 +111,8 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
     while not rounds or len(rounds[-1].liquidations):
         if len(rounds) >= scenario.assumptions.max_rounds:
             raise ConvergenceError(
-                f"not calm after {len(rounds)} rounds; raise max_rounds or look at scenario {scenario.name!r}"
+                f"{scenario.title}: not calm after {len(rounds)} rounds; write its shocks into a scenario file with a higher max_rounds "
+                "under [assumptions] (docs/files.md, A scenario) and give that with --scenario"
             )
         state.ledger.round += 1
         before, before_usd = held, state.market_usd.copy()

@@ -12,6 +12,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
+from aftershock.differences import Differences
 from chain.errors import InputError
 from reports.amounts import Money, count, money_for, percent
 
@@ -53,7 +54,8 @@ def run(
     names = told_apart_by_folder((before, after), snapshots)
     page.header(f"From {names[0]} to {names[1]}", when(snapshots[1]))
     page.say(("before  ", "dim"), when(snapshots[0]))
-    show_changes(page, answer, f"Nothing changed by {least:g} % or more.")
+    page.blank()
+    show_changes(page, answer.differences, f"Nothing changed by {least:g} % or more")
     show_figures(page, answer)
     page.blank()
     page.next("aftershock diff BEFORE AFTER --json", f"aftershock query risk NAME --snapshot {after}")
@@ -82,13 +84,14 @@ def _require_order(snapshots: Sequence[aftershock.Snapshot], names: Sequence[str
         raise InputError(f"BEFORE, {names[0]}, is the later one: {was} against {now} of {names[1]}; turn them round")
 
 
-def show_changes(page: Page, answer: Comparison, nothing: str) -> None:
-    """The sentences, at most `SHOWN` of them."""
-    page.blank()
-    for sentence in answer.words[:SHOWN] or (nothing,):
+def show_changes(page: Page, found: Differences, nothing: str) -> None:
+    """The sentences, at most `SHOWN` of them; where there are none, `nothing` and what was compared."""
+    for sentence in found.first(SHOWN) or (f"{nothing}; compared: {found.compared}.",):
         page.say(sentence)
-    if len(answer.words) > SHOWN:
-        page.say((f"and {count(len(answer.words) - SHOWN, 'more change')}; --json has all", "dim"))
+    if len(found.told) > SHOWN:
+        page.say((f"and {count(len(found.told) - SHOWN, 'more change')}; --json has all", "dim"))
+    for left_out in found.not_compared:
+        page.say(("not compared  ", "dim"), left_out)
 
 
 def show_figures(page: Page, answer: Comparison) -> None:
@@ -113,9 +116,8 @@ def show_figures(page: Page, answer: Comparison) -> None:
             else f"{value:,.0f}"
             for value in (row["before"], row["after"])
         ]
-        change = signed(
-            100 * row["difference"] if is_share else row["difference"], write if is_money else None, is_share
-        )
+        difference = 100 * row["difference"] if is_share else row["difference"]
+        change = signed(difference, write if is_money else None, is_share)
         rows.append([row["label"], NAMES[name], write.unit if is_money else "", *cells, change])
     page.blank()
     page.table(["market", "", "", "before", "after", "difference"], rows, right=[3, 4, 5], strong=[4])
@@ -124,7 +126,9 @@ def show_figures(page: Page, answer: Comparison) -> None:
 
 
 def signed(value: float, write: Money | None, is_share: bool = False) -> str:
-    """A difference with its sign; shares in percentage points."""
+    """A difference with its sign; shares in percentage points, a dash where one side is missing."""
+    if value != value:
+        return "–"
     size = abs(value)
     text = write.column(size) if write is not None else f"{size:.1f} pp" if is_share else f"{size:,.0f}"
     return text if value == 0 else ("+" if value > 0 else "−") + text

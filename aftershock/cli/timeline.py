@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.diff import SHOWN, side, told_apart_by_folder
+from aftershock.cli.diff import SHOWN, show_changes, side, told_apart_by_folder
 from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
@@ -69,13 +69,10 @@ def run(
     for number, (name, one) in enumerate(zip(names, snapshots, strict=True), start=1):
         page.say((f"{number}  ", "dim"), f"{name}, {when(one)}")
     _table(page, answer, figure)
-    for number, words in enumerate(answer.words, start=1):
+    for number, found in enumerate(answer.between, start=1):
         page.blank()
         page.say((f"from {number} to {number + 1}", "bold"))
-        for sentence in words[:SHOWN] or (f"Nothing changed by {least:g} % or more.",):
-            page.say(sentence)
-        if len(words) > SHOWN:
-            page.say((f"and {count(len(words) - SHOWN, 'more change')}; --json has all", "dim"))
+        show_changes(page, found, f"Nothing changed by {least:g} % or more")
     page.blank()
     page.next("aftershock timeline FOLDER FOLDER --json", "aftershock diff BEFORE AFTER")
     for one in snapshots:

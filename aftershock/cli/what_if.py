@@ -1,5 +1,6 @@
 """`aftershock what-if FILE`: what would be different, and with a shock what would be lost instead."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 import aftershock
 from aftershock.cli.diff import show_changes, show_figures, signed
-from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source
+from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source, report_of, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
 from aftershock.cli.terminal import Page, print_json, stands_on, when
@@ -25,6 +26,14 @@ def run(
     source: Source = "sample",
     scenario: ScenarioName = None,
     shock: Shocks = [],  # noqa: B006  typer reads the default, nobody writes to it
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write the changed snapshot to this folder, so that every verb can be asked of it with --snapshot.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a snapshot without touching it: what would be different, and what a shock would do then."""
@@ -33,7 +42,7 @@ def run(
     with step("load") as loading:
         snapshot = aftershock.load(source)
         before = aftershock.graph(snapshot)
-        changed = aftershock.what_if(before, edits)
+        changed = aftershock.what_if(before, edits, out)
         after = aftershock.graph(changed)
         added = len(changed.gaps) - len(snapshot.gaps)
         loading.note(f"{count(added, 'sentence')} {'says' if added == 1 else 'say'} what was changed")
@@ -46,11 +55,17 @@ def run(
                 "scenario": None if chosen is None else chosen.to_dict(),
                 "gaps": [*changed.gaps, *after.gaps],
                 "content_id_before": snapshot.content_id,
+                "folder": None if out is None else str(out),
                 **stands_on(changed),
             }
         )
     else:
-        _show(Page(), answer, changed, snapshot, chosen)
+        page = Page()
+        _show(page, answer, changed, snapshot, chosen)
+        if out is not None:
+            page.say("written to ", (str(out), "bold"))
+        page.next(*_next(file, source, out, changed, chosen))
+        page.footer(f"content id {changed.content_id}", f"aftershock {aftershock.__version__}", changed.caption)
 
 
 def _show(
@@ -63,7 +78,8 @@ def _show(
     page.header("What if", when(snapshot))
     for gap in changed.gaps[len(snapshot.gaps) :]:
         page.say(gap.removeprefix("What-if: "))
-    show_changes(page, answer, "Nothing else moves by 1 % or more.")
+    page.blank()
+    show_changes(page, answer.differences, "Nothing else moves by 1 % or more")
     show_figures(page, answer)
     if chosen is not None:
         page.blank()
@@ -72,8 +88,29 @@ def _show(
     for gap in snapshot.gaps:
         page.say(("not looked at  ", "dim"), gap)
     page.say(("assumed  ", "dim"), "prices stay what the markets say, and nobody reacts to the change")
-    page.next("aftershock query exposure NAME", "aftershock simulate --shock ETH=-30%")
-    page.footer(f"content id {changed.content_id}", f"aftershock {aftershock.__version__}", changed.caption)
+
+
+def _next(
+    file: Path, source: str, out: Path | None, changed: aftershock.Snapshot, chosen: aftershock.Scenario | None
+) -> list[str]:
+    """What can be asked now: of the folder where there is one, else of the same file."""
+    shock = _shock(changed)
+    if out is None:
+        again = with_source(f"aftershock what-if {shlex.quote(str(file))}", source)
+        return [f"{again} --out FOLDER", *([f"{again} {shock}"] if shock and chosen is None else [])]
+    asked = ["aftershock query exposure NAME"]
+    asked += [f"aftershock simulate {shock}", report_of(changed)] if shock else ["aftershock query systemic"]
+    return [with_source(command, str(out)) for command in asked]
+
+
+def _shock(changed: aftershock.Snapshot) -> str:
+    """A shock that the snapshot knows: of ether, else of what is posted most often; empty where nothing is posted."""
+    posted = changed["positions"].loc[changed["positions"]["collateral_enabled"].astype(bool), "asset"]
+    if not len(posted):
+        return ""
+    symbols = changed["assets"].set_index("asset")["symbol"]
+    symbol = "ETH" if "ETH" in set(symbols) else symbols[posted.value_counts().index[0]]
+    return f"--shock {shlex.quote(f'{symbol}=-30%')}"
 
 
 def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None:
@@ -87,6 +124,7 @@ def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None
         "before_usd": "bad debt before the shock",
         "bad_debt_usd": "bad debt added",
         "liquidated_usd": "liquidated",
+        "waiting_debt_usd": "waiting debt",
         "rounds": "rounds",
     }
     rows = []

@@ -111,7 +111,7 @@ def lined_up(snapshots: int, rows: int) -> Timeline:
         for row in range(rows)
     ]
     columns = ["kind", "node", "asset", "label", "figure", "values"]
-    return Timeline(tuple(map(str, range(snapshots))), pd.DataFrame(table, columns=columns), (), ())
+    return Timeline(tuple(map(str, range(snapshots))), pd.DataFrame(table, columns=columns), ())
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from chain.errors import InputError
 from chain.reading import take
 from chain.snapshot import Anchor, Snapshot
 from graph.build import build
+from graph.change_words import in_words
+from graph.changes import changes
 from graph.counted import value_counted
 from graph.protocol_graph import ProtocolGraph
-from graph.timeline import aligned, changes, in_words, over_time
+from graph.timeline import aligned, over_time
 from tests.devnet.world import World
 from tests.graph.small_world import ADDRESSES, ANCHOR, CHAIN, MARKET, RAY, USDC, WAD, Rows, small_rows, small_world
 
@@ -44,7 +46,7 @@ def test_nothing_changes_in_a_day() -> None:
 def test_switches_terms_and_upgrades_by_hand() -> None:
     def change(rows: Rows) -> None:
         put(rows, "reserves", 0, paused=True, liquidation_threshold_wad=75 * WAD // 100)
-        put(rows, "reserves", 2, frozen=True, supply_cap_raw=5 * 10**12)
+        put(rows, "reserves", 2, frozen=True, supply_cap_raw=5 * 10**12 + 10, rate_slope1_ray=RAY // 25)
         put(rows, "markets", 0, revision=11)
         put(rows, "feeds", 1, state="stale")
 
@@ -54,16 +56,38 @@ def test_switches_terms_and_upgrades_by_hand() -> None:
         ["reserve", "WETH in Aave V3 core", "paused", "no", "yes"],
         ["reserve", "WETH in Aave V3 core", "liquidation_threshold_wad", "80 %", "75 %"],
         ["reserve", "USDC in Aave V3 core", "frozen", "no", "yes"],
-        ["reserve", "USDC in Aave V3 core", "supply_cap_raw", "none", "5000000000000"],
+        ["reserve", "USDC in Aave V3 core", "supply_cap_raw", "none", "5,000,000.00001 USDC"],
+        ["reserve", "USDC in Aave V3 core", "rate_slope1_ray", "none", "4 % a year"],
         ["feed", "USDC / USD", "state", "live", "stale"],
     ]
     assert table["evidence"].str.len().min() > 0
-    assert in_words(table)[:4] == [
+    assert in_words(table)[:6] == [
         "Aave V3 core was upgraded from 10 to 11.",
         "WETH in Aave V3 core was paused.",
         "WETH in Aave V3 core: liquidation threshold went from 80 % to 75 %.",
         "USDC in Aave V3 core was frozen.",
+        "USDC in Aave V3 core: supply cap went from none to 5,000,000.00001 USDC.",
+        "USDC in Aave V3 core: rate slope1 went from none to 4 % a year.",
     ]
+
+
+def test_a_ceiling_is_in_the_base_currency_and_a_feeds_cap_in_its_own_unit() -> None:
+    def change(rows: Rows) -> None:
+        put(rows, "reserves", 1, debt_ceiling_raw=25 * 10**13)  # base unit 10**8
+        put(rows, "feeds", 2, cap_raw=234 * 10**7, decimals=8)
+
+    assert in_words(found(change)) == [
+        "lstETH in Aave V3 core: debt ceiling went from none to 2,500,000 USD.",
+        "lstETH / USD: cap went from none to 23.4.",
+    ]
+
+
+def test_a_price_from_nothing_has_no_percentage() -> None:
+    def change(rows: Rows) -> None:
+        put(rows, "prices", 1, price_raw=0)
+
+    back = changes(build(later(change)), build(later(anchor=replace(LATER, timestamp=LATER.timestamp + 1))))
+    assert "lstETH rose from $0 to $2,340." in in_words(back)
 
 
 def test_amounts_and_prices_by_hand() -> None:
@@ -178,6 +202,6 @@ def test_changes_on_the_node_are_found_and_nothing_else(devnet_world: World) -> 
     table = changes(build(before), build(after), smallest_move=0.05)
     assert {(row.label.split(" in ")[0], row.what, row.after) for row in table.itertuples()} == {
         ("USDC", "paused", "yes"),
-        ("WETH", "borrow_cap_raw", str(12_345 * 10**18)),
+        ("WETH", "borrow_cap_raw", "12,345 WETH"),
         ("WETH", "reserve_factor_wad", "22.22 %"),
     }

@@ -12,97 +12,27 @@ import aftershock
 from chain.errors import InputError, SnapshotError
 from chain.snapshot import Snapshot
 from graph.build import build
-from graph.protocol_graph import ProtocolGraph
-from graph.timeline import changes, in_words
+from graph.change_words import in_words
+from graph.changes import changes
 from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
 from graph.what_if_file import read_what_if
+from simulations.book_of_graph import from_graph
+from simulations.health import health_factors
+from simulations.state import start
 from tests.core_sample import core
-from tests.graph.small_world import AWETH, CENT, LSTETH, MARKET, RAY, USDC, WAD, WETH, E, small_rows, small_world
-
-
-def world() -> Snapshot:
-    """The small world with positions stored in the units of their reserve: 12 WETH are 12 stored ones."""
-    rows = small_rows()
-    rows["reserves"][0] = {**rows["reserves"][0], "supply_index_raw": RAY, "supplied_stored_raw": 12 * WAD}
-    rows["prices"] = [{**row, "price_usd": row["price_raw"] / 10**8} for row in rows["prices"]]
-    return small_world(rows)
-
-
-def after(*edits: Edit) -> ProtocolGraph:
-    """The graph of a what-if; building it is the check that positions, totals and ends fit."""
-    return build(what_if(world(), edits))
-
-
-def reserve(graph: ProtocolGraph, asset: str, market: str = MARKET) -> dict[str, int]:
-    table = graph.snapshot["reserves"].set_index(["market", "asset"])
-    names = ("supplied_stored_raw", "borrowed_stored_raw", "cash_raw")
-    return {name.removesuffix("_raw"): int(table.at[(market, asset), name]) for name in names}
-
-
-def reserves(supplied: int, borrowed: int, cash: int) -> dict[str, int]:
-    return {"supplied_stored": supplied, "borrowed_stored": borrowed, "cash": cash}
-
-
-def test_an_account_goes_with_what_it_supplied_and_owed() -> None:
-    # alice supplied 10 of 12 WETH and owes all 8,000 USDC: bob still owes 1 WETH, so 1 of dave's 2 is cash
-    graph = after(Remove(E["alice"]))
-    assert reserve(graph, WETH) == reserves(2 * WAD, 1 * WAD, 1 * WAD)
-    assert reserve(graph, USDC) == reserves(80_000 * CENT, 0, 80_000 * CENT)
-    assert E["alice"] not in graph.kinds
-    assert graph.snapshot["assets"].set_index("asset").at[AWETH, "total_supply_raw"] == 2 * WAD
-    assert graph.relations["wraps"].set_index("source").at[AWETH, "rate"] == 1.0
-
-
-def test_a_receipt_that_is_a_share_keeps_its_rate() -> None:
-    # 3 tokens stand for 12 WETH, 4 each; without dave's 2 WETH there are 2.5
-    base = world()
-    assets = base["assets"].assign(total_supply_raw=[3 * WAD if key == AWETH else raw for key, raw in zip(base["assets"]["asset"], base["assets"]["total_supply_raw"], strict=True)])  # fmt: skip
-    left = what_if(replace(base, tables={**base.tables, "assets": assets}), [Remove(E["dave"])])
-    assert left["assets"].set_index("asset").at[AWETH, "total_supply_raw"] == 25 * WAD // 10
-    assert build(left).relations["wraps"].set_index("source").at[AWETH, "rate"] == 4.0
-
-
-def test_more_than_the_cash_cannot_leave_and_a_gap_says_how_much_is_missing() -> None:
-    # carol's 50,000 and the vault's 30,000 USDC; 72,000 are there, alice owes 8,000
-    graph = after(Remove("Carol's fund"), Remove("Prime USDC vault"))
-    assert reserve(graph, USDC) == reserves(0, 8_000 * CENT, 0)
-    assert any("8,000 USDC more would have to leave Aave V3 core" in gap for gap in graph.snapshot.gaps)
-    assert not graph.snapshot["queues"].shape[0] and "vUSDC" not in set(graph.nodes["asset"]["label"])
-
-
-def test_an_asset_goes_with_its_pool_the_liquidity_share_and_every_debt_in_it() -> None:
-    graph = after(Remove("USDC"))
-    assert not len(graph.nodes["pool"]) and set(graph.nodes["asset"]["label"]) >= {"WETH", "lstETH"}
-    assert not {"USDC", "UNI-V2"} & set(graph.nodes["asset"]["label"])
-    assert graph.relations["borrows"]["asset"].tolist() == [WETH]
-    assert reserve(graph, WETH) == reserves(12 * WAD, 1 * WAD, 11 * WAD)
-
-
-def test_a_market_goes_with_its_receipts_and_all_that_names_it() -> None:
-    snapshot = after(Remove("core")).snapshot
-    for table in ("markets", "reserves", "positions", "prices", "queues", "authorities"):
-        assert not len(snapshot[table]), table
-    assert AWETH not in set(snapshot["assets"]["asset"]) and len(snapshot["pools"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("edit", "relation", "left"),
-    [
-        (Remove(relation="supplies", source=E["alice"], target="core"), "supplies", 4),
-        (Remove(relation="borrows", source=E["bob"], target="core", asset="WETH"), "borrows", 1),
-        (Remove(relation="holds", source=E["dave"], target="UNI-V2"), "holds", 0),
-        (Remove(relation="lists", source="core", target="lstETH"), "lists", 2),
-        (Remove(relation="governs", source="Council", target="core"), "governs", 0),
-    ],
-    ids=lambda value: value.relation if isinstance(value, Remove) else None,
+from tests.graph.edited_world import after, reserve, reserves, world
+from tests.graph.small_world import (
+    CENT,
+    LSTETH,
+    USDC,
+    WAD,
+    WETH,
+    E,
 )
-def test_one_relation_goes(edit: Remove, relation: str, left: int) -> None:
-    graph = after(edit)
-    assert len(build(world()).relations[relation]) > left == len(graph.relations[relation])
 
 
 def test_the_backing_of_a_claim_goes_or_changes() -> None:
-    graph = after(Remove(relation="backs", source="WETH", target="lstETH"))
+    graph = after(Remove(relation="backs", source="lstETH", target="WETH"))
     assert LSTETH not in set(graph.relations["backs"]["target"])
     for edit, rate, amount in (
         (Back("lstETH", "WETH", factor=Decimal("0.5")), 117 * WAD // 200, 585 * WAD),
@@ -110,6 +40,26 @@ def test_the_backing_of_a_claim_goes_or_changes() -> None:
     ):
         (row,) = after(edit).snapshot["backings"].to_dict("records")
         assert (row["rate_wad"], row["amount_raw"], row["capacity_raw"]) == (rate, amount, amount)
+
+
+def test_a_freeze_turns_a_switch_that_was_not_read() -> None:
+    base = world()
+    unread = base["reserves"].assign(frozen=pd.array([None] * 3, dtype="boolean"))
+    left = what_if(replace(base, tables={**base.tables, "reserves": unread}), [Freeze("core")])
+    assert left["reserves"]["frozen"].tolist() == [True] * 3
+
+
+def test_a_book_states_no_cash_so_none_comes_or_goes(tmp_path: Path) -> None:
+    path = tmp_path / "book.csv"
+    path.write_text(
+        "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
+        "mine,alice,ETH,collateral,10,2000,8250,500,5000\nmine,alice,USDC,debt,14000,1,,,5000\n"
+        "mine,bob,ETH,collateral,5,2000,8250,500,\nmine,bob,USDC,debt,8000,1,,,5000\n"
+    )
+    book = aftershock.load(path)
+    for edit in (Remove("bob"), NewClaim("mine", "USDC", "debt", Decimal(100), owner="bob")):
+        left = what_if(book, [edit])
+        assert left["reserves"]["cash_raw"].tolist() == [0, 0] and len(left.gaps) == len(book.gaps) + 1
 
 
 def test_a_freeze_turns_the_switch_and_nothing_else() -> None:
@@ -141,6 +91,36 @@ def test_a_new_market_a_vault_in_it_and_who_borrows_from_it() -> None:
     position = aftershock.simulate(graph, shocks=["WETH=-1%"]).positions.set_index("market").loc[second]
     fund = position[position["debt_before_usd"] > 0].iloc[0]
     assert fund["health_factor_before"] == pytest.approx(6.0)
+
+
+def test_what_an_isolated_lender_lends_never_counts_as_collateral() -> None:
+    """100 lstETH at 86 % against 206,000 USDC, and 100,000 USDC lent out by the borrower, in a market like Morpho Blue's: 0.86 alone decides."""
+    sample = aftershock.load()
+    graph = build(sample)
+    table = sample["reserves"]
+    like = next(key for key in table.loc[table["liquidation_threshold_wad"] == 86 * WAD // 100, "market"])
+    loan, posted = Decimal(206_000), Decimal(100)
+    edits = (
+        NewClaim("mm", "USDC", "supply", Decimal(1_000_000), new_owner="L"),
+        NewClaim("mm", "lstETH", "collateral", posted, new_owner="F"),
+        NewClaim("mm", "USDC", "debt", loan, owner="F"),
+        NewClaim("mm", "USDC", "supply", Decimal(100_000), owner="F"),
+    )
+    quote = sample["prices"].set_index(["market", "asset"])["price_usd"]
+    [lsteth] = [asset for asset in table.loc[table["market"] == like, "asset"] if graph.label(asset) == "lstETH"]
+    [usdc] = [asset for asset in table.loc[table["market"] == like, "asset"] if graph.label(asset) == "USDC"]
+    by_hand = 0.86 * 100 * quote[like, lsteth] / (206_000 * quote[like, usdc])
+    for terms in ({}, {"threshold_bps": 8600}):
+        left = build(what_if(graph, (NewMarket("mm", like, ("lstETH", "USDC"), terms), *edits)))
+        mine = left.snapshot["positions"].set_index(["owner", "side"]).loc[left.find("F")]
+        assert mine["collateral_enabled"].to_dict() == {"collateral": True, "debt": False, "supply": False}
+        book = from_graph(left)
+        health = health_factors(start(book))[book.owners.index(left.find("F"))]
+        assert health == pytest.approx(by_hand, rel=1e-4) and 1 < health < 1.02
+        assert pd.isna(left.snapshot["reserves"].set_index(["market", "asset"]).at[(left.find("mm"), usdc), "liquidation_threshold_wad"])  # fmt: skip
+        assert aftershock.exposure(left, "mm").figures["collateral_usd"] == pytest.approx(100 * quote[like, lsteth], rel=1e-4)  # fmt: skip
+    with pytest.raises(InputError, match="does not lend lstETH, it is posted there; write collateral"):
+        what_if(graph, [NewClaim(like, "lstETH", "supply", posted, new_owner="G")])
 
 
 def test_what_is_supplied_on_top_is_added_to_the_row_and_to_the_cash() -> None:
@@ -243,7 +223,10 @@ def test_without_one_borrower_the_sample_loses_what_the_rest_loses(fall: str, by
         ([Remove(E["bob"]), Remove(E["bob"])], "an earlier entry took it out"),
         ([Remove(relation="suplies", source="a", target="b")], "did you mean supplies"),
         ([Remove(relation="borrows", source=E["dave"], target="core")], "there is no such row"),
-        ([Remove(relation="backs", source="USDC", target="UNI-V2")], "there is no such row"),
+        ([Remove(relation="backs", source="UNI-V2", target="USDC")], "there is no such row"),
+        ([Remove(relation="backs", source="WETH", target="lstETH")], 'WETH is behind lstETH, not the other way round: .* write source = "lstETH", target = "WETH"'),
+        ([Remove(relation="holds", source=E["dave"], target="UNI-V2", asset="USDC")], "asset: holds has none beside source and target"),
+        ([Remove("aWETH")], "stands for what is supplied to .*; remove that market, or the reserve"),
         ([Freeze("core", "UNI-V2")], "does not list UNI-V2"),
         ([Freeze("core", state="melted")], "no state named 'melted'"),
         ([Freeze("core"), Freeze("core", "WETH")], "WETH in Aave V3 core is frozen already"),

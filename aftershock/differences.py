@@ -1,0 +1,50 @@
+"""What changed between two states of the same chains, in one record: the tables, who has what, and whose health factor crossed 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from aftershock.healths import crossings
+from graph.change_words import shortened, told
+from graph.changed_holdings import is_of_claims
+from graph.changes import COMPARED, COMPARED_CLAIMS, changes
+from graph.protocol_graph import ProtocolGraph
+from graph.timeline import aligned
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The answer.
+
+    Attributes
+    ----------
+    changes : as `graph.changes.changes` gives it, behind the rows of positions whose health factor crossed 1.
+    told : (topic, sentence), health factors first.
+    compared : what was looked at, in words. not_compared : what could not be, and why.
+    """
+
+    changes: pd.DataFrame
+    told: tuple[tuple[str, str], ...]
+    compared: str
+    not_compared: tuple[str, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All sentences."""
+        return tuple(sentence for _, sentence in self.told)
+
+    def first(self, most: int) -> Sequence[str]:
+        """At most so many sentences, of every topic the first ones."""
+        return shortened(self.told, most)
+
+
+def differences(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 0.01) -> Differences:
+    """Compare two graphs; InputError if they do not stand on the same chains, or one alone is of exposures."""
+    found = changes(before, after, smallest_move)
+    health = crossings(before, after, aligned(before.snapshot, after.snapshot), smallest_move)
+    table = pd.concat([part for part in (health.table, found) if len(part)] or [found], ignore_index=True)
+    is_with_health = not is_of_claims(before) and not health.not_compared
+    compared = COMPARED_CLAIMS if is_of_claims(before) else COMPARED + (", health factors" if is_with_health else "")
+    words = (*(("health", sentence) for sentence in health.words), *told(found))
+    return Differences(table, words, compared, health.not_compared)

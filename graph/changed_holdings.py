@@ -1,0 +1,211 @@
+"""Who has what, in two graphs: what is behind claims, supplies and debts, balances, reserves of pools, what vaults lend; of a file of exposures, its claims.
+
+Amounts are compared in whole tokens, so that a price that moved moves none of them. Auctions, backstops, ticks, bands and depth are not compared.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+from chain.tables import each_row
+from chain.units import WAD
+from graph.identity import told_apart
+from graph.protocol_graph import ProtocolGraph
+
+TOPICS = ("claim", "backing", "supply", "debt", "balance", "pool", "vault")
+_EXACT = (6, 10, 20)
+"""Digits in which two amounts are written, until they read differently."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One amount: `about` whom or what, `label` is whose; in whole tokens, None where it was not read; `price_usd` of one, where known."""
+
+    topic: str
+    node: str
+    about: str
+    label: str
+    what: str
+    amount: Fraction | None
+    price_usd: float | None
+    evidence: str
+
+
+Key = tuple[str, ...]
+
+
+def is_of_claims(graph: ProtocolGraph) -> bool:
+    """Whether a graph is that of a user's file of exposures, which holds claims and nothing else."""
+    return "exposures" in graph.snapshot.readers
+
+
+def changed_holdings(
+    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
+) -> list[dict[str, Any]]:
+    """Amounts that are new, gone, or moved by more than `smallest_move`; `moved` as `graph.timeline.aligned` gives it.
+
+    Returns
+    -------
+    Rows as of `graph.changes.changes`, by topic, then what moved most USD, then by name; rows about one thing stand together.
+    """
+    old, new = _by_key(before, {}), _by_key(after, moved)
+    rows = []
+    for key in old.keys() | new.keys():
+        row = _difference(old.get(key), new.get(key), smallest_move)
+        if row is not None:
+            rows.append(row)
+    weight: dict[tuple[str, str], float] = {}
+    for row in rows:
+        group = (row["node"], row["about"])
+        weight[group] = weight.get(group, 0.0) + _size(row["change_usd"])
+    return sorted(
+        rows,
+        key=lambda row: (
+            TOPICS.index(row["topic"]),
+            -weight[row["node"], row["about"]],
+            row["about"],
+            row["node"],
+            -_size(row["change_usd"]),
+            -_size(row["change"]),
+            row["label"],
+            row["what"],
+        ),
+    )
+
+
+def _by_key(graph: ProtocolGraph, moved: Mapping[str, str]) -> dict[Key, Holding]:
+    found = _claims(graph) if is_of_claims(graph) else _holdings(graph)
+    return {tuple(moved.get(part, part) for part in key): holding for key, holding in found}
+
+
+def _difference(was: Holding | None, now: Holding | None, smallest_move: float) -> dict[str, Any] | None:
+    """The row of one amount; None where it did not move, where neither was read, and for a rate or cap of what is new or gone."""
+    one = now or was
+    assert one is not None
+    if was is None or now is None:
+        if not one.amount or one.what != "amount":
+            return None
+        amounts = [Fraction(0) if side is None else side.amount for side in (was, now)]
+    else:
+        amounts = [was.amount, now.amount]
+    change = None if amounts[0] is None or amounts[1] is None else amounts[1] - amounts[0]
+    if change is None and amounts[0] == amounts[1]:
+        return None
+    if change is not None and abs(change) <= Fraction(smallest_move) * max(amount or 0 for amount in amounts):
+        return None
+    price = one.price_usd if one.price_usd is not None or was is None else was.price_usd
+    texts = _texts(amounts)
+    return {
+        "topic": one.topic,
+        "node": one.node,
+        "about": one.about,
+        "label": one.label,
+        "what": "added" if was is None else "removed" if now is None else one.what,
+        "before": texts[0],
+        "after": texts[1],
+        "change": None if change is None else float(change),
+        "change_usd": None if change is None or price is None else float(change) * price,
+        "evidence": one.evidence,
+    }
+
+
+def _claims(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
+    """Rows of a file of exposures, by the two names: whoever has claims and is owed nothing is an account there, else an asset."""
+    tables, labels = graph.snapshot.tables, graph.own_labels
+    whole = _whole(graph)
+    claims = (
+        *((row, row.backing, labels[row.claim]) for row in each_row(tables["backings"])),
+        *((row, row.asset, labels[row.holder]) for row in each_row(tables["balances"])),
+    )
+    for row, asset, name in claims:
+        on, amount = labels[asset], whole(asset, row.amount_raw)
+        yield ("claim", on, name), Holding("claim", asset, f"Claims on {on}", name, "amount", amount, 1.0, row.evidence)
+
+
+def _holdings(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
+    """Every amount in the tables, by who has it and what it is of."""
+    names, whole, relations = _names(graph), _whole(graph), graph.relations
+    prices = {row.node: row.price_usd for row in each_row(graph.nodes["asset"]) if not pd.isna(row.price_usd)}
+
+    def one(topic: str, node: str, about: str, label: str, asset: str, raw: Any, evidence: str, what: str = "amount") -> Holding:  # fmt: skip
+        price = prices.get(asset) if what == "amount" else None
+        return Holding(topic, node, about, label, what, whole(asset, raw), price, evidence)
+
+    for row in each_row(graph.snapshot["backings"]):
+        key, about, label = (row.claim, row.backing, row.holder), f"Behind {names(row.claim)}", names(row.backing)
+        yield ("backing", *key), one("backing", row.claim, about, label, row.backing, row.amount_raw, row.evidence)
+        if not pd.isna(row.rate_wad):
+            rate = Fraction(int(row.rate_wad), WAD)
+            yield ("rate", *key), Holding("backing", row.claim, about, label, "rate", rate, None, row.evidence)
+    for relation, topic, verb in (("supplies", "supply", "supplied to"), ("borrows", "debt", "owed to")):
+        for row in each_row(relations[relation]):
+            key, about = (row.source, row.target, row.asset), f"{names(row.asset)} {verb} {names(row.target)}"
+            yield (topic, *key), one(topic, row.target, about, names(row.source), row.asset, row.amount_raw, row.evidence)  # fmt: skip
+    for row in each_row(relations["holds"]):
+        about, label = f"{names(row.target)} held", names(row.source)
+        yield ("balance", row.source, row.target), one("balance", row.target, about, label, row.target, row.amount_raw, row.evidence)  # fmt: skip
+    for row in each_row(relations["trades_in"]):
+        about, label = f"{names(row.target)} holds", names(row.source)
+        yield ("pool", row.source, row.target), one("pool", row.target, about, label, row.source, row.reserve_raw, row.evidence)  # fmt: skip
+    lent = _lent_by(graph)
+    for row in each_row(graph.snapshot["queues"].dropna(subset="market")):
+        asset = lent(row.vault, row.market)
+        about, label = f"{names(row.vault)} lends {names(asset or '')}", names(row.market)
+        for what, raw in (("amount", row.allocated_raw), ("cap", row.cap_raw)):
+            if asset is not None and not pd.isna(raw):
+                yield (what, row.vault, row.market), one("vault", row.vault, about, label, asset, raw, row.evidence, what)  # fmt: skip
+
+
+def _names(graph: ProtocolGraph) -> Callable[[str], str]:
+    """The name of a node; assets and pools of one name have the end of their key behind it."""
+    apart: dict[str, str] = {}
+    for kind in ("asset", "pool"):
+        apart |= told_apart({key: graph.label(key) for key in graph.nodes[kind]["node"].tolist()})
+    return lambda key: apart.get(key) or graph.label(key)
+
+
+def _lent_by(graph: ProtocolGraph) -> Callable[[str, str], str | None]:
+    """(share of a vault, market) -> what the vault lends there: what it supplies, else what is behind its share; None where that is not one asset."""
+    share = graph.nodes["vault"].set_index("node")["asset"].to_dict()
+    behind = graph.snapshot["backings"].groupby("claim")["backing"].agg(set).to_dict()
+    supplied: dict[tuple[str, str], set[str]] = {}
+    for row in each_row(graph.relations["supplies"]):
+        if row.source in share:
+            supplied.setdefault((share[row.source], row.target), set()).add(row.asset)
+
+    def lent(vault: str, market: str) -> str | None:
+        assets = supplied.get((vault, market)) or behind.get(vault) or set()
+        return next(iter(assets)) if len(assets) == 1 else None
+
+    return lent
+
+
+def _whole(graph: ProtocolGraph) -> Callable[[str, Any], Fraction | None]:
+    """Smallest units of an asset -> whole tokens; what has no decimals stays as it is."""
+    assets = graph.snapshot["assets"]
+    decimals = dict(zip(assets["asset"], assets["decimals"], strict=True))
+
+    def whole(asset: str, raw: Any) -> Fraction | None:
+        return None if pd.isna(raw) else Fraction(int(raw), 10 ** int(decimals.get(asset) or 0))
+
+    return whole
+
+
+def _texts(amounts: list[Fraction | None]) -> list[str]:
+    texts: list[str] = []
+    for digits in _EXACT:
+        texts = ["none" if amount is None else _written(amount, digits) for amount in amounts]
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _written(amount: Fraction, digits: int) -> str:
+    return f"{float(amount):,.0f}" if amount >= 1000 and digits == _EXACT[0] else f"{float(amount):,.{digits}g}"
+
+
+def _size(value: float | None) -> float:
+    return 0.0 if value is None else abs(value)

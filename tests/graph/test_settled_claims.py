@@ -1,0 +1,75 @@
+"""What-ifs on a file of exposures: the oracle is the file without the rows that were taken out, read again."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import aftershock
+from chain.errors import InputError
+from chain.files.exposure_file import read_exposures
+from chain.snapshot import Snapshot
+from graph.build import build
+from graph.what_if import Back, Edit, Remove, what_if
+from tests.graph.small_world import WAD
+
+
+def exposures(folder: Path, *left_out: str) -> Snapshot:
+    """Claims in a circle, without the rows that are named."""
+    rows = ["alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20", "carol,Bank,10"]  # fmt: skip
+    path = folder / "claims.csv"
+    path.write_text("\n".join(("holder,claim_on,amount_usd", *(row for row in rows if row not in left_out))))
+    return read_exposures(path)
+
+
+def test_in_a_circle_the_row_that_is_named_goes(tmp_path: Path) -> None:
+    graph = build(exposures(tmp_path))
+    left = what_if(graph, [Remove(relation="backs", source="Fund", target="Bank")])
+    behind = {(row["claim"], row["backing"]) for row in left["backings"].to_dict("records")}
+    assert behind == {("file:Fund", "file:Issuer"), ("file:Bank", "file:Issuer"), ("file:Bank", "file:Fund")}
+    assert left.gaps[-1].startswith("What-if: Bank behind Fund is removed")
+
+
+@pytest.mark.parametrize(
+    ("edits", "rows"),
+    [
+        ([Remove(relation="holds", source="bob", target="Fund")], ("bob,Fund,40",)),
+        ([Remove("alice")], ("alice,Fund,60",)),
+        ([Remove("alice"), Remove("bob"), Remove(relation="backs", source="Bank", target="Fund")], ("alice,Fund,60", "bob,Fund,40", "Bank,Fund,20")),
+        ([Remove(relation="backs", source="Fund", target="Bank")], ("Fund,Bank,70",)),
+        ([Remove("Issuer")], ("Fund,Issuer,30", "Bank,Issuer,50")),
+    ],
+    ids=["one claim", "a holder", "all claims on a name", "a claim in the circle", "a name"],
+)  # fmt: skip
+def test_exposures_without_claims_are_the_file_without_their_rows(
+    tmp_path: Path, edits: Sequence[Edit], rows: Sequence[str]
+) -> None:
+    left, by_hand = what_if(exposures(tmp_path), edits), exposures(tmp_path, *rows)
+    for table, columns in (
+        ("assets", ["asset", "decimals", "total_supply_raw"]),
+        ("balances", ["holder", "asset", "amount_raw"]),
+        ("backings", ["claim", "backing", "holder", "amount_raw", "rate_wad"]),
+        ("prices", ["asset", "price_usd"]),
+    ):
+        found, wanted = ({tuple(row) for row in one[table][columns].to_numpy().tolist()} for one in (left, by_hand))
+        if table == "assets":
+            found, wanted = ({row for row in some if row[0] != "iso4217:USD"} for some in (found, wanted))
+        assert found == wanted, table
+    ranked = [aftershock.systemic(one).set_index("label")["loss_usd"].to_dict() for one in (left, by_hand)]
+    assert ranked[0] == pytest.approx(ranked[1])
+
+
+def test_half_of_what_is_behind_a_claim_is_owed_by_the_debtor_no_more(tmp_path: Path) -> None:
+    left = what_if(exposures(tmp_path), [Back("Fund", "Bank", factor=Decimal("0.5"))])
+    # carol 10 and Fund 35 are left of 80 on Bank, which has 70; Fund has 35 and 30 of 120
+    supply = left["assets"].set_index("asset")
+    assert supply.at["file:Bank", "total_supply_raw"] == 45 * 10 ** int(supply.at["file:Bank", "decimals"])
+    assert left["backings"].set_index(["claim", "backing"])["rate_wad"].to_dict() == {
+        ("file:Fund", "file:Bank"): 65 * WAD // 120,
+        ("file:Fund", "file:Issuer"): 65 * WAD // 120,
+        ("file:Bank", "file:Issuer"): WAD,
+        ("file:Bank", "file:Fund"): WAD,
+    }
+    with pytest.raises(InputError, match="states amounts and no rates; give a factor"):
+        what_if(exposures(tmp_path), [Back("Fund", "Bank", rate=Decimal(1))])
