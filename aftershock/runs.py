@@ -165,10 +165,11 @@ def report(
     falling = choices.name_of(held, asset) if asset else usual
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)
-    names = sorted(set(scenario_names))
-    applicable = choices.applicable(held, [key], falling)
+    applicable, named = choices.applicable(held, [key], falling), dict[Scenario, str]()
+    for name in sorted(set(scenario_names)):
+        named.setdefault(scenario_files.get(name), name)
     results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
-    for chosen in [scenario_files.get(name) for name in names] or applicable:
+    for chosen in list(named) or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {many(results[-1].calm_after, 'round')}")
     return assess(
@@ -177,26 +178,28 @@ def report(
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
-        command=_report_command(asked, key, names, asset, given, () if outlook is None else outlook.options),
-        given=given,
+        command=_report_command(
+            _short_name(asked, key),
+            [] if set(named) == set(applicable) else list(named.values()),
+            None if falling == usual else falling,
+            given or asked.snapshot.name,
+            () if outlook is None else outlook.options,
+        ),
         warned=warned,
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
-        left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
+        left_out=[one.title for one in applicable if named and one not in named],
         outlook=outlook,
     )
 
 
-def _report_command(
-    asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None, given: str | None, more: Sequence[str]
-) -> str:
-    """The command as it follows from the content, in whatever order it was typed; files and folders as they were given, so that it runs."""
-    words = ["aftershock", "report", _short_name(asked, market)]
-    for name in names:
+def _report_command(market: str, scenarios: Sequence[str], asset: str | None, source: str, more: Sequence[str]) -> str:
+    """The command as it follows from the content, however it was typed: what would be chosen by itself is left out; files and folders as they were given, so that it runs."""
+    words = ["aftershock", "report", market]
+    for name in scenarios:
         words += ["--scenario", name]
     if asset is not None:
         words += ["--asset", asset]
-    source = given or asked.snapshot.name
     if source != "sample":
         words += ["--snapshot", source]
     return shlex.join([*words, *more])

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.snapshot import Snapshot
+from graph.relations import weakest
 from reports.amounts import ratio
 from reports.market_rows import MarketRows
 
 STATUSES = ("verified", "derived", "unverified", "not seen")
-_WEAKNESS = {"verified": 0, "derived": 1, "unverified": 2, "file": 2}
 _ROUNDING_RATIO = 1e-9  # of the supplied total; below this a difference of sums is no unseen position
 
 
@@ -69,7 +69,7 @@ def coverage_of(snapshot: Snapshot, exposure: MarketRows) -> Coverage:
 
 
 def _check(snapshot: Snapshot, name: str, table: pd.DataFrame) -> TableCheck:
-    status = max(set(table["status"]), key=lambda word: _WEAKNESS[word]) if "status" in table else "derived"
+    status = weakest(table["status"]) if "status" in table else "derived"
     checks = [check for check in snapshot.checks if check.table == name]
     found = "; ".join(
         f"{check.name}, {check.compared - len(check.failures):,} of {check.compared:,}" for check in checks
