@@ -17,7 +17,6 @@ from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
-from models.store import hash_of
 from reports.amounts import count, money
 from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
@@ -89,13 +88,12 @@ def run_law(
 ) -> list[BadDebt]:
     """Draw and tell."""
     book, assumed = from_graph(graph), Assumptions(**assumptions)  # type: ignore[arg-type]
-    priced, found, tails = tails_under(book, asked, assumed)
+    _, found, tails = tails_under(book, asked, assumed)
     content = content_id(
         {
             "book": book.content_id,
-            "prices": hash_of(priced.panel),
-            "models": [found.card.data_hash, found.card.cutoff_s, found.card.seed, dict(found.card.scores)],
-            "laws": [*(one.law.text for one in tails), asked.horizon, asked.draws, asked.seed],
+            **found.decided_by,
+            "laws": [*(one.law.text for one in tails), asked.draws, asked.seed],
             "assumptions": asdict(assumed),
             "model": MODEL_VERSION,
         }
