@@ -229,3 +229,27 @@ def _assess(snapshot: Snapshot, exposure: MarketRows) -> Assessment:
     curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0, 1e6)
     results = results_of(snapshot, (falls(("ETH", -0.1)),))
     return assess(snapshot, exposure, curve, results, frontier=frontier_at(book, 0.5), command="x", tool="y")
+
+
+def test_no_comparison_passed_where_none_was_made(thin: Assessment) -> None:
+    """A file has none; a what-if keeps none, and what was verified in it was so as it was read."""
+    titles, findings = [], []
+    for checks in (None, ()):
+        found = assessment_of(market_snapshot(borrowers=10, checks=checks))
+        assert found.coverage.compared == (10 if checks is None else 0)
+        coverage, tables = (
+            next(part for part in page(found).sections if part.key == key).blocks[0] for key in ("cover", "limits")
+        )
+        titles.append(tables.title)
+        findings.append(next(rule.finding for rule in found.verdict.rules if rule.name == "failed_check"))
+        verified = coverage.tables[0].rows[0]
+        assert verified[0].text == "verified" and found.coverage.by_status[0].share_ratio == 1
+        assert ("agreed with" in verified[3].text and "nothing here was compared since" in verified[3].text) is (
+            checks == ()
+        )
+    assert titles == [
+        "Every comparison with the chain passed; 10 of 11 tables were not compared",
+        "No comparison with a chain was made of these 11 tables",
+    ]
+    assert findings == ["every comparison with the chain passed", "no comparison with a chain was made"]
+    assert thin.coverage.compared == 80
