@@ -149,9 +149,14 @@ def show(
     page.header(
         f"Bad debt within {horizon} h, {found[0].law.text}", f"{ours['draws']} joint draws, seed {found[0].seed}"
     )
-    stays = f"stays below **{money(ours['var_usd_95'])}**" if ours["var_usd_95"] else "is **none**"
-    other = money(flat["var_usd_95"]) if flat["var_usd_95"] else "none as well"
-    page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility it would be {other}.")
+    if ours["var_usd_95"] is None:
+        page.sentence(
+            f"{count(ours['draws'], 'draw')}: too few to say what bad debt stays below in nineteen of twenty."
+        )
+    else:
+        stays = f"stays below **{money(ours['var_usd_95'])}**" if ours["var_usd_95"] else "is **none**"
+        other = money(flat["var_usd_95"]) if flat["var_usd_95"] else "none as well"
+        page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility it would be {other}.")
     page.blank()
     names = (
         "mean_usd",
