@@ -21,6 +21,7 @@ from aftershock.version import __version__ as __version__
 refuse_shadowed_packages()
 
 if TYPE_CHECKING:
+    from aftershock.choices import scenarios
     from aftershock.coverage import Coverage, coverage
     from aftershock.forecasts import Forecasts, forecast_file
     from aftershock.questions import SAMPLE as SAMPLE
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     )
     from aftershock.risks import Risk
     from aftershock.runs import chosen_scenario as chosen_scenario
-    from aftershock.runs import report, risk, scenarios, simulate
+    from aftershock.runs import report, risk, simulate
     from chain.errors import AftershockError
     from chain.snapshot import Snapshot
     from graph.exposure import Exposure
@@ -50,13 +51,14 @@ if TYPE_CHECKING:
     from simulations.scenarios import Scenario
 
 _HOMES = {
+    "aftershock.choices": ("scenarios",),
     "aftershock.coverage": ("Coverage", "coverage"),
     "aftershock.questions": (
         *("SAMPLE", "exposure", "graph", "load", "path_index", "paths", "shared_roots", "snapshot", "snapshot_cost"),
         *("systemic", "value_counted", "what_if"),
     ),
     "aftershock.risks": ("Risk",),
-    "aftershock.runs": ("chosen_scenario", "report", "risk", "scenarios", "simulate"),
+    "aftershock.runs": ("chosen_scenario", "report", "risk", "simulate"),
     "chain.errors": ("AftershockError",),
     "chain.snapshot": ("Snapshot",),
     "aftershock.forecasts": ("Forecasts", "forecast_file"),

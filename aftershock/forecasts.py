@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ from models.answering import Answering, trained_on
 from models.calibration import LEVELS
 from models.features import asked_samples
 from models.reasons import Reasons, reasons_of
-from models.store import Card, load
+from models.store import Card, hash_of, hash_of_model, load
 from models.task import Task
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -64,6 +65,7 @@ class Forecasts:
     holes : bars that are missing in what was looked back on.
     unseen : assets with a forecast that were not in training.
     leaders_missing : BTC or ETH, where the models read them and the prices do not have them: the market's moves stand in their place.
+    decided_by : all that decides the numbers, for content ids: hash of the prices, hash of the model's file, instants (seconds UTC), horizon.
     """
 
     table: pd.DataFrame
@@ -74,6 +76,7 @@ class Forecasts:
     holes: tuple[Hole, ...] = ()
     unseen: tuple[str, ...] = ()
     leaders_missing: tuple[str, ...] = ()
+    decided_by: Mapping[str, Any] = field(default_factory=dict)
 
     def answered_by(self) -> list[dict[str, str | int | float | None]]:
         """Who answers how often, and QLIKE over that of log-HAR fitted an asset at a time, on the window that the card names; None where its card has no such figure."""
@@ -165,7 +168,13 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         *told_of_assets(unseen, leaders),
         *told_of_training(instants, card.cutoff_s),
     )
-    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, leaders)
+    decided_by = {
+        "prices": hash_of(panel),
+        "model": hash_of_model(_folder(models, horizon_hours)),
+        "instants_s": instants.tolist(),
+        "horizon_hours": horizon_hours,
+    }
+    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, leaders, decided_by)
 
 
 def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:
@@ -217,13 +226,17 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
         raise InputError(
             f"--horizon is {horizon_hours}; {has} in {'the package' if folder == SHIPPED else folder}; {'choose one of them, or ' if found else ''}run aftershock train volatility"
         )
-    path = folder / f"volatility_{horizon_hours}h"
+    path = _folder(folder, horizon_hours)
     fitted, card = load(path)
     if not isinstance(fitted, Answering):
         raise InputError(f"{path} holds a {type(fitted).__name__} and not models that answer in turn; train them again")
     if card.task.horizon_hours != horizon_hours:
         raise InputError(f"{path} was trained for {card.task.horizon_hours} hours; put it where its horizon belongs")
     return fitted, card
+
+
+def _folder(models: Path, horizon_hours: int) -> Path:
+    return models / f"volatility_{horizon_hours}h"
 
 
 def write(forecasts: Forecasts, path: Path) -> None:

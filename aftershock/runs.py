@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aftershock import risks
+from aftershock import choices, risks
 from aftershock.questions import graph
 from aftershock.risks import Risk
 from aftershock.version import __version__
@@ -24,8 +24,7 @@ from simulations.gas import UNITS, gas
 from simulations.opening import opening
 from simulations.result import CascadeResult, Round
 from simulations.scenarios import Assumptions, Scenario
-from simulations.shocks import PriceShock, find, parse
-from simulations.state import start
+from simulations.shocks import find, parse
 
 LARGEST_FALL = "largest_fall"
 FALLS = tuple(percent / 100 for percent in range(51))
@@ -47,10 +46,10 @@ def risk(
 
     Parameters
     ----------
-    asset : what falls; by default ETH where the book knows it, otherwise the largest collateral.
+    asset : what falls; by default ETH where a fall of it moves collateral of these markets, otherwise the largest collateral that they hold.
     falls : ratios from 0 (as it stands at the block) to below 1.
     gas_usd, gas_gwei, gas_units : cost of one liquidation, either in USD or as a price of gas for so many units; $5 if neither is given.
-    scenario : what a cascade is run for, too; `largest_fall` for the largest shipped fall that this book knows. None for no cascade.
+    scenario : what a cascade is run for, too; `largest_fall` for the largest shipped fall of `asset`. None for no cascade.
     progress : called with each round of it.
     tell : told after each fall how many are worked out, before the cascade begins.
 
@@ -74,11 +73,11 @@ def risk(
     held = from_graph(asked)
     _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
-    falling = asset or _main_asset(held)
+    falling = choices.name_of(held, asset) if asset else choices.main_asset(held, keys)
     found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost, tell)
     chosen: Scenario | None = None if isinstance(scenario, str) else scenario
     if isinstance(scenario, str):
-        chosen = _largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
+        chosen = choices.largest_fall(held, falling) if scenario == LARGEST_FALL else scenario_files.get(scenario)
     result = None if chosen is None else cascade.run(held, chosen, progress)
     return risks.joined(found, asked, name, result)
 
@@ -88,23 +87,6 @@ def _require_simulated(held: Book, keys: Sequence[str]) -> None:
     if not {market.key for market in held.markets} & set(keys):
         why = [note for note in held.notes for key in keys if note.startswith(f"{key} ")]
         raise InputError(f"{', '.join(why) or ', '.join(keys)}; ask `query exposure` about it, or name another market")
-
-
-def _largest_fall(held: Book, asset: str) -> Scenario:
-    """Of the shipped scenarios that shock one asset alone: the largest fall of this one; a fall of 30 % where none is shipped."""
-    alone = [
-        one for one in scenarios() if len(one.shocks) == 1 and find(held, asset) == _known(held, one.shocks[0].asset)
-    ]
-    return min(alone, key=lambda one: one.shocks[0].change, default=scenario_files.of_shocks([PriceShock(asset, -0.3)]))
-
-
-def _known(held: Book, asset: str) -> tuple[int, ...]:
-    return find(held, asset) if _is_known(held, asset) else ()
-
-
-def scenarios() -> list[Scenario]:
-    """The shipped scenarios, by name."""
-    return [scenario_files.get(name) for name in scenario_files.names()]
 
 
 def simulate(
@@ -162,8 +144,8 @@ def report(
     Parameters
     ----------
     market : any name of it; may be left out where there is one market.
-    scenario_names : names or files; by default all shipped scenarios that apply to this book, or falls of its main asset if none does.
-    asset : what falls in the at-risk curve; by default ETH where the book knows it, otherwise the largest collateral.
+    scenario_names : names or files; by default all shipped scenarios that move collateral of the market, or falls of `asset` if none does.
+    asset : what falls in the at-risk curve; by default ETH where a fall of it moves collateral of the market, otherwise the largest collateral that it holds.
     progress : called with a stage and what it found.
     known : cascades of this very source that were run already; they are not run again.
     outlook : a volatility forecast and the tail of bad debt under it (`aftershock.outlooks`), to be told too.
@@ -179,13 +161,15 @@ def report(
     key = market_key(asked, market)
     held = from_graph(asked)
     _require_simulated(held, [key])
-    falling = asset or _main_asset(held)
+    usual = choices.main_asset(held, [key])
+    falling = choices.name_of(held, asset) if asset else usual
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)
-    names = sorted(set(scenario_names))
-    applicable = _applicable(held, falling)
+    applicable, named = choices.applicable(held, [key], falling), dict[Scenario, str]()
+    for name in sorted(set(scenario_names)):
+        named.setdefault(scenario_files.get(name), name)
     results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
-    for chosen in [scenario_files.get(name) for name in names] or applicable:
+    for chosen in list(named) or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {many(results[-1].calm_after, 'round')}")
     return assess(
@@ -194,26 +178,28 @@ def report(
         at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
-        command=_report_command(asked, key, names, asset, given, () if outlook is None else outlook.options),
-        given=given,
+        command=_report_command(
+            _short_name(asked, key),
+            [] if set(named) == set(applicable) else list(named.values()),
+            None if falling == usual else falling,
+            given or asked.snapshot.name,
+            () if outlook is None else outlook.options,
+        ),
         warned=warned,
         tool=f"aftershock {__version__}",
         chain_name=_chain_name(key),
-        left_out=[one.title for one in applicable if names and one not in {found.scenario for found in results}],
+        left_out=[one.title for one in applicable if named and one not in named],
         outlook=outlook,
     )
 
 
-def _report_command(
-    asked: ProtocolGraph, market: str, names: Sequence[str], asset: str | None, given: str | None, more: Sequence[str]
-) -> str:
-    """The command as it follows from the content, in whatever order it was typed; files and folders as they were given, so that it runs."""
-    words = ["aftershock", "report", _short_name(asked, market)]
-    for name in names:
+def _report_command(market: str, scenarios: Sequence[str], asset: str | None, source: str, more: Sequence[str]) -> str:
+    """The command as it follows from the content, however it was typed: what would be chosen by itself is left out; files and folders as they were given, so that it runs."""
+    words = ["aftershock", "report", market]
+    for name in scenarios:
         words += ["--scenario", name]
     if asset is not None:
         words += ["--asset", asset]
-    source = given or asked.snapshot.name
     if source != "sample":
         words += ["--snapshot", source]
     return shlex.join([*words, *more])
@@ -233,21 +219,6 @@ def _short_name(asked: ProtocolGraph, market: str) -> str:
         except InputError:
             continue
     return market
-
-
-def _main_asset(held: Book) -> str:
-    """ETH where the book knows it, otherwise the symbol of the largest collateral."""
-    if _is_known(held, "ETH"):
-        return "ETH"
-    state = start(held)
-    value: dict[int, float] = {}
-    for leg, slot in enumerate(held.leg_reserve.tolist()):
-        if held.leg_enabled[leg]:
-            number = held.reserves[slot].asset
-            value[number] = value.get(number, 0.0) + float(state.supply_tokens[leg] * held.assets[number].price_usd)
-    if not value:
-        raise InputError("nobody in this book has collateral; there is nothing that could fall")
-    return held.assets[max(value, key=lambda number: value[number])].symbol
 
 
 def _tell(progress: Callable[[str, str], None], title: str) -> Callable[[Round], None]:
@@ -270,19 +241,6 @@ def market_key(asked: ProtocolGraph, name: str | None) -> str:
 
 def _listed(asked: ProtocolGraph, markets: Sequence[str]) -> str:
     return ", ".join(_short_name(asked, market) for market in markets)
-
-
-def _applicable(held: Book, asset: str) -> list[Scenario]:
-    """Shipped scenarios whose assets this book knows; where there is none, falls of 10, 20 and 30 % of its main asset."""
-    known = [scenario for scenario in scenarios() if all(_is_known(held, shock.asset) for shock in scenario.shocks)]
-    return known or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in (0.1, 0.2, 0.3)]
-
-
-def _is_known(held: Book, asset: str) -> bool:
-    try:
-        return bool(find(held, asset))
-    except InputError:
-        return False
 
 
 def _chain_name(market: str) -> str:

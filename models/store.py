@@ -70,6 +70,16 @@ def hash_of(panel: Panel) -> str:
     return digest.hexdigest()
 
 
+def hash_of_model(folder: Path) -> str:
+    """sha256 of the file of a stored model: weights, class and card. InputError if it cannot be read."""
+    try:
+        return hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{folder / MODEL} cannot be read; name the folder of a trained model, or train one."
+        ) from error
+
+
 def save(folder: Path, fitted: Fitted, card: Card) -> None:
     """Write a fitted model and its card; the same model gives the same bytes.
 

@@ -1,7 +1,7 @@
 """From a snapshot, its exposure and its cascades to one Assessment: asks and joins, computes nothing but sums and shares."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from chain.errors import InputError
@@ -37,7 +37,6 @@ def assess(
     chain_name: str = "",
     left_out: Sequence[str] = (),
     outlook: Outlook | None = None,
-    given: str | None = None,
     warned: FileWarnings | None = None,
 ) -> Assessment:
     """Join what was read, asked and simulated about one market.
@@ -55,7 +54,6 @@ def assess(
     chosen : name of the scenario shown round by round; the one with the largest loss by default.
     left_out : titles of shipped scenarios that apply here and were not run.
     outlook : a volatility forecast and the tail of bad debt under it, where one was asked for.
-    given : the source as it was typed, where it was: part of the command, and so of the content id.
     warned : what `aftershock check` has against the file that the source is.
 
     Raises
@@ -95,19 +93,8 @@ def assess(
         outlook=outlook,
         warned=warned,
     )
-    return Assessment(
-        content_id=report_id(
-            snapshot=snapshot.content_id,
-            market=exposure.market,
-            runs=[line.content_id for line in scenarios],
-            shown=cascade.scenario.name,
-            thresholds=limits.to_dict(),
-            at_risk={**asdict(at_risk), "frontier": asdict(frontier)},
-            outlook=None if outlook is None else asdict(outlook),
-            given=given,
-            file_findings=None if warned is None else warned.to_dict(),
-            tool=tool,
-        ),
+    found = Assessment(
+        content_id="",
         subject=subject,
         coverage=coverage,
         exposure=dependence,
@@ -122,6 +109,7 @@ def assess(
         outlook=outlook,
         file_findings=warned,
     )
+    return replace(found, content_id=report_id(found.to_dict()))
 
 
 def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str, outlook: Outlook | None) -> Subject:

@@ -75,10 +75,14 @@ class Step:
 
 @dataclass(frozen=True)
 class PositionLine:
-    """One position under the chosen cascade; health factor, collateral and debt before the shock (infinite health without debt: None)."""
+    """One position under the chosen cascade; health factor, collateral and debt before the shock (infinite health without debt: None).
+
+    `name` is who it is in a few characters: the owner's address, shortened, or the name of one that has none; `label` what else it is called.
+    """
 
     position: str
     owner: str
+    name: str
     label: str
     collateral_assets: str
     debt_assets: str
@@ -222,11 +226,13 @@ def _acting(result: CascadeResult, market: str) -> list[Step]:
 
 
 def _position(row: "pd.core.frame.Any", name: object) -> PositionLine:
-    health = float(row.health_factor_before)
+    health, address, called = float(row.health_factor_before), short(row.owner), name if isinstance(name, str) else ""
+    shown = called if called and address == row.owner else address
     return PositionLine(
         position=row.position_id,
         owner=row.owner,
-        label=name if isinstance(name, str) and name and name != short(row.owner) else UNLABELLED,
+        name=shown,
+        label=called if called and short(called) != shown else UNLABELLED,
         collateral_assets=row.collateral_assets,
         debt_assets=row.debt_assets,
         health_factor=health if health < float("inf") else None,

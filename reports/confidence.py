@@ -36,7 +36,9 @@ def confidence(
             coverage.failures > 0,
             f"{count(coverage.failures, 'comparison')} with the chain failed"
             if coverage.failures
-            else "every comparison with the chain passed",
+            else "every comparison with the chain passed"
+            if coverage.compared
+            else "no comparison with a chain was made",
         ),
         "known_below_half": (known < limits.known["half"], f"{share}, the limit is {percent(limits.known['half'])}"),
         "known_below_most": (known < limits.known["most"], f"{share}, the limit is {percent(limits.known['most'])}"),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.snapshot import Snapshot
+from graph.relations import weakest
 from reports.amounts import ratio
 from reports.market_rows import MarketRows
 
 STATUSES = ("verified", "derived", "unverified", "not seen")
-_WEAKNESS = {"verified": 0, "derived": 1, "unverified": 2, "file": 2}
 _ROUNDING_RATIO = 1e-9  # of the supplied total; below this a difference of sums is no unseen position
 
 
@@ -24,12 +24,13 @@ class StatusShare:
 
 @dataclass(frozen=True)
 class TableCheck:
-    """One table of the snapshot: rows, weakest status of its rows, and what comparing it with the chain found."""
+    """One table of the snapshot: rows, weakest status of its rows, and what comparing it with the chain found: of how many subjects how many differed."""
 
     table: str
     rows: int
     status: str
     check: str
+    compared: int
     failures: int
 
 
@@ -46,6 +47,11 @@ class Coverage:
     def known_ratio(self) -> float:
         """Share that is verified or derived."""
         return sum(part.share_ratio for part in self.by_status if part.status in ("verified", "derived"))
+
+    @property
+    def compared(self) -> int:
+        """What was compared with the chain; 0 for a user's file, and for a what-if, which nothing on chain answers to."""
+        return sum(table.compared for table in self.tables)
 
     @property
     def failures(self) -> int:
@@ -69,7 +75,7 @@ def coverage_of(snapshot: Snapshot, exposure: MarketRows) -> Coverage:
 
 
 def _check(snapshot: Snapshot, name: str, table: pd.DataFrame) -> TableCheck:
-    status = max(set(table["status"]), key=lambda word: _WEAKNESS[word]) if "status" in table else "derived"
+    status = weakest(table["status"]) if "status" in table else "derived"
     checks = [check for check in snapshot.checks if check.table == name]
     found = "; ".join(
         f"{check.name}, {check.compared - len(check.failures):,} of {check.compared:,}" for check in checks
@@ -79,5 +85,6 @@ def _check(snapshot: Snapshot, name: str, table: pd.DataFrame) -> TableCheck:
         len(table),
         status,
         found or "not compared with a second source",
+        sum(check.compared for check in checks),
         sum(len(check.failures) for check in checks),
     )

@@ -1,4 +1,4 @@
-"""Where a report comes from: its content id over everything that decides its bytes, and the run record that stands beside it, unhashed."""
+"""Where a report comes from: its content id over everything that it says, and the run record that stands beside it, unhashed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,53 +7,15 @@ from typing import Any
 
 from chain.snapshot import content_id
 
-RECORD_VERSION = 2  # raised whenever the record, its words or its drawings change
+RECORD_VERSION = 3  # raised whenever the record, its words or its drawings change
 NODE_PLACEHOLDER = "<rpc-url>"
 _URL = re.compile(r"\b(?:https?|wss?|ipc)://[^\s'\"]+", re.IGNORECASE)
 
 
-def report_id(
-    *,
-    snapshot: str,
-    market: str,
-    runs: Sequence[str],
-    shown: str,
-    thresholds: Mapping[str, Any],
-    at_risk: Mapping[str, Any],
-    outlook: Mapping[str, Any] | None = None,
-    given: str | None = None,
-    file_findings: Mapping[str, Any] | None = None,
-    tool: str,
-) -> str:
-    """Content id of a report: same id, same bytes.
-
-    Parameters
-    ----------
-    snapshot : content id of the snapshot.
-    runs : content ids of the cascades; their order changes nothing.
-    shown : the scenario shown round by round.
-    thresholds : what the verdict is made from.
-    at_risk : the curve.
-    outlook : the forecast and its tails, if there are any.
-    given : the source as it was typed, which the printed command repeats; the embedded sample is nobody's file.
-    file_findings : what is said against the user's file, if the source is one.
-    tool : as printed in the report. The rest of the command is not part of it: give one that follows from the content.
-    """
-    of_files = {"given": None if given == "sample" else given, "file_findings": file_findings}
-    return content_id(
-        {
-            "report": RECORD_VERSION,
-            "snapshot": snapshot,
-            "market": market,
-            "runs": sorted(runs),
-            "shown": shown,
-            "thresholds": dict(thresholds),
-            "at_risk": dict(at_risk),
-            "outlook": None if outlook is None else dict(outlook),
-            "tool": tool,
-            **{name: value for name, value in of_files.items() if value is not None},
-        }
-    )
+def report_id(record: Mapping[str, Any]) -> str:
+    """Content id of a report: same id, same bytes. It is over all that the record says (`Assessment.to_dict`), since pages are drawn from that alone."""
+    said = {name: value for name, value in record.items() if name != "content_id"}
+    return content_id({"report": RECORD_VERSION, "record": said})
 
 
 def redacted(text: str) -> str:

@@ -4,7 +4,7 @@ First what is lost already, if anything is, and what is paused, if anything is; 
 there are any; then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
-from reports.amounts import change, listing, money, percent, ratio, short, spelled, unbroken
+from reports.amounts import change, listing, money, percent, ratio, spelled, unbroken
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
 from reports.confidence import confidence
@@ -238,7 +238,7 @@ def _bound(
     part = "**all**" if whole else f"**{percent(few / cascade.total_usd)}**"
     carried = f"{part} of the {what} at {cascade.scenario.title}"
     if level["few_positions"] == "few":
-        names = listing([f"`{short(line.owner)}`" for line in lines])
+        names = listing([f"`{line.name}`" for line in lines])
         who = "one position" if len(lines) == 1 else f"{spelled(len(lines))} positions"
         return (
             f"Watch {who} first ({names}): {'it carries' if len(lines) == 1 else 'they carry'} {carried}, "

@@ -1,4 +1,4 @@
-"""Health of every position at once, in floats: the screen before the exact rule, and the at-risk curve.
+"""Health of every position at once, in floats: the screen before the exact rule; and the at-risk curve, which asks that rule.
 
 All arrays are float64. `by_leg` sums run over the legs of each position (CSR).
 """
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simulations.book import Book, BoolArray, FloatArray
-from simulations.channels import oracle
+from simulations.channels import liquidation, oracle
 from simulations.rules import averages_thresholds, pauses_seizing_alone, rule_of
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
@@ -87,21 +87,22 @@ def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None =
 
     Returns
     -------
-    Columns fall_percent; positions below 1; liquidatable_debt_usd, what these owe; liquidatable_collateral_usd, what one liquidation of
-    each can take (close factor x debt x bonus, at most its collateral; at the fallen price); paused_collateral_usd, the part of it that a
-    pause holds back; bad_debt_usd, debt beyond the collateral of positions under water.
+    Columns fall_percent; positions, whose exact health factor is below 1; liquidatable_debt_usd, what these owe; liquidatable_collateral_usd,
+    what one liquidation of each can take (close factor x debt x bonus, at most its collateral; at the fallen price); paused_collateral_usd,
+    the part of it that a pause holds back; bad_debt_usd, debt beyond the collateral of positions under water.
     """
     mine = np.array([market in (None, book.markets[number].key) for number in book.position_market], dtype=np.bool_)
     asset_of_leg = np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)[book.leg_reserve]
     seizable, repayable = _not_paused(book)
-    rows, at_block = [], start(book)
+    rows, at_block, terms = [], start(book), liquidation.keepers(book, 0.0)
     for fall in falls:
         state = at_block.copy()
         if fall:
             state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
         oracle.publish(state)
         health = health_factors(state)
-        hit = (health < 1) & mine
+        hit = np.zeros(book.size, dtype=np.bool_)
+        hit[liquidation.liquidatable(state, terms, np.where(mine, health, np.inf))] = True
         collateral, debt = values_usd(state)
         price = np.nan_to_num(state.market_usd)[asset_of_leg]
         with_bonus = by_position(book, state.supply_tokens * price * book.leg_enabled * book.leg_bonus_bps / 10_000)

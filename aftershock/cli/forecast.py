@@ -19,13 +19,13 @@ from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecas
 from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
-from models.panel import Panel
 from models.reasons import Reasons
-from models.store import hash_of
 from reports.amounts import change, count, fixed, money_for, percent
 
 EXAMPLE = "Example: aftershock forecast --prices bars.parquet --stamp open --bar 1h --horizon 24 --from 2023-06-01 --to 2023-06-30 --out forecasts.parquet"
 SHOWN = 12
+SEED = 0
+"""Of the draws from which quantiles of a value are taken."""
 OF_FORECASTS = (
     *("unanswered", "notes", "missing_bars", "not_in_training"),
     *("replaced_by_the_market", "answered_by", "trained_until_s"),
@@ -95,7 +95,7 @@ def run(
         snapshot = aftershock.load(source)
         with step("values") as running:
             law = law_at_last(found, priced)
-            values = value_forecasts(aftershock.graph(snapshot), law, of)
+            values = value_forecasts(aftershock.graph(snapshot), law, of, SEED)
             running.note(f"{', '.join(one.label for one in values)}, {law.text}")
         if as_json:
             print_json(values_to_dict(values, found, snapshot))
@@ -106,7 +106,7 @@ def run(
     if out is not None:
         write(found, out)
     if as_json:
-        print_json(to_dict(found) | origin(found, priced.panel) | ({} if reasons is None else {"why": asdict(reasons)}))
+        print_json(to_dict(found) | origin(found, reasons))
     else:
         page = Page()
         show(page, found, out, reasons)
@@ -138,15 +138,22 @@ def to_dict(found: Forecasts) -> dict[str, object]:
     }
 
 
-def origin(found: Forecasts, panel: Panel) -> dict[str, object]:
-    """Where forecasts of prices come from: they stand at an instant and at no block; the content id is of the prices and the models."""
-    models = [found.card.data_hash, found.card.cutoff_s, found.card.seed, dict(found.card.scores)]
+def origin(found: Forecasts, reasons: Reasons | None) -> dict[str, object]:
+    """Where forecasts of prices come from: they stand at an instant and at no block; with the reasons for one of them, where they were asked for."""
+    why_of = {} if reasons is None else {"why": asdict(reasons)}
     return {
         "as_of": f"{found.table['as_of'].max():%Y-%m-%dT%H:%M:%SZ}",
         "anchors": [],
-        "content_id": content_id({"prices": hash_of(panel), "models": models}),
+        "content_id": content_id({**found.decided_by, "why": None if reasons is None else reasons.asset}),
         "tool": f"aftershock {aftershock.__version__}",
+        **why_of,
     }
+
+
+def values_id(values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> str:
+    """Content id of forecasts of values: what decides the forecasts, what is held, by whom, and the seed."""
+    of = {"snapshot": snapshot.content_id, "of": [one.node for one in values], "seed": SEED}
+    return content_id({**found.decided_by, **of})
 
 
 def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snapshot) -> dict[str, object]:
@@ -162,6 +169,8 @@ def values_to_dict(values: list[ValueForecast], found: Forecasts, snapshot: Snap
         **{name: record[name] for name in OF_FORECASTS},
         "gaps": list(snapshot.gaps),
         **stands_on(snapshot),
+        "snapshot_id": snapshot.content_id,
+        "content_id": values_id(values, found, snapshot),
     }
 
 
@@ -203,7 +212,7 @@ def show_values(page: Page, values: list[ValueForecast], found: Forecasts, snaps
         page.say((f"Note: {gap}.", HARM))
     show_trust(page, found)
     page.footer(
-        f"content id {snapshot.content_id}",
+        f"content id {values_id(values, found, snapshot)}",
         f"aftershock {aftershock.__version__}",
         ", ".join(part for part in (snapshot.caption, found.caption) if part),
     )

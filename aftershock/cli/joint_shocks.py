@@ -25,7 +25,6 @@ from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
-from models.store import hash_of
 from reports.amounts import count, money, percent
 from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
@@ -97,13 +96,12 @@ def run_law(
 ) -> list[BadDebt]:
     """Draw and tell."""
     book, assumed = from_graph(graph), Assumptions(**assumptions)  # type: ignore[arg-type]
-    priced, found, tails = tails_under(book, asked, assumed)
+    _, found, tails = tails_under(book, asked, assumed)
     content = content_id(
         {
             "book": book.content_id,
-            "prices": hash_of(priced.panel),
-            "models": [found.card.data_hash, found.card.cutoff_s, found.card.seed, dict(found.card.scores)],
-            "laws": [*(one.law.text for one in tails), asked.horizon, asked.draws, asked.seed],
+            **found.decided_by,
+            "laws": [*(one.law.text for one in tails), asked.draws, asked.seed],
             "assumptions": asdict(assumed),
             "model": MODEL_VERSION,
         }
@@ -159,10 +157,15 @@ def show(
     page.header(
         f"Bad debt within {horizon} h, {found[0].law.text}", f"{ours['draws']} joint draws, seed {found[0].seed}"
     )
-    stays = f"stays below **{money(ours['var_usd_95'])}**" if ours["var_usd_95"] else "is **none**"
-    none = "none as well" if not ours["var_usd_95"] else "none"
-    other = f"it would stay below {money(flat['var_usd_95'])}" if flat["var_usd_95"] else f"there would be {none}"
-    page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility {other}.")
+    if ours["var_usd_95"] is None:
+        page.sentence(
+            f"{count(ours['draws'], 'draw')}: too few to say what bad debt stays below in nineteen of twenty."
+        )
+    else:
+        stays = f"stays below **{money(ours['var_usd_95'])}**" if ours["var_usd_95"] else "is **none**"
+        none = "none as well" if not ours["var_usd_95"] else "none"
+        other = f"it would stay below {money(flat['var_usd_95'])}" if flat["var_usd_95"] else f"there would be {none}"
+        page.sentence(f"In nineteen of twenty draws bad debt {stays}; under constant volatility {other}.")
     page.blank()
     names = (
         "mean_usd",

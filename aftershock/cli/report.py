@@ -55,7 +55,9 @@ def run(
     source: Source = "sample",
     asset: Annotated[
         str | None,
-        typer.Option(help="Asset that falls in the at-risk curve; ETH or the largest collateral by default."),
+        typer.Option(
+            help="Asset that falls in the at-risk curve; by default ETH if that moves collateral here, or the largest collateral."
+        ),
     ] = None,
     law: Law = None,
     prices: Prices = None,

@@ -31,7 +31,10 @@ def run(
     source: Source = "sample",
     exposures: Exposures = None,
     asset: Annotated[
-        str | None, typer.Option(help="What falls; ETH by default, or the largest collateral.", metavar="ASSET")
+        str | None,
+        typer.Option(
+            help="What falls; by default ETH if that moves collateral here, or the largest collateral.", metavar="ASSET"
+        ),
     ] = None,
     fall: Annotated[
         list[float] | None,

@@ -89,9 +89,11 @@ def rules(assessment: Assessment, number: int) -> Block:
 
 def tables(assessment: Assessment, number: int) -> Block:
     part = assessment.coverage
-    uncompared = sum(table.check.startswith("not compared") for table in part.tables)
+    uncompared = sum(not table.compared for table in part.tables)
     if part.failures:
         title = f"{count(part.failures, 'comparison')} with the chain failed"
+    elif not part.compared:
+        title = f"No comparison with a chain was made of {'this table' if len(part.tables) == 1 else f'these {spelled(len(part.tables))} tables'}"
     else:
         title = "Every comparison with the chain passed" + (
             f"; {uncompared} of {len(part.tables)} tables were not compared" if uncompared else ""

@@ -156,6 +156,9 @@ def positions(assessment: Assessment, number: int) -> Block:
     top = sum(record.of_position(line) for line in lines)
     share = percent(ratio(top, record.total_usd))
     named = any(line.label != UNLABELLED for line in lines)
+    names = "Names: entities table." if named else "None of these addresses has a name in the entities table."
+    if not named and any(short(line.owner) == line.owner for line in lines):
+        names = "Names: as the file has them."
     largest = max((record.of_position(line) for line in lines), default=1.0)
     of = "the loss" if record.by_bad_debt else "what is liquidated"
     part = f"all of {of}" if top >= record.total_usd * (1 - 1e-9) else f"{share} of {of}"
@@ -174,7 +177,7 @@ def positions(assessment: Assessment, number: int) -> Block:
         ),
         tuple(
             (
-                Cell(short(line.owner), note=line.label if named else "", full=line.position, code=True),
+                Cell(line.name, note=line.label if named else "", full=line.position, code=True),
                 Cell(f"{line.collateral_assets} → {line.debt_assets}"),
                 Cell(write.column(line.collateral_usd)),
                 Cell(write.column(line.debt_usd)),
@@ -208,7 +211,7 @@ def positions(assessment: Assessment, number: int) -> Block:
         source=source(
             assessment,
             f"Positions {'with a loss' if record.by_bad_debt else 'liquidated'} in all: {count(record.losing_positions)}. "
-            + ("Names: entities table." if named else "None of these addresses has a name in the entities table."),
+            + names,
         ),
         tables=(table,),
         full=True,

@@ -8,6 +8,7 @@ from reports.page import Block, Cell, Column, Fold, Table
 from reports.record import Assessment
 from reports.sections.parts import chart, sentence, source
 
+_AS_READ = "agreed with an independent total or call on chain as it was read; nothing here was compared since"
 _HOW = {
     "verified": "agrees with an independent total or call on chain",
     "derived": "computed from verified rows",
@@ -40,7 +41,11 @@ def coverage(assessment: Assessment) -> Block:
                 Cell(line.status, swatch=number),
                 Cell(fixed(share, 1)),
                 Cell(write.column(line.amount_usd)),
-                Cell(_HOW[line.status]),
+                Cell(
+                    _AS_READ
+                    if line.status == "verified" and line.amount_usd and not part.compared
+                    else _HOW[line.status]
+                ),
             )
             for number, (line, share) in enumerate(zip(part.by_status, shares, strict=True))
         ),

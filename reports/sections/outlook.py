@@ -68,18 +68,21 @@ def skill(one: Answer) -> str:
 
 def finding(part: Outlook) -> str:
     """What bad debt stays below in nineteen of twenty draws, under the forecast and under constant volatility."""
-    ours, flat = part.tails
+    ours, flat = (one.var_95_usd for one in part.tails)
+    if ours is None or flat is None:
+        return unbroken(f"{count(part.draws, 'draw')}: too few to say what bad debt stays below in nineteen of twenty")
     said = (
-        f"bad debt within {_span(part)} stays below {money(ours.var_95_usd)}"
-        if ours.var_95_usd
+        f"bad debt within {_span(part)} stays below {money(ours)}"
+        if ours
         else f"there is no bad debt within {_span(part)}"
     )
-    other = f"below {money(flat.var_95_usd)}" if flat.var_95_usd else "none" if ours.var_95_usd else "none either"
+    other = f"below {money(flat)}" if flat else "none" if ours else "none either"
     return unbroken(f"In nineteen of twenty draws {said}; under constant volatility {other}")
 
 
 def tails(assessment: Assessment, part: Outlook, number: int) -> Block:
-    write = money_for(max(one.es_99_usd or one.es_95_usd or one.mean_usd for one in part.tails))
+    told = [usd for one in part.tails for usd in (one.mean_usd, one.es_95_usd, one.es_99_usd) if usd is not None]
+    write = money_for(max(told))
     has_99 = all(one.var_99_usd is not None for one in part.tails)
     deep = ("VaR 99\u202f%", "ES 99\u202f%") if has_99 else ()
     table = Table(
@@ -150,10 +153,14 @@ def _signed(ratio: float) -> str:
 
 
 def _amount(usd: float | None, column: Callable[[float], str]) -> str:
+    if usd is None:
+        return "not told"
     return column(usd) if usd else "0"
 
 
 def _between(low_usd: float | None, high_usd: float | None, column: Callable[[float], str]) -> str:
+    if low_usd is None or high_usd is None:
+        return ""
     return f"{_amount(low_usd, column)}\u2013{_amount(high_usd, column)}"
 
 

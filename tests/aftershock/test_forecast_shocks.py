@@ -113,6 +113,15 @@ def test_value_at_risk_and_shortfall_are_printed_with_their_intervals(capsys: py
         assert row[3:5] == [f"{money(low)}–{money(high)}", f"{money(es_low)}–{money(es_high)}"]
 
 
+def test_a_level_that_is_not_told_is_not_none_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    law, found = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand"), forecast(read_prices(None))
+    for draws, said in ((8, "8 draws: too few to say what bad debt stays below"), (100, "bad debt is none; under")):
+        nothing = BadDebt(law, ("A",), np.zeros(draws), 0)
+        joint_shocks.show(Page(), [nothing, nothing], 24, aftershock.load(), found, "as1-0")
+        shown = " ".join(capsys.readouterr().out.split())
+        assert said in shown and ("bad debt is none" in shown) is (draws == 100)
+
+
 DAY = 86_400
 NOON = 1_700_049_600  # 2023-11-15 12:00 UTC
 

@@ -1,6 +1,8 @@
 """`aftershock forecast` on files that people bring: what is written, who answers, what moved a forecast."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy import stats
 import aftershock
 from aftershock.forecasts import QUANTILES, SHIPPED, forecast, forecast_file, why
 from aftershock.hourly_prices import SAMPLE_PRICES, read_prices
+from chain.snapshot import save
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes
 from tests.aftershock.command import Ask
@@ -167,3 +170,35 @@ def test_why_is_one_picture_of_the_deviation_and_a_record_of_the_variance(ask: A
     lines = {line.split("  ")[0]: line for line in said.out.splitlines() if "×" in line}
     for words, factor in told["variance_factors"].items():
         assert f"× {factor**0.5:.2f}" in lines[words]
+
+
+def test_whatever_decides_the_numbers_decides_the_content_id(ask: Ask, tmp_path: Path) -> None:
+    """Instants, horizon and weights; of what is held also whose and when. The same question twice has one id."""
+    mine = tmp_path / "models"
+    shutil.copytree(SHIPPED / "volatility_24h", mine / "volatility_24h")
+    weights = mine / "volatility_24h" / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-8] ^= 1  # the last bit of the last number
+    weights.write_bytes(bytes(changed))
+    sample = aftershock.load()
+    later = save(replace(sample, anchors=(replace(sample.anchors[0], number=10**6),)), tmp_path / "later")
+    asked = (
+        (),
+        ("--to", "2023-11-06"),
+        ("--from", "2023-12-14"),
+        ("--from", "2023-12-14", "--every", "48h"),
+        ("--horizon", "168"),
+        ("--model", str(mine)),
+        ("--why", "ETH"),
+        ("--of", "core"),
+        ("--of", "core", "--to", "2023-11-06"),
+        ("--of", "core", "--horizon", "168"),
+        ("--of", "core", "--of", "prime"),
+        ("--of", "core", "--snapshot", str(later)),
+    )
+    records = [json.loads(ask("forecast", *words, "--json").out) for words in asked]
+    ids = [record["content_id"] for record in records]
+    assert len(set(ids)) == len(asked)
+    assert json.loads(ask("forecast", "--json").out) == records[0]
+    assert records[7]["snapshot_id"] == sample.content_id not in ids
+    assert ids[7] in ask("forecast", "--of", "core").out

@@ -1,7 +1,10 @@
 """What the record says adds up, and agrees with sums taken from the tables by another way."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -136,6 +139,22 @@ def test_failed_comparisons_are_counted_at_their_table() -> None:
     assert found["pools"].check == "not compared with a second source"
 
 
+def test_the_weakest_status_of_a_table_is_the_same_in_every_process() -> None:
+    """Seed 0 is one at which Python lists "unverified" before "file"; the schema's words are in order of strength, a user's file last."""
+    asked = (
+        "from types import SimpleNamespace as S; import pandas as pd; from reports import coverage;"
+        "print(coverage._check(S(checks=()), 't', pd.DataFrame({'status': ['verified', 'file', 'unverified']})).status)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "file"
+
+
 def test_json_holds_the_record_without_numbers_that_json_has_not(assessment: Assessment) -> None:
     text = json.dumps(assessment.to_dict(), allow_nan=False)
     again = json.loads(text)
@@ -144,14 +163,21 @@ def test_json_holds_the_record_without_numbers_that_json_has_not(assessment: Ass
     assert again["at_risk"]["full_at_percent"] == assessment.at_risk.full_at_percent
 
 
-def test_content_id_follows_data_and_thresholds_and_nothing_else(thin: Assessment, broad: Assessment) -> None:
+def test_content_id_follows_all_that_is_said_and_nothing_else(thin: Assessment, broad: Assessment) -> None:
     snapshot = market_snapshot(borrowers=10)
     results = results_of(snapshot, (falls(("ETH", -0.1)), falls(("ETH", -0.2))))
     first = assessment_of(snapshot, results)
     assert re.fullmatch("as1-[0-9a-f]{16}", first.content_id)
-    assert assessment_of(snapshot, results[::-1]).content_id == first.content_id
-    assert assessment_of(snapshot, results[:1]).content_id != first.content_id
-    assert assessment_of(snapshot, results, command="other").content_id == first.content_id
+    assert assessment_of(snapshot, results[::-1]).to_dict() == first.to_dict()
+    for other in (
+        assessment_of(snapshot, results[:1]),
+        assessment_of(snapshot, results, command="other"),
+        assessment_of(replace(snapshot, caption="another caption"), results),
+        assessment_of(replace(snapshot, gaps=("a pool",)), results),
+        assessment_of(replace(snapshot, checks=(Check("positions", "balances", 10, ("one is off",)),)), results),
+    ):
+        assert other.content_id != first.content_id
+        assert other.to_dict() != first.to_dict()
     assert thin.content_id != broad.content_id
 
 
@@ -203,3 +229,27 @@ def _assess(snapshot: Snapshot, exposure: MarketRows) -> Assessment:
     curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0, 1e6)
     results = results_of(snapshot, (falls(("ETH", -0.1)),))
     return assess(snapshot, exposure, curve, results, frontier=frontier_at(book, 0.5), command="x", tool="y")
+
+
+def test_no_comparison_passed_where_none_was_made(thin: Assessment) -> None:
+    """A file has none; a what-if keeps none, and what was verified in it was so as it was read."""
+    titles, findings = [], []
+    for checks in (None, ()):
+        found = assessment_of(market_snapshot(borrowers=10, checks=checks))
+        assert found.coverage.compared == (10 if checks is None else 0)
+        coverage, tables = (
+            next(part for part in page(found).sections if part.key == key).blocks[0] for key in ("cover", "limits")
+        )
+        titles.append(tables.title)
+        findings.append(next(rule.finding for rule in found.verdict.rules if rule.name == "failed_check"))
+        verified = coverage.tables[0].rows[0]
+        assert verified[0].text == "verified" and found.coverage.by_status[0].share_ratio == 1
+        assert ("agreed with" in verified[3].text and "nothing here was compared since" in verified[3].text) is (
+            checks == ()
+        )
+    assert titles == [
+        "Every comparison with the chain passed; 10 of 11 tables were not compared",
+        "No comparison with a chain was made of these 11 tables",
+    ]
+    assert findings == ["every comparison with the chain passed", "no comparison with a chain was made"]
+    assert thin.coverage.compared == 80

@@ -72,3 +72,17 @@ def test_what_is_to_know_of_forecasts_stands_under_them_and_of_draws_under_the_l
     losses = text[text.index("In nineteen of twenty draws") :]
     assert ". No BTC among the prices." in forecasts and "lstETH moves along." not in forecasts
     assert ". lstETH moves along." in losses and "BTC among" not in losses
+
+
+def test_a_level_that_is_not_told_is_not_none_at_all() -> None:
+    """Too few draws say nothing of a tail; nothing lost in nineteen of twenty is something to say."""
+    silent, nothing = (
+        replace(one, var_95_usd=level, var_95_low_usd=level, var_95_high_usd=level, es_95_usd=level, es_95_low_usd=level, es_95_high_usd=level)
+        for one, level in zip(OUTLOOK.tails, (None, 0.0), strict=True)
+    )  # fmt: skip
+    few = render(told(replace(OUTLOOK, draws=8, tails=(silent, silent))), ["md"])["md"]
+    assert "8 draws: too few to say what bad debt stays below in nineteen of twenty" in few
+    assert "no bad debt within" not in few and few.count("| not told | not told |") == 2
+    none = render(told(replace(OUTLOOK, tails=(nothing, nothing))), ["md"])["md"]
+    assert "In nineteen of twenty draws there is no bad debt within 1" in none
+    assert "not told" not in none and none.count("| 0 *(0–0)* | 0 *(0–0)* |") == 2

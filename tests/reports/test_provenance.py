@@ -1,29 +1,18 @@
-"""The content id follows everything that decides the bytes; the run record follows the run."""
+"""The content id follows everything that is said; the run record follows the run."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from reports.provenance import redacted, report_id, run_record
 
-PARTS: dict[str, Any] = {
-    "snapshot": "as1-1",
-    "market": "m",
-    "runs": ["as1-2", "as1-3"],
-    "shown": "eth-30",
-    "thresholds": {"a": 1},
-    "tool": "aftershock 0.1.0",
-    "at_risk": {"b": 1},
-}
 
-
-def test_every_part_decides_and_the_order_of_runs_does_not() -> None:
-    first = report_id(**PARTS)
-    assert report_id(**{**PARTS, "runs": PARTS["runs"][::-1]}) == first
-    for name in PARTS:
-        other = ["as1-9"] if name == "runs" else {"a": 2} if name in ("thresholds", "at_risk") else "other"
-        assert report_id(**{**PARTS, name: other}) != first
+def test_all_that_is_said_decides_the_id_and_the_id_itself_does_not() -> None:
+    record = {"content_id": "", "command": "x", "verdict": {"sentences": ["a"]}, "gaps": []}
+    first = report_id(record)
+    assert report_id({**record, "content_id": first}) == first
+    for other in ({"command": "y"}, {"verdict": {"sentences": ["b"]}}, {"gaps": ["c"]}, {"more": None}):
+        assert report_id({**record, **other}) != first
 
 
 @pytest.mark.parametrize(

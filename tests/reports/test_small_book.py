@@ -39,3 +39,19 @@ def test_the_bad_debt_of_a_small_book_is_the_loss_that_is_shown(tmp_path: Path) 
     assert one.cascade.by_bad_debt and hundred.cascade.by_bad_debt
     assert one.scenarios[0].bad_debt_usd * 100 == pytest.approx(hundred.scenarios[0].bad_debt_usd, rel=1e-2)
     assert f"${one.scenarios[0].bad_debt_usd:,.0f}" in one.verdict.sentences[1]
+
+
+def test_positions_of_a_file_go_by_the_names_in_it(tmp_path: Path) -> None:
+    address = "0x" + "1a" * 20
+    (tmp_path / "book.csv").write_text(BOOK.replace("bob", address), encoding="utf-8")
+    found = aftershock.report(aftershock.load(tmp_path / "book.csv"), "mine")
+    assert {line.name: line.label for line in found.cascade.positions} == {
+        "alice": "unlabelled",
+        "0x1a1a…1a1a": "unlabelled",
+    }
+    assert "file:" in found.cascade.positions[0].owner
+    texts = render(found, ["md", "html"])
+    for text in texts.values():
+        assert "file:account" not in text and "alice" in text and "0x1a1a…1a1a" in text
+        assert "Names: as the file has them." in text
+    assert texts["md"].count("alice") == 2, "in the verdict and in the table, without a second name there"
