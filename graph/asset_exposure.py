@@ -9,7 +9,6 @@ from graph.lookthrough import look_through, roots
 from graph.market_exposure import concentrations
 from graph.portfolio import dependents_and_amounts
 from graph.protocol_graph import ProtocolGraph
-from graph.vault_shares import vault_of
 
 
 def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -78,10 +77,11 @@ def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:
 
 def _lent(graph: ProtocolGraph, asset: str) -> Tables:
     """What the vault has whose share this is: the tables that asking for the vault gives; nothing for any other asset."""
-    vault = vault_of(graph, asset)
-    if vault is None:
+    vaults = graph.nodes["vault"]
+    found = vaults[vaults["asset"] == asset]["node"].tolist()
+    if not found:
         return {}
-    outbound = of_holder(graph, vault, "vault", 1)[1]
+    outbound = of_holder(graph, str(found[0]), "vault", 1)[1]
     return {name: outbound[name] for name in ("supplied", "held", "markets")}
 
 

@@ -11,6 +11,7 @@ import pytest
 from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
+from graph.exposure import exposure, records
 from graph.paths import PathIndex
 from tests.graph.small_world import WAD, E, Rows, small_rows, small_world
 
@@ -108,6 +109,10 @@ def test_a_holder_of_liquidity_shares(small: PathIndex) -> None:
     assert shown(small, E["dave"], "Uniswap V2 WETH/USDC") == pytest.approx({"0x3500…0000 → UNI-V2": 100_000})
     ways = shown(small, E["dave"], "USDC")
     assert ways == pytest.approx({"0x3500…0000 → UNI-V2 → USDC": 50_000})
+    first = small.paths(E["dave"], "USDC").paths[0].hops[0]  # worked out from balance, supply and both reserves
+    assert first.status == "derived" and first.evidence.count("call for") == 4
+    [held] = records(exposure(small.graph, E["dave"]).outbound["held"])
+    assert (held["amount_usd"], held["evidence"], held["status"]) == (100_000, first.evidence, first.status)
 
 
 def test_the_record_is_json_and_every_hop_has_evidence(small: PathIndex) -> None:
