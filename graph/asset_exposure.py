@@ -5,7 +5,7 @@ import pandas as pd
 from chain.tables import each_row
 from graph.exposure_rows import Figures, Tables, largest_first, named, total
 from graph.holder_exposure import largest_holders, of_holder
-from graph.lookthrough import look_through, roots
+from graph.lookthrough import finally_had, look_through, roots
 from graph.market_exposure import concentrations
 from graph.portfolio import dependents_and_amounts
 from graph.protocol_graph import ProtocolGraph
@@ -86,8 +86,8 @@ def _lent(graph: ProtocolGraph, asset: str) -> Tables:
 
 
 def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
-    """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
-    known, listed = look_through(graph).until(asset), graph.relations["lists"]
+    """Every listing of the asset (depth 0) and of claims on it: amounts in USD times the share that is finally the asset."""
+    known, listed = finally_had(graph).until(asset), graph.relations["lists"]
     rows = []
     for posted in sorted(set(listed["target"])):
         for path in known.paths(posted):

@@ -6,7 +6,7 @@ that come from it are marked `recursive`. Where nothing outside such a circle gi
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
@@ -16,9 +16,11 @@ from chain.units import whole_tokens
 from graph.protocol_graph import ProtocolGraph
 from graph.recursive import Backing
 from graph.relations import supplies_of_claims
+from graph.worth import backed_parts
 
 MOST_EVIDENCE = 8  # steps of a circle whose evidence is written out
 SMALLEST_SHARE = 1e-4  # branches below one basis point of the asset are not followed further
+ROUNDING = 1e-9  # a part of a claim that is less than this is what floats leave over
 ROOT_COLUMNS = ["root", "label", "rate", "share", "path", "ends", "evidence"]
 
 
@@ -103,10 +105,12 @@ class LookThrough:
     ----------
     steps : claim -> its steps.
     price : asset -> USD a whole unit, where it is known.
+    rest : claim -> the part of it that its steps leave over, above 0; what is not named has none.
     """
 
     steps: Mapping[str, list[Step]]
     price: Mapping[str, float]
+    rest: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def backing(self) -> Backing:
@@ -116,7 +120,8 @@ class LookThrough:
                 claim: {step.backing: step.share for step in below if step.share is not None}
                 for claim, below in self.steps.items()
                 if all(step.share is not None for step in below)
-            }
+            },
+            self.rest,
         )
 
     def until(self, asset: str) -> "LookThrough":
@@ -180,6 +185,26 @@ def look_through(graph: ProtocolGraph) -> LookThrough:
         prices = {asset: float(price) for asset, price in pairs if not pd.isna(price)}
         graph.kept["look through"] = LookThrough(steps(graph), prices)
     found: LookThrough = graph.kept["look through"]
+    return found
+
+
+def finally_had(graph: ProtocolGraph) -> LookThrough:
+    """What a holder of a claim finally has: its part of what the claim has, so that all holders together have no more than there is.
+
+    The shares are those in which a loss passes on (`graph.dependences`): of a claim's worth, or of what is behind it, whichever is more. Who has 3
+    of 100 that are claimed on somebody who has 20 has 0.6 of them; the rest, for which nothing is known to stand, is the claim itself.
+    """
+    if "finally had" not in graph.kept:
+        known, parts = look_through(graph), backed_parts(graph)
+        parts = {claim: part for claim, part in parts.items() if claim in known.backing.shares and part < 1 - ROUNDING}
+        had = {
+            claim: [replace(step, share=(step.share or 0.0) * part) for step in known.steps[claim]]
+            for claim, part in parts.items()
+        }
+        graph.kept["finally had"] = LookThrough(
+            {**known.steps, **had}, known.price, {claim: 1 - part for claim, part in parts.items()}
+        )
+    found: LookThrough = graph.kept["finally had"]
     return found
 
 

@@ -9,7 +9,7 @@ The equation is that of the total of an absorbing Markov chain (J. G. Kemeny and
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,9 +20,13 @@ Shares = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Backing:
-    """What stands behind what: claim -> {backing: share of the claim}, each claim's shares adding up to one."""
+    """What stands behind what: claim -> {backing: share of the claim}; `rest` is the part of a claim, if any, that stands for the claim itself.
+
+    A claim's shares and its rest add up to one.
+    """
 
     shares: Shares
+    rest: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[tuple[str, ...]]:
@@ -41,11 +45,12 @@ class Backing:
 
     @cached_property
     def circular(self) -> frozenset[str]:
-        """Members of circles from which no way leads outside: nothing gives them value."""
+        """Members of circles from which no way leads outside and of which nothing stands for itself: nothing gives them value."""
         return frozenset(
             claim
             for claim, group in self.recursive.items()
-            if all(below in group for member in group for below, share in self.shares[member].items() if share > 0)
+            if not any(self.rest.get(member) for member in group)
+            and all(below in group for member in group for below, share in self.shares[member].items() if share > 0)
         )
 
     def finally_of(self, amounts: Mapping[str, float]) -> dict[str, float]:
@@ -61,6 +66,8 @@ class Backing:
                 continue
             passing = self._passing(group, entered) if group[0] in self.recursive else entered
             for member, amount in zip(group, passing, strict=True):
+                if self.rest.get(member) and amount:
+                    found[member] = amount * self.rest[member]
                 for below, share in self.shares[member].items():
                     if below not in group:
                         here[below] = here.get(below, 0.0) + amount * share
@@ -71,7 +78,7 @@ class Backing:
         cut = (
             self.shares if asset not in self.shares else {key: row for key, row in self.shares.items() if key != asset}
         )
-        below = self if cut is self.shares else Backing(cut)
+        below = self if cut is self.shares else Backing(cut, self.rest)
         found = {asset: 1.0}
         for group in reversed(below.groups):
             if group[0] not in cut or group[0] in below.circular:
