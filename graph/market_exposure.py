@@ -190,7 +190,7 @@ def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.Data
     for row in each_row(collateral):
         below = list(known.paths(row.asset))
         if any(path.share is None for path in below):
-            below = list(LookThrough({}, {}).paths(row.asset))
+            below = list(LookThrough({}).paths(row.asset))
         for path in below:
             usd = row.collateral_usd * (path.share or 0.0)
             rows.append((path.assets[-1], path.ends, usd, row.symbol, (row.evidence, *path.evidence)))

@@ -11,11 +11,14 @@ The equation is that of the total of an absorbing Markov chain (J. G. Kemeny and
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shares = Mapping[str, Mapping[str, float]]
+MOST = 1e12  # times what enters a circle of rates: more passes it only where floats cannot tell it from endlessly much
 
 
 @dataclass(frozen=True)
@@ -111,16 +114,32 @@ class Backing:
         ]
 
 
+@dataclass(frozen=True)
+class Rates(Backing):
+    """The same of units: claim -> {backing: whole units behind one whole claim}, which add up to anything.
+
+    What passes through a circle is missing (NaN) where the circle gives back all of itself, or more: nobody outside has any of it, so there is no
+    one claim for which anything could stand.
+    """
+
+    def _passing(self, group: tuple[str, ...], entered: Iterable[float]) -> list[float]:
+        found = super()._passing(group, entered := list(entered))
+        return found if all(0 <= one < MOST * max(entered) for one in found) else [nan] * len(found)
+
+
 def _solve(inside: list[tuple[int, int, float]], right: NDArray[np.float64], *, turned: bool) -> list[float]:
     from scipy.sparse import csc_array, eye_array
-    from scipy.sparse.linalg import spsolve
+    from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
     size = len(right)
     rows, columns = np.array([row for row, _, _ in inside]), np.array([column for _, column, _ in inside])
     values = np.array([share for _, _, share in inside])
     matrix = csc_array((values, (columns, rows) if turned else (rows, columns)), shape=(size, size))
-    solved: list[float] = np.atleast_1d(spsolve((eye_array(size, format="csc") - matrix).tocsc(), right)).tolist()
-    return solved
+    with catch_warnings():
+        simplefilter("ignore", MatrixRankWarning)  # then all of it is NaN
+        solved = spsolve((eye_array(size, format="csc") - matrix).tocsc(), right)
+    found: list[float] = np.atleast_1d(solved).tolist()
+    return found
 
 
 def components(below: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

@@ -79,11 +79,11 @@ def test_the_rate_of_a_claim_is_the_same_from_above_and_from_below(graph: Protoc
     rows = ("a,X,50", "b,X,30", "c,X,20", "a,Y,50", "X,R1,60", "X,R2,40", "Y,R1,25", "Y,X,75")
     funds = of_file(tmp_path, *rows)
     below = exposure(funds, "R1").inbound["claims"].set_index("label")["rate"].to_dict()
-    assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 100})
+    assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 50})
     above = exposure(funds, "R2").inbound["claims"], exposure(funds, "X").inbound["claims"]
     assert [dict(zip(one["label"], one["rate"], strict=True)) for one in above] == [
         {"X": pytest.approx(40 / 175)},
-        {"Y": pytest.approx(75 / 100)},
+        {"Y": pytest.approx(75 / 50)},
     ]
     for claim, rate in below.items():
         made_of = exposure(funds, claim).outbound["made_of"]
