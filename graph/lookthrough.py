@@ -49,7 +49,7 @@ class Path:
 def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     """Claim -> its steps, by backing key. Backings by several holders are one step.
 
-    The rate is, in this order: that at which the claim is redeemed times the share; the backing held over the claim's supply; a stated rate at
+    The rate is, in this order: that at which the claim is redeemed times the share, except of a liquidity share; the backing held over the claim's supply; a stated rate at
     which nothing is redeemed times the share; the share of the claim's price over the backing's price. The share is by USD value; one backing alone
     has all of it. Stated backings win over one-to-one forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is
     stated is made of what the vault has.
@@ -57,7 +57,7 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
     supply, ways = supplies_of_claims(graph.snapshot), graph.relations["redeems_for"]
-    ways = ways[ways["redemption"] != "none"]
+    ways = ways[(ways["redemption"] != "none") & ~ways["source"].isin(graph.snapshot["pools"]["lp_asset"])]
     redeemed = set(zip(ways["source"].tolist(), ways["target"].tolist(), strict=True))
     found = {row.source: [Step(row.target, row.rate, 1.0, row.evidence)] for row in each_row(graph.relations["wraps"])}
     backs = graph.relations["backs"]

@@ -180,6 +180,10 @@ def test_nothing_stands_behind_one_claim_where_nobody_outside_has_any(tmp_path: 
     assert table["rate"].isna().all() and table.set_index("label")["share"].to_dict() == pytest.approx(
         {"P": 2 / 3, "Q": 1 / 3}
     )
+    # or where a circle gives back more than it takes: one X is stated to stand for half an ether and two Y, one Y for one X
+    links = [("X", "ETH", 100, 1.0), ("X", "Y", 100, 4.0), ("Y", "X", 100, 1.0)]
+    found = roots(build(backed(*links, **dict.fromkeys(("X", "Y", "ETH"), ("token", None, 1)))), "file:X")
+    assert found["rate"].isna().all() and found["share"].tolist() == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize("seed", range(6))
