@@ -15,7 +15,7 @@ from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.lookthrough import steps
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, weakest
+from graph.relations import DEBT_SIDES, joined, weakest
 from graph.valuation import prices
 from graph.worth import shares_of_vaults, valued_holds, worth_of_all
 
@@ -273,12 +273,16 @@ def _secured_debts(graph: ProtocolGraph) -> list[tuple[str, str, str, float, int
     positions = positions.assign(usd=pd.Series(usd, index=positions.index, dtype=float))[
         ["market", "position_id", "asset", "side", "collateral_enabled", "usd"]
     ]
-    is_debt = positions["side"] == "debt"
-    debts = positions[is_debt & (positions["usd"] > 0)]
-    posted = positions[~is_debt & positions["collateral_enabled"].astype(bool)]
+    is_debt = positions["side"].isin(DEBT_SIDES)
     keys = ["market", "position_id"]
-    posted = posted.groupby([*keys, "asset"], as_index=False)["usd"].sum()
-    both = debts[[*keys, "asset", "usd"]].merge(posted, on=keys, suffixes=("", "_posted"))
+    debts, posted = (
+        rows.groupby([*keys, "asset"], as_index=False)["usd"].sum()
+        for rows in (
+            positions[is_debt & (positions["usd"] > 0)],
+            positions[~is_debt & positions["collateral_enabled"].astype(bool)],
+        )
+    )
+    both = debts.merge(posted, on=keys, suffixes=("", "_posted"))
     both = both.assign(least=both[["usd", "usd_posted"]].min(axis=1))
     sums = both.groupby(["market", "asset", "asset_posted"])["least"].agg(["sum", "count"]).reset_index()
     return list(sums.itertuples(index=False, name=None))
