@@ -20,6 +20,7 @@ from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain
+from graph.relations import weakest
 
 HOLDING = ("supplies", "holds", "allocates_to")
 """Relations by which somebody has something, rather than is made of it."""
@@ -79,7 +80,7 @@ def systemic(
         network, lost, lambda rng: _of_worth(vary(rng), equity), drawn.draws, drawn.seed, progress
     ).set_index("node")
     place = {name: number for number, name in enumerate(network.names)}
-    weakest = table.groupby("target")["status"].agg(lambda found: max(found, key=_DOUBT.index)).to_dict()
+    statuses = table.groupby("target")["status"].agg(weakest).to_dict()
     measures = {"pagerank": pagerank(network), "katz": katz(network), "core": core_numbers(network)}
     found = ranked.loc[causes].rename(
         columns={"score": "loss_usd", "score_low": "loss_low_usd", "score_high": "loss_high_usd"}
@@ -87,7 +88,7 @@ def systemic(
     found = found.assign(
         label=[_label(graph, name) for name in found.index],
         loss_ratio=found["loss_usd"] / worth.sum(),
-        status=[weakest[name] for name in found.index],
+        status=[statuses[name] for name in found.index],
         **{name: [values[place[node]] for node in found.index] for name, values in measures.items()},
     )
     columns = [
@@ -162,9 +163,6 @@ def _label(graph: ProtocolGraph, node: str) -> str:
     """The name, told apart from the token of the same name where the contract that keeps it is meant."""
     is_keeper = node.startswith("@") and graph.kinds.get(node[1:]) != "feed"
     return node_label(graph, node) + (" (its contract)" if is_keeper else "")
-
-
-_DOUBT = ["verified", "derived", "file", "unverified"]
 
 
 def _network(table: pd.DataFrame) -> tuple[Network, "np.ndarray"]:
