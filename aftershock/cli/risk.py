@@ -181,7 +181,11 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
         page.sentence(frozen)
     if place["rank"] is not None:
         share, rank = percent(float(place["net_ratio"] or 0)), int(place["rank"])
-        weighs = f"counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
+        others = int(place["markets"] or 0) - len(answer.markets)
+        whole = f"{place['protocol']}, all {count(int(place['markets'] or 0), 'market')}: " if others else ""
+        weighs = (
+            f"{whole}counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
+        )
         page.say((f"{weighs}: number {rank} of {count(int(place['protocols'] or 0), 'protocol')}", "dim"))
 
 
