@@ -79,11 +79,12 @@ def figures_of(
 ) -> dict[str, float | int | None]:
     """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
 
+    `cash_usd` is None for a book, which states positions and not what lies in the reserves.
     `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
     """
     listed = graph.relations["lists"]
     listed = listed[listed["source"].isin(markets)]
-    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd")}
+    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd")}
     supplies, borrows = (
         graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
         for name in ("supplies", "borrows")
@@ -94,6 +95,7 @@ def figures_of(
     lent = owed + float(lending["cash_usd"].sum())
     return {
         **sums,
+        "cash_usd": float(listed["cash_usd"].sum()) if _knows_cash(graph) else None,
         "utilisation_ratio": owed / lent if lent > 0 else None,
         "suppliers": int(supplies["source"].nunique()),
         "borrowers": int(borrows["source"].nunique()),
@@ -254,8 +256,14 @@ def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
     lent = (listed["cash_usd"] + listed["borrowed_usd"]).astype(float)
     lent = lent.where((lent > 0) & _is_lent(graph, listed["market"], listed["asset"]))
     rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent)
+    rows = rows if _knows_cash(graph) else rows.assign(cash_usd=float("nan"))
     columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
     return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
+
+
+def _knows_cash(graph: ProtocolGraph) -> bool:
+    """Whether what lies in the reserves was read: a book states positions only."""
+    return "book" not in graph.snapshot.readers
 
 
 def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":

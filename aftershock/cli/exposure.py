@@ -12,7 +12,7 @@ from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from graph.identity import told_apart
 from reports import unmoved
-from reports.amounts import Money, count, listing, money_for, percent
+from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
@@ -78,14 +78,13 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     page.table(
         ["", write.unit, ""],
         [
-            [name, write.column(float(figures[key] or 0)), note]
+            [name, write.column(float(figures[key] or 0)) if figures[key] is not None else UNKNOWN, note]
             for name, key, note in (
                 ("supplied", "supplied_usd", ""),
                 ("counts as collateral", "collateral_usd", "enabled by its holders, whether they owe or not"),
                 ("borrowed", "borrowed_usd", ""),
                 ("can leave now", "cash_usd", "cash in the reserves"),
             )
-            if figures.get(key) is not None
         ],
         right=[1],
         strong=[1],

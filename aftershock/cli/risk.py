@@ -169,7 +169,8 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
         "borrowed": "borrowed_usd",
         "can leave now": "cash_usd",
     }
-    page.say(", ".join(f"{word} {write.words(float(figures[key] or 0))}" for word, key in named.items()))
+    amounts = {word: float("nan") if figures[key] is None else float(figures[key] or 0) for word, key in named.items()}
+    page.say(", ".join(f"{word} {write.words(usd)}" for word, usd in amounts.items()))
     spread = [
         f"{row['of']} {row['count']:,}, as {row['effective_number']:.1f} equal ones (HHI {row['hhi']:.3f})"
         for row in answer.concentration.to_dict("records")
