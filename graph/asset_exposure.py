@@ -9,6 +9,8 @@ from graph.lookthrough import finally_had, look_through, roots
 from graph.market_exposure import concentrations
 from graph.portfolio import dependents_and_amounts
 from graph.protocol_graph import ProtocolGraph
+from graph.relations import merged
+from graph.relations import total as exact_sum
 
 
 def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -61,12 +63,27 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         "pool_reserves_usd": total(inbound["pools"]["reserve_usd"]),
     }
     outbound = {
+        "backed_by": _backed_by(graph, asset),
         "made_of": made_of,
         **_lent(graph, asset),
         "feeds": feeds.reset_index(drop=True),
         "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
     }
     return figures, outbound, inbound
+
+
+def _backed_by(graph: ProtocolGraph, claim: str) -> pd.DataFrame:
+    """What a claim has itself, before anything is looked through; what several keep for it is one row."""
+    rows = graph.relations["backs"][graph.relations["backs"]["target"] == claim]
+    rows = merged(rows, ["source"], amount_raw=exact_sum, amount_usd=exact_sum)
+    rows = named(graph, rows, "source", "backing")
+    steps = {step.backing: step for step in look_through(graph).steps.get(claim, ())}
+    rows = rows.assign(
+        share_ratio=pd.Series([steps[key].share for key in rows["backing"]], index=rows.index, dtype=float),
+        rate=pd.Series([steps[key].rate for key in rows["backing"]], index=rows.index, dtype=float),
+    )
+    columns = ["backing", "label", "amount_raw", "amount_usd", "share_ratio", "rate", "evidence", "status"]
+    return largest_first(rows, "amount_usd", "backing")[columns]
 
 
 def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:

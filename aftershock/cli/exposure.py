@@ -16,6 +16,8 @@ from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
+KEYS = "evidence status node market asset holder pool claim backing root feed posted".split()
+"""Columns that are left out where a name stands beside them."""
 KINDS = {"authority": ("authority", "authorities")}
 
 
@@ -168,11 +170,10 @@ def _spread(page: Page, table: pd.DataFrame) -> None:
 
 
 def _plain(page: Page, write: Money, table: pd.DataFrame) -> None:
-    hidden = ("evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "root", "feed", "posted")
     shown = [
         name
         for name in table.columns
-        if not name.endswith("_raw") and not (name in hidden and ("label" in table or "symbol" in table))
+        if not name.endswith("_raw") and not (name in KEYS and ("label" in table or "symbol" in table))
     ][:6]
     table = table.assign(
         **{

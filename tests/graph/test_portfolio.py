@@ -215,3 +215,24 @@ def test_a_market_has_as_much_of_an_asset_as_its_suppliers(graph: ProtocolGraph)
         answer = exposure(found, "WETH").inbound
         assert answer["dependents"].set_index("holder").at[E["bob"], "looked_through_usd"] == pytest.approx(usd)
         assert answer["markets"].set_index("posted").at[LSTETH, "supplied_usd"] == pytest.approx(usd)
+
+
+def test_a_claim_lists_what_it_has_itself(graph: ProtocolGraph, tmp_path: Path) -> None:
+    """Two loans to one bank are one row; what the bank has in turn is in `made_of` alone."""
+    path = tmp_path / "claims.csv"
+    rows = ("alice,Fund,60,", "Fund,Bank,50,loan", "Fund,Bank,20,deposit", "Fund,Issuer,30,", "Bank,Gold,70,")
+    path.write_text("\n".join(["holder,claim_on,amount_usd,kind", *rows]) + "\n", encoding="utf-8")
+    found = build(read_exposures(path))
+    table = exposure(found, "Fund").outbound["backed_by"]
+    assert table[["label", "amount_usd", "share_ratio", "rate"]].to_numpy().tolist() == [
+        ["Bank", 70.0, pytest.approx(0.7), pytest.approx(70 / 60)],
+        ["Issuer", 30.0, pytest.approx(0.3), pytest.approx(30 / 60)],
+    ]
+    assert table["status"].tolist() == ["file", "file"] and "row 4 (kind deposit)" in table.at[0, "evidence"]
+    assert not len(exposure(found, "Gold").outbound["backed_by"])
+    [weth] = exposure(graph, "lstETH").outbound["backed_by"].to_dict("records")
+    assert (weth["backing"], weth["amount_raw"], weth["amount_usd"]) == (WETH, 1_170 * WAD, pytest.approx(2_340_000))
+    other = {**small_rows()["backings"][0], "holder": E["council"], "amount_raw": 30 * WAD}
+    two = build(small_world({"backings": [*small_rows()["backings"], other]}))
+    [weth] = exposure(two, "lstETH").outbound["backed_by"].to_dict("records")
+    assert (weth["amount_raw"], weth["amount_usd"]) == (1_200 * WAD, pytest.approx(2_400_000))
