@@ -16,7 +16,7 @@ from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
-KEYS = "evidence status node market asset holder pool claim backing root feed posted".split()
+KEYS = ["evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "backing", "root", "feed", "posted"]
 """Columns that are left out where a name stands beside them."""
 KINDS = {"authority": ("authority", "authorities")}
 
