@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Gas, Source, exit_if_incomplete, opened, report_of, with_source
+from aftershock.cli.options import (
+    AsJson,
+    Exposures,
+    Gas,
+    Source,
+    exit_if_incomplete,
+    opened,
+    quoted,
+    report_of,
+    with_source,
+)
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.risks import ASSUMED, FALLS
@@ -154,7 +164,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
     page.say(("assumed  ", "dim"), f"gas of one liquidation {answer.gas.text}; {ASSUMED}")
     for note in answer.notes:
         page.say((f"Note: {note}.", "dim"))
-    commands = (f"aftershock simulate --shock {answer.asset}=-30%", report_of(snapshot))
+    commands = (f"aftershock simulate --shock {quoted(f'{answer.asset}=-30%')}", report_of(snapshot))
     page.next(*(with_source(command, source) for command in commands))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 

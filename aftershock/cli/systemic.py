@@ -40,8 +40,9 @@ def run(
     given = opened(source, exposures)
     snapshot = aftershock.load(given)
     with step("draws") as running:
+        graph = aftershock.graph(snapshot)
         found = aftershock.systemic(
-            snapshot, Uncertainty(sigma, kept, draws, seed), lambda done, of: running.note(f"{done} of {of}")
+            graph, Uncertainty(sigma, kept, draws, seed), lambda done, of: running.note(f"{done} of {of}")
         )
     shown = found.head(top)
     if as_json:
@@ -86,10 +87,12 @@ def run(
         "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
         "first place each count as first."
     )
-    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", source, exposures))
+    page.next(with_source(f"aftershock query exposure {quoted(_name_for(graph, first.node))}", source, exposures))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 
-def _named(label: str) -> str:
-    """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
-    return label.removesuffix(" (its contract)").removesuffix(" (vault)").rpartition(": ")[2]
+def _name_for(graph: aftershock.ProtocolGraph, node: str) -> str:
+    """The name by which something can be asked for: of a reserve its asset, of who keeps or prices something that itself."""
+    key = node.removeprefix("@")
+    market, mark, asset = key.partition("#")
+    return graph.name_for(asset if mark and market in graph.kinds else key)
