@@ -54,13 +54,20 @@ def _named_like_their_share(graph: ProtocolGraph) -> set[str]:
 
 
 def dependences(graph: ProtocolGraph) -> pd.DataFrame:
-    """Every step, one row for each source and target; of several between the same two, that with the largest share.
+    """Every step, one row for each source and target; of several between the same two, that with the largest share. Worked out once a graph.
 
     Returns
     -------
     source, target (node keys as above), relation, amount_usd (at stake; missing where unknown, which limits nothing), share (of the
     source's worth, above 0, at most 1), evidence, status.
     """
+    if "dependences" not in graph.kept:
+        graph.kept["dependences"] = _dependences(graph)
+    found: pd.DataFrame = graph.kept["dependences"]
+    return found.copy(deep=False)
+
+
+def _dependences(graph: ProtocolGraph) -> pd.DataFrame:
     worth = worth_of_all(graph)
     parts = [_holdings(graph), _pooled(graph), _behind(graph, worth), _kept(graph, worth), _issued(graph, worth)]
     parts += [_lent(graph), _secured(graph)]

@@ -9,6 +9,7 @@ import pytest
 
 import aftershock
 from aftershock.cli.options import quoted
+from graph.dependences import dependences
 from graph.systemic import Uncertainty
 from tests.aftershock.command import Ask
 
@@ -96,3 +97,17 @@ def test_all_is_told_from_nearly_all(ask: Ask, tmp_path: Path) -> None:
     file.write_text("\n".join(["holder,claim_on,amount_usd", *rows, "eve,P,10000000000", "carol,Q,1"]) + "\n")
     page = ask("query", "systemic", "--draws", "2", "--exposures", str(file)).out
     assert "over 99.9 % of what they" in page.replace("\u202f", " ")
+
+
+def test_rows_are_said_to_be_left_out_only_where_some_are(
+    ask: Ask, tmp_path: Path, graph: aftershock.ProtocolGraph
+) -> None:
+    """No row of a file is unverified, so --kept moves nothing there; in the sample some are, as many as is said."""
+    file = tmp_path / "claims.csv"
+    file.write_text("holder,claim_on,amount_usd\nalice,Fund,60\nFund,Gold,30\n")
+    command = ("query", "systemic", "--draws", "3", "--exposures", str(file), "--kept")
+    pages = {" ".join(ask(*command, kept).out.split()) for kept in ("1", "0")}
+    assert len(pages) == 1 and "--kept changes nothing" in (page := pages.pop()) and "left out with" not in page
+    steps = dependences(graph)["status"].tolist().count("unverified")
+    page = " ".join(ask("query", "systemic", "--draws", "2").out.split())
+    assert steps and f"each of {steps} steps that nothing vouches for left out with probability 10 %" in page
