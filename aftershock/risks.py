@@ -45,7 +45,7 @@ class Risk:
     figures : as `graph.exposure` has them, in USD, ratios and counts.
     concentration : of suppliers, borrowers and collateral; columns as `graph.market_exposure.concentrations`.
     unmoved_prices : collateral whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
-    place : what it weighs among all protocols of the graph; see `place_of`.
+    place : what its protocol weighs among all protocols of the graph; see `place_of`.
     cascade : what a scenario does to these markets; see `losses_of`. None if none was asked.
     notes : what must be told about the rules and the book.
     """
@@ -62,7 +62,7 @@ class Risk:
     figures: Mapping[str, float | int | None] = field(default_factory=dict)
     concentration: pd.DataFrame = field(default_factory=pd.DataFrame)
     unmoved_prices: pd.DataFrame = field(default_factory=pd.DataFrame)
-    place: Mapping[str, float | int | None] = field(default_factory=dict)
+    place: Mapping[str, float | int | str | None] = field(default_factory=dict)
     cascade: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,21 +134,23 @@ def joined(risk: Risk, graph: ProtocolGraph, name: str, result: CascadeResult | 
     )
 
 
-def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | None]:
-    """What a protocol (or the protocol of a market) weighs among all that the graph values.
+def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | str | None]:
+    """What a protocol, or the protocol of a market with all its markets, weighs among all that the graph values.
 
     Returns
     -------
-    gross_usd and net_usd (`graph.counted`), net_ratio (of all net value), rank (by net value, 1 is the largest) of protocols; None where the
-    graph values nothing of it.
+    protocol (its name), markets (how many it has), gross_usd and net_usd (`graph.counted`), net_ratio (of all net value), rank (by net value, 1 is
+    the largest) of protocols; the amounts and the rank are None where the graph values nothing of it.
     """
     markets = graph.nodes["market"].set_index("node")["protocol"].to_dict()
-    table = value_counted(graph)
-    mine = table[table["protocol"] == markets.get(key, key)]
+    table, protocol = value_counted(graph), markets.get(key, key)
+    mine = table[table["protocol"] == protocol]
+    named = {"protocol": graph.label(protocol), "markets": list(markets.values()).count(protocol)}
     if not len(mine) or not table["net_usd"].sum() > 0:
-        return dict.fromkeys(("gross_usd", "net_usd", "net_ratio", "rank", "protocols"))
+        return {**named, **dict.fromkeys(("gross_usd", "net_usd", "net_ratio", "rank", "protocols"))}
     net = float(mine["net_usd"].iloc[0])
     return {
+        **named,
         "gross_usd": float(mine["gross_usd"].iloc[0]),
         "net_usd": net,
         "net_ratio": net / float(table["net_usd"].sum()),

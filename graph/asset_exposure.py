@@ -5,11 +5,12 @@ import pandas as pd
 from chain.tables import each_row
 from graph.exposure_rows import Figures, Tables, largest_first, named, total
 from graph.holder_exposure import largest_holders, of_holder
-from graph.lookthrough import look_through, roots
+from graph.lookthrough import finally_had, look_through, roots
 from graph.market_exposure import concentrations
 from graph.portfolio import dependents_and_amounts
 from graph.protocol_graph import ProtocolGraph
-from graph.vault_shares import vault_of
+from graph.relations import merged
+from graph.relations import total as exact_sum
 
 
 def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -62,12 +63,27 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         "pool_reserves_usd": total(inbound["pools"]["reserve_usd"]),
     }
     outbound = {
+        "backed_by": _backed_by(graph, asset),
         "made_of": made_of,
         **_lent(graph, asset),
         "feeds": feeds.reset_index(drop=True),
         "concentration": concentrations(("final roots", finally_of, "table made_of")).query("count > 0"),
     }
     return figures, outbound, inbound
+
+
+def _backed_by(graph: ProtocolGraph, claim: str) -> pd.DataFrame:
+    """What a claim has itself, before anything is looked through; what several keep for it is one row."""
+    rows = graph.relations["backs"][graph.relations["backs"]["target"] == claim]
+    rows = merged(rows, ["source"], amount_raw=exact_sum, amount_usd=exact_sum)
+    rows = named(graph, rows, "source", "backing")
+    steps = {step.backing: step for step in look_through(graph).steps.get(claim, ())}
+    rows = rows.assign(
+        share_ratio=pd.Series([steps[key].share for key in rows["backing"]], index=rows.index, dtype=float),
+        rate=pd.Series([steps[key].rate for key in rows["backing"]], index=rows.index, dtype=float),
+    )
+    columns = ["backing", "label", "amount_raw", "amount_usd", "share_ratio", "rate", "evidence", "status"]
+    return largest_first(rows, "amount_usd", "backing")[columns]
 
 
 def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:
@@ -78,16 +94,17 @@ def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:
 
 def _lent(graph: ProtocolGraph, asset: str) -> Tables:
     """What the vault has whose share this is: the tables that asking for the vault gives; nothing for any other asset."""
-    vault = vault_of(graph, asset)
-    if vault is None:
+    vaults = graph.nodes["vault"]
+    found = vaults[vaults["asset"] == asset]["node"].tolist()
+    if not found:
         return {}
-    outbound = of_holder(graph, vault, "vault", 1)[1]
+    outbound = of_holder(graph, str(found[0]), "vault", 1)[1]
     return {name: outbound[name] for name in ("supplied", "held", "markets")}
 
 
 def _markets_made_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
-    """Every listing of the asset (depth 0) and of what is made of it: amounts in USD times the share that is the asset."""
-    known, listed = look_through(graph).until(asset), graph.relations["lists"]
+    """Every listing of the asset (depth 0) and of claims on it: amounts in USD times the share that is finally the asset."""
+    known, listed = finally_had(graph).until(asset), graph.relations["lists"]
     rows = []
     for posted in sorted(set(listed["target"])):
         for path in known.paths(posted):

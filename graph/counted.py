@@ -20,9 +20,10 @@ from typing import Any
 import pandas as pd
 
 from chain.tables import each_row
-from graph.dependences import idle, worth_of_all
+from graph.dependences import idle
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined
+from graph.worth import backed_parts, shares_of_vaults
 
 COLUMNS = ["protocol", "label", "gross_usd", "lent_out_usd", "counted_elsewhere_usd", "net_usd", "evidence"]
 
@@ -101,15 +102,7 @@ def deposits_of(graph: ProtocolGraph) -> pd.DataFrame:
 
 def _counted_share(graph: ProtocolGraph) -> dict[str, float]:
     """Asset -> the share of it whose backing is a deposit somewhere in the graph; nothing for plain tokens."""
-    worth, relations = worth_of_all(graph), graph.relations
     kinds = graph.nodes["asset"].set_index("node")["kind"].to_dict()
-    behind = relations["backs"].groupby("target")["amount_usd"].sum().to_dict()
-    found = {
-        asset: min(1.0, usd / worth[asset])
-        for asset, usd in behind.items()
-        if kinds[asset] != "wrapped_native" and worth.get(asset, 0.0) > 0
-    }
-    found |= dict.fromkeys(relations["wraps"].dropna(subset="market")["source"].tolist(), 1.0)
-    having = set(relations["supplies"]["source"]) | set(relations["holds"]["source"])
-    vaults = graph.nodes["vault"]
-    return found | dict.fromkeys(vaults[vaults["node"].isin(having)]["asset"].dropna().tolist(), 1.0)
+    found = {asset: part for asset, part in backed_parts(graph).items() if kinds.get(asset) != "wrapped_native"}
+    receipts = graph.relations["wraps"].dropna(subset="market")["source"].tolist()
+    return found | dict.fromkeys([*receipts, *shares_of_vaults(graph)], 1.0)

@@ -38,6 +38,7 @@ def debtrank(
     loss_ratio: float = 1.0,
     weights: Floats | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
+    tolerance: float = TOLERANCE,
 ) -> Floats:
     """Share of the network's value that is lost elsewhere when each source loses `loss_ratio` of its equity.
 
@@ -46,6 +47,7 @@ def debtrank(
     sources : node names; all nodes by default.
     weights : economic value of each node, shape (n,); face equity by default. They are scaled to add up to 1.
     progress : called with (sources done, sources in all).
+    tolerance : a source is at rest once no node lost more than this in a round; what is still missing then is of this size.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def debtrank(
     slices, found = _slices(impact(network)), np.zeros(len(chosen))
     for start in range(0, len(chosen), BLOCK):
         block = chosen[start : start + BLOCK]
-        found[start : start + BLOCK] = _lost_elsewhere(slices, block, loss_ratio, value)
+        found[start : start + BLOCK] = _lost_elsewhere(slices, block, loss_ratio, value, tolerance)
         progress(min(start + BLOCK, len(chosen)), len(chosen))
     return found
 
@@ -90,7 +92,11 @@ def _slices(matrix: "csr_array") -> list[tuple[int, int, "csr_array"]]:
 
 
 def _lost_elsewhere(
-    slices: list[tuple[int, int, "csr_array"]], sources: "np.ndarray", loss_ratio: float, value: Floats
+    slices: list[tuple[int, int, "csr_array"]],
+    sources: "np.ndarray",
+    loss_ratio: float,
+    value: Floats,
+    tolerance: float,
 ) -> Floats:
     """For a few sources: the dynamics to their end."""
     lost, found = np.zeros((len(value), len(sources))), np.zeros(len(sources))
@@ -106,7 +112,7 @@ def _lost_elsewhere(
             was = lost[first:after]
             np.maximum(moved, np.subtract(now, was, out=was).max(axis=0), out=moved)
             was[:] = now
-        moving = moved > TOLERANCE
+        moving = moved > tolerance
         if moving.sum() > MOST_MOVING * len(running):
             continue
         done, at_rest = running[~moving], lost[:, ~moving]

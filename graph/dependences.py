@@ -9,15 +9,15 @@ pass on what it has for others. docs/graph.md has the table of relations and a w
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.lookthrough import steps
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, supplies_of_claims, weakest
+from graph.relations import DEBT_SIDES, joined, weakest
 from graph.valuation import prices
+from graph.worth import shares_of_vaults, valued_holds, worth_of_all
 
 COLUMNS = ["source", "target", "relation", "amount_usd", "share", "evidence", "status"]
 
@@ -54,13 +54,20 @@ def _named_like_their_share(graph: ProtocolGraph) -> set[str]:
 
 
 def dependences(graph: ProtocolGraph) -> pd.DataFrame:
-    """Every step, one row for each source and target; of several between the same two, that with the largest share.
+    """Every step, one row for each source and target; of several between the same two, that with the largest share. Worked out once a graph.
 
     Returns
     -------
     source, target (node keys as above), relation, amount_usd (at stake; missing where unknown, which limits nothing), share (of the
     source's worth, above 0, at most 1), evidence, status.
     """
+    if "dependences" not in graph.kept:
+        graph.kept["dependences"] = _dependences(graph)
+    found: pd.DataFrame = graph.kept["dependences"]
+    return found.copy(deep=False)
+
+
+def _dependences(graph: ProtocolGraph) -> pd.DataFrame:
     worth = worth_of_all(graph)
     parts = [_holdings(graph), _pooled(graph), _behind(graph, worth), _kept(graph, worth), _issued(graph, worth)]
     parts += [_lent(graph), _secured(graph)]
@@ -76,31 +83,6 @@ def dependences(graph: ProtocolGraph) -> pd.DataFrame:
 
 def _frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS)
-
-
-def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:
-    """USD of all units of an asset: supply times price, or what is behind it if that is more or its supply was not read."""
-    assets = graph.nodes["asset"]
-    supply = supplies_of_claims(graph.snapshot)
-    worth = {
-        row.node: whole_tokens(supply[row.node], row.decimals) * row.price_usd
-        for row in each_row(assets)
-        if not pd.isna(supply.get(row.node)) and not pd.isna(row.price_usd)
-    }
-    behind = graph.relations["backs"].groupby("target")["amount_usd"].sum().to_dict()
-    return {asset: max(worth.get(asset, 0.0), behind.get(asset, 0.0)) for asset in assets["node"].tolist()}
-
-
-def valued_holds(graph: ProtocolGraph) -> pd.DataFrame:
-    """The relation `holds`; claims without a price (liquidity shares) at their part of what is behind all of them."""
-    rows, worth = graph.relations["holds"], worth_of_all(graph)
-    supply = supplies_of_claims(graph.snapshot)
-    usd = rows["amount_usd"].to_numpy(float, copy=True)
-    unpriced = np.flatnonzero(np.isnan(usd))
-    for place, row in zip(unpriced, each_row(rows.iloc[unpriced]), strict=True):
-        if supply.get(row.target) and worth.get(row.target):
-            usd[place] = row.amount_raw / supply[row.target] * worth[row.target]
-    return rows.assign(amount_usd=usd)
 
 
 def _holdings(graph: ProtocolGraph) -> pd.DataFrame:
@@ -183,7 +165,7 @@ def _behind(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
     The share is of the claim's worth, so a claim of which only a part is known to be backed passes on only that part.
     """
     relations = graph.relations
-    through_vault = set(_vault_shares(graph))
+    through_vault = set(shares_of_vaults(graph))
     amounts = relations["backs"].groupby(["target", "source"])["amount_usd"].sum(min_count=1).to_dict()
     status = {pair: weakest(rows) for pair, rows in relations["backs"].groupby(["target", "source"])["status"]}
     receipts = relations["wraps"].dropna(subset="market")
@@ -203,14 +185,6 @@ def _behind(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
             relation = "backs" if pair in amounts else "wraps"
             rows.append((*pair, relation, amount, share, step.evidence, status.get(pair, "derived")))
     return _frame(rows)
-
-
-def _vault_shares(graph: ProtocolGraph) -> list[str]:
-    """Shares of vaults whose own positions or balances are known: they depend on the vault, not on a sum kept for it."""
-    having = set(graph.relations["supplies"]["source"]) | set(graph.relations["holds"]["source"])
-    vaults = graph.nodes["vault"]
-    shares: list[str] = vaults[vaults["node"].isin(having)]["asset"].dropna().tolist()
-    return shares
 
 
 def _kept(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
@@ -306,12 +280,16 @@ def _secured_debts(graph: ProtocolGraph) -> list[tuple[str, str, str, float, int
     positions = positions.assign(usd=pd.Series(usd, index=positions.index, dtype=float))[
         ["market", "position_id", "asset", "side", "collateral_enabled", "usd"]
     ]
-    is_debt = positions["side"] == "debt"
-    debts = positions[is_debt & (positions["usd"] > 0)]
-    posted = positions[~is_debt & positions["collateral_enabled"].astype(bool)]
+    is_debt = positions["side"].isin(DEBT_SIDES)
     keys = ["market", "position_id"]
-    posted = posted.groupby([*keys, "asset"], as_index=False)["usd"].sum()
-    both = debts[[*keys, "asset", "usd"]].merge(posted, on=keys, suffixes=("", "_posted"))
+    debts, posted = (
+        rows.groupby([*keys, "asset"], as_index=False)["usd"].sum()
+        for rows in (
+            positions[is_debt & (positions["usd"] > 0)],
+            positions[~is_debt & positions["collateral_enabled"].astype(bool)],
+        )
+    )
+    both = debts.merge(posted, on=keys, suffixes=("", "_posted"))
     both = both.assign(least=both[["usd", "usd_posted"]].min(axis=1))
     sums = both.groupby(["market", "asset", "asset_posted"])["least"].agg(["sum", "count"]).reset_index()
     return list(sums.itertuples(index=False, name=None))

@@ -92,9 +92,9 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     Returns
     -------
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
-    asset : outbound made_of, feeds, concentration, and for a vault's share supplied, held and markets as of the vault; inbound markets
-        (direct and looked through), pools, claims, holders, dependents (everybody who has some of it, directly or through claims),
-        concentration.
+    asset : outbound backed_by (what a claim has itself), made_of (looked through), feeds, concentration, and for a vault's share supplied,
+        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders, dependents (everybody who
+        finally has some of it, directly or through claims), concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.

@@ -10,7 +10,7 @@ from graph.lookthrough import LookThrough, look_through
 from graph.market_exposure import concentrations, share_of
 from graph.portfolio import final_roots, subject
 from graph.protocol_graph import ProtocolGraph
-from graph.vault_shares import valued_balances
+from graph.worth import valued_holds
 
 
 def of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -32,7 +32,7 @@ def of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figu
         ]
         kept = [column for column in columns if column in rows]
         tables[name] = largest_first(rows, "amount_usd", "asset")[[*kept, "evidence", "status"]]
-    held = valued_balances(graph, graph.relations["holds"][graph.relations["holds"]["source"] == key])
+    held = valued_holds(graph, graph.relations["holds"][graph.relations["holds"]["source"] == key])
     held = named(graph, held, "target", "asset")
     held = largest_first(held, "amount_usd", "asset")[
         ["asset", "label", "amount_raw", "amount_usd", "evidence", "status"]
@@ -70,7 +70,7 @@ def spread_of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.Dat
 
 def largest_holders(graph: ProtocolGraph, assets: list[str], top: int) -> pd.DataFrame:
     """The largest holders of some assets by amount; share is of what the table of balances holds."""
-    rows = valued_balances(graph, graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)])
+    rows = valued_holds(graph, graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)])
     rows = named(graph, rows, "source", "holder").assign(asset=rows["target"])
     everything = {asset: sum(part["amount_raw"].tolist()) for asset, part in rows.groupby("asset")}
     share = [

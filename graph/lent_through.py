@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from chain.tables import each_row
-from graph.dependences import idle, valued_holds
+from graph.dependences import idle
 from graph.lookthrough import SMALLEST_SHARE, LookThrough, Step, steps
 from graph.protocol_graph import ProtocolGraph
+from graph.worth import valued_holds
 
 COLUMNS = ["market", "label", "asset", "symbol", "against", "amount_usd", "share_ratio", "path", "evidence", "status"]
 

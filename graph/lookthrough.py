@@ -6,19 +6,22 @@ that come from it are marked `recursive`. Where nothing outside such a circle gi
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import isnan, nan
 
 import pandas as pd
 
 from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.protocol_graph import ProtocolGraph
-from graph.recursive import Backing
+from graph.recursive import Backing, Rates
 from graph.relations import supplies_of_claims
+from graph.worth import backed_parts
 
 MOST_EVIDENCE = 8  # steps of a circle whose evidence is written out
 SMALLEST_SHARE = 1e-4  # branches below one basis point of the asset are not followed further
+ROUNDING = 1e-9  # a part of a claim that is less than this is what floats leave over
 ROOT_COLUMNS = ["root", "label", "rate", "share", "path", "ends", "evidence"]
 
 
@@ -46,13 +49,16 @@ class Path:
 def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
     """Claim -> its steps, by backing key. Backings by several holders are one step.
 
-    The rate is, in this order: the stated one times the share; the share of the claim's price over the backing's price; the backing
-    held over the claim's supply. Of a liquidity share it is always the last, which is exact. The share is by USD value; one backing alone has all of it. Stated backings win over one-to-one
-    forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is stated is made of what the vault has.
+    The rate is, in this order: that at which the claim is redeemed times the share, except of a liquidity share; the backing held over the claim's supply; a stated rate at
+    which nothing is redeemed times the share; the share of the claim's price over the backing's price. The share is by USD value; one backing alone
+    has all of it. Stated backings win over one-to-one forms and receipts (`wraps`) of the same claim. A vault's share for which no backing is
+    stated is made of what the vault has.
     """
     assets = graph.nodes["asset"].set_index("node")
     price, decimals = assets["price_usd"].to_dict(), assets["decimals"].to_dict()
-    supply, pooled = supplies_of_claims(graph.snapshot), set(graph.snapshot["pools"]["lp_asset"].dropna())
+    supply, ways = supplies_of_claims(graph.snapshot), graph.relations["redeems_for"]
+    ways = ways[(ways["redemption"] != "none") & ~ways["source"].isin(graph.snapshot["pools"]["lp_asset"])]
+    redeemed = set(zip(ways["source"].tolist(), ways["target"].tolist(), strict=True))
     found = {row.source: [Step(row.target, row.rate, 1.0, row.evidence)] for row in each_row(graph.relations["wraps"])}
     backs = graph.relations["backs"]
     for claim, rows in pd.concat([backs, _vaults(graph)] if len(backs) else [_vaults(graph)]).groupby(
@@ -68,15 +74,14 @@ def steps(graph: ProtocolGraph) -> dict[str, list[Step]]:
         found[claim] = []
         for key, (amount, stated, evidence) in sorted(backings.items()):
             share = 1.0 if len(backings) == 1 else worth[key] / everything if everything > 0 else None
-            rate = None
-            if claim in pooled and supply.get(claim):
+            by_stated = None if stated is None or share is None else stated * share
+            rate = by_stated if (claim, key) in redeemed else None
+            if rate is None and supply.get(claim):
                 rate = whole_tokens(amount, decimals[key]) / whole_tokens(supply[claim], decimals[claim])
-            elif stated is not None and share is not None:
-                rate = stated * share
-            elif share is not None and price[claim] > 0 and price[key] > 0:
+            elif rate is None and by_stated is not None:
+                rate = by_stated
+            elif rate is None and share is not None and price[claim] > 0 and price[key] > 0:
                 rate = share * price[claim] / price[key]
-            elif supply.get(claim):
-                rate = whole_tokens(amount, decimals[key]) / whole_tokens(supply[claim], decimals[claim])
             found[claim].append(Step(key, rate, share, "; ".join(dict.fromkeys(evidence))))
     return found
 
@@ -102,11 +107,11 @@ class LookThrough:
     Attributes
     ----------
     steps : claim -> its steps.
-    price : asset -> USD a whole unit, where it is known.
+    rest : claim -> the part of it that its steps leave over, above 0; what is not named has none.
     """
 
     steps: Mapping[str, list[Step]]
-    price: Mapping[str, float]
+    rest: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def backing(self) -> Backing:
@@ -116,6 +121,18 @@ class LookThrough:
                 claim: {step.backing: step.share for step in below if step.share is not None}
                 for claim, below in self.steps.items()
                 if all(step.share is not None for step in below)
+            },
+            self.rest,
+        )
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The rates of claims whose shares and rates are all known."""
+        return Rates(
+            {
+                claim: {step.backing: step.rate for step in below if step.rate is not None}
+                for claim, below in self.steps.items()
+                if all(step.share is not None and step.rate is not None for step in below)
             }
         )
 
@@ -154,12 +171,14 @@ class LookThrough:
     def _solved(self, path: Path) -> Iterator[Path]:
         """What the claim at the end of a path is finally made of, by the fixed point."""
         claim = path.assets[-1]
+        units = self.rates.finally_of({claim: 1.0})
+        if any(root in self.steps and root not in self.rates.shares for root in units):  # a rate below is not known
+            units = {}
         for root, share in self.backing.finally_of({claim: 1.0}).items():
-            above, below = self.price.get(claim, 0.0), self.price.get(root, 0.0)
-            is_priced = path.rate is not None and above > 0 and below > 0
+            rate = units.get(root, nan)
             yield Path(
                 (*path.assets, root),
-                path.rate * share * above / below if is_priced and path.rate is not None else None,
+                None if path.rate is None or isnan(rate) else path.rate * rate,
                 None if path.share is None else path.share * share,
                 "circular" if root in self.backing.circular else "recursive",
                 (*path.evidence, *self._circle_evidence(claim)),
@@ -173,13 +192,30 @@ class LookThrough:
 
 
 def look_through(graph: ProtocolGraph) -> LookThrough:
-    """All steps of a graph with the prices of its assets; worked out once a graph."""
+    """All steps of a graph; worked out once a graph."""
     if "look through" not in graph.kept:
-        assets = graph.nodes["asset"]
-        pairs = zip(assets["node"].tolist(), assets["price_usd"].tolist(), strict=True)
-        prices = {asset: float(price) for asset, price in pairs if not pd.isna(price)}
-        graph.kept["look through"] = LookThrough(steps(graph), prices)
+        graph.kept["look through"] = LookThrough(steps(graph))
     found: LookThrough = graph.kept["look through"]
+    return found
+
+
+def finally_had(graph: ProtocolGraph) -> LookThrough:
+    """What a holder of a claim finally has: its part of what the claim has, so that all holders together have no more than there is.
+
+    The shares are those in which a loss passes on (`graph.dependences`): of a claim's worth, or of what is behind it, whichever is more. Who has 3
+    of 100 that are claimed on somebody who has 20 has 0.6 of them; the rest, for which nothing is known to stand, is the claim itself.
+    """
+    if "finally had" not in graph.kept:
+        known, parts = look_through(graph), backed_parts(graph)
+        parts = {claim: part for claim, part in parts.items() if claim in known.backing.shares and part < 1 - ROUNDING}
+        had = {
+            claim: [replace(step, share=(step.share or 0.0) * part) for step in known.steps[claim]]
+            for claim, part in parts.items()
+        }
+        graph.kept["finally had"] = LookThrough(
+            {**known.steps, **had}, {claim: 1 - part for claim, part in parts.items()}
+        )
+    found: LookThrough = graph.kept["finally had"]
     return found
 
 
@@ -214,56 +250,3 @@ def roots(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=ROOT_COLUMNS).astype({"rate": float, "share": float})
     return frame.sort_values(["share", "path"], ascending=[False, True], ignore_index=True)
-
-
-def rates_through(graph: ProtocolGraph) -> dict[str, dict[str, float]]:
-    """Asset -> {asset on the way down: whole units of it in one whole unit}, itself included, for every asset of the graph.
-
-    What a price shock needs: a fall of any asset on the way reaches all claims above it. Stops at stablecoins (their price follows a
-    promise, not what backs it today), at recursive claims and at steps whose rate is not known; `roots` looks through the first two.
-    """
-    kinds = dict(zip(graph.nodes["asset"]["node"].tolist(), graph.nodes["asset"]["kind"].tolist(), strict=True))
-    known = steps(graph)
-    stops = recursive(known) | {asset for asset, kind in kinds.items() if kind == "stablecoin"}
-    rated = {
-        claim: [(step.backing, step.rate) for step in below if step.rate is not None]
-        for claim, below in known.items()
-        if claim not in stops and all(step.rate is not None for step in below)
-    }
-    through: dict[str, dict[str, float]] = {}
-    for asset in kinds:
-        stack = [asset]
-        while stack:
-            last = stack[-1]
-            missing = [backing for backing, _ in rated.get(last, []) if backing not in through]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            found = {last: 1.0}
-            for backing, rate in rated.get(last, []):
-                for below, units in through[backing].items():
-                    found[below] = found.get(below, 0.0) + rate * units
-            through[last] = found
-    return {asset: through[asset] for asset in kinds}
-
-
-def recursive(known: Mapping[str, Collection[Step]]) -> set[str]:
-    """Assets that stand behind themselves, directly or through others."""
-    below = {claim: {step.backing for step in behind} for claim, behind in known.items()}
-    while True:  # peel what leads nowhere: an asset all of whose backings are gone is in no cycle
-        done = {claim for claim, behind in below.items() if not behind & below.keys()}
-        if not done:
-            break
-        below = {claim: behind for claim, behind in below.items() if claim not in done}
-    return {claim for claim in below if claim in _reached(below, claim)}
-
-
-def _reached(below: Mapping[str, set[str]], start: str) -> set[str]:
-    seen: set[str] = set()
-    stack = [start]
-    while stack:
-        for backing in below.get(stack.pop(), set()) - seen:
-            seen.add(backing)
-            stack.append(backing)
-    return seen

@@ -80,8 +80,8 @@ def figures_of(
 ) -> dict[str, float | int | None]:
     """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
 
-    `cash_usd` is what can leave now: nothing of a reserve whose withdrawals are switched off.
-
+    `cash_usd` is what can leave now: nothing of a reserve whose withdrawals are switched off, and None for a book, which states positions and
+    not what lies in the reserves.
     `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
     """
     listed = graph.relations["lists"]
@@ -89,7 +89,6 @@ def figures_of(
     sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd")}
     stays = without_withdrawals(graph.snapshot)
     leaves = [pair not in stays for pair in zip(listed["source"], listed["target"], strict=True)]
-    sums["cash_usd"] = float(listed.loc[leaves, "cash_usd"].sum())
     supplies, borrows = (
         graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
         for name in ("supplies", "borrows")
@@ -100,6 +99,7 @@ def figures_of(
     lent = owed + float(lending["cash_usd"].sum())
     return {
         **sums,
+        "cash_usd": float(listed.loc[leaves, "cash_usd"].sum()) if _knows_cash(graph) else None,
         "utilisation_ratio": owed / lent if lent > 0 else None,
         "suppliers": int(supplies["source"].nunique()),
         "borrowers": int(borrows["source"].nunique()),
@@ -196,7 +196,7 @@ def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.Data
     for row in each_row(collateral):
         below = list(known.paths(row.asset))
         if any(path.share is None for path in below):
-            below = list(LookThrough({}, {}).paths(row.asset))
+            below = list(LookThrough({}).paths(row.asset))
         for path in below:
             usd = row.collateral_usd * (path.share or 0.0)
             rows.append((path.assets[-1], path.ends, usd, row.symbol, (row.evidence, *path.evidence)))
@@ -260,8 +260,14 @@ def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
     lent = (listed["cash_usd"] + listed["borrowed_usd"]).astype(float)
     lent = lent.where((lent > 0) & _is_lent(graph, listed["market"], listed["asset"]))
     rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent)
+    rows = rows if _knows_cash(graph) else rows.assign(cash_usd=float("nan"))
     columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
     return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
+
+
+def _knows_cash(graph: ProtocolGraph) -> bool:
+    """Whether what lies in the reserves was read: a book states positions only."""
+    return "book" not in graph.snapshot.readers
 
 
 def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":

@@ -4,7 +4,7 @@ X loses when Y fails. All of Y's worth is gone; each step passes a loss on in pr
 more than is at stake in it. What arrives at X is the way's USD. Ways overlap, so they are not added up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import dependences, keeper, node_label, reserve
+from graph.identity import told_apart
 from graph.protocol_graph import ProtocolGraph
 from graph.strongest import LossNetwork, Way
 
@@ -140,6 +141,7 @@ class PathIndex:
             )
         above, below = ({self.place[node] for node in nodes if node in self.place} for nodes in (starts, ends))
         found = self.network.strongest(above, below, top + 1) if above and below else []
+        labels = self._labels(found[:top])
         return Paths(
             loser=losing,
             loser_label=graph.label(losing),
@@ -147,7 +149,7 @@ class PathIndex:
             cause_label=graph.label(failing),
             anchors=tuple(asdict(anchor) for anchor in graph.snapshot.anchors),
             caption=graph.snapshot.caption,
-            paths=tuple(self._path(way) for way in found[:top]),
+            paths=tuple(self._path(way, labels) for way in found[:top]),
             are_all=len(found) <= top,
             gaps=(*graph.snapshot.gaps, *graph.gaps),
         )
@@ -189,11 +191,16 @@ class PathIndex:
         """The name of a node of the steps for people."""
         return node_label(self.graph, node)
 
-    def _path(self, way: Way) -> LossPath:
+    def _labels(self, ways: Sequence[Way]) -> dict[str, str]:
+        """Names of all nodes of some ways; of those with one name each has the end of its key."""
+        rows = self.steps.iloc[sorted({edge for way in ways for edge in way.edges})]
+        return told_apart({node: self.label(node) for node in (*rows["source"], *rows["target"])})
+
+    def _path(self, way: Way, labels: Mapping[str, str]) -> LossPath:
         hops = []
         for row, usd in zip(each_row(self.steps.iloc[list(way.edges)]), way.worth, strict=True):
             amount = None if pd.isna(row.amount_usd) else float(row.amount_usd)
-            ends = (row.source, self.label(row.source), row.relation, row.target, self.label(row.target))
+            ends = (row.source, labels[row.source], row.relation, row.target, labels[row.target])
             hops.append(Hop(*ends, amount, float(row.share), usd, row.evidence, row.status))
         at_stake = [np.inf if hop.amount_usd is None else hop.amount_usd for hop in hops]
         return LossPath(way.worth[-1], int(np.argmin(at_stake)), tuple(hops))

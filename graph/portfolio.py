@@ -1,4 +1,4 @@
-"""What a holder finally has, and what two holders have in common: positions and balances looked through to their roots, in USD."""
+"""What a holder finally has, what two holders have in common, and who has an asset: positions and balances looked through, in USD."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,12 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.tables import each_row
-from graph.dependences import idle, valued_holds, worth_of_all
-from graph.lookthrough import LookThrough, look_through
+from graph.dependences import idle
+from graph.lookthrough import LookThrough, finally_had, look_through
 from graph.market_exposure import largest_of, share_of
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import joined
+from graph.worth import valued_holds, worth_of_all
 
 HELD_COLUMNS = ["asset", "amount_usd", "evidence"]
 
@@ -69,31 +70,38 @@ def _all_of(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
 
 
 def final_roots(graph: ProtocolGraph, held: pd.DataFrame, known: LookThrough | None = None) -> pd.DataFrame:
-    """What assets are finally made of, all ways together, largest first.
+    """What somebody finally has who has these assets, all ways together, largest first.
 
-    Circles of claims are solved (`graph.recursive`). An asset with a share that is not known stands for itself.
+    Circles of claims are solved (`graph.recursive`). An asset with a share that is not known stands for itself, and so does what of a claim
+    nothing is known to stand for (`graph.lookthrough.finally_had`).
 
     Returns
     -------
     root, label, ends (root, recursive: some of it came through claims that stand behind each other, circular: worth nothing by its
-    backing), amount_usd, share_ratio, held (symbols through which it is had), evidence.
+    backing, rest: a claim for which nothing else is known to stand), amount_usd, share_ratio, held (symbols through which it is had), evidence.
     """
     known = known or look_through(graph)
+    had = finally_had(graph).backing
     rows = []
     for row in each_row(held):
         amount = 0.0 if pd.isna(row.amount_usd) else float(row.amount_usd)
         through = set(_below(known, row.asset))
         evidence = (row.evidence, *(step.evidence for key in sorted(through) for step in known.steps.get(key, [])))
         came_round = any(key in known.backing.recursive for key in through)
-        for root, usd in known.backing.finally_of({row.asset: amount}).items():
-            is_circular = root in known.backing.circular
-            rows.append((root, is_circular, came_round, usd, graph.label(row.asset), tuple(dict.fromkeys(evidence))))
-    frame = pd.DataFrame(rows, columns=["root", "is_circular", "came_round", "amount_usd", "held", "evidence"])
+        for root, usd in had.finally_of({row.asset: amount}).items():
+            rows.append((root, came_round, usd, graph.label(row.asset), tuple(dict.fromkeys(evidence))))
+    frame = pd.DataFrame(rows, columns=["root", "came_round", "amount_usd", "held", "evidence"])
     found = [
         (
             root,
             graph.label(str(root)),
-            "circular" if part["is_circular"].any() else "recursive" if part["came_round"].any() else "root",
+            "circular"
+            if root in known.backing.circular
+            else "rest"
+            if root in had.shares
+            else "recursive"
+            if part["came_round"].any()
+            else "root",
             float(part["amount_usd"].sum()),
             ", ".join(dict.fromkeys(part["held"])),
             "; ".join(dict.fromkeys(text for texts in part["evidence"] for text in texts)),
@@ -139,7 +147,7 @@ def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
 
 
 def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> pd.DataFrame:
-    """Everybody who has some of an asset, directly or through claims on it, largest first; the `top` largest, if that is given.
+    """Everybody who finally has some of an asset (`graph.lookthrough.finally_had`), directly or through claims on it, largest first; the `top` largest, if that is given.
 
     What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
 
@@ -154,7 +162,7 @@ def dependents_and_amounts(
     graph: ProtocolGraph, asset: str, top: int | None = None
 ) -> tuple[pd.DataFrame, "pd.Series[float]"]:
     """As `dependents`, and what everybody has, looked through, largest first."""
-    reaching = look_through(graph).backing.reaching(asset)
+    reaching = finally_had(graph).backing.reaching(asset)
     holds = valued_holds(graph)
     assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
     issued = assets[assets["asset"].isin(receipts)]

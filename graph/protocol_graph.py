@@ -105,6 +105,13 @@ class ProtocolGraph:
         """The name of a node for people; the short form of a key that is no node."""
         return self.labels.get(key) or short(key)
 
+    def name_for(self, key: str) -> str:
+        """A name that means this node where it is asked for: its label, or the whole key if something else answers to that too."""
+        try:
+            return self.label(key) if self.find(self.label(key)) == key else key
+        except InputError:
+            return key
+
     def find(self, name: str, kind: str | None = None) -> str:
         """The node that a person means.
 

@@ -9,20 +9,27 @@ The equation is that of the total of an absorbing Markov chain (J. G. Kemeny and
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shares = Mapping[str, Mapping[str, float]]
+MOST = 1e12  # times what enters a circle of rates: more passes it only where floats cannot tell it from endlessly much
 
 
 @dataclass(frozen=True)
 class Backing:
-    """What stands behind what: claim -> {backing: share of the claim}, each claim's shares adding up to one."""
+    """What stands behind what: claim -> {backing: share of the claim}; `rest` is the part of a claim, if any, that stands for the claim itself.
+
+    A claim's shares and its rest add up to one.
+    """
 
     shares: Shares
+    rest: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[tuple[str, ...]]:
@@ -41,11 +48,12 @@ class Backing:
 
     @cached_property
     def circular(self) -> frozenset[str]:
-        """Members of circles from which no way leads outside: nothing gives them value."""
+        """Members of circles from which no way leads outside and of which nothing stands for itself: nothing gives them value."""
         return frozenset(
             claim
             for claim, group in self.recursive.items()
-            if all(below in group for member in group for below, share in self.shares[member].items() if share > 0)
+            if not any(self.rest.get(member) for member in group)
+            and all(below in group for member in group for below, share in self.shares[member].items() if share > 0)
         )
 
     def finally_of(self, amounts: Mapping[str, float]) -> dict[str, float]:
@@ -61,6 +69,8 @@ class Backing:
                 continue
             passing = self._passing(group, entered) if group[0] in self.recursive else entered
             for member, amount in zip(group, passing, strict=True):
+                if self.rest.get(member) and amount:
+                    found[member] = amount * self.rest[member]
                 for below, share in self.shares[member].items():
                     if below not in group:
                         here[below] = here.get(below, 0.0) + amount * share
@@ -71,7 +81,7 @@ class Backing:
         cut = (
             self.shares if asset not in self.shares else {key: row for key, row in self.shares.items() if key != asset}
         )
-        below = self if cut is self.shares else Backing(cut)
+        below = self if cut is self.shares else Backing(cut, self.rest)
         found = {asset: 1.0}
         for group in reversed(below.groups):
             if group[0] not in cut or group[0] in below.circular:
@@ -104,16 +114,32 @@ class Backing:
         ]
 
 
+@dataclass(frozen=True)
+class Rates(Backing):
+    """The same of units: claim -> {backing: whole units behind one whole claim}, which add up to anything.
+
+    What passes through a circle is missing (NaN) where the circle gives back all of itself, or more: nobody outside has any of it, so there is no
+    one claim for which anything could stand.
+    """
+
+    def _passing(self, group: tuple[str, ...], entered: Iterable[float]) -> list[float]:
+        found = super()._passing(group, entered := list(entered))
+        return found if all(0 <= one < MOST * max(entered) for one in found) else [nan] * len(found)
+
+
 def _solve(inside: list[tuple[int, int, float]], right: NDArray[np.float64], *, turned: bool) -> list[float]:
     from scipy.sparse import csc_array, eye_array
-    from scipy.sparse.linalg import spsolve
+    from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
     size = len(right)
     rows, columns = np.array([row for row, _, _ in inside]), np.array([column for _, column, _ in inside])
     values = np.array([share for _, _, share in inside])
     matrix = csc_array((values, (columns, rows) if turned else (rows, columns)), shape=(size, size))
-    solved: list[float] = np.atleast_1d(spsolve((eye_array(size, format="csc") - matrix).tocsc(), right)).tolist()
-    return solved
+    with catch_warnings():
+        simplefilter("ignore", MatrixRankWarning)  # then all of it is NaN
+        solved = spsolve((eye_array(size, format="csc") - matrix).tocsc(), right)
+    found: list[float] = np.atleast_1d(solved).tolist()
+    return found
 
 
 def components(below: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

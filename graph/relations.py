@@ -14,7 +14,8 @@ from chain.units import RAY, WAD, native_id
 from graph.identity import Identities
 from graph.valuation import Prices
 
-_WEAKEST_LAST = {"verified": 0, "derived": 1, "unverified": 2, "file": 3}
+STATUSES = ("verified", "derived", "unverified", "file")
+"""Values of status, the surest first: seen twice on chain, worked out from that, seen once, said by somebody."""
 DEBT_SIDES = ("debt", "fixed_debt")
 """Values of positions.side that are owed, at whatever rate."""
 _FASTEST_FIRST = {"instant": 0, "psm": 1, "queue": 2, "none": 3}
@@ -26,8 +27,8 @@ def joined(values: "pd.Series[Any]") -> str:
 
 
 def weakest(values: "pd.Series[Any]") -> str:
-    """The weakest of several statuses: verified, derived, unverified, file."""
-    return str(max(values.tolist(), key=lambda status: _WEAKEST_LAST.get(status, 9)))
+    """The weakest of several statuses."""
+    return str(max(values.tolist(), key=STATUSES.index))
 
 
 def merged(frame: pd.DataFrame, keys: list[str], **how: Any) -> pd.DataFrame:

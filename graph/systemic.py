@@ -18,11 +18,16 @@ from graph.balance_sheets import Floats, Network
 from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
+from graph.identity import told_apart
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain
+from graph.relations import weakest
 
 HOLDING = ("supplies", "holds", "allocates_to")
 """Relations by which somebody has something, rather than is made of it."""
+
+EXACT = 1e-13
+"""Share of its worth by which a node may still lose more: small enough that all of it is told from nearly all."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def systemic(
     causes = [name for name in network.names if name in owed]
 
     def lost(of: Network) -> Floats:
-        found = dict(zip(causes, debtrank(of, causes, weights=worth), strict=True))
+        found = dict(zip(causes, debtrank(of, causes, weights=worth, tolerance=EXACT), strict=True))
         return np.asarray([found.get(name, 0.0) for name in of.names], dtype=float) * float(worth.sum())
 
     sigma = np.full(network.claims.nnz, drawn.amount_sigma)
@@ -79,15 +84,15 @@ def systemic(
         network, lost, lambda rng: _of_worth(vary(rng), equity), drawn.draws, drawn.seed, progress
     ).set_index("node")
     place = {name: number for number, name in enumerate(network.names)}
-    weakest = table.groupby("target")["status"].agg(lambda found: max(found, key=_DOUBT.index)).to_dict()
+    statuses = table.groupby("target")["status"].agg(weakest).to_dict()
     measures = {"pagerank": pagerank(network), "katz": katz(network), "core": core_numbers(network)}
     found = ranked.loc[causes].rename(
         columns={"score": "loss_usd", "score_low": "loss_low_usd", "score_high": "loss_high_usd"}
     )
     found = found.assign(
-        label=[_label(graph, name) for name in found.index],
+        label=list(told_apart({name: _label(graph, name) for name in found.index}).values()),
         loss_ratio=found["loss_usd"] / worth.sum(),
-        status=[weakest[name] for name in found.index],
+        status=[statuses[name] for name in found.index],
         **{name: [values[place[node]] for node in found.index] for name, values in measures.items()},
     )
     columns = [
@@ -127,7 +132,9 @@ def losses_if_it_fails(
     is_owed = node in set(table["target"])
     if is_owed:
         _require_worth(graph, worth)
-    shares = [float(debtrank(network, [node], ratio, worth)[0]) if is_owed else 0.0 for ratio in loss_ratios]
+    shares = [
+        float(debtrank(network, [node], ratio, worth, tolerance=EXACT)[0]) if is_owed else 0.0 for ratio in loss_ratios
+    ]
     held = float(worth.sum())
     return pd.DataFrame(
         {"loss_ratio": list(loss_ratios), "lost_usd": [share * held for share in shares], "lost_ratio": shares}
@@ -162,9 +169,6 @@ def _label(graph: ProtocolGraph, node: str) -> str:
     """The name, told apart from the token of the same name where the contract that keeps it is meant."""
     is_keeper = node.startswith("@") and graph.kinds.get(node[1:]) != "feed"
     return node_label(graph, node) + (" (its contract)" if is_keeper else "")
-
-
-_DOUBT = ["verified", "derived", "file", "unverified"]
 
 
 def _network(table: pd.DataFrame) -> tuple[Network, "np.ndarray"]:

@@ -12,10 +12,12 @@ from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from graph.identity import told_apart
 from reports import unmoved
-from reports.amounts import Money, count, listing, money_for, percent
+from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
+KEYS = ["evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "backing", "root", "feed", "posted"]
+"""Columns that are left out where a name stands beside them."""
 KINDS = {"authority": ("authority", "authorities")}
 
 
@@ -78,14 +80,13 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
     page.table(
         ["", write.unit, ""],
         [
-            [name, write.column(float(figures[key] or 0)), note]
+            [name, write.column(float(figures[key] or 0)) if figures[key] is not None else UNKNOWN, note]
             for name, key, note in (
                 ("supplied", "supplied_usd", ""),
                 ("counts as collateral", "collateral_usd", "enabled by its holders, whether they owe or not"),
                 ("borrowed", "borrowed_usd", ""),
                 ("can leave now", "cash_usd", "cash in the reserves"),
             )
-            if figures.get(key) is not None
         ],
         right=[1],
         strong=[1],
@@ -169,11 +170,10 @@ def _spread(page: Page, table: pd.DataFrame) -> None:
 
 
 def _plain(page: Page, write: Money, table: pd.DataFrame) -> None:
-    hidden = ("evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "root", "feed", "posted")
     shown = [
         name
         for name in table.columns
-        if not name.endswith("_raw") and not (name in hidden and ("label" in table or "symbol" in table))
+        if not name.endswith("_raw") and not (name in KEYS and ("label" in table or "symbol" in table))
     ][:6]
     table = table.assign(
         **{

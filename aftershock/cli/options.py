@@ -138,8 +138,11 @@ def with_source(command: str, source: str, exposures: Path | None = None) -> str
 
 
 def quoted(name: str) -> str:
-    """A name as it is typed behind a verb."""
-    return f'"{name}"' if " " in name else name
+    """A name as it is typed behind a verb, so that no shell takes a part of it for something else."""
+    if shlex.quote(name) == name and not name.startswith("="):
+        return name
+    is_plain = all(letter.isalnum() or letter in " ._:,/@%+-" for letter in name)
+    return f'"{name}"' if is_plain else "'" + name.replace("'", "'\"'\"'") + "'"
 
 
 def opened(source: str, exposures: Path | None) -> str:

@@ -1,6 +1,5 @@
 """`aftershock query paths --from X --to Y`: through which ways a failure of Y costs X, how much, and where each step was read."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,7 +44,8 @@ def run(
         print_json({**answer.to_dict(), **stands_on(snapshot)})
         return
     turned = not answer.paths and _leads(index, cause, loser)
-    show(Page(), answer, snapshot, turned, next_on=(source, exposures))
+    after = f"aftershock query exposure {quoted(index.graph.name_for(answer.cause))}"
+    show(Page(), answer, snapshot, turned, after=with_source(after, source, exposures))
 
 
 def _leads(index: PathIndex, loser: str, cause: str) -> bool:
@@ -62,9 +62,9 @@ def show(
     snapshot: aftershock.Snapshot,
     turned: bool = False,
     with_steps: bool = True,
-    next_on: tuple[str, Path | None] = ("sample", None),
+    after: str = "",
 ) -> None:
-    """Print the ways, with the steps of each; `turned` says that there are ways in the other direction."""
+    """Print the ways, with the steps of each; `turned` says that there are ways in the other direction, `after` what to run next."""
     page.header(f"What {answer.loser_label} loses if {answer.cause_label} fails", when(snapshot))
     write = money_for(max((path.amount_usd for path in answer.paths), default=0.0))
     if not answer.paths:
@@ -87,10 +87,7 @@ def show(
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
-    page.next(
-        with_source(f"aftershock query exposure {quoted(answer.cause_label)}", *next_on),
-        "add --json for the whole keys",
-    )
+    page.next(after or f"aftershock query exposure {quoted(answer.cause_label)}", "add --json for the whole keys")
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Gas, Source, exit_if_incomplete, opened, report_of, with_source
+from aftershock.cli.options import (
+    AsJson,
+    Exposures,
+    Gas,
+    Source,
+    exit_if_incomplete,
+    opened,
+    quoted,
+    report_of,
+    with_source,
+)
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.risks import ASSUMED, FALLS
@@ -162,7 +172,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
     page.say(("assumed  ", "dim"), f"gas of one liquidation {answer.gas.text}; {ASSUMED}")
     for note in answer.notes:
         page.say((f"Note: {note}.", "dim"))
-    commands = (f"aftershock simulate --shock {answer.asset}=-30%", report_of(snapshot))
+    commands = (f"aftershock simulate --shock {quoted(f'{answer.asset}=-30%')}", report_of(snapshot))
     page.next(*(with_source(command, source) for command in commands))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
@@ -177,7 +187,8 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
         "borrowed": "borrowed_usd",
         "can leave now": "cash_usd",
     }
-    page.say(", ".join(f"{word} {write.words(float(figures[key] or 0))}" for word, key in named.items()))
+    amounts = {word: float("nan") if figures[key] is None else float(figures[key] or 0) for word, key in named.items()}
+    page.say(", ".join(f"{word} {write.words(usd)}" for word, usd in amounts.items()))
     spread = [
         f"{row['of']} {row['count']:,}, as {row['effective_number']:.1f} equal ones (HHI {row['hhi']:.3f})"
         for row in answer.concentration.to_dict("records")
@@ -189,7 +200,11 @@ def _exposure(page: Page, answer: aftershock.Risk) -> None:
         page.sentence(frozen)
     if place["rank"] is not None:
         share, rank = percent(float(place["net_ratio"] or 0)), int(place["rank"])
-        weighs = f"counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
+        others = int(place["markets"] or 0) - len(answer.markets)
+        whole = f"{place['protocol']}, all {count(int(place['markets'] or 0), 'market')}: " if others else ""
+        weighs = (
+            f"{whole}counted once {write.words(float(place['net_usd'] or 0))}, {share} of all that the graph values"
+        )
         page.say((f"{weighs}: number {rank} of {count(int(place['protocols'] or 0), 'protocol')}", "dim"))
 
 

@@ -10,9 +10,10 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from chain.errors import InputError
+from graph.dependences import dependences
 from graph.exposure import records
 from graph.systemic import Uncertainty
-from reports.amounts import money_for, percent
+from reports.amounts import count, money_for, percent
 
 EXAMPLE = "Example: aftershock query systemic --top 10"
 
@@ -40,16 +41,18 @@ def run(
     given = opened(source, exposures)
     snapshot = aftershock.load(given)
     with step("draws") as running:
+        graph = aftershock.graph(snapshot)
         found = aftershock.systemic(
-            snapshot, Uncertainty(sigma, kept, draws, seed), lambda done, of: running.note(f"{done} of {of}")
+            graph, Uncertainty(sigma, kept, draws, seed), lambda done, of: running.note(f"{done} of {of}")
         )
-    shown = found.head(top)
+    shown, unverified = found.head(top), int((dependences(graph)["status"] == "unverified").sum())
     if as_json:
         print_json(
             {
                 "systemic": records(shown),
                 "of": len(found),
-                "uncertainty": {"amount_sigma": sigma, "unverified_kept": kept, "draws": draws, "seed": seed},
+                "uncertainty": {"amount_sigma": sigma, "unverified_kept": kept, "draws": draws, "seed": seed}
+                | {"unverified_steps": unverified},
                 "gaps": list(snapshot.gaps),
                 **stands_on(snapshot),
             }
@@ -79,17 +82,23 @@ def run(
         ],
         right=[0, 1, 3, 4, 5, 6],
     )
+    left_out = (
+        f" and each of {count(unverified, 'step')} that nothing vouches for left out with probability {percent(1 - kept)}: both assumed, not measured"
+        if unverified
+        else ": assumed, not measured. No step is unverified, so none is left out (--kept changes nothing)"
+    )
     page.blank()
     page.say(
-        f"Ranges: 5 % and 95 % of {draws} networks drawn with seed {seed}, every amount at stake off by {percent(sigma)} and rows that nothing "
-        f"vouches for left out with probability {percent(1 - kept)}: both assumed, not measured. A loss passes on in proportion to what is held; no prices fall, "
-        "nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near that rather than above; nodes that tie for the "
-        "first place each count as first."
+        f"Ranges: 5 % and 95 % of {draws} networks drawn with seed {seed}, every amount at stake off by {percent(sigma)}{left_out}. A loss passes on in "
+        "proportion to what is held; no prices fall, nobody reacts (a cascade does that). A loss cannot be more than all, so draws lie below a value near "
+        "that rather than above; nodes that tie for the first place each count as first."
     )
-    page.next(with_source(f"aftershock query exposure {quoted(_named(first.label))}", source, exposures))
+    page.next(with_source(f"aftershock query exposure {quoted(_name_for(graph, first.node))}", source, exposures))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 
-def _named(label: str) -> str:
-    """The name by which something can be asked for: without what it is a part of, and without the word for its contract."""
-    return label.removesuffix(" (its contract)").removesuffix(" (vault)").rpartition(": ")[2]
+def _name_for(graph: aftershock.ProtocolGraph, node: str) -> str:
+    """The name by which something can be asked for: of a reserve its asset, of who keeps or prices something that itself."""
+    key = node.removeprefix("@")
+    market, mark, asset = key.partition("#")
+    return graph.name_for(asset if mark and market in graph.kinds else key)

@@ -50,6 +50,19 @@ def test_what_is_lost_before_any_shock_is_in_the_report(ask: Ask, tmp_path: Path
     assert answer.code == 1
 
 
+def test_a_book_does_not_know_what_can_leave(ask: Ask, tmp_path: Path) -> None:
+    """It states positions: what lies in the reserves is not nothing, it is not known, in both answers and in JSON."""
+    book = tmp_path / "book.csv"
+    book.write_text(HEADER + "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,1000,1,,,\n")
+    page = " ".join(ask("query", "exposure", "m", "--snapshot", str(book)).out.split())
+    assert "can leave now not known cash in the reserves" in page
+    risk = ("query", "risk", "m", "--snapshot", str(book), "--scenario", "none", "--fall", "0")
+    assert "can leave now not known" in " ".join(ask(*risk).out.split())
+    asked = json.loads(ask("query", "exposure", "m", "--snapshot", str(book), "--json").out)
+    assert asked["figures"]["cash_usd"] is None and json.loads(ask(*risk, "--json").out)["figures"]["cash_usd"] is None
+    assert [row["cash_usd"] for row in asked["outbound"]["reserves"]] == [None, None]
+
+
 def test_who_waits_is_not_healthy(ask: Ask, tmp_path: Path) -> None:
     book = tmp_path / "book.csv"
     book.write_text(HEADER + "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,15000,1,,,\n")

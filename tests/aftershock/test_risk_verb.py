@@ -99,6 +99,18 @@ def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
     assert found["liquidated_positions"] == (hit["liquidated_usd"] > 0).sum()
 
 
+@pytest.mark.parametrize(("name", "said"), [("prime", True), ("aave-v3", False)])
+def test_what_is_counted_once_is_of_whom_it_says(name: str, said: bool) -> None:
+    """A market is a part of its protocol, whose other market is in the figure; the protocol is all of it."""
+    counted = aftershock.value_counted(aftershock.load()).set_index("protocol")["net_usd"]
+    page = asked(name, "--fall", "0")[1]
+    assert round(counted["aave-v3"] / 1e9, 2) == 1.38
+    assert f"{'Aave V3, all 2 markets: ' if said else ''}counted once $1.38bn" in page
+    assert ("all 2 markets" in page) is said
+    place = json.loads(asked(name, "--fall", "0", "--json")[1])["place"]
+    assert (place["protocol"], place["markets"], place["net_usd"]) == ("Aave V3", 2, counted["aave-v3"])
+
+
 def test_every_fall_is_told_when_it_is_worked_out() -> None:
     told: list[str] = []
     aftershock.risk(core(), "core", falls=(0.0, 0.1, 0.2), tell=told.append)

@@ -1,11 +1,16 @@
 """What claims are made of: chains and cycles with numbers worked out by hand."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from chain.errors import UnknownNameError
+from chain.files.exposure_file import read_exposures
 from graph.build import build
-from graph.lookthrough import rates_through, roots
-from tests.graph.small_world import AWETH, ETHER, LP, LSTETH, USDC, WETH, backed, small_world
+from graph.lookthrough import roots
+from graph.protocol_graph import ProtocolGraph
+from tests.graph.small_world import ETHER, LP, LSTETH, backed, small_world
 
 
 def test_two_levels() -> None:
@@ -21,14 +26,6 @@ def test_a_pool_share_is_made_of_both_reserves() -> None:
     assert table.at["ETH", "rate"] == pytest.approx(0.025)  # 100 of 4,000 shares
     assert table.at["USDC", "rate"] == pytest.approx(50)
     assert table["share"].tolist() == pytest.approx([0.5, 0.5])
-
-
-def test_rates_reach_every_form_of_ether() -> None:
-    rates = rates_through(build(small_world()))
-    assert rates[LSTETH] == {LSTETH: 1.0, WETH: 1.17, ETHER: pytest.approx(1.17)}
-    assert rates[WETH] == {WETH: 1.0, ETHER: 1.0} and rates[ETHER] == {ETHER: 1.0}
-    assert rates[AWETH] == {AWETH: 1.0, WETH: 1.0, ETHER: 1.0}
-    assert rates[USDC] == {USDC: 1.0}
 
 
 def test_several_backings_split_by_value() -> None:
@@ -89,7 +86,6 @@ def test_a_circle_is_solved_and_marked() -> None:
         ]
         assert table["rate"].tolist() == pytest.approx([rate])
         assert table.at[0, "evidence"].count("call") == 3  # every step of the circle
-    assert rates_through(graph) == {f"file:{name}": {f"file:{name}": 1.0} for name in ("X", "Y", "ETH")}
 
 
 def test_two_claims_half_made_of_each_other() -> None:
@@ -105,7 +101,6 @@ def test_what_only_backs_itself_is_circular_and_claims_above_it_still_reach_it()
     snapshot = backed(("X", "X", 1, 1.0), ("Z", "X", 3, 3.0), X=("token", None, None), Z=("vault_share", None, None))
     graph = build(snapshot)
     assert roots(graph, "file:Z")[["label", "rate", "ends"]].to_numpy().tolist() == [["X", 3.0, "circular"]]
-    assert rates_through(graph)["file:Z"] == {"file:Z": 1.0, "file:X": 3.0}
 
 
 def test_a_circle_without_prices_ends_and_has_no_share() -> None:
@@ -115,10 +110,9 @@ def test_a_circle_without_prices_ends_and_has_no_share() -> None:
     assert table["share"].isna().all()
 
 
-def test_a_shock_does_not_pass_through_a_stablecoin_but_the_eye_does() -> None:
+def test_a_stablecoin_is_looked_through() -> None:
     snapshot = backed(("DLR", "ETH", 1, None), DLR=("stablecoin", None, 1), ETH=("native", None, 2000))
     graph = build(snapshot)
-    assert rates_through(graph)["file:DLR"] == {"file:DLR": 1.0}
     assert roots(graph, "file:DLR")["label"].tolist() == ["ETH"]
     assert roots(graph, "file:DLR")["rate"].tolist() == pytest.approx([0.0005])
 
@@ -126,7 +120,6 @@ def test_a_shock_does_not_pass_through_a_stablecoin_but_the_eye_does() -> None:
 def test_an_unknown_rate_stays_unknown() -> None:
     graph = build(backed(("C", "B", 5, None), C=("token", None, None), B=("token", None, None)))
     assert roots(graph, "file:C")["rate"].isna().all()
-    assert rates_through(graph)["file:C"] == {"file:C": 1.0}
 
 
 def test_dense_recursion_ends() -> None:
@@ -149,3 +142,61 @@ def test_dense_recursion_with_a_way_out_is_all_of_the_root() -> None:
 def test_unknown_asset() -> None:
     with pytest.raises(UnknownNameError):
         roots(build(small_world()), "nothing")
+
+
+def claims(folder: Path, *rows: str) -> ProtocolGraph:
+    path = folder / "claims.csv"
+    path.write_text("\n".join(["holder,claim_on,amount_usd", *rows]) + "\n", encoding="utf-8")
+    return build(read_exposures(path))
+
+
+def rates_of(graph: ProtocolGraph, name: str) -> dict[str, float]:
+    """Root -> whole units of it behind one whole claim, all ways together."""
+    return roots(graph, f"file:{name}").groupby("label")["rate"].sum(min_count=1).to_dict()
+
+
+def test_what_stands_behind_one_claim_in_a_circle_is_the_fixed_point(tmp_path: Path) -> None:
+    """A fund owes 120 and has 70 at a bank and 30 with an issuer, the bank owes 80 and has 50 there and 20 of the fund: f = 1/4 + 7/12 b, b = 5/8 + 1/4 f."""
+    rows = ("alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20")
+    graph = claims(tmp_path, *rows, "carol,Bank,10")
+    fund = (1 / 4 + 7 / 12 * 5 / 8) / (1 - 7 / 12 / 4)
+    assert fund == pytest.approx(0.7195, abs=5e-5)
+    assert rates_of(graph, "Fund") == pytest.approx({"Issuer": fund})
+    assert rates_of(graph, "Bank") == pytest.approx({"Issuer": 5 / 8 + fund / 4})
+
+
+def test_more_than_is_claimed_stands_behind_one_claim(tmp_path: Path) -> None:
+    """4 are claimed on X, which has 300 of R and 100 of Q: 75 and 25 behind one claim; Y, on which 100 are claimed, has 3 of the 4."""
+    graph = claims(tmp_path, "h,X,1", "X,R,300", "X,Q,100", "Y,X,3", "g,Y,100")
+    assert rates_of(graph, "X") == pytest.approx({"R": 75, "Q": 25})
+    assert rates_of(graph, "Y") == pytest.approx({"R": 2.25, "Q": 0.75})
+    assert rates_of(claims(tmp_path, "h,X,1", "X,R,300"), "X") == pytest.approx({"R": 300})
+
+
+def test_nothing_stands_behind_one_claim_where_nobody_outside_has_any(tmp_path: Path) -> None:
+    """A and B have all of each other, and 50 of P and Q besides: who divides 100 by no claim?"""
+    graph = claims(tmp_path, "A,B,50", "B,A,50", "A,P,50", "B,Q,50")
+    table = roots(graph, "file:A")
+    assert table["rate"].isna().all() and table.set_index("label")["share"].to_dict() == pytest.approx(
+        {"P": 2 / 3, "Q": 1 / 3}
+    )
+    # or where a circle gives back more than it takes: one X is stated to stand for half an ether and two Y, one Y for one X
+    links = [("X", "ETH", 100, 1.0), ("X", "Y", 100, 4.0), ("Y", "X", 100, 1.0)]
+    found = roots(build(backed(*links, **dict.fromkeys(("X", "Y", "ETH"), ("token", None, 1)))), "file:X")
+    assert found["rate"].isna().all() and found["share"].tolist() == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rates_against_a_dense_inverse(tmp_path: Path, seed: int) -> None:
+    """X = R X + B, R of claims held over all that is claimed; every name with claims from outside."""
+    rng = np.random.default_rng(seed)
+    owed = np.round(rng.uniform(1, 100, (6, 8)), 1) * (rng.random((6, 8)) < 0.5)
+    owed[np.arange(6), np.arange(6)] = 0
+    owed[:, 6:] += 1
+    outside = np.round(rng.uniform(1, 50, 6), 1)
+    rows = [f"N{row},{'PQ'[at - 6] if at > 5 else f'N{at}'},{owed[row, at]}" for row, at in np.argwhere(owed)]
+    graph = claims(tmp_path, *rows, *(f"h,N{at},{usd}" for at, usd in enumerate(outside)))
+    units = owed / (owed[:, :6].sum(axis=0) + outside)[:, None]
+    wanted = np.linalg.solve(np.eye(6) - units[:, :6], units[:, 6:])
+    for number in range(6):
+        assert rates_of(graph, f"N{number}") == pytest.approx(dict(zip("PQ", wanted[number], strict=True)), rel=1e-9)

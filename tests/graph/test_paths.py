@@ -11,8 +11,9 @@ import pytest
 from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
+from graph.exposure import exposure, records
 from graph.paths import PathIndex
-from tests.graph.small_world import WAD, E, Rows, small_rows, small_world
+from tests.graph.small_world import CENT, MARKET, USDC, WAD, WETH, E, Rows, small_rows, small_world
 
 FILE = """holder,claim_on,amount_usd
 alice,Fund,60
@@ -82,6 +83,24 @@ def test_collateral_counts_up_to_the_debt_and_debt_up_to_the_collateral() -> Non
     )
 
 
+@pytest.mark.parametrize(("weth", "secured"), [(10, 13_000), (5, 10_000)])
+def test_a_debt_at_a_fixed_rate_is_a_debt(weth: int, secured: float) -> None:
+    """Alice owes 8,000 USDC and 5,000 at a fixed rate against so many WETH at 2,000: the smaller of the sum and the collateral hangs on them."""
+    rows: Rows = small_rows()
+    positions, reserves = list(rows["positions"]), list(rows["reserves"])
+    positions[0] = {**positions[0], "stored_raw": weth * WAD, "amount_raw": weth * WAD}
+    positions.append({**positions[1], "side": "fixed_debt", "stored_raw": 5_000 * CENT, "amount_raw": 5_000 * CENT})
+    reserves[0] = {**reserves[0], "supply_index_raw": 10**27, "supplied_stored_raw": (weth + 2) * WAD}
+    reserves[2] = {**reserves[2], "fixed_debt_raw": 5_000 * CENT, "cash_raw": 67_000 * CENT}
+    index = PathIndex(build(small_world({"positions": positions, "reserves": reserves})))
+    assert shown(index, "core", "WETH")["Aave V3 core: USDC → WETH"] == pytest.approx(secured)
+    assert shown(index, "core", "ETH / USD")["Aave V3 core: USDC → ETH / USD"] == pytest.approx(secured)
+    steps = index.steps[(index.steps["relation"] == "secured_by") & (index.steps["target"] == WETH)]
+    of_usdc = steps[steps["source"] == f"{MARKET}#{USDC}"].iloc[0]
+    assert of_usdc["amount_usd"] == pytest.approx(secured) and of_usdc["share"] == pytest.approx(secured / 80_000)
+    assert of_usdc["evidence"].startswith("sum over 1 positions")
+
+
 def test_a_feed_puts_the_debts_that_it_decides_about_at_stake(small: PathIndex) -> None:
     """ETH / USD prices alice's WETH (8,000 USDC) and bob's lstETH and debt (2,000 WETH, no more than is owed)."""
     assert shown(small, "core", "ETH / USD") == pytest.approx(
@@ -108,6 +127,10 @@ def test_a_holder_of_liquidity_shares(small: PathIndex) -> None:
     assert shown(small, E["dave"], "Uniswap V2 WETH/USDC") == pytest.approx({"0x3500…0000 → UNI-V2": 100_000})
     ways = shown(small, E["dave"], "USDC")
     assert ways == pytest.approx({"0x3500…0000 → UNI-V2 → USDC": 50_000})
+    first = small.paths(E["dave"], "USDC").paths[0].hops[0]  # worked out from balance, supply and both reserves
+    assert first.status == "derived" and first.evidence.count("call for") == 4
+    [held] = records(exposure(small.graph, E["dave"]).outbound["held"])
+    assert (held["amount_usd"], held["evidence"], held["status"]) == (100_000, first.evidence, first.status)
 
 
 def test_the_record_is_json_and_every_hop_has_evidence(small: PathIndex) -> None:

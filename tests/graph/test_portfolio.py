@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chain.errors import InputError
@@ -13,6 +14,7 @@ from graph.exposure import exposure
 from graph.paths import PathIndex
 from graph.portfolio import dependents, final_roots, shared_roots, subject
 from graph.protocol_graph import ProtocolGraph
+from graph.systemic import losses_if_it_fails
 from tests.graph.small_world import CENT, LSTETH, MARKET, SHARE, USDC, WAD, WETH, E, small_rows, small_world
 
 
@@ -77,11 +79,11 @@ def test_the_rate_of_a_claim_is_the_same_from_above_and_from_below(graph: Protoc
     rows = ("a,X,50", "b,X,30", "c,X,20", "a,Y,50", "X,R1,60", "X,R2,40", "Y,R1,25", "Y,X,75")
     funds = of_file(tmp_path, *rows)
     below = exposure(funds, "R1").inbound["claims"].set_index("label")["rate"].to_dict()
-    assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 100})
+    assert below == pytest.approx({"X": 60 / 175, "Y": 25 / 50})
     above = exposure(funds, "R2").inbound["claims"], exposure(funds, "X").inbound["claims"]
     assert [dict(zip(one["label"], one["rate"], strict=True)) for one in above] == [
         {"X": pytest.approx(40 / 175)},
-        {"Y": pytest.approx(75 / 100)},
+        {"Y": pytest.approx(75 / 50)},
     ]
     for claim, rate in below.items():
         made_of = exposure(funds, claim).outbound["made_of"]
@@ -148,3 +150,89 @@ def test_value_counted_once(graph: ProtocolGraph) -> None:
     assert table.loc["Prime USDC vault", ["counted_elsewhere_usd", "net_usd"]].tolist() == pytest.approx([30_000, 0])
     assert table["net_usd"].sum() == pytest.approx(2_340_000 + 400_000 + 94_000)
     assert exposure(graph, "aave-v3").figures["net_usd"] == pytest.approx(94_000)
+
+
+def test_who_has_a_part_of_what_is_claimed_has_that_part_of_what_is_there(tmp_path: Path) -> None:
+    """A bank owes 100 and is known to have 3, which are a vault's, who owes 4: so 60 of the bank's are 1.8 of the vault's, 1 more is eve's."""
+    rows = ("dep1,Bank,60", "dep2,Bank,40", "Bank,Vault,3", "eve,Vault,1", "Vault,Issuer,4")
+    found = of_file(tmp_path, *rows)
+    for asset in ("Vault", "Issuer"):
+        table = dependents(found, f"file:{asset}").set_index("label")
+        assert table["looked_through_usd"].to_dict() == pytest.approx({"dep1": 1.8, "dep2": 1.2, "eve": 1.0})
+        assert table["share_ratio"].to_dict() == pytest.approx({"dep1": 0.45, "dep2": 0.3, "eve": 0.25})
+    answer = exposure(found, "Vault")
+    spread = answer.inbound["concentration"].set_index("of").loc["all who have it, looked through"]
+    assert spread[["hhi", "effective_number"]].tolist() == pytest.approx([0.355, 1 / 0.355])
+    both = shared_roots(found, "dep1", "dep2").set_index("label")
+    assert both["left_usd"].to_dict() == pytest.approx({"Bank": 58.2, "Issuer": 1.8})
+    assert both["right_usd"].to_dict() == pytest.approx({"Bank": 38.8, "Issuer": 1.2})
+    held = exposure(found, "dep1").outbound["roots"].set_index("label")
+    assert held["amount_usd"].to_dict() == pytest.approx({"Bank": 58.2, "Issuer": 1.8})
+    assert held["ends"].to_dict() == {"Bank": "rest", "Issuer": "root"}
+    made_of = exposure(found, "Bank").outbound["made_of"]  # what is known of it, as a whole
+    assert made_of[["label", "share"]].to_numpy().tolist() == [["Issuer", 1.0]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_finally_has_what_against_a_dense_inverse(tmp_path: Path, seed: int) -> None:
+    """Names with claims on each other, under- and over-backed: holders' parts X of each name solve X = S X + 1, S of what is owed or had, whichever is more."""
+    rng = np.random.default_rng(seed)
+    names, holders = [f"N{number}" for number in range(7)], ["h0", "h1", "h2"]
+    owed = np.round(10 ** rng.uniform(0, 6, (7, 7)), 2) * (rng.random((7, 7)) < 0.3) * (1 - np.eye(7))
+    held = np.round(10 ** rng.uniform(0, 6, (3, 7)), 2) * (rng.random((3, 7)) < 0.6)
+    held[0] += 1
+    rows = [
+        f"{name},{names[there]},{matrix[here, there]}"
+        for matrix, who in ((owed, names), (held, holders))
+        for here, name in enumerate(who)
+        for there in np.flatnonzero(matrix[here])
+    ]
+    found = of_file(tmp_path, *rows)
+    claimed, has = owed.sum(axis=0) + held.sum(axis=0), owed.sum(axis=1)
+    shares = owed / np.maximum(claimed, has)[:, None]
+    for number, name in enumerate(names):
+        cut = shares.copy()
+        cut[number] = 0  # what stands behind a name is its own matter
+        parts = np.linalg.solve(np.eye(7) - cut, np.eye(7)[number])
+        table = dependents(found, f"file:{name}").set_index("label")["looked_through_usd"]
+        wanted = dict(zip(holders, (held @ parts).tolist(), strict=True))
+        assert table.to_dict() == pytest.approx({who: usd for who, usd in wanted.items() if usd > 0})
+        lost = losses_if_it_fails(found, f"file:{name}", [1.0])["lost_usd"].iloc[0]
+        assert table.sum() == pytest.approx(lost, rel=1e-6)
+    for who, amounts in zip(holders, held, strict=True):
+        passed = np.linalg.solve((np.eye(7) - shares).T, amounts)
+        left = passed * np.maximum(1 - shares.sum(axis=1), 0)
+        table = final_roots(found, subject(found, who).held).set_index("label")["amount_usd"]
+        wanted = {name: usd for name, usd in zip(names, left.tolist(), strict=True) if usd > 1e-6}
+        assert table[table > 1e-6].to_dict() == pytest.approx(wanted)
+
+
+def test_a_market_has_as_much_of_an_asset_as_its_suppliers(graph: ProtocolGraph) -> None:
+    """Twice as many lstETH for the same 1,170 WETH: bob's 11,700 as collateral are 5,850 of WETH, in the market's row and in his."""
+    rows = small_rows()
+    assets = [{**row, "total_supply_raw": 2_000 * WAD} if row["asset"] == LSTETH else row for row in rows["assets"]]
+    for found, usd in ((graph, 11_700), (build(small_world({"assets": assets})), 5_850)):
+        answer = exposure(found, "WETH").inbound
+        assert answer["dependents"].set_index("holder").at[E["bob"], "looked_through_usd"] == pytest.approx(usd)
+        assert answer["markets"].set_index("posted").at[LSTETH, "supplied_usd"] == pytest.approx(usd)
+
+
+def test_a_claim_lists_what_it_has_itself(graph: ProtocolGraph, tmp_path: Path) -> None:
+    """Two loans to one bank are one row; what the bank has in turn is in `made_of` alone."""
+    path = tmp_path / "claims.csv"
+    rows = ("alice,Fund,60,", "Fund,Bank,50,loan", "Fund,Bank,20,deposit", "Fund,Issuer,30,", "Bank,Gold,70,")
+    path.write_text("\n".join(["holder,claim_on,amount_usd,kind", *rows]) + "\n", encoding="utf-8")
+    found = build(read_exposures(path))
+    table = exposure(found, "Fund").outbound["backed_by"]
+    assert table[["label", "amount_usd", "share_ratio", "rate"]].to_numpy().tolist() == [
+        ["Bank", 70.0, pytest.approx(0.7), pytest.approx(70 / 60)],
+        ["Issuer", 30.0, pytest.approx(0.3), pytest.approx(30 / 60)],
+    ]
+    assert table["status"].tolist() == ["file", "file"] and "row 4 (kind deposit)" in table.at[0, "evidence"]
+    assert not len(exposure(found, "Gold").outbound["backed_by"])
+    [weth] = exposure(graph, "lstETH").outbound["backed_by"].to_dict("records")
+    assert (weth["backing"], weth["amount_raw"], weth["amount_usd"]) == (WETH, 1_170 * WAD, pytest.approx(2_340_000))
+    other = {**small_rows()["backings"][0], "holder": E["council"], "amount_raw": 30 * WAD}
+    two = build(small_world({"backings": [*small_rows()["backings"], other]}))
+    [weth] = exposure(two, "lstETH").outbound["backed_by"].to_dict("records")
+    assert (weth["amount_raw"], weth["amount_usd"]) == (1_200 * WAD, pytest.approx(2_400_000))

@@ -8,10 +8,14 @@ import pytest
 
 import aftershock
 from chain.errors import InputError
+from chain.tables import schemas
+from graph.build import build
 from graph.dependences import dependences
 from graph.protocol_graph import ProtocolGraph
+from graph.relations import STATUSES, weakest
 from graph.systemic import Uncertainty, losses_if_it_fails, systemic
 from tests.core_sample import core
+from tests.graph.small_world import LSTETH, USDC, small_rows, small_world
 
 HAVING = ["supplies", "holds", "allocates_to"]
 CERTAIN = Uncertainty(amount_sigma=0.0, unverified_kept=1.0, draws=3)
@@ -74,6 +78,20 @@ def test_a_circle_comes_back(tmp_path: Path) -> None:
     found = systemic(graph, CERTAIN).set_index("label")["loss_usd"]
     assert found["Gold"] == pytest.approx(75, rel=1e-6)
     assert found["Silver"] == pytest.approx(25, rel=1e-6)
+
+
+def test_there_is_one_order_of_statuses_from_the_surest_to_the_weakest() -> None:
+    """That of the schema: what a file says is weaker than what was read once, in whatever order rows come, here and in what leads to a node."""
+    [order] = {column.choices for column in schemas()["backings"].columns if column.name == "status"}
+    assert list(STATUSES) == list(order)
+    for place, status in enumerate(order):
+        for surer in order[: place + 1]:
+            assert weakest(pd.Series([surer, status])) == weakest(pd.Series([status, surer])) == status
+    rows = small_rows()
+    rows["reserves"] = [{**row, "status": "unverified"} for row in rows["reserves"]]
+    rows["pool_assets"] = [{**row, "status": "file"} for row in rows["pool_assets"]]
+    found = systemic(build(small_world(rows)), CERTAIN).set_index("node")["status"]
+    assert found[USDC] == "file" and found[LSTETH] == "unverified"
 
 
 def test_the_sample_agrees_with_rounds_over_the_steps() -> None:

@@ -95,6 +95,8 @@ def test_no_amount_is_printed_as_nothing_or_off_by_more_than_its_last_digit(usd:
         (0.097, "9.7\u202f%"),
         (0.989, "99\u202f%"),
         (0.99994, "over 99.9\u202f%"),
+        (1 - 1e-10, "over 99.9\u202f%"),
+        (1 - 1e-15, "100\u202f%"),
         (0.9951, "99.5\u202f%"),
         (1, "100\u202f%"),
         (0, "0\u202f%"),

@@ -1,0 +1,113 @@
+"""What the pages of `query` say: names that lead to one thing, commands that can be pasted, amounts that can be read."""
+
+import json
+import subprocess
+from csv import writer
+from pathlib import Path
+
+import pytest
+
+import aftershock
+from aftershock.cli.options import quoted
+from graph.dependences import dependences
+from graph.systemic import Uncertainty
+from tests.aftershock.command import Ask
+
+
+@pytest.fixture(scope="module")
+def graph() -> aftershock.ProtocolGraph:
+    """The embedded sample."""
+    return aftershock.graph(aftershock.load())
+
+
+def test_tokens_of_one_name_are_told_apart_in_ways_and_ranks(graph: aftershock.ProtocolGraph) -> None:
+    """Six liquidity shares of the sample are called UNI-V2; who has five of them loses through each of them."""
+    held = graph.relations["holds"]
+    shares = {key for key in held["target"] if graph.label(key) == "UNI-V2"}
+    holder = held[held["target"].isin(list(shares))].groupby("source").size().idxmax()
+    ways = aftershock.paths(graph, holder, "ETH").paths
+    through = {path.hops[0].target: path.text.split(" → ")[1] for path in ways}
+    assert len(through) == len(set(through.values())) == 5
+    for key, name in through.items():
+        assert key.endswith(name[-4:]) and name == f"UNI-V2 {key[-42:-36]}…{key[-4:]}"
+    ranked = aftershock.systemic(graph, Uncertainty(draws=2)).set_index("node")["label"]
+    assert ranked.is_unique and {ranked[key][-4:] for key in shares & set(ranked.index)} >= {
+        key[-4:] for key in through
+    }
+
+
+NAMES = (
+    "Fund",
+    "=cmd()",
+    "Fund A",
+    "it's",
+    "$HOME",
+    "a`b`",
+    'say "so"',
+    "x;y",
+    "* ?",
+    "~",
+    "=ls",
+    "a\\b",
+    "Zürich & Co",
+    "a!b",
+)
+
+
+def words_of(command: str) -> list[str]:
+    """What a shell makes of a line that begins with `aftershock`."""
+    script = f'aftershock() {{ printf "%s\\0" "$@"; }}; {command}'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout.split("\0")[:-1]
+
+
+def test_a_quoted_name_is_one_word_of_a_shell() -> None:
+    assert words_of(f"aftershock {' '.join(map(quoted, NAMES))}") == list(NAMES)
+    assert quoted("Fund") == "Fund" and quoted("Fund A") == '"Fund A"' and quoted("=ls") != "=ls"
+
+
+def test_what_to_run_next_can_be_pasted(ask: Ask, tmp_path: Path) -> None:
+    """The words that a shell makes of the line, given back to the command, answer about the same name."""
+    file, name = tmp_path / "claims.csv", "=cmd() it's $HOME"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer(out).writerows([("holder", "claim_on", "amount_usd"), ("alice", name, 10), (name, "Gold", 5)])
+    for verb in (("systemic", "--draws", "2"), ("paths", "--from", "alice", "--to", name), ("risk", name)):
+        said = ask("query", *verb, "--exposures", str(file)).out.split("next  ")[1].split("   add --json")[0]
+        words = words_of(" ".join(said.split("content id")[0].split("\n")))
+        assert words[:3] == ["query", "exposure", name]
+    assert ask(*words).out.startswith(name)
+
+
+def test_names_of_a_file_of_claims_are_those_that_can_be_asked_for(ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "claims.csv"
+    file.write_text("holder,claim_on,amount_usd\nalice,Fund,60\nFund,Gold,30\n")
+    names = json.loads(ask("query", "names", "--exposures", str(file), "--json").out)["names"]
+    assert [(one["kind"], one["name"]) for one in names] == [("asset", "Fund"), ("asset", "Gold")]
+    found = json.loads(ask("query", "names", "ali", "--exposures", str(file), "--json").out)["names"]
+    assert [(one["kind"], one["name"]) for one in found] == [("account", "alice")]
+
+
+def test_all_is_told_from_nearly_all(ask: Ask, tmp_path: Path) -> None:
+    """Two funds in a circle have everything from P: if it fails, all is lost, though the circle is gone round without end."""
+    file = tmp_path / "claims.csv"
+    rows = ["alice,A,30", "bob,B,20", "A,B,45", "A,P,25", "B,A,40", "B,P,25"]
+    file.write_text("\n".join(["holder,claim_on,amount_usd", *rows]) + "\n")
+    page = ask("query", "systemic", "--draws", "2", "--exposures", str(file)).out
+    assert "P: if it fails, holders lose $50.00, 100 % of what they" in page.replace("\u202f", " ")
+    file.write_text("\n".join(["holder,claim_on,amount_usd", *rows, "eve,P,10000000000", "carol,Q,1"]) + "\n")
+    page = ask("query", "systemic", "--draws", "2", "--exposures", str(file)).out
+    assert "over 99.9 % of what they" in page.replace("\u202f", " ")
+
+
+def test_rows_are_said_to_be_left_out_only_where_some_are(
+    ask: Ask, tmp_path: Path, graph: aftershock.ProtocolGraph
+) -> None:
+    """No row of a file is unverified, so --kept moves nothing there; in the sample some are, as many as is said."""
+    file = tmp_path / "claims.csv"
+    file.write_text("holder,claim_on,amount_usd\nalice,Fund,60\nFund,Gold,30\n")
+    command = ("query", "systemic", "--draws", "3", "--exposures", str(file), "--kept")
+    pages = {" ".join(ask(*command, kept).out.split()) for kept in ("1", "0")}
+    assert len(pages) == 1 and "--kept changes nothing" in (page := pages.pop()) and "left out with" not in page
+    steps = dependences(graph)["status"].tolist().count("unverified")
+    page = " ".join(ask("query", "systemic", "--draws", "2").out.split())
+    assert steps and f"each of {steps} steps that nothing vouches for left out with probability 10 %" in page
