@@ -115,7 +115,7 @@ def told_of_volume(asked: Samples, features: Sequence[str]) -> tuple[str, ...]:
     if not read:
         return ()
     silent = np.isnan(np.stack([asked.feature(name) for name in read])).all(axis=(0, 1))
-    names = [name for name, is_silent in zip(asked.assets, silent, strict=True) if is_silent]
+    names = [asked.assets[number] for number in np.flatnonzero(silent)]
     whose = "no volume" if len(names) == len(asked.assets) else f"no volume of {_listed(names)}"
     told = f"the prices have {whose}: what models read of trading is the mean in training, and the score is not one of such forecasts"
     return (told,) if names else ()

@@ -11,6 +11,7 @@ from graph.portfolio import dependents_and_amounts
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import merged
 from graph.relations import total as exact_sum
+from graph.worth import vault_of
 
 
 def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
@@ -94,11 +95,10 @@ def _rate(graph: ProtocolGraph, claim: str, asset: str) -> float | None:
 
 def _lent(graph: ProtocolGraph, asset: str) -> Tables:
     """What the vault has whose share this is: the tables that asking for the vault gives; nothing for any other asset."""
-    vaults = graph.nodes["vault"]
-    found = vaults[vaults["asset"] == asset]["node"].tolist()
-    if not found:
+    vault = vault_of(graph, asset)
+    if vault is None:
         return {}
-    outbound = of_holder(graph, str(found[0]), "vault", 1)[1]
+    outbound = of_holder(graph, vault, "vault", 1)[1]
     return {name: outbound[name] for name in ("supplied", "held", "markets")}
 
 

@@ -16,7 +16,7 @@ from graph.changed_tables import moved, moves_of, with_values, without, without_
 from graph.identity import identify
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import DEBT_SIDES
-from graph.vault_shares import vault_of
+from graph.worth import vault_of
 
 REMOVABLE = ("account", "vault", "market", "asset", "pool")
 _TOKENS = ("receipt_asset", "debt_asset", "fixed_debt_asset")

@@ -40,6 +40,13 @@ def backed_parts(graph: ProtocolGraph) -> dict[str, float]:
     return parts | dict.fromkeys(shares_of_vaults(graph), 1.0)
 
 
+def vault_of(graph: ProtocolGraph, share: str) -> str | None:
+    """The vault whose share an asset is; None for any other asset."""
+    vaults = graph.nodes["vault"]
+    found = vaults[vaults["asset"] == share]["node"].tolist()
+    return str(found[0]) if found else None
+
+
 def shares_of_vaults(graph: ProtocolGraph) -> list[str]:
     """Shares of vaults whose own positions or balances are known."""
     having = set(graph.relations["supplies"]["source"]) | set(graph.relations["holds"]["source"])

@@ -116,7 +116,7 @@ def test_value_at_risk_and_shortfall_are_printed_with_their_intervals(capsys: py
 def test_a_level_that_is_not_told_is_not_none_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     law, found = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand"), forecast(read_prices(None))
     for draws, said in ((8, "8 draws: too few to say what bad debt stays below"), (100, "bad debt is none; under")):
-        nothing = BadDebt(law, ("A",), np.zeros(draws), 0)
+        nothing = BadDebt(law, Shocked({"A": "A"}), np.zeros(draws), 0)
         joint_shocks.show(Page(), [nothing, nothing], 24, aftershock.load(), found, "as1-0")
         shown = " ".join(capsys.readouterr().out.split())
         assert said in shown and ("bad debt is none" in shown) is (draws == 100)
@@ -295,7 +295,7 @@ def test_what_is_drawn_in_a_cascade_has_the_range_that_is_printed() -> None:
 def test_no_hit_in_two_hundred_draws_allows_some() -> None:
     law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
     none = BadDebt(law, Shocked({"A": "A"}), np.zeros(200), 0)
-    assert none.hit_interval == (0.0, pytest.approx(1 - 0.025 ** (1 / 200)))  # nothing in 200: (1 - p)^200 = 0.025
+    assert none.hit_interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 200)))  # nothing in 200: (1 - p)^200 = 0.025
     some = BadDebt(law, Shocked({"A": "A"}), np.repeat([0.0, 5.0], [190, 10]), 0)
     exact = stats.binomtest(10, 200).proportion_ci(0.95)
     assert some.hit_interval == pytest.approx((exact.low, exact.high))

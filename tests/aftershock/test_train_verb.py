@@ -107,8 +107,9 @@ def test_the_scores_are_those_of_models_that_had_not_seen_the_end(priced: Priced
 
 def test_a_regression_on_closes_reads_what_else_the_file_has(priced: Priced, tmp_path: Path) -> None:
     """On closes the plain candidate has the learner's name: the learner is the one that counts."""
-    bars = dict.fromkeys(("open", "high", "low", "volume"), np.full_like(priced.panel.close, np.nan))
-    done = train_volatility(Priced(replace(priced.panel, **bars), "drawn"), tmp_path, Wish("glm"))
+    none = np.full_like(priced.panel.close, np.nan)
+    closes = replace(priced.panel, open=none, high=none, low=none, volume=none)
+    done = train_volatility(Priced(closes, "drawn"), tmp_path, Wish("glm"))
     fitted, _ = models_for(tmp_path, 24)
     [place] = [n for n, name in enumerate(fitted.names) if name == "gamma GLM on closes"]
     assert "sentiment" in fitted.models[place].features and done.names == fitted.names  # type: ignore[attr-defined]

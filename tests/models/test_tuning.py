@@ -16,7 +16,7 @@ from models.scores import qlike
 from models.tuning import Between, OneOf, Trial, Tuned, Values, chosen_values, folds, tune
 from tests.models.network_worlds import DAY_S, SHORT, forecaster, world
 
-SPACE = {"ridge": Between(1e-4, 10.0, log=True), "features": OneOf(("z", "noise"))}
+SPACE: dict[str, Between | OneOf] = {"ridge": Between(1e-4, 10.0, log=True), "features": OneOf(("z", "noise"))}
 
 
 def glm(values: Values) -> Forecaster:
