@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from chain.errors import InputError
 from chain.networks import placed
 from chain.snapshot import Snapshot
-from reports.amounts import listing
 from reports.at_risk import AtRisk
 from reports.cascades import cascade_of, scenario_line
 from reports.coverage import coverage_of
@@ -32,8 +31,6 @@ def assess(
     frontier: Frontier,
     command: str,
     tool: str,
-    thresholds: Thresholds | None = None,
-    chosen: str | None = None,
     chain_name: str = "",
     left_out: Sequence[str] = (),
     outlook: Outlook | None = None,
@@ -50,8 +47,6 @@ def assess(
     frontier : what liquidation cannot mend, from `reports.frontier.frontier_of`.
     command : what reproduces the report; addresses of nodes are taken out.
     tool : name and version.
-    thresholds : what the verdict is made from; the shipped ones by default.
-    chosen : name of the scenario shown round by round; the one with the largest loss by default.
     left_out : titles of shipped scenarios that apply here and were not run.
     outlook : a volatility forecast and the tail of bad debt under it, where one was asked for.
     warned : what `aftershock check` has against the file that the source is.
@@ -59,57 +54,29 @@ def assess(
     Raises
     ------
     InputError
-        If there is no result, the market is not in the snapshot, or no result bears the chosen name.
+        If there is no result, or the market is not in the snapshot.
     """
-    limits = thresholds or Thresholds.shipped()
     if not results:
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
-    subject = _subject(snapshot, exposure.market, tool, chain_name, outlook)
     lines = [(scenario_line(result, exposure.market, snapshot), result) for result in results]
     lines.sort(key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, pair[0].name))
-    shown = next((pair for pair in lines if chosen in (None, pair[0].name)), None)
-    if shown is None:
-        raise InputError(f"no result is named {chosen!r}; there are {', '.join(line.name for line, _ in lines)}")
-    coverage, dependence = coverage_of(snapshot, exposure), dependence_of(exposure)
-    if left_out:
-        coverage = replace(
-            coverage, gaps=(*coverage.gaps, f"scenarios that ship and were not run: {listing(left_out)}")
-        )
-    scenarios, cascade = tuple(line for line, _ in lines), cascade_of(*shown, exposure.market, snapshot)
-    command = redacted(command)
-    rows = shown[1].markets
-    under_water = float(rows.loc[rows["market"] == exposure.market, "before_usd"].iloc[0])
-    verdict = judge(
-        subject,
-        coverage=coverage,
-        exposure=dependence,
-        at_risk=at_risk,
-        under_water_usd=under_water,
-        scenarios=scenarios,
-        cascade=cascade,
-        markets_seen=len(snapshot["markets"]),
-        limits=limits,
-        is_part=bool(left_out),
-        outlook=outlook,
-        warned=warned,
-    )
+    worst, rows = lines[0], lines[0][1].markets
     found = Assessment(
-        content_id="",
-        subject=subject,
-        coverage=coverage,
-        exposure=dependence,
+        subject=_subject(snapshot, exposure.market, tool, chain_name, outlook),
+        coverage=coverage_of(snapshot, exposure, left_out),
+        exposure=dependence_of(exposure),
         at_risk=at_risk,
         frontier=frontier,
-        under_water_usd=under_water,
-        scenarios=scenarios,
-        cascade=cascade,
-        verdict=verdict,
-        thresholds=limits.to_dict(),
-        command=command,
+        under_water_usd=float(rows.loc[rows["market"] == exposure.market, "before_usd"].iloc[0]),
+        scenarios=tuple(line for line, _ in lines),
+        cascade=cascade_of(*worst, exposure.market, snapshot),
+        thresholds=Thresholds.shipped().to_dict(),
+        command=redacted(command),
         outlook=outlook,
         file_findings=warned,
     )
-    return replace(found, content_id=report_id(found.to_dict()))
+    judged = replace(found, verdict=judge(found))
+    return replace(judged, content_id=report_id(judged.to_dict()))
 
 
 def _subject(snapshot: Snapshot, market: str, tool: str, chain_name: str, outlook: Outlook | None) -> Subject:

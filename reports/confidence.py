@@ -1,29 +1,19 @@
 """The confidence grade: rules that each name the best grade possible while they apply; the strictest of those that apply decides, and says why."""
 
 from reports.amounts import count, listing, percent
-from reports.coverage import Coverage
-from reports.dependence import Dependence
-from reports.file_warnings import FileWarnings
-from reports.outlook import Outlook
-from reports.record import Rule, Subject
+from reports.record import Assessment, Rule
 from reports.thresholds import GRADES, Thresholds
 
 _BETTER = {"B": "A", "C": "B", "D": "C"}
 
 
-def confidence(
-    subject: Subject,
-    coverage: Coverage,
-    exposure: Dependence,
-    markets_seen: int,
-    limits: Thresholds,
-    outlook: Outlook | None,
-    warned: FileWarnings | None = None,
-) -> tuple[str, str, tuple[Rule, ...]]:
+def confidence(found: Assessment, limits: Thresholds) -> tuple[str, str, tuple[Rule, ...]]:
     """Grade, the reason why it is not one better, and every rule with what was found."""
+    subject, coverage, exposure = found.subject, found.coverage, found.exposure
+    outlook, warned = found.outlook, found.file_findings
     known, stale = coverage.known_ratio, sorted({part.feed for part in exposure.posted if part.feed_state == "stale"})
     share = f"{percent(known)} of supply is verified or derived"
-    found = {
+    findings = {
         "generated_data": (
             bool(subject.caption),
             f"the numbers are captioned “{subject.caption}”"
@@ -53,10 +43,10 @@ def confidence(
             else "no feed of the collateral is older than its heartbeat",
         ),
         "one_protocol": (
-            markets_seen <= 1,
+            coverage.markets <= 1,
             "one market was read; others that sell into the same pools are not in it"
-            if markets_seen <= 1
-            else f"{markets_seen} markets were read together",
+            if coverage.markets <= 1
+            else f"{coverage.markets} markets were read together",
         ),
         "no_probability": (
             outlook is None,
@@ -65,7 +55,7 @@ def confidence(
             else f"the outlook says how likely a loss is, over {outlook.draws:,} draws from a volatility forecast; scenarios are stated",
         ),
     }
-    rules = tuple(Rule(name, limits.confidence[name], *found[name]) for name in limits.confidence)
+    rules = tuple(Rule(name, limits.confidence[name], *findings[name]) for name in limits.confidence)
     grade = max([rule.best for rule in rules if rule.applies], default="A", key=GRADES.index)
     reasons = [rule.finding for rule in rules if rule.applies and rule.best == grade]
     reason = f"Not {_BETTER[grade]}, because {listing(reasons)}." if grade != "A" else "No rule lowers it."

@@ -1,12 +1,13 @@
 """How well a market is known: what is supplied by the status of the rows that say so, every table with its checks, and what was not looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from chain.snapshot import Snapshot
 from graph.relations import weakest
-from reports.amounts import ratio
+from reports.amounts import listing, ratio
 from reports.market_rows import MarketRows
 
 STATUSES = ("verified", "derived", "unverified", "not seen")
@@ -36,12 +37,17 @@ class TableCheck:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was looked at and what was not: `by_status` adds up to `total_usd`, the supplied value by the market's own totals."""
+    """What was looked at and what was not: `by_status` adds up to `total_usd`, the supplied value by the market's own totals.
+
+    `markets` is how many were read together; `left_out` are the titles of shipped scenarios that apply here and were not run, in `gaps` too.
+    """
 
     total_usd: float
     by_status: tuple[StatusShare, ...]
     tables: tuple[TableCheck, ...]
     gaps: tuple[str, ...]
+    markets: int
+    left_out: tuple[str, ...]
 
     @property
     def known_ratio(self) -> float:
@@ -59,18 +65,21 @@ class Coverage:
         return sum(table.failures for table in self.tables)
 
 
-def coverage_of(snapshot: Snapshot, exposure: MarketRows) -> Coverage:
+def coverage_of(snapshot: Snapshot, exposure: MarketRows, left_out: Sequence[str]) -> Coverage:
     """Supplied value by status; `not seen` is what the market's own totals hold beyond the positions that were read."""
     words = exposure.supplies["status"].replace({"file": "unverified"})
     read = exposure.supplies.groupby(words)["amount_usd"].sum().to_dict()
     unseen = exposure.supplied_usd - sum(read.values())
     read["not seen"] = unseen if unseen > _ROUNDING_RATIO * exposure.supplied_usd else 0.0
     total = sum(read.values())
+    unrun = [f"scenarios that ship and were not run: {listing(left_out)}"] if left_out else []
     return Coverage(
         total_usd=total,
         by_status=tuple(StatusShare(word, read.get(word, 0.0), ratio(read.get(word, 0.0), total)) for word in STATUSES),
         tables=tuple(_check(snapshot, name, table) for name, table in snapshot.tables.items() if len(table)),
-        gaps=snapshot.gaps,
+        gaps=(*snapshot.gaps, *unrun),
+        markets=len(snapshot["markets"]),
+        left_out=tuple(left_out),
     )
 
 

@@ -89,11 +89,18 @@ class Verdict:
         return tuple(reading for reading in self.readings if reading.crossed)
 
 
+UNJUDGED = Verdict((), (), "", "", ())
+
+
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that is said about one market at one block. `under_water_usd`: owed beyond the collateral behind it before any shock; `outlook`: None where no forecast was asked for; `file_findings`: None where the source is no user's file."""
+    """Everything that is said about one market at one block.
 
-    content_id: str
+    `under_water_usd`: owed beyond the collateral behind it before any shock; `thresholds`: what the verdict is made from, in the shape of the file;
+    `outlook`: None where no forecast was asked for; `file_findings`: None where the source is no user's file. `verdict` (`reports.verdict.judge`) and
+    then `content_id` (`reports.provenance.report_id`) follow from all before them.
+    """
+
     subject: Subject
     coverage: Coverage
     exposure: Dependence
@@ -102,15 +109,16 @@ class Assessment:
     under_water_usd: float
     scenarios: tuple[ScenarioLine, ...]
     cascade: Cascade
-    verdict: Verdict
     thresholds: dict[str, Any]
     command: str
     outlook: Outlook | None = None
     file_findings: FileWarnings | None = None
+    verdict: Verdict = UNJUDGED
+    content_id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; numbers that JSON cannot hold are None."""
-        record: dict[str, Any] = _plain(asdict(replace(self, file_findings=None)))
+        record: dict[str, Any] = {"content_id": self.content_id, **_plain(asdict(replace(self, file_findings=None)))}
         record.pop("file_findings")
         if self.file_findings is not None:
             record["file_findings"] = self.file_findings.to_dict()

@@ -4,15 +4,13 @@ First what is lost already, if anything is, and what is paused, if anything is; 
 there are any; then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
+from reports import thresholds
 from reports.amounts import change, listing, money, percent, ratio, spelled, unbroken
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
 from reports.confidence import confidence
-from reports.coverage import Coverage
 from reports.dependence import Dependence
-from reports.file_warnings import FileWarnings
-from reports.outlook import Outlook
-from reports.record import Reading, Subject, Verdict
+from reports.record import Assessment, Reading, Verdict
 from reports.thresholds import Thresholds
 from reports.unmoved import said
 
@@ -25,33 +23,21 @@ _NOTHING = {
 }  # what to say where a reading divides by nothing
 
 
-def judge(
-    subject: Subject,
-    *,
-    coverage: Coverage,
-    exposure: Dependence,
-    at_risk: AtRisk,
-    under_water_usd: float,
-    scenarios: tuple[ScenarioLine, ...],
-    cascade: Cascade,
-    markets_seen: int,
-    limits: Thresholds,
-    is_part: bool = False,
-    outlook: Outlook | None = None,
-    warned: FileWarnings | None = None,
-) -> Verdict:
-    """Hold an assessment's parts against the thresholds and say what follows. `scenarios` come worst first; `is_part` says that others were left out.
+def judge(found: Assessment) -> Verdict:
+    """Hold an assessment's parts against its thresholds and say what follows. Its scenarios come worst first.
 
     Where an `outlook` stands in the report it says how likely a loss is, so that the grade does not miss a probability.
     """
+    limits, at_risk, exposure = thresholds.of_dict(found.thresholds), found.at_risk, found.exposure
+    scenarios, cascade, is_part = found.scenarios, found.cascade, bool(found.coverage.left_out)
     worst, ordinary = scenarios[0], _ordinary(scenarios, at_risk.symbol, limits)
-    supplied = coverage.total_usd
+    supplied = found.coverage.total_usd
     leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
     watched = at_risk.at(limits.watch_fall_percent)
     few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
     values = {
         "bad_debt": ratio(worst.bad_debt_usd, supplied),
-        "under_water": _of(under_water_usd, supplied),
+        "under_water": _of(found.under_water_usd, supplied),
         "ordinary_bad_debt": ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
         "at_risk": ratio(watched, exposure.collateral_usd),
         "capacity": _of(watched, at_risk.capacity_usd),
@@ -61,10 +47,10 @@ def judge(
     }
     level = {name: limits.measures[name].level(value) for name, value in values.items()}
     frozen = said(exposure.unmoved, exposure.unmoved_debt_usd)
-    grade, reason, rules = confidence(subject, coverage, exposure, markets_seen, limits, outlook, warned)
+    grade, reason, rules = confidence(found, limits)
     return Verdict(
         sentences=(
-            *([unbroken(_lost_already(under_water_usd, supplied))] if level["under_water"] != "none" else []),
+            *([unbroken(_lost_already(found.under_water_usd, supplied))] if level["under_water"] != "none" else []),
             *([unbroken(_paused(exposure, at_risk, limits))] if exposure.paused else []),
             unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
             *([unbroken(frozen)] if frozen else []),

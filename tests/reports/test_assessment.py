@@ -132,7 +132,7 @@ def test_what_the_market_holds_and_no_position_shows_is_not_seen() -> None:
 
 def test_failed_comparisons_are_counted_at_their_table() -> None:
     checks = (Check("positions", "balances equal balanceOf", 10, ("one is off",)), Check("reserves", "totals", 5))
-    coverage = assessment_of(market_snapshot(borrowers=10, checks=checks), None, chosen=None).coverage
+    coverage = assessment_of(market_snapshot(borrowers=10, checks=checks)).coverage
     found = {line.table: line for line in coverage.tables}
     assert (found["positions"].failures, coverage.failures) == (1, 1)
     assert found["positions"].check == "balances equal balanceOf, 9 of 10"
@@ -193,21 +193,10 @@ def test_what_cannot_be_assessed_says_so() -> None:
     snapshot = market_snapshot(borrowers=10)
     with pytest.raises(InputError, match="at least one scenario"):
         assessment_of(snapshot, [])
-    with pytest.raises(InputError, match="no result is named 'eth-99'; there are"):
-        assessment_of(snapshot, chosen="eth-99")
     with pytest.raises(UnknownNameError, match="no market named 'core'"):
         of_market(build(snapshot), "core")
     with pytest.raises(InputError, match="no points"):
         at_risk_of(at_risk(from_graph(build(snapshot)), "ETH", []), "ETH", 1.0, 1.0)
-
-
-def test_a_chosen_scenario_is_shown_and_the_verdict_stays_with_the_worst(thin: Assessment) -> None:
-    snapshot = market_snapshot(borrowers=80, depth_usd=400e6, near=0.35)
-    mild = thin.scenarios[-2].name
-    found = assessment_of(snapshot, chosen=mild)
-    assert found.cascade.scenario.name == mild
-    assert found.scenarios == thin.scenarios
-    assert found.verdict.sentences[1] == thin.verdict.sentences[1]
 
 
 def test_titles_keep_number_and_percent_sign_together() -> None:

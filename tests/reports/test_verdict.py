@@ -1,6 +1,7 @@
 """Sentences and grades follow from thresholds: other data, other sentences; other thresholds, other sentences from the same data."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,8 @@ def judged(assessment: Assessment, markets_seen: int = 1, **changes: Any) -> Any
     content = Thresholds.shipped().to_dict()
     for section, entries in changes.items():
         content[section] = {**content[section], **entries}
-    return judge(
-        assessment.subject,
-        coverage=assessment.coverage,
-        exposure=assessment.exposure,
-        at_risk=assessment.at_risk,
-        under_water_usd=assessment.under_water_usd,
-        scenarios=assessment.scenarios,
-        cascade=assessment.cascade,
-        markets_seen=markets_seen,
-        limits=thresholds.of_dict(content),
-    )
+    coverage = replace(assessment.coverage, markets=markets_seen)
+    return judge(replace(assessment, coverage=coverage, thresholds=content))
 
 
 def words(sentence: str) -> str:
