@@ -72,7 +72,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     end = to_calm(begin, scenario, progress)
     added = end.level_usd - begin.under_water
     left = frontier.by_position(end.state, begin.keepers_at(gas_usd))
-    waits = result.why_waiting(left, book, end.waiting)
+    waits = result.why_waiting(left, book, set(end.waiting))
     owed = health.values_usd(end.state)[1]
     return CascadeResult(
         scenario=scenario,

@@ -246,7 +246,7 @@ def sale_rows(state: State, prices: FloatArray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SALE_COLUMNS)
 
 
-def why_waiting(left: pd.DataFrame, book: Book, waiting: Collection[int]) -> list[str]:
+def why_waiting(left: pd.DataFrame, book: Book, waiting: set[int]) -> list[str]:
     """Why each position waits (one of WAITS), empty where it does not. `left`: the end of a run as `simulations.frontier.by_position` has it."""
     said = {}
     for row in left[left["liquidatable"]].to_dict("records"):

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+import aftershock
+from aftershock.comparisons import compared
 from tests.aftershock.command import Ask
 
 HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
@@ -24,3 +28,12 @@ def test_the_price_beside_the_rounds_is_of_what_is_liquidated_most(ask: Ask, tmp
     book.write_text(HEADER + rows)
     shown = ask("simulate", "--book", str(book), "--shock", "LINK=-5%", "--shock", "ETH=-5%").out
     assert "ETH now %" in shown and "LINK now %" not in shown
+
+
+def test_what_is_left_uncovered_after_a_rise_is_what_was_there_less_what_is_covered_again(tmp_path: Path) -> None:
+    """30,000 less the 24,000 / 1.05 that 10 ETH at 2,400 repay."""
+    book = tmp_path / "book.csv"
+    book.write_text(HEADER + "m,z,ETH,collateral,10,2000,8000,500,\nm,z,USDC,debt,30000,1,,,\n")
+    graph = aftershock.graph(aftershock.load(book))
+    result = aftershock.simulate(graph, shocks=["ETH=+20%"])
+    assert compared(graph, graph, [result, result]).bad_debt_usd("after") == pytest.approx(30_000 - 24_000 / 1.05)

@@ -98,6 +98,14 @@ def test_a_pause_of_one_asset_holds_back_whom_nothing_else_pays_for(of_ether: Ca
     assert note.startswith("ETH is paused in Hand: ") and note.endswith("no other asset can be taken and repaid")
 
 
+def test_who_has_nothing_to_take_does_not_wait() -> None:
+    """No pause and no keeper is why nobody liquidates a bare debt; it is bad debt from before."""
+    made = snapshot([*POSITIONS[:2], ("bare", "USDC", "debt", 5.0)], PRICES)
+    result = fallen(with_values(made, "reserves", [True] * len(made["reserves"]), paused=True))
+    assert waits(result) == {"ether": "paused", "bare": ""} and told(result)[1] == pytest.approx([8_800])
+    assert result.rounds[-1].waiting == 1
+
+
 def test_json_says_why_and_how_much(of_ether: CascadeResult) -> None:
     record = of_ether.to_dict()
     assert [(part["why"], part["positions"]) for part in record["waiting"]] == [("paused", 3), ("unprofitable", 1)]
