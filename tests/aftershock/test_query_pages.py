@@ -115,6 +115,7 @@ def test_every_amount_of_a_column_has_two_figures(seed: int) -> None:
         number = float(text.removesuffix(letters).lstrip("$").replace(",", ""))
         unit = 1.0 if text.startswith("$") and not letters else units[letters]
         assert number * unit == pytest.approx(usd, rel=0.0501), (usd, text)
+        assert len(text.removesuffix(letters).partition(".")[2]) <= 4, text
     assert write.column(0.0) in ("0", "$0")
 
 
