@@ -84,9 +84,10 @@ def percent(ratio: float) -> str:
     if not math.isfinite(ratio):
         return UNKNOWN
     value = abs(ratio) * 100
+    value = 100.0 if abs(value - 100) < 1e-10 else value  # what floats leave over
     if 0 < value < 0.00995:
         return f"under 0.01{THIN}%"
-    if 99.95 <= value < 100 - 1e-10:  # less is what floats leave over
+    if 99.95 <= value < 100:
         return f"over {_sign(ratio)}99.9{THIN}%"
     decimals = 1 if 99.5 <= value < 100 else 0 if value >= 9.95 or value == 0 else 1 if value >= 0.995 else 2
     return f"{_sign(ratio)}{value:,.{decimals}f}{THIN}%"

@@ -8,6 +8,7 @@ import aftershock
 from aftershock.cli.options import quoted, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
 from aftershock.failures import ASSUMED, LOSSES, Failure, failure
 from chain.errors import InputError
 from reports.amounts import count, fixed, money_for, percent
@@ -48,7 +49,7 @@ def show(page: Page, answer: Failure, snapshot: aftershock.Snapshot, exposures: 
         )
     else:
         _place(page, answer.label, answer.place)
-        write = money_for(float(answer.losses["lost_usd"].max()))
+        write = fitting(money_for(float(answer.losses["lost_usd"].max())), answer.losses["lost_usd"])
         page.blank()
         page.table(
             [f"{answer.label} loses %", f"holders lose {write.unit}", "of all they have"],
@@ -81,7 +82,8 @@ def _dependents(page: Page, answer: Failure) -> None:
     rows = answer.dependents.head(ROWS).to_dict("records")
     if not rows:
         return
-    write = money_for(max(float(row["looked_through_usd"]) for row in rows))
+    amounts = [float(row[name]) for row in rows for name in ("direct_usd", "looked_through_usd")]
+    write = fitting(money_for(max(amounts)), amounts)
     page.blank()
     page.table(
         ["who finally has it", f"directly {write.unit}", "looked through", "share"],

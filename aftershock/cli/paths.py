@@ -7,6 +7,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, quoted, with_source
 from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
 from chain.errors import InputError
 from graph.paths import LossPath, PathIndex, Paths
 from reports.amounts import Money, money_for, percent, shortened
@@ -92,6 +93,7 @@ def show(
 
 
 def _steps(page: Page, write: Money, path: LossPath) -> None:
+    write = fitting(write, [usd for hop in path.hops for usd in (hop.amount_usd, hop.passed_usd) if usd is not None])
     rows = [
         [
             "   " + RELATIONS.get(hop.relation, hop.relation),

@@ -19,6 +19,7 @@ from aftershock.cli.options import (
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
 from aftershock.risks import ASSUMED, FALLS
 from aftershock.runs import LARGEST_FALL, require_falls
 from chain.errors import InputError
@@ -30,6 +31,7 @@ from simulations.result import Waiting
 
 EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
 ROWS = 5
+DEBTS = ("liquidatable", "toxic", "partly_toxic", "unprofitable", "dust_held", "refused")
 TERMS = (
     "toxic: health factor below threshold × (1 + bonus) of every collateral; partly: of some. unprofitable: no size "
     "that the rule allows pays gas and selling. dust: the rule refuses every size for what it would leave. refused: paused, or too little cash."
@@ -103,7 +105,10 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
     page.blank()
     for place, (_, name) in enumerate(answer.markets):
         sums = [(fall, markets[place]) for fall, markets in answer.falls]
-        write = money_for(max(one.liquidatable_debt_usd for _, one in sums))
+        write = fitting(
+            money_for(max(one.liquidatable_debt_usd for _, one in sums)),
+            [getattr(one, f"{kind}_debt_usd") for _, one in sums for kind in DEBTS],
+        )
         fall, worst = max(sums, key=lambda row: (row[1].toxic_debt_usd, row[1].liquidatable_debt_usd))
         held = worst.paused_debt_usd
         of = f"{write.words(worst.liquidatable_debt_usd)} of liquidatable debt"
@@ -127,17 +132,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
             [
                 [
                     fixed(-100 * fall, 0) if fall else "now",
-                    *(
-                        write.column(amount) if amount else "0"
-                        for amount in (
-                            one.liquidatable_debt_usd,
-                            one.toxic_debt_usd,
-                            one.partly_toxic_debt_usd,
-                            one.unprofitable_debt_usd,
-                            one.dust_held_debt_usd,
-                            one.refused_debt_usd,
-                        )
-                    ),
+                    *(write.column(amount) if (amount := getattr(one, f"{kind}_debt_usd")) else "0" for kind in DEBTS),
                 ]
                 for fall, one in sums
             ],
@@ -152,6 +147,7 @@ def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, sou
         page.blank()
     edges = answer.edges.head(ROWS)
     secured = money_for(float(edges["collateral_usd"].max()) if len(edges) else 0.0)
+    secured = fitting(secured, edges["collateral_usd"])
     page.table(
         ["collateral", "category", "threshold %", "bonus %", "toxic below", f"secures, {secured.unit}"],
         [

@@ -7,6 +7,7 @@ import typer
 import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Page, print_json, stands_on, when
+from aftershock.cli.units import fitting
 from graph.exposure import records
 from reports.amounts import money_for, percent, shortened
 
@@ -44,7 +45,8 @@ def run(
     if not len(shared):
         page.sentence("**Nothing** that is known here.")
     else:
-        write = money_for(float(shared[["left_usd", "right_usd"]].to_numpy().max()))
+        amounts = shared[["left_usd", "right_usd"]].to_numpy().ravel()
+        write = fitting(money_for(float(amounts.max())), amounts)
         page.sentence(
             f"**{write.words(overlap_usd)}** of the same on both sides; {percent(overlap)} of their proportions agree."
         )

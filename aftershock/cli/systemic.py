@@ -59,7 +59,10 @@ def run(
         )
         return
     page, first = Page(), shown.iloc[0]
-    write = fitting(money_for(float(shown["loss_usd"].max())), shown["loss_usd"])
+    write = fitting(
+        money_for(float(shown["loss_usd"].max())),
+        shown[["loss_usd", "loss_low_usd", "loss_high_usd"]].to_numpy().ravel(),
+    )
     page.header("What holders depend on most", when(snapshot))
     page.sentence(
         f"**{first.label}**: if it fails, holders lose {write.words(float(first.loss_usd))}, {percent(float(first.loss_ratio))} of what they "

@@ -5,12 +5,15 @@ import subprocess
 from csv import writer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import aftershock
 from aftershock.cli.options import quoted
+from aftershock.cli.units import fitting
 from graph.dependences import dependences
 from graph.systemic import Uncertainty
+from reports.amounts import money_for
 from tests.aftershock.command import Ask
 
 
@@ -97,6 +100,35 @@ def test_all_is_told_from_nearly_all(ask: Ask, tmp_path: Path) -> None:
     file.write_text("\n".join(["holder,claim_on,amount_usd", *rows, "eve,P,10000000000", "carol,Q,1"]) + "\n")
     page = ask("query", "systemic", "--draws", "2", "--exposures", str(file)).out
     assert "over 99.9 % of what they" in page.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_amount_of_a_column_has_two_figures(seed: int) -> None:
+    """What is printed, read back, is within half a unit of the second figure (5 %); nothing but nothing is 0."""
+    rng = np.random.default_rng(seed)
+    amounts = 10 ** rng.uniform(rng.uniform(-1, 6), rng.uniform(6, 11), int(rng.integers(1, 8)))
+    write = fitting(money_for(float(amounts.max())), [0.0, *amounts])
+    units = {"": write.usd, "k": 1e3, "m": 1e6, "bn": 1e9}
+    for usd in amounts.tolist():
+        text = write.column(usd)
+        letters = text.lstrip("$0123456789,.")
+        number = float(text.removesuffix(letters).lstrip("$").replace(",", ""))
+        unit = 1.0 if text.startswith("$") and not letters else units[letters]
+        assert number * unit == pytest.approx(usd, rel=0.0501), (usd, text)
+        assert len(text.removesuffix(letters).partition(".")[2]) <= 4, text
+    assert write.column(0.0) in ("0", "$0")
+
+
+def test_a_column_of_thousands_says_what_is_small_in_it(ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "claims.csv"
+    file.write_text("holder,claim_on,amount_usd\na,B,100000\nb,B,950\nc,B,75\nd,B,14\n")
+    for words in (("exposure", "B"), ("risk", "B")):
+        lines = [line.split() for line in ask("query", *words, "--exposures", str(file)).out.splitlines()]
+        rows = [line[-5:] if words[0] == "exposure" else line for line in lines if {"c", "d"} & set(line[:2])]
+        assert [[cell for cell in row if cell in ("0.075", "0.014")] for row in rows if len(row) > 4] == [
+            ["0.075", "0.075"],
+            ["0.014", "0.014"],
+        ]
 
 
 def test_rows_are_said_to_be_left_out_only_where_some_are(
