@@ -238,7 +238,8 @@ def test_no_comparison_passed_where_none_was_made(thin: Assessment) -> None:
     """A file has none; a what-if keeps none, and what was verified in it was so as it was read."""
     titles, findings = [], []
     for checks in (None, ()):
-        found = assessment_of(market_snapshot(borrowers=10, checks=checks))
+        snapshot = market_snapshot(borrowers=10, checks=checks)
+        found = assessment_of(snapshot, results_of(snapshot, (falls(("ETH", -0.1)),)))
         assert found.coverage.compared == (10 if checks is None else 0)
         coverage, tables = (
             next(part for part in page(found).sections if part.key == key).blocks[0] for key in ("cover", "limits")
