@@ -28,7 +28,7 @@ def test_the_same_question_typed_otherwise_is_the_same_report(graph: aftershock.
     key = next(asset for asset in graph.nodes["asset"]["node"] if graph.label(asset) == "ETH")
     assert len(every) == 3 and usual.command == "aftershock report mine --snapshot book"
     for asset in ("ETH", "eth", key):
-        for names in ((), every, every[::-1], [*every, every[0]]):
+        for names in ((), [*every[::-1], every[0]]):
             assert aftershock.report(graph, "mine", names, asset) == usual
 
 

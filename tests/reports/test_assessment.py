@@ -16,6 +16,7 @@ from reports.assessment import assess
 from reports.at_risk import at_risk_of
 from reports.charts.cascade import rows_of
 from reports.market_rows import MarketRows, of_market
+from reports.provenance import report_id
 from reports.record import Assessment
 from reports.sections import page
 from simulations.book_of_graph import from_graph
@@ -168,6 +169,7 @@ def test_content_id_follows_all_that_is_said_and_nothing_else(thin: Assessment, 
     results = results_of(snapshot, (falls(("ETH", -0.1)), falls(("ETH", -0.2))))
     first = assessment_of(snapshot, results)
     assert re.fullmatch("as1-[0-9a-f]{16}", first.content_id)
+    assert report_id(first.to_dict()) == first.content_id, "it is of the whole record, the verdict included"
     assert assessment_of(snapshot, results[::-1]).to_dict() == first.to_dict()
     for other in (
         assessment_of(snapshot, results[:1]),
@@ -179,6 +181,18 @@ def test_content_id_follows_all_that_is_said_and_nothing_else(thin: Assessment, 
         assert other.content_id != first.content_id
         assert other.to_dict() != first.to_dict()
     assert thin.content_id != broad.content_id
+
+
+def test_scenarios_that_were_not_run_are_named_and_the_worst_is_said_to_be_of_those_run() -> None:
+    snapshot = market_snapshot(borrowers=10)
+    results = results_of(snapshot, (falls(("ETH", -0.1)), falls(("ETH", -0.2))))
+    whole, part = (assessment_of(snapshot, results, left_out=names) for names in ((), ("ETH −30 %", "WBTC −20 %")))
+    assert part.coverage.gaps == (
+        *whole.coverage.gaps,
+        "scenarios that ship and were not run: ETH −30 % and WBTC −20 %",
+    )
+    assert "the worst of two scenarios," in whole.verdict.plain[1]
+    assert "the worst of the two scenarios run," in part.verdict.plain[1]
 
 
 def test_node_addresses_never_appear() -> None:
@@ -224,7 +238,8 @@ def test_no_comparison_passed_where_none_was_made(thin: Assessment) -> None:
     """A file has none; a what-if keeps none, and what was verified in it was so as it was read."""
     titles, findings = [], []
     for checks in (None, ()):
-        found = assessment_of(market_snapshot(borrowers=10, checks=checks))
+        snapshot = market_snapshot(borrowers=10, checks=checks)
+        found = assessment_of(snapshot, results_of(snapshot, (falls(("ETH", -0.1)),)))
         assert found.coverage.compared == (10 if checks is None else 0)
         coverage, tables = (
             next(part for part in page(found).sections if part.key == key).blocks[0] for key in ("cover", "limits")
