@@ -58,7 +58,6 @@ def test_every_verb_can_be_asked_of_the_folder(edits: str, read: str, tmp_path: 
     assert record["caption"].startswith("what-if") and record["content_id"] == stored.content_id
     assert "Prime USDC vault" not in asked("query", "names", "--snapshot", out)
     assert "what-ifwith2changes" in unbroken(asked("simulate", "--snapshot", out, "--shock", "WETH=-30%"))
-    assert (tmp_path / "reports").mkdir() is None
     asked("report", "core", "--snapshot", out, "--out", str(tmp_path / "reports"))
     assert any("what-if" in page.read_text() for page in (tmp_path / "reports").glob("**/*.md"))
     assert "WETH in Aave V3 core was paused." in asked("diff", read, out)
