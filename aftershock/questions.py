@@ -161,7 +161,6 @@ def what_if(
     from graph.what_if_file import read_what_if
 
     if out is not None:
-        snapshots.refuse_foreign_folder(Path(out))
         _refuse_what_was_read(Path(out))
     changed = what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
     if out is not None:

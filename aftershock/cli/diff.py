@@ -43,7 +43,9 @@ def run(
         _require_order(snapshots, told_apart_by_folder((before, after), snapshots))
         graphs = [aftershock.graph(snapshot) for snapshot in snapshots]
         loading.note("two snapshots")
-    answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
+    with step("compare") as comparing:
+        answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
+        comparing.note(count(len(answer.differences.changes), "change"))
     if as_json:
         record = answer.to_dict()
         del record["cascade"]

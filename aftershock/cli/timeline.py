@@ -57,7 +57,9 @@ def run(
         graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
         loading.note(count(len(graphs), "snapshot"))
     named = told_apart_by_folder(folders, [graph.snapshot for graph in graphs])
-    answer = timeline(graphs, least / 100, named)
+    with step("compare") as comparing:
+        answer = timeline(graphs, least / 100, named)
+        comparing.note(count(sum(len(found.changes) for found in answer.between), "change"))
     ordered = sorted(zip(folders, graphs, strict=True), key=lambda pair: time_of(pair[1]))
     snapshots, names = [graph.snapshot for _, graph in ordered], answer.names
     if as_json:

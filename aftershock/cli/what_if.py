@@ -47,7 +47,9 @@ def run(
         added = len(changed.gaps) - len(snapshot.gaps)
         loading.note(f"{count(added, 'sentence')} {'says' if added == 1 else 'say'} what was changed")
     results = [] if chosen is None else [with_progress(before, chosen), with_progress(after, chosen)]
-    answer = compared(before, after, results)
+    with step("compare") as comparing:
+        answer = compared(before, after, results)
+        comparing.note(count(len(answer.differences.changes), "change"))
     if as_json:
         print_json(
             {

@@ -58,8 +58,8 @@ def test_a_health_factor_that_crosses_one_comes_first(tmp_path: Path) -> None:
 
 
 def test_who_stays_above_one_is_not_told(tmp_path: Path) -> None:
-    before, after = (aftershock.graph(aftershock.load(book(tmp_path / f"{n}.csv", n, 5))) for n in (10, 9))
-    found = differences(before, after)
+    one, other = (aftershock.graph(aftershock.load(book(tmp_path / f"{n}.csv", n, 5))) for n in (10, 9))
+    found = differences(one, other)
     # 9 x 2,000 x 0.825 / 14,000 = 1.06
     assert [topic for topic, _ in found.told] == ["amount", "supply"]
 

@@ -44,7 +44,7 @@ def unbroken(text: str) -> str:
     return "".join(text.split())
 
 
-def test_every_verb_can_be_asked_of_the_folder(edits: str, read: str, tmp_path: Path) -> None:
+def test_questions_can_be_asked_of_the_folder(edits: str, read: str, tmp_path: Path) -> None:
     out = str(tmp_path / "what if")
     said = asked("what-if", edits, "--snapshot", read, "--out", out)
     stored = aftershock.load(out)
@@ -57,8 +57,13 @@ def test_every_verb_can_be_asked_of_the_folder(edits: str, read: str, tmp_path: 
     assert record["figures"]["supplied_usd"] == pytest.approx(50_000 + 24_000 + 11_700)
     assert record["caption"].startswith("what-if") and record["content_id"] == stored.content_id
     assert "Prime USDC vault" not in asked("query", "names", "--snapshot", out)
+
+
+@pytest.mark.verify
+def test_a_cascade_a_report_and_a_difference_can_be_asked_of_the_folder(edits: str, read: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "what if")
+    aftershock.what_if(aftershock.load(read), edits, out)
     assert "what-ifwith2changes" in unbroken(asked("simulate", "--snapshot", out, "--shock", "WETH=-30%"))
-    (tmp_path / "reports").mkdir()
     asked("report", "core", "--snapshot", out, "--out", str(tmp_path / "reports"))
     assert any("what-if" in page.read_text() for page in (tmp_path / "reports").glob("**/*.md"))
     assert "WETH in Aave V3 core was paused." in asked("diff", read, out)

@@ -91,16 +91,16 @@ def test_many_holders_are_one_sentence() -> None:
 
 
 def test_of_many_holders_it_says_how_many_went_which_way() -> None:
-    def four(rows: Rows, amounts: list[int]) -> None:
+    def five(rows: Rows, amounts: list[int]) -> None:
         for number, amount in enumerate(amounts, start=1):
             rows["balances"] += [{**rows["balances"][0], "holder": f"eip155:31337:0x{number:040x}", "amount_raw": amount * WAD}] if amount else []  # fmt: skip
 
     before, after = small_rows(), small_rows()
-    four(before, [10, 20, 30, 0])
-    four(after, [15, 10, 0, 8])
-    # 5 more, 10 and 30 less, 8 new: 27 less
+    five(before, [10, 20, 30, 0, 40])
+    five(after, [15, 10, 0, 8, 20])
+    # 5 more, 10, 30 and 20 less, 8 new: 47 less
     assert in_words(changes(build(small_world(before)), build(small_world(after)))) == [
-        "UNI-V2 held: 4 holders moved (1 new, 1 gone, 1 more, 1 less), 27 less in all; most 0x0000…0003 30 (gone)."
+        "UNI-V2 held: 5 holders moved (1 new, 1 gone, 1 more, 2 less), 47 less in all; most 0x0000…0003 30 (gone)."
     ]
 
 
