@@ -145,7 +145,10 @@ def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | str | No
     markets = graph.nodes["market"].set_index("node")["protocol"].to_dict()
     table, protocol = value_counted(graph), markets.get(key, key)
     mine = table[table["protocol"] == protocol]
-    named = {"protocol": graph.label(protocol), "markets": list(markets.values()).count(protocol)}
+    named: dict[str, float | int | str | None] = {
+        "protocol": graph.label(protocol),
+        "markets": list(markets.values()).count(protocol),
+    }
     if not len(mine) or not table["net_usd"].sum() > 0:
         return {**named, **dict.fromkeys(("gross_usd", "net_usd", "net_ratio", "rank", "protocols"))}
     net = float(mine["net_usd"].iloc[0])

@@ -152,7 +152,8 @@ def claims(folder: Path, *rows: str) -> ProtocolGraph:
 
 def rates_of(graph: ProtocolGraph, name: str) -> dict[str, float]:
     """Root -> whole units of it behind one whole claim, all ways together."""
-    return roots(graph, f"file:{name}").groupby("label")["rate"].sum(min_count=1).to_dict()
+    found: dict[str, float] = roots(graph, f"file:{name}").groupby("label")["rate"].sum(min_count=1).to_dict()
+    return found
 
 
 def test_what_stands_behind_one_claim_in_a_circle_is_the_fixed_point(tmp_path: Path) -> None:
