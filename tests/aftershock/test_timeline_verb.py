@@ -88,6 +88,8 @@ def test_what_changed_is_told_between_neighbours(week: list[str]) -> None:
     for sentence in ("USDC in Aave V3 core was removed.", f"to {NEW_POOL}.", "WETH fell by 5.0% to $1,900."):
         assert sentence in second and sentence not in first
     assert "paused." not in second
+    # dave's 2 WETH: who has what is told between neighbours too
+    assert "WETH supplied to Aave V3 core: 0x3500…0000 2 (gone)." in first
 
 
 def test_the_table_shows_what_is_asked_for(week: list[str]) -> None:
