@@ -144,11 +144,19 @@ def test_the_curve_says_what_a_pause_holds_back() -> None:
 
 
 def test_compound_pauses_what_is_seized_and_no_repayment() -> None:
-    """seizeAllowed asks the guardian; repayBorrowAllowed does not (Comptroller.sol)."""
-    for symbol, part in (("USDC", 0.0), ("ETH", HELD_BACK)):
-        book = from_graph(build(paused(symbol)))
-        compound = replace(book, markets=tuple(replace(one, family="compound_v2") for one in book.markets))
-        assert held_back(compound)[1] == pytest.approx(part)
+    """seizeAllowed asks the guardian; repayBorrowAllowed does not (Comptroller.sol). In the sample's market ETH -60 % puts one account under, which posts WETH and owes dollars."""
+    snapshot = aftershock.load()
+    table = snapshot["reserves"]
+    [market] = [key for key in snapshot["markets"]["market"] if "compound-v2" in key]
+    symbol = table["asset"].map(snapshot["assets"].set_index("asset")["symbol"])
+    due = []
+    for names, part in (((), 0.0), (("USDC", "DAI"), 0.0), (("WETH",), 1.0)):
+        halted = (table["market"] == market) & symbol.isin(names)
+        tables = {**snapshot.tables, "reserves": table.assign(paused=table["paused"].mask(halted, True))}
+        row = at_risk(from_graph(build(replace(snapshot, tables=tables))), "ETH", (0.6,), market).iloc[0]
+        assert row["positions"] == 1 and row["paused_collateral_usd"] == pytest.approx(part * row["liquidatable_collateral_usd"])  # fmt: skip
+        due.append(row["liquidatable_collateral_usd"])
+    assert due == [due[0]] * 3 and due[0] > 0
 
 
 def test_a_grace_period_holds_back_as_a_pause_does() -> None:
