@@ -14,9 +14,9 @@ from graph.timeline import aligned
 from simulations.result import CascadeResult
 
 FIGURES = ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd", "utilisation_ratio", "suppliers", "borrowers")
-LOSSES = ("before_usd", "bad_debt_usd", "liquidated_usd", "waiting_debt_usd")
-"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, collateral taken, what those owe who
-are below 1 at the end and wait."""
+LOSSES = ("before_usd", "bad_debt_usd", "relief_usd", "liquidated_usd", "waiting_debt_usd")
+"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, what of the former it covers again,
+collateral taken, what those owe who are below 1 at the end and wait."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Comparison:
 
     def bad_debt_usd(self, side: str) -> float:
         """All debt that no collateral covers at the end of the run, `before` or `after` the change."""
-        known = self.cascade["figure"].isin(["before_usd", "bad_debt_usd"])
-        return float(self.cascade.loc[known, side].sum())
+        of = self.cascade.groupby("figure")[side].sum()
+        return float(of.get("before_usd", 0.0) + of.get("bad_debt_usd", 0.0) - of.get("relief_usd", 0.0))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; missing values are None."""
@@ -83,8 +83,6 @@ def _of_run(result: CascadeResult) -> dict[str, dict[str, Any]]:
     return {
         row["market"]: {
             **{name: row[name] for name in LOSSES},
-            "bad_debt_usd": row["bad_debt_usd"]
-            - row["relief_usd"],  # so that with what was there before it is what is left
             "rounds": rounds[row["market"]],
         }
         for row in result.markets.to_dict("records")

@@ -125,12 +125,15 @@ def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None
     names = {
         "before_usd": "bad debt before the shock",
         "bad_debt_usd": "bad debt added",
+        "relief_usd": "covered again",
         "liquidated_usd": "liquidated",
         "waiting_debt_usd": "waiting debt",
         "rounds": "rounds",
     }
     rows = []
     for row in table.to_dict("records"):
+        if row["figure"] == "relief_usd" and not (row["before"] > 0 or row["after"] > 0):
+            continue
         is_money = row["figure"] != "rounds"
         unit = write.unit if is_money else ""
         cells = [
