@@ -43,7 +43,7 @@ def market_key(snapshot: Snapshot, like: str, name: str) -> str:
 def with_market(
     snapshot: Snapshot, key: str, name: str, like: str, assets: Sequence[str], terms: Mapping[str, int], evidence: str
 ) -> Snapshot:
-    """An empty market with the reserves, prices and categories that another has for these assets; `terms` (see TERMS) replace its own.
+    """An empty market with the reserves, prices and categories that another has for these assets, nothing in it switched off; `terms` (see TERMS) replace its own.
 
     Terms of collateral stay away from an asset that the other market only lends (`is_only_lent`).
     """
@@ -58,6 +58,10 @@ def with_market(
         "supply_index_unit_raw": RAY,
         "borrow_index_raw": RAY,
         "borrow_index_unit_raw": RAY,
+        "active": True,
+        "frozen": False,
+        "paused": False,
+        "grace_until": None,
         **dict.fromkeys(
             ("receipt_asset", "debt_asset", "fixed_debt_asset", "fixed_debt_raw", "balance_raw", "last_accrual")
         ),
@@ -66,6 +70,7 @@ def with_market(
     for row in listed:
         kept = ("collateral_raw", "treasury_stored_raw", "isolated_debt_raw", "deficit_raw")
         none = {column: 0 for column in kept if not pd.isna(row[column])}
+        none |= {} if pd.isna(row["liquidatable"]) else {"liquidatable": True}
         own = _columns(terms, OF_COLLATERAL if is_only_lent(snapshot, like, row["asset"]) else ())
         left = with_rows(left, "reserves", [{**row, **empty, **none, **own, **mark}])
     prices = [{**row, **mark} for row in _records(left, "prices", like) if row["asset"] in assets]

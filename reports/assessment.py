@@ -59,7 +59,9 @@ def assess(
     if not results:
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
     lines = [(scenario_line(result, exposure.market, snapshot), result) for result in results]
-    lines.sort(key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, pair[0].name))
+    lines.sort(
+        key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, -pair[0].waiting_debt_usd, pair[0].name)
+    )
     worst, rows = lines[0], lines[0][1].markets
     found = Assessment(
         subject=_subject(snapshot, exposure.market, tool, chain_name, outlook),

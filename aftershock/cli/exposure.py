@@ -76,6 +76,8 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
         page.blank()
         page.sentence(frozen)
     write = money_for(float(figures["supplied_usd"] or 0))
+    cash = float(answer.outbound["reserves"]["cash_usd"].fillna(0.0).sum())
+    held_back = figures["cash_usd"] is not None and float(figures["cash_usd"]) < cash
     page.blank()
     page.table(
         ["", write.unit, ""],
@@ -85,7 +87,12 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
                 ("supplied", "supplied_usd", ""),
                 ("counts as collateral", "collateral_usd", "enabled by its holders, whether they owe or not"),
                 ("borrowed", "borrowed_usd", ""),
-                ("can leave now", "cash_usd", "cash in the reserves"),
+                (
+                    *("can leave now", "cash_usd"),
+                    f"of {write.words(cash)} in the reserves: withdrawals are switched off"
+                    if held_back
+                    else "cash in the reserves",
+                ),
             )
         ],
         right=[1],

@@ -16,7 +16,14 @@ from reports.amounts import count, fixed, money_for, percent
 ROWS = 10
 
 
-def run(snapshot: aftershock.Snapshot, name: str, percents: Sequence[float], exposures: Path, as_json: bool) -> None:
+def run(
+    snapshot: aftershock.Snapshot,
+    name: str,
+    percents: Sequence[float],
+    source: str,
+    exposures: Path | None,
+    as_json: bool,
+) -> None:
     """Answer, as JSON or as a page; `percents` are parts of its worth that it loses.
 
     Raises
@@ -37,10 +44,10 @@ def run(snapshot: aftershock.Snapshot, name: str, percents: Sequence[float], exp
     if as_json:
         print_json({**answer.to_dict(), "gaps": list(snapshot.gaps), **stands_on(snapshot)})
     else:
-        show(Page(), answer, snapshot, exposures)
+        show(Page(), answer, snapshot, source, exposures)
 
 
-def show(page: Page, answer: Failure, snapshot: aftershock.Snapshot, exposures: Path) -> None:
+def show(page: Page, answer: Failure, snapshot: aftershock.Snapshot, source: str, exposures: Path | None) -> None:
     """Print it: the loss of a failure and its rank, losses by size, who has it."""
     page.header(f"Risk, {answer.label}", when(snapshot))
     if not answer.place:
@@ -64,7 +71,7 @@ def show(page: Page, answer: Failure, snapshot: aftershock.Snapshot, exposures: 
     page.say(("assumed  ", "dim"), f"{ASSUMED}; ranges as `query systemic` draws them")
     for gap in snapshot.gaps:
         page.say(("not looked at  ", "dim"), gap)
-    page.next(with_source(f"aftershock query exposure {quoted(answer.label)}", "sample", exposures))
+    page.next(with_source(f"aftershock query exposure {quoted(answer.label)}", source, exposures))
     page.footer(f"content id {snapshot.content_id}", f"aftershock {aftershock.__version__}", snapshot.caption)
 
 

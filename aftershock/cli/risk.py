@@ -62,19 +62,20 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Exposure, liquidation and a cascade in one answer; above all the debt that no liquidation mends."""
-    given = opened(source, exposures)
-    if exposures is not None:
+    snapshot = aftershock.load(opened(source, exposures))
+    if "exposures" in snapshot.readers:
         if asset or gas or gas_gwei or scenario not in (None, "none"):
-            raise InputError("--exposures knows no collateral: leave out --asset, --gas-usd, --gas-gwei and --scenario")
+            raise InputError(
+                "a file of claims knows no collateral: leave out --asset, --gas-usd, --gas-gwei and --scenario"
+            )
         from aftershock.cli import failure
 
-        failure.run(aftershock.load(given), name, fall or [], exposures, as_json)
+        failure.run(snapshot, name, fall or [], source, exposures, as_json)
         return
     falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
     require_falls(falls)
     if scenario not in (None, "none", LARGEST_FALL):
         aftershock.chosen_scenario(scenario, [], {})
-    snapshot = aftershock.load(given)
     with step("risk") as running:
         chosen = None if scenario == "none" else scenario or LARGEST_FALL
         answer = aftershock.risk(

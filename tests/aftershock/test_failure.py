@@ -52,6 +52,21 @@ def test_the_page_and_the_json_say_the_same(claims: Path, ask: Ask) -> None:
     assert f"30            {record['losses'][0]['lost_usd']:.2f}" in page.out
 
 
+def test_a_saved_what_if_of_claims_has_its_risk(claims: Path, ask: Ask, tmp_path: Path) -> None:
+    """Without the farm's claim on it the dao is nobody's debtor: of half of xUSD it loses 40 by vault a (80 claimed of 100 there) and 15 by vault b, the fund 15."""
+    (tmp_path / "edits.toml").write_text('[[remove]]\nrelation = "backs"\nsource = "farm"\ntarget = "dao"\n')
+    saved = str(tmp_path / "changed")
+    made = ask("what-if", str(tmp_path / "edits.toml"), "--snapshot", str(claims), "--out", saved)
+    assert made.code == 0, made.err
+    for source in (saved, str(claims)):
+        answer = ask("query", "risk", "xUSD", "--snapshot", source, "--fall", "50", "--json")
+        assert answer.code == 0, answer.err
+    changed = json.loads(ask("query", "risk", "xUSD", "--snapshot", saved, "--fall", "50", "--json").out)
+    assert changed["losses"][0]["lost_usd"] == pytest.approx(40.0 + 15.0 + 15.0)
+    page = ask("query", "risk", "xUSD", "--snapshot", saved).out
+    assert f"aftershock query exposure xUSD --snapshot {saved}" in " ".join(page.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

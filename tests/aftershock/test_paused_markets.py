@@ -7,6 +7,7 @@ import pytest
 
 from chain.snapshot import save
 from tests.aftershock.command import Ask
+from tests.graph.small_world import small_rows, small_world
 from tests.simulations.test_pauses import OWED, PRICES, paused
 
 
@@ -48,6 +49,15 @@ def test_risk_says_that_toxic_debt_cannot_be_liquidated_now_and_explains_refused
     assert record["falls"][0]["markets"][0]["paused_debt_usd"] == pytest.approx(OWED)
     assert record["cascade"]["paused_debt_usd"] == pytest.approx(OWED)
     assert record["cascade"]["waiting"] == [{"why": "paused", "positions": 4, "debt_usd": pytest.approx(OWED)}]
+
+
+def test_exposure_says_why_nothing_can_leave(ask: Ask, tmp_path: Path) -> None:
+    for is_paused in (True, False):
+        rows = small_rows()
+        rows["reserves"] = [{**row, "paused": is_paused} for row in rows["reserves"]]
+        folder = str(save(small_world(rows), tmp_path / str(is_paused)))
+        said = shown(ask, "query", "exposure", "core", "--snapshot", folder)
+        assert ("in the reserves: withdrawals are switched off" in said) is is_paused
 
 
 def test_without_a_pause_nothing_is_said_of_one(ask: Ask, tmp_path: Path) -> None:

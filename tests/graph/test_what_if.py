@@ -93,6 +93,14 @@ def test_a_new_market_a_vault_in_it_and_who_borrows_from_it() -> None:
     assert fund["health_factor_before"] == pytest.approx(6.0)
 
 
+def test_a_new_market_is_open_whatever_is_switched_off_in_its_model() -> None:
+    graph = after(Freeze("core"), Freeze("core", state="paused"), NewMarket("second", "core", ("WETH", "USDC")))
+    table = graph.snapshot["reserves"]
+    for market, is_off in (("core", True), ("second", False)):
+        rows = table[table["market"] == graph.find(market)]
+        assert set(rows["frozen"]) == set(rows["paused"]) == {is_off} and set(rows["active"]) == {True}
+
+
 def test_what_an_isolated_lender_lends_never_counts_as_collateral() -> None:
     """100 lstETH at 86 % against 206,000 USDC, and 100,000 USDC lent out by the borrower, in a market like Morpho Blue's: 0.86 alone decides."""
     sample = aftershock.load()
