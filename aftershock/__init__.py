@@ -23,7 +23,7 @@ refuse_shadowed_packages()
 if TYPE_CHECKING:
     from aftershock.choices import scenarios
     from aftershock.coverage import Coverage, coverage
-    from aftershock.forecasts import Forecasts, forecast_file
+    from aftershock.forecasting.forecasts import Forecasts, forecast_file
     from aftershock.questions import SAMPLE as SAMPLE
     from aftershock.questions import (
         exposure,
@@ -61,7 +61,7 @@ _HOMES = {
     "aftershock.runs": ("chosen_scenario", "report", "risk", "simulate"),
     "chain.errors": ("AftershockError",),
     "chain.snapshot": ("Snapshot",),
-    "aftershock.forecasts": ("Forecasts", "forecast_file"),
+    "aftershock.forecasting.forecasts": ("Forecasts", "forecast_file"),
     "graph.exposure": ("Exposure",),
     "graph.paths": ("PathIndex", "Paths"),
     "graph.protocol_graph": ("ProtocolGraph",),

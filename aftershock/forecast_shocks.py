@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from aftershock.forecasts import QUANTILES
+from aftershock.forecasting.forecasts import QUANTILES
 from chain.errors import AftershockError, InputError
 from models.calibration import LEVELS as CALIBRATED
 from models.panel import FloatArray, Panel
@@ -88,7 +88,7 @@ class ShockLaw:
 
 
 def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
-    """The law at the one instant of a table of forecasts (columns of `aftershock.forecasts`).
+    """The law at the one instant of a table of forecasts (columns of `aftershock.forecasting.forecasts`).
 
     Raises
     ------

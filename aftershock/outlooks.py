@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from aftershock.forecast_shocks import BadDebt
-from aftershock.forecasts import Forecasts
-from aftershock.hourly_prices import Priced, written
+from aftershock.forecasting.forecasts import Forecasts
+from aftershock.forecasting.hourly_prices import Priced, written
 from chain.snapshot import Anchor
 from models.store import hash_of
 from models.task import HOUR_S

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aftershock.forecasts import AGAINST_HAR, SHIPPED
+from aftershock.forecasting.forecasts import AGAINST_HAR, SHIPPED
 from benchmarks.volatility_page import FITTED_ONCE
 from benchmarks.volatility_world import World, folds_of, main_panel, stamp
 from models.answering import Answering, features_of, law_of

@@ -8,14 +8,14 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.chain_columns import with_tables
 from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, Tables, exit_if_incomplete
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, stands_on, when
-from aftershock.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
-from aftershock.hourly_prices import Span, read_prices, refuse_unreadable
+from aftershock.forecasting.chain_columns import with_tables
+from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, refuse_unwritable, why, write
+from aftershock.forecasting.hourly_prices import Span, read_prices, refuse_unreadable
+from aftershock.forecasting.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from aftershock.outlooks import apart
-from aftershock.value_forecasts import ValueForecast, law_at_last, value_forecasts
 from chain.errors import InputError
 from chain.files.price_files import Stamp
 from chain.snapshot import Snapshot, content_id

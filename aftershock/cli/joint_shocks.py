@@ -17,8 +17,8 @@ from aftershock.forecast_shocks import (
     law_of_forecasts,
     shocked_in,
 )
-from aftershock.forecasts import SHIPPED, Forecasts, forecast, models_for
-from aftershock.hourly_prices import Priced, Span, read_prices, refuse_unreadable
+from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, models_for
+from aftershock.forecasting.hourly_prices import Priced, Span, read_prices, refuse_unreadable
 from aftershock.outlooks import apart, outlook_of
 from aftershock.runs import market_key
 from chain.errors import InputError

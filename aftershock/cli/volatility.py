@@ -7,14 +7,14 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.chain_columns import with_tables
 from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Tables
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
-from aftershock.forecasts import against_har
-from aftershock.hourly_prices import read_prices
-from aftershock.learners import LEARNERS
-from aftershock.training import CHECKPOINTS, Trained, Wish, train_volatility
+from aftershock.forecasting.chain_columns import with_tables
+from aftershock.forecasting.forecasts import against_har
+from aftershock.forecasting.hourly_prices import read_prices
+from aftershock.forecasting.learners import LEARNERS
+from aftershock.forecasting.training import CHECKPOINTS, Trained, Wish, train_volatility
 from chain.files.price_files import Stamp
 
 EXAMPLE = "Example: aftershock train volatility --prices bars.parquet --stamp open --out my-models --model gru --epochs 20    then: aftershock forecast --model my-models --prices bars.parquet --stamp open"

@@ -1,4 +1,4 @@
-"""What is known besides prices, as columns on a panel's clock: of a user's file (`chain.files.price_files.EXTRAS`), and of snapshots and histories of chains (`aftershock.chain_columns`).
+"""What is known besides prices, as columns on a panel's clock: of a user's file (`chain.files.price_files.EXTRAS`), and of snapshots and histories of chains (`aftershock.forecasting.chain_columns`).
 
 No table that we have covers the years of the price panels, so these features are tested for being right and enter no reported gain; a model that a user trains reads those that are given.
 """

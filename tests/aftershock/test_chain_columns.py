@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import aftershock
-from aftershock.chain_columns import NAMED, with_tables
-from aftershock.forecasts import forecast
-from aftershock.hourly_prices import Priced, read_prices
-from aftershock.learners import learner_of
-from aftershock.training import Wish, train_volatility
+from aftershock.forecasting.chain_columns import NAMED, with_tables
+from aftershock.forecasting.forecasts import forecast
+from aftershock.forecasting.hourly_prices import Priced, read_prices
+from aftershock.forecasting.learners import learner_of
+from aftershock.forecasting.training import Wish, train_volatility
 from chain.errors import InputError, SnapshotError
 from chain.histories.folder import HistoryFolder, Purpose
 from chain.snapshot import save

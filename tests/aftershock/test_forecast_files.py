@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import aftershock
-from aftershock.forecast_notes import holes, leaders_missing
-from aftershock.forecasts import SHIPPED, Forecasts, forecast, forecast_file, models_for, write
-from aftershock.hourly_prices import read_prices
+from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, forecast_file, models_for, write
+from aftershock.forecasting.hourly_prices import read_prices
+from aftershock.forecasting.notes import holes, leaders_missing
 from models.answering import trained_on
 from models.panel import Panel
 from tests.aftershock.command import Ask

@@ -24,8 +24,8 @@ from aftershock.forecast_shocks import (
     law_of_forecasts,
     shocked_in,
 )
-from aftershock.forecasts import SHIPPED, forecast, forecast_file
-from aftershock.hourly_prices import LAST, SAMPLE_PRICES, read_prices
+from aftershock.forecasting.forecasts import SHIPPED, forecast, forecast_file
+from aftershock.forecasting.hourly_prices import LAST, SAMPLE_PRICES, read_prices
 from aftershock.outlooks import apart
 from chain.snapshot import Anchor
 from models.panel import Panel

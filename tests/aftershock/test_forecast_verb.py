@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import aftershock
-from aftershock.forecasts import QUANTILES, SHIPPED, forecast, forecast_file, why
-from aftershock.hourly_prices import SAMPLE_PRICES, read_prices
+from aftershock.forecasting.forecasts import QUANTILES, SHIPPED, forecast, forecast_file, why
+from aftershock.forecasting.hourly_prices import SAMPLE_PRICES, read_prices
 from chain.snapshot import save
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes

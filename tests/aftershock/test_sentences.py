@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import aftershock
-from aftershock.forecasts import forecast_file
+from aftershock.forecasting.forecasts import forecast_file
 from chain.errors import (
     MOST_NAMES,
     BlockError,

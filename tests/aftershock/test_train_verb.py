@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import aftershock
-from aftershock.forecasts import forecast, models_for
-from aftershock.hourly_prices import Priced, read_prices
-from aftershock.learners import LEARNERS, NETWORKS, learner_of
-from aftershock.training import Wish, lessons_of, train_volatility
+from aftershock.forecasting.forecasts import forecast, models_for
+from aftershock.forecasting.hourly_prices import Priced, read_prices
+from aftershock.forecasting.learners import LEARNERS, NETWORKS, learner_of
+from aftershock.forecasting.training import Wish, lessons_of, train_volatility
 from models.answering import OfAssets
 from models.baselines.har import har_models
 from models.features import price_samples

@@ -9,7 +9,7 @@ from scipy import stats
 
 import aftershock
 from aftershock.forecast_shocks import ShockLaw
-from aftershock.value_forecasts import moved_by, value_forecasts
+from aftershock.forecasting.value_forecasts import moved_by, value_forecasts
 from models.calibration import LEVELS
 from tests.aftershock.command import Ask
 

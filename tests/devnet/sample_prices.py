@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import aftershock
-from aftershock.hourly_prices import SAMPLE_PRICES
+from aftershock.forecasting.hourly_prices import SAMPLE_PRICES
 from models.panel import FloatArray
 from models.task import HOUR_S
 

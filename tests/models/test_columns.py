@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aftershock.hourly_prices import read_prices
+from aftershock.forecasting.hourly_prices import read_prices
 from models.features import asked_samples
 from models.features.columns import column_features, states, sums
 from models.features.windows import lookback

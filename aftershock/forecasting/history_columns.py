@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from aftershock.hourly_prices import written
+from aftershock.forecasting.hourly_prices import written
 from chain.errors import InputError
 from chain.histories.folder import HistoryFolder
 from models.features.columns import states, sums

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aftershock.forecast_notes import (
+from aftershock.forecasting.hourly_prices import (
+    LAST,
+    LEAST_CLOSES,
+    Priced,
+    Span,
+    read_prices,
+    require_closes,
+    written,
+)
+from aftershock.forecasting.notes import (
     Hole,
     holes,
     leaders_missing,
@@ -26,15 +35,6 @@ from aftershock.forecast_notes import (
     told_of_training,
     told_of_volume,
 )
-from aftershock.hourly_prices import (
-    LAST,
-    LEAST_CLOSES,
-    Priced,
-    Span,
-    read_prices,
-    require_closes,
-    written,
-)
 from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp
 from models.answering import Answering, trained_on
@@ -44,7 +44,7 @@ from models.reasons import Reasons, reasons_of
 from models.store import Card, hash_of, hash_of_model, load
 from models.task import Task
 
-SAMPLE = Path(__file__).parent / "sample"
+SAMPLE = Path(__file__).parent.parent / "sample"
 SHIPPED = SAMPLE / "models"
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 AGAINST_HAR = "QLIKE to log-HAR an asset, "

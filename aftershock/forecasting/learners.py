@@ -178,7 +178,7 @@ def _correlations(panel: Panel) -> "GraphHistory":
 
 def _protocols(panel: Panel, graphs: Graphs) -> "GraphHistory":
     """The protocol graphs of snapshots; before the first one nothing is known."""
-    from aftershock.chain_columns import symbols_of
+    from aftershock.forecasting.chain_columns import symbols_of
     from models.networks.protocols import protocol_history
 
     symbols = {node: symbol for _, graph in graphs for node, symbol in symbols_of(graph, panel.assets).items()}

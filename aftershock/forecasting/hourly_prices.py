@@ -22,7 +22,7 @@ from models.task import HOUR_S
 if TYPE_CHECKING:
     from graph.protocol_graph import ProtocolGraph
 
-SAMPLE_PRICES = Path(__file__).parent / "sample" / "prices" / "bars.parquet"
+SAMPLE_PRICES = Path(__file__).parent.parent / "sample" / "prices" / "bars.parquet"
 SAMPLE_CAPTION = "invented prices"
 """What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
 BAR_S, DAY_S = HOUR_S, 86_400
@@ -38,7 +38,7 @@ class Priced:
 
     Attributes
     ----------
-    graphs : protocol graphs, each with the instant (Unix seconds) from which it is known, in order (`aftershock.chain_columns`).
+    graphs : protocol graphs, each with the instant (Unix seconds) from which it is known, in order (`aftershock.forecasting.chain_columns`).
     tables : a sentence for each snapshot and history that was given.
     """
 

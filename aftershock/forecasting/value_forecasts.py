@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from aftershock.forecast_shocks import ShockLaw, law_of_forecasts
-from aftershock.forecasts import QUANTILES, Forecasts
-from aftershock.hourly_prices import Priced, price_names
+from aftershock.forecasting.forecasts import QUANTILES, Forecasts
+from aftershock.forecasting.hourly_prices import Priced, price_names
 from chain.errors import InputError
 from graph.counted import deposits_of
 from graph.lookthrough import look_through

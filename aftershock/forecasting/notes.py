@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from aftershock.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
+from aftershock.forecasting.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
 from chain.errors import many
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
@@ -92,7 +92,7 @@ def told_of_tables(tables: Sequence[str], asked: Samples, features: Sequence[str
 
     Parameters
     ----------
-    tables : a sentence for each (`aftershock.hourly_prices.Priced`). asked : what the models are asked with. features : those that they read.
+    tables : a sentence for each (`aftershock.forecasting.hourly_prices.Priced`). asked : what the models are asked with. features : those that they read.
     """
     told = [f"beside the prices: {one}" for one in tables]
     read = [name for name in features if name in COLUMN_FEATURES]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aftershock.history_columns import of_history
-from aftershock.hourly_prices import Priced, price_names, written
+from aftershock.forecasting.history_columns import of_history
+from aftershock.forecasting.hourly_prices import Priced, price_names, written
 from chain.errors import AftershockError, InputError, many
 from chain.histories import folder as histories
 from chain.snapshot import MANIFEST

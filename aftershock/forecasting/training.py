@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aftershock.forecasts import AGAINST_HAR
-from aftershock.hourly_prices import Priced
-from aftershock.learners import LEARNERS, Learner, learner_of
+from aftershock.forecasting.forecasts import AGAINST_HAR
+from aftershock.forecasting.hourly_prices import Priced
+from aftershock.forecasting.learners import LEARNERS, Learner, learner_of
 from chain.errors import InputError, many, unknown_name
 from models.answering import Answering, Law, features_of, law_of
 from models.baselines.har import har_models
@@ -43,7 +43,7 @@ class Wish:
 
     Attributes
     ----------
-    model : one of `aftershock.learners.LEARNERS`.
+    model : one of `aftershock.forecasting.learners.LEARNERS`.
     horizon_hours : 1, 24 or 168.
     epochs, members : of a network: most passes over the training window, and networks with different seeds that are averaged.
     seed : of all that is drawn.
