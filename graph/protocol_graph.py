@@ -67,9 +67,11 @@ class ProtocolGraph:
     @cached_property
     def labels(self) -> dict[str, str]:
         """Node key -> name for people; with its chain where the snapshot holds several."""
+        if len(self._chains) < 2:
+            return self.own_labels
         return {key: placed(label, key, self._chains) for key, label in self.own_labels.items()}
 
-    @property
+    @cached_property
     def _chains(self) -> tuple[str, ...]:
         return tuple(anchor.chain for anchor in self.snapshot.anchors)
 

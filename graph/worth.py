@@ -49,9 +49,11 @@ def vault_of(graph: ProtocolGraph, share: str) -> str | None:
 
 def shares_of_vaults(graph: ProtocolGraph) -> list[str]:
     """Shares of vaults whose own positions or balances are known."""
-    having = set(graph.relations["supplies"]["source"]) | set(graph.relations["holds"]["source"])
-    vaults = graph.nodes["vault"]
-    shares: list[str] = vaults[vaults["node"].isin(having)]["asset"].dropna().tolist()
+    vaults, having = graph.nodes["vault"], set[str]()
+    for relation in ("supplies", "holds"):
+        source = graph.relations[relation]["source"]
+        having.update(source[source.isin(vaults["node"])].tolist())
+    shares: list[str] = vaults[vaults["node"].isin(list(having))]["asset"].dropna().tolist()
     return shares
 
 
