@@ -137,6 +137,9 @@ def test_what_a_sale_leaves_is_the_exact_root(case: tuple[tuple[int, ...], int],
 @example(
     (63_024_818_345_678_895_094_693_886, *(2_421_563_465_914_835_338_788_864,) * 2), 20, 0, 0.291015625, 0.25
 )  # gains two units
+@example(
+    (10**24, 4_002_086_867_457_532_626_861_290, 50_899_839_836_769_264_312_910_337), 2_000, 30_000_000, 0.25, 0.25
+)  # the second sale finds a worse price
 @given(
     st.lists(st.integers(10**24, 10**26), min_size=2, max_size=3).map(tuple),
     st.integers(20, 2_000),
@@ -145,13 +148,16 @@ def test_what_a_sale_leaves_is_the_exact_root(case: tuple[tuple[int, ...], int],
     st.floats(1e-5, 0.3),
 )
 def test_laws(held: tuple[int, ...], amplification: int, fee: int, first: float, second: float) -> None:
-    """A sale is cut by up to four units, two sales by what D loses when it is computed anew; fees stay in the pool as more of the asset bought, so a second sale finds a slightly better price."""
+    """A sale is cut by up to four units, two sales by what D loses when it is computed anew; fees stay in the pool as more of the asset bought.
+
+    So a second sale finds a slightly better price; in very uneven pools of three a slightly worse one (in 60,000 drawn pools by 0.5 % of the fee at most).
+    """
     pool = StableSwap(held, (WAD,) * len(held), amplification, fee)
     amount, extra = int(held[0] * first), int(held[0] * second)
     venue_laws.nothing_is_gained_by_going_back(pool, 0, 1, amount, above=16)  # at most 4 in 438,000 drawn pools
     venue_laws.more_never_brings_less(pool, 0, 1, amount, extra)
     kept = pool.quote(0, 1, amount) * fee // 10**10
-    venue_laws.parts_make_the_whole(pool, 0, 1, amount, extra, above=kept + 10**8, below=10**9)
+    venue_laws.parts_make_the_whole(pool, 0, 1, amount, extra, above=kept + 10**8, below=kept // 20 + 10**9)
     if not fee:
         venue_laws.price_is_met(pool, 0, 1, 0.99, 1e-6)
         venue_laws.the_search_agrees(pool, 0, 1, 0.99, 1e-6)
