@@ -96,13 +96,12 @@ def _markets(tables: Mapping[str, pd.DataFrame]) -> tuple[Market, ...]:
 
 
 def _backing_rows(graph: ProtocolGraph) -> list[tuple[str, str, float]]:
-    """(claim, backing, rate) from backs, and from wraps where nothing else is known."""
+    """(claim, backing, rate) from backs, and from wraps (wrapped coins, receipts of markets) where nothing else is known."""
     rates = {
         (row.target, row.source): float(row.rate) for row in each_row(graph.relations["backs"]) if pd.notna(row.rate)
     }
     for row in each_row(graph.relations["wraps"]):
-        if pd.isna(row.market):
-            rates.setdefault((row.source, row.target), float(row.rate))
+        rates.setdefault((row.source, row.target), float(row.rate))
     return [(claim, backing, rate) for (claim, backing), rate in sorted(rates.items())]
 
 

@@ -22,7 +22,7 @@ from simulations.scenarios import Scenario
 from simulations.shocks import reference_prices
 from simulations.state import State
 
-MODEL_VERSION = 6
+MODEL_VERSION = 7
 
 Progress = Callable[[Round], None]
 
