@@ -109,15 +109,53 @@ def test_symbols_in_small_letters_are_those_in_capitals(panel: Panel, bars: Path
         )
         pd.testing.assert_frame_equal(found.table, straight.table)
         assert len(found.notes) == len(straight.notes) + 1
-        assert "symbols in small letters are read in capitals: aaa as AAA and " in " ".join(found.notes)
-    both = pd.concat([whole, small[small["symbol"] == "eth"]])
-    both.to_parquet(tmp_path / "both.parquet")
-    assert {"eth", "ETH"} < set(forecast_file(tmp_path / "both.parquet", "close").table["asset"])
-    both[both["timestamp"] >= panel.end_s[-300]].to_parquet(tmp_path / "late.parquet")
-    small[(small["symbol"] == "eth") & ~late].to_parquet(tmp_path / "before.parquet")
-    apart = read_prices(tmp_path / "late.parquet", "close", history=tmp_path / "before.parquet").panel
-    reach = dict(zip(apart.assets, np.isfinite(apart.close).sum(axis=0).tolist(), strict=True))
-    assert reach["eth"] == len(panel.end_s) and reach["ETH"] == 300
+        assert "are one asset: aaa is read as AAA and 3 more" in " ".join(found.notes)
+
+
+def test_one_asset_in_two_spellings_of_a_file_is_one_asset(ask: Ask, panel: Panel, bars: Path, tmp_path: Path) -> None:
+    whole, straight = frame_of(panel).reset_index(drop=True), forecast_file(bars, "close")
+    ether, late = whole["symbol"] == "ETH", whole["timestamp"] >= panel.end_s[-300]
+    halves = whole.assign(symbol=whole["symbol"].mask(ether & late, "eth"))
+    halves.to_parquet(tmp_path / "halves.parquet")
+    found = forecast_file(tmp_path / "halves.parquet", "close")
+    pd.testing.assert_frame_equal(found.table, straight.table)
+    told = "symbols that differ in small and capital letters only are one asset: eth is read as ETH"
+    assert [note for note in found.notes if note not in straight.notes] == [told] and not found.unanswered
+    halves.to_csv(tmp_path / "halves.csv", index=False)
+    record = json.loads(ask("check", "halves.csv", "--stamp", "close", "--bar", "1h", "--json").out)["files"][0]
+    row = int(np.flatnonzero((ether & late).to_numpy())[0]) + 2
+    [alike] = [one for one in record["findings"] if one["kind"] == "look_alike"]
+    assert (alike["row"], alike["symbol"], alike["rows"], record["series"]) == (row, "eth", 300, 4)
+    assert not {"short", "survivors"} & {one["kind"] for one in record["findings"]}
+    # a bar that both spellings have, with other prices
+    both = pd.concat([halves, halves[ether & ~late].tail(1).assign(symbol="eth", close=0.5, low=0.5)])
+    both.to_csv(tmp_path / "both.csv", index=False)
+    refused = ask("forecast", "--prices", "both.csv", "--stamp", "close")
+    first = int(np.flatnonzero((ether & ~late).to_numpy())[-1]) + 2
+    said = " ".join(refused.err.split())
+    assert refused.code == 2 and f"both.csv row {len(both) + 1}: ETH has two prices at" in said and f"the other in row {first}" in said  # fmt: skip
+    record = json.loads(ask("check", "both.csv", "--stamp", "close", "--bar", "1h", "--json").out)["files"][0]
+    assert [one["row"] for one in record["findings"] if one["kind"] == "contradicting"] == [len(both) + 1]
+    # spellings of two files
+    whole[late].replace({"symbol": {"AAA": "aaA"}}).to_parquet(tmp_path / "late.parquet")
+    whole[~late].replace({"symbol": {"AAA": "Aaa"}}).to_parquet(tmp_path / "early.parquet")
+    joined = forecast_file(tmp_path / "late.parquet", "close", history=tmp_path / "early.parquet")
+    variance = joined.table.set_index("asset")["variance"].rename({"aaA": "AAA"})
+    np.testing.assert_allclose(variance[straight.table["asset"]], straight.table["variance"], rtol=1e-12)
+    assert any("are one asset: Aaa is read as aaA" in note for note in joined.notes)
+
+
+def test_only_what_is_answered_is_said_to_look_back(panel: Panel, tmp_path: Path) -> None:
+    """GONE stands still and has too few closes for any answer; OLD has answers, but no more at the last instant."""
+    frame = frame_of(panel)
+    ether = frame[frame["symbol"] == "ETH"]
+    gone = ether[ether["timestamp"] <= panel.end_s[49]].assign(symbol="GONE", open=1.0, high=1.0, low=1.0, close=1.0)
+    old = ether[ether["timestamp"] <= panel.end_s[24 * 14]].assign(symbol="OLD")
+    pd.concat([frame, gone, old]).to_parquet(tmp_path / "gone.parquet")
+    found = forecast_file(tmp_path / "gone.parquet", "close", first="2022-01-10")
+    silent = dict(found.unanswered)
+    assert set(silent) == {"GONE", "OLD"} and 0 < (found.table["asset"] == "OLD").sum() and silent["OLD"] > 10
+    assert not [note for note in found.notes if note.startswith(("GONE has", "GONE hardly", "OLD has"))]
 
 
 def test_two_files_that_contradict_each_other_are_refused_and_single_bars_are_told(
