@@ -8,7 +8,7 @@ The hourly panel until the end of 2022 (`AFTERSHOCK_DATA` names the folder of th
 import numpy as np
 
 from aftershock.forecast_shocks import CORRELATION_DAYS, correlation_at
-from benchmarks.volatility_world import DAY_S, WINDOWS, main_panel, scored, stamp
+from benchmarks.volatility_world import DAY_S, WINDOWS, main_panel, stamp
 from models.panel import FloatArray, IntArray, Panel
 from models.task import Task, as_of_grid, horizon_returns
 
@@ -37,10 +37,9 @@ def shrink_errors(panel: Panel, instants: IntArray) -> FloatArray:
 
 
 def standing_still(panel: Panel, window: tuple[str, str]) -> tuple[FloatArray, float]:
-    """Share of scored instants of a window (an hour ahead) at which an asset's close an hour later is the same, by asset; and the 5 % quantile of the squared returns of all."""
+    """Share of the instants of a window, six hours apart, at which an asset's close an hour later is the same, by asset; and the 5 % quantile of the squared returns of all."""
     task = Task(horizon_hours=1)
-    as_of = as_of_grid(panel, task, *map(stamp, window))
-    returns = horizon_returns(panel, as_of[scored(1, as_of) > 0], task)
+    returns = horizon_returns(panel, as_of_grid(panel, task, *map(stamp, window)), task)
     known = np.isfinite(returns)
     return (returns == 0).sum(axis=0) / known.sum(axis=0), float(np.quantile(returns[known] ** 2, 0.05))
 

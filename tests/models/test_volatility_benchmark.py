@@ -111,7 +111,8 @@ def test_correlations_are_compared_with_those_of_the_week_after() -> None:
 def test_hours_without_a_move_are_counted_where_forecasts_stand() -> None:
     panel = drawn_panel(days=31)
     begin = int(np.flatnonzero(panel.end_s % 21_600 == 0)[4])
-    panel.close[begin + 1, 0] = panel.close[begin, 0]  # after a scored instant
-    panel.close[begin + 4, 0] = panel.close[begin + 3, 0]  # between two
+    panel.close[begin + 1, 1] = panel.close[begin, 1]  # after a scored instant
+    panel.close[begin + 4, 1] = panel.close[begin + 3, 1]  # between two
     shares, low = standing_still(panel, ("2022-01-01", "2022-02-01"))
-    assert 1 / 124 <= shares[0] <= 1 / 110 and (shares[1:] == 0).all() and low > 0
+    # four a day for 31 days, less the first midnight, before which no price is known
+    assert shares.tolist() == [0, 1 / 123, *(0 for _ in shares[2:])] and low > 0
