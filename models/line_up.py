@@ -42,13 +42,13 @@ TREES_OF_A_WEEK = {**TREES, "max_leaf_nodes": 4, "min_samples_leaf": 3_000, "l2_
 HORIZONS = (1, 24, 168)
 
 
-def glm(horizon_hours: int, name: str = "gamma GLM") -> GammaGlm:
+def glm(horizon_hours: int) -> GammaGlm:
     """Pooled gamma regression on ranges, absolute returns, market factors, calendar and trading, held near the asset's own level."""
     short = (*HOURS, *LAST_HOUR) if horizon_hours == 1 else ()
     index = INDEX if horizon_hours < 168 else ()
     names = (*RANGES, *RETURNS, *MARKET, *MARKET_RV, *LEADERS, *index, *CALENDAR, *short, *TRADING)
     effects = EFFECTS if horizon_hours > 1 else None
-    return GammaGlm(name, names, RANGES, RIDGE_FROM_LEVEL, LEVEL, CAP, effects)
+    return GammaGlm("gamma GLM", names, RANGES, RIDGE_FROM_LEVEL, LEVEL, CAP, effects)
 
 
 def boosting(horizon_hours: int) -> Boosting:

@@ -12,6 +12,7 @@ from models.task import HOUR_S
 
 LEADERS = ("BTC", "ETH")
 MARKET_WINDOWS = (6, 24, 168, 720)
+NEIGHBOUR_WINDOWS = (24, 168)
 WEEK_HOURS, SLOT_WEEKS, LEAST_SLOT_WEEKS = 168, 12, 4
 
 
@@ -59,9 +60,7 @@ def calendar_features(panel: Panel, back: Lookback, as_of_s: IntArray, horizon_h
     return features
 
 
-def neighbour_features(
-    relation: str, weights: FloatArray, own: Mapping[str, FloatArray], windows: tuple[int, ...] = (24, 168)
-) -> dict[str, FloatArray]:
+def neighbour_features(relation: str, weights: FloatArray, own: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Weighted mean of the neighbours' rv and abs_range: `relation`_rv_W and `relation`_abs_range_W, each of shape (A, N).
 
     Parameters
@@ -74,7 +73,7 @@ def neighbour_features(
     )
     features = {}
     for measure in ("rv", "abs_range"):
-        for hours in windows:
+        for hours in NEIGHBOUR_WINDOWS:
             values = own[f"{measure}_{hours}"]
             known = np.isfinite(values)
             total = np.einsum("anm,am->an", each, np.where(known, values, 0.0))

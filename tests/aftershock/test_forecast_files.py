@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -241,6 +242,14 @@ def test_a_series_that_ended_and_one_that_hardly_moves_are_told(panel: Panel, tm
     assert any(note.startswith("LINK has no price after") for note in notes)
     assert any(note.startswith("ETH hardly moves") for note in notes)
     assert not [note for note in notes if note.startswith(("BTC has", "AAA has", "BTC hardly", "AAA hardly"))]
+
+
+def test_a_model_that_lies_where_another_horizon_belongs_is_refused(bars: Path, tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "volatility_24h", tmp_path / "volatility_168h")
+    with pytest.raises(aftershock.AftershockError, match=r"volatility_168h was trained for 24 hours; put it where"):
+        forecast_file(bars, "close", horizon_hours=168, models=tmp_path)
+    with pytest.raises(aftershock.AftershockError, match="--horizon is 24; there are models for 168 hours in"):
+        forecast_file(bars, "close", models=tmp_path)
 
 
 def test_from_an_instant_to_itself_is_that_instant_and_steps_are_counted_from_it(panel: Panel, bars: Path) -> None:
