@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.forecasts import bars_of, drawn_prices
 from benchmarks.volatility_compare import spread
 from benchmarks.volatility_page import _looks, _openings
 from benchmarks.volatility_pictures import reliability, transforms
 from benchmarks.volatility_prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
 from benchmarks.volatility_record import RESULTS, command, openings, replications
 from benchmarks.volatility_swans import swan
+from models.panel import read_panel
 from models.samples import Samples
 from models.task import Task
 from tests.models.drawn_panel import drawn_panel
@@ -116,3 +118,13 @@ def test_hours_without_a_move_are_counted_where_forecasts_stand() -> None:
     shares, low = standing_still(panel, ("2022-01-01", "2022-02-01"))
     # four a day for 31 days, less the first midnight, before which no price is known
     assert shares.tolist() == [0, 1 / 123, *(0 for _ in shares[2:])] and low > 0
+
+
+def test_the_drawn_file_of_the_benchmark_is_read_as_it_was_drawn(tmp_path: Path) -> None:
+    drawn = drawn_prices(3, 48)
+    bars_of(drawn, 1_640_995_200).to_parquet(tmp_path / "bars.parquet", index=False)
+    read = read_panel(tmp_path / "bars.parquet", "close", 3_600)
+    assert read.assets == drawn.assets and read.notes == ()
+    assert (read.end_s - 1_640_995_200).tolist() == drawn.end_s.tolist()
+    for name in ("open", "high", "low", "close", "volume"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))
