@@ -19,8 +19,8 @@ from models.forecaster import Forecaster
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
 from models.scores import DieboldMariano, daily, diebold_mariano, log_error, qlike
+from models.task import DAY_S
 
-DAY_S = 86_400
 Progress = Callable[[str], None]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chain.errors import InputError
+from models.task import DAY_S
 
 ASSET = "asset"
 EdgeType = tuple[str, str, str]
@@ -102,7 +103,7 @@ class GraphHistory:
 
 def from_day_after(day_start_s: int) -> int:
     """When a graph of the day that starts at `day_start_s` may first be used: at the start of the next day."""
-    return day_start_s + 86_400
+    return day_start_s + DAY_S
 
 
 def correlation_edges(returns: Floats, neighbours: int) -> Edges:
