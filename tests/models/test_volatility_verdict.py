@@ -107,3 +107,34 @@ def test_other_figures_make_another_table(tmp_path: Path) -> None:
     assert line in scores.read_text(encoding="utf-8")
     scores.write_text(scores.read_text(encoding="utf-8").replace(line, better), encoding="utf-8")
     assert "| at most 0.865, p < .001 | 0.865 (p 0.0009) | met |" in "\n".join(verdict(tmp_path))
+
+
+def test_the_page_on_volatility_says_what_the_tables_say() -> None:
+    text = (RESULTS.parent / "volatility.md").read_text(encoding="utf-8")
+    once = [f"{float(score(hours, 'boosting on GLM')['ratio']):.3f}" for hours in (1, 24, 168)]
+    assert f"{once[0]}, {once[1]} and {once[2]} ([second look]" in text
+    first = {
+        row["horizon_hours"]: f"{float(row['ratio']):.3f}"
+        for row in rows_of("volatility-first-look.csv")
+        if (row["model"], row["reference"]) == ("boosting on GLM", "log-HAR")
+    }
+    assert f"{first['1']}, **{first['24']}** and **{first['168']}** of log-HAR" in text
+    worst = float(score(24, "boosting on GLM")["ratio_without_worst"])
+    assert f"({worst:.3f} without it)" in text
+    weights = {name: [0.0, 0.0] for name in ("variance 24", "return 24", "variance 168", "return 168")}
+    for row in rows_of("volatility-coverage.csv"):
+        key = f"{row['quantiles_of']} {row['horizon_hours']}"
+        if row["rule"] == "rolling" and key in weights:
+            weights[key][0] += int(row["rows"])
+            weights[key][1] += int(row["rows"]) * float(row["coverage_90"])
+    held = [f"{100 * inside / rows:.1f}" for rows, inside in weights.values()]
+    assert f"hold {held[0]} % (variance) and {held[1]} % (return) a day ahead, {held[2]} and {held[3]} % a week" in text
+    own = [row for row in rows_of("volatility-validation.csv") if row["horizon_hours"] == "24" and row["reference"] == "log-HAR"]  # fmt: skip
+    by_name = {row["model"]: f"{float(row['ratio']):.3f}" for row in own}
+    said = (
+        f"own lags only {by_name['gamma GLM, lags only']} of log-HAR, own ranges {by_name['gamma GLM, own ranges']}, "
+        f"and market ranges {by_name['gamma GLM, own and market ranges']}, the whole regression {by_name['gamma GLM']}, "
+        f"trees on it {by_name['boosting on GLM']}; network HAR on the correlation graph {by_name['network HAR (correlation)']}, "
+        f"on its shuffled twin {by_name['network HAR (shuffled)']}."
+    )
+    assert said in text
