@@ -8,6 +8,7 @@ import pandas as pd
 
 from aftershock.forecasting.forecasts import forecast_file, why
 from aftershock.forecasting.hourly_prices import read_prices
+from chain.files import price_files
 from models.panel import Panel
 from tests.aftershock.command import Ask
 from tests.aftershock.forecast_inputs import frame_of
@@ -66,3 +67,12 @@ def test_why_takes_any_spelling(bars: Path) -> None:
     found = forecast_file(bars, "close")
     asked = [why(read_prices(bars, "close"), found, name) for name in ("ETH", "eth", " Eth")]
     assert asked[0].asset == "ETH" and asked[1:] == asked[:1] * 2
+
+
+def test_a_replay_finds_prices_under_every_spelling_of_their_file(tmp_path: Path) -> None:
+    hours, symbols = [1_640_995_200 + 3_600 * hour for hour in range(4)], ["steth", "stETH", "stETH", "steth"]
+    frame = pd.DataFrame({"timestamp": hours, "symbol": symbols, "close": [1.0, 2.0, 3.0, 4.0]})
+    pd.concat([frame, frame.assign(symbol="usdc")]).to_csv(tmp_path / "closes.csv", index=False)
+    found = price_files.read_prices(tmp_path / "closes.csv")
+    assert set(found) == {"stETH", "steth", "usdc", "USDC"}
+    assert found["steth"] is found["stETH"] and found["steth"].close.tolist() == [1.0, 2.0, 3.0, 4.0]
