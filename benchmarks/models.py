@@ -21,6 +21,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GATv2Conv, HeteroConv
 
+from benchmarks.forecasts import drawn_prices
 from models.baselines.gamma_glm import GammaGlm
 from models.features.variance import LEAST_MOVE, variance_features
 from models.features.windows import lookback
@@ -58,16 +59,8 @@ def main() -> int:
 
 def features() -> list[str]:
     """27 features of 34 assets, two years of hours, every six hours: ours against one pandas rolling window for each."""
-    rng = np.random.default_rng(1)
-    bars, assets = 2 * 365 * 24, 34
-    close = np.exp(np.cumsum(0.01 * rng.standard_normal((bars, assets)), axis=0))
-    opened = np.vstack([close[:1], close[:-1]])
-    spread = np.exp(np.abs(0.005 * rng.standard_normal((bars, assets))))
-    high, low = np.maximum(opened, close) * spread, np.minimum(opened, close) / spread
-    end = np.arange(1, bars + 1, dtype=np.int64) * HOUR_S
-    names = tuple(f"A{number}" for number in range(assets))
-    panel = Panel(names, end, opened, high, low, close, np.ones_like(close), HOUR_S)
-    as_of = end[750::6]
+    panel = drawn_prices(34, 2 * 365 * 24)
+    as_of, assets = panel.end_s[750::6], len(panel.assets)
     ours, mine = _timed(lambda: variance_features(panel, lookback(panel, as_of), 24))
     plain, theirs = _timed(lambda: rolled(panel, as_of))
     if ours.keys() != plain.keys():

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from aftershock.forecasting.forecasts import AGAINST_HAR, SHIPPED
-from benchmarks.volatility_page import FITTED_ONCE
+from benchmarks.volatility_verdict import FITTED_ONCE
 from benchmarks.volatility_world import World, folds_of, main_panel, stamp
 from models.answering import Answering, features_of, law_of
 from models.baselines.simple import rolling_mean

@@ -15,11 +15,11 @@ from benchmarks.volatility_world import DAY_S, World
 from models.digests import digest
 from models.evaluation import Fold, content_of, walk_forward
 from models.forecaster import Fitted, Forecaster
-from models.networks.build import build, is_graph, parameters
+from models.networks.build import build, parameters
 from models.networks.forecaster import NetworkForecaster
 from models.networks.layout import lay_out
 from models.networks.relations import ASSET, GraphHistory, correlation_edges, identity, shuffled
-from models.networks.shape import Shape
+from models.networks.shape import GRAPHS, Shape
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.training import TrainingOptions
@@ -145,7 +145,7 @@ def sizes(names: tuple[str, ...], attempts: Iterator[Attempt]) -> dict[str, int]
     return {
         attempt.name: parameters(build(attempt.network, lay_out(names), 1, SMALL, attempt.graph(1), 1))
         for attempt in attempts
-        if attempt.graph is not None and is_graph(attempt.network)
+        if attempt.graph is not None and attempt.network in GRAPHS
     }
 
 

@@ -7,16 +7,20 @@ from typing import Any
 from benchmarks.volatility_pictures import reliability, transforms
 from benchmarks.volatility_record import openings, p_of, replications
 from benchmarks.volatility_tables import models_table, quantiles_table, regimes_table
+from benchmarks.volatility_verdict import END, FITTED_ONCE, verdict, write_seeds
 
-FITTED_ONCE = ", fitted once"
 NAMES = {"validation": "volatility-validation", "test": "volatility"}
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-30"}
 
 
 def write_page(found: dict[str, Any], folder: Path) -> None:
-    """Write the page and the CSV of one window."""
-    window = found["window"]
-    lines = [_head(found), ""]
+    """Write the page and the tables of one window."""
+    name = NAMES[found["window"]]
+    _write_scores(found, folder / f"{name}.csv")
+    write_seeds(found, folder / f"{name}-seeds.csv")
+    write_coverage(found, folder / f"{name}-coverage.csv")
+    asked_for = [*verdict(folder), END, ""] if found["window"] == "test" else []
+    lines = [*_head(found), "", *asked_for, *_method(found), ""]
     for horizon, part in found["horizons"].items():
         lines += [*_horizon(int(horizon), part), ""]
     lines += [*_pictures(found, folder), "", *_coverage(found["horizons"]), ""]
@@ -31,8 +35,12 @@ def write_page(found: dict[str, Any], folder: Path) -> None:
         "",
         *_record(found),
     ]
-    (folder / f"{NAMES[window]}.md").write_text("\n".join(lines) + "\n")
-    with (folder / f"{NAMES[window]}.csv").open("w", newline="") as file:
+    (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+
+
+def _write_scores(found: dict[str, Any], path: Path) -> None:
+    """Every baseline against every reference, and what answers as it would be without a refit."""
+    with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
             [
@@ -67,7 +75,6 @@ def write_page(found: dict[str, Any], folder: Path) -> None:
 def _pictures(found: dict[str, Any], folder: Path) -> list[str]:
     """Draw both pictures; what the page says of them."""
     name, span = NAMES[found["window"]], SPANS[found["window"]]
-    write_coverage(found, folder / f"{name}-coverage.csv")
     for picture, draw in (("reliability", reliability), ("pit", transforms)):
         (folder / f"{name}-{picture}.svg").write_text(draw(found["horizons"], span) + "\n", encoding="utf-8")
     return [
@@ -81,8 +88,8 @@ def _pictures(found: dict[str, Any], folder: Path) -> list[str]:
     ]
 
 
-def _head(found: dict[str, Any]) -> str:
-    window = found["window"]
+def _head(found: dict[str, Any]) -> list[str]:
+    """Title and the finding in one sentence."""
     told = []
     for horizon, part in found["horizons"].items():
         own = next(s for s in part["scores"]["log-HAR"] if s["name"] == part["default"])
@@ -90,14 +97,21 @@ def _head(found: dict[str, Any]) -> str:
         told.append(
             f"{horizon} h {own['ratio']:.3f} (p {p_of(own['test']['p'])}; 90 % intervals of the variance hold {100 * cover:.1f} %)"
         )
+    return [
+        f"# Volatility forecasts, {SPANS[found['window']]}",
+        "",
+        f"**In one sentence:** QLIKE of what answers by default over that of log-HAR fitted an asset at a time: {'; '.join(told)}.",
+    ]
+
+
+def _method(found: dict[str, Any]) -> list[str]:
+    """What the window was used for, and how everything on the page was measured."""
     chosen = (
         "Baselines and networks were chosen on this window, the regression and the trees on [all quarters before 2023](volatility-choice.md), this window among them; what it shows is therefore flattering."
-        if window == "validation"
+        if found["window"] == "validation"
         else _looks(openings("2023"), replications("2023"))
     )
-    return (
-        f"# Volatility forecasts, {SPANS[window]}\n\n"
-        f"**In one sentence:** QLIKE of what answers by default over that of log-HAR fitted an asset at a time: {'; '.join(told)}.\n\n{chosen}\n\n"
+    measured = (
         f"Outcome: sum of squared hourly log returns over the horizon ({len(found['run']['assets'])} assets: those of the panel that trade from April 2021 to the end of 2022 and are not pegged to the dollar; "
         "dead tokens that stopped before are not among them, so this says nothing about a token that dies). An hour ahead the outcome is the range proxy ln(high/low)²/(4 ln 2), for every model, in fitting and in scoring. "
         "Every model is refitted at the start of each quarter on all outcomes known by then, on a six-hour grid of instants (an hour ahead: three), and asked every midnight UTC (an hour ahead: every six hours). "
@@ -105,6 +119,7 @@ def _head(found: dict[str, Any]) -> str:
         "Baselines are of one seed; what draws is shown for three below each table (boosting draws nothing with these settings). Networks stand on the gamma GLM, start exactly there and are refitted on the same dates; *identity* and *shuffled* are "
         "the graph network with as many parameters and no neighbours, or other ones for each seed. No graph of protocols enters here; token flows have [a panel of their own](volatility-flows.md)."
     )
+    return [chosen, "", measured]
 
 
 def frozen_ratio(part: dict[str, Any]) -> float:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.volatility_world import DAY_S, World, folds_of
+from models.drift import drift_of
 from models.evaluation import Fold, score
 from models.forecaster import Forecaster
 from models.panel import FloatArray
-from models.regimes import brier, drift_of, fit_regimes
-from models.scores import daily
+from models.regimes import fit_regimes
+from models.scores import brier, daily
 
 
 def market(world: World) -> tuple[FloatArray, FloatArray]:

@@ -31,6 +31,7 @@ from benchmarks.volatility_choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
 from models.baselines.levels import log_move
+from models.features.variance import WINDOWS
 from models.forecaster import Forecaster
 from models.line_up import (
     CALENDAR,
@@ -41,7 +42,6 @@ from models.line_up import (
     RANGES,
     RIDGE,
     RIDGE_FROM_LEVEL,
-    WINDOWS,
     boosting,
 )
 from models.panel import FloatArray, Panel

@@ -14,7 +14,7 @@ from models.calibration import LEVELS, conformal_quantile
 from models.forecaster import Fitted
 from models.panel import FloatArray
 from models.samples import Samples
-from models.scores import LEAST_OUTCOME
+from models.task import LEAST_VARIANCE
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Answering:
         for number, (model, law, factor) in enumerate(zip(self.models, self.laws, self.factors, strict=True)):
             if (chosen >= 0).all():
                 break
-            found = np.maximum(model.predict(samples) * factor, LEAST_OUTCOME)
+            found = np.maximum(model.predict(samples) * factor, LEAST_VARIANCE)
             new = (chosen < 0) & np.isfinite(found)
             variance[new], chosen[new] = found[new], number
             in_variance[new] = found[new][:, None] * law.variance

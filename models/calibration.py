@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.panel import FloatArray, IntArray
+from models.task import DAY_S
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 FINE_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
-DAY_S = 86_400
 
 
 def conformal_quantile(scores: FloatArray, level: float) -> float:

@@ -19,8 +19,8 @@ from models.forecaster import Forecaster
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
 from models.scores import DieboldMariano, daily, diebold_mariano, log_error, qlike
+from models.task import DAY_S
 
-DAY_S = 86_400
 Progress = Callable[[str], None]
 
 
@@ -156,15 +156,15 @@ def lags_of(days: int, horizon_hours: int) -> int:
     return int(max(-(-horizon_hours // 24) - 1, round(days ** (1 / 3))))
 
 
-def confidence_set(losses: dict[str, FloatArray], seed: int, size: float = 0.1) -> dict[str, float]:
-    """p-value of each model in the model confidence set (Hansen, Lunde and Nason 2011, doi:10.3982/ECTA5771): those above `size` are in it.
+def confidence_set(losses: dict[str, FloatArray], seed: int) -> dict[str, float]:
+    """p-value of each model in the model confidence set (Hansen, Lunde and Nason 2011, doi:10.3982/ECTA5771): those above 0.10 are in it.
 
     Range statistic, stationary bootstrap with blocks of ten days, 1,000 draws (arch). `losses`: daily means by model, of one length.
     """
     from arch.bootstrap import MCS
 
     frame = pd.DataFrame(losses)
-    sets = MCS(frame, size=size, reps=1_000, block_size=10, method="R", seed=seed)
+    sets = MCS(frame, size=0.1, reps=1_000, block_size=10, method="R", seed=seed)
     sets.compute()
     return {str(name): float(p) for name, p in sets.pvalues["Pvalue"].items()}
 

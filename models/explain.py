@@ -37,6 +37,7 @@ from models.training import one_thread
 Floats32 = NDArray[np.float32]
 Part = tuple[str, str, int, str, int | None, str, float]
 """(what, kind of node, its place, name, place of the target, kind of the target, log variance)"""
+REPEATS = 3
 STEPS = 50
 """Points on the way from nothing to what was there, where gradients are taken."""
 
@@ -123,7 +124,6 @@ def permutation_importance(
     samples: Samples,
     rng: np.random.Generator,
     groups: Mapping[str, Sequence[str]] | None = None,
-    repeats: int = 3,
 ) -> pd.DataFrame:
     """By how much mean QLIKE rises when features are dealt out anew over instants, the same way for all assets; for any model.
 
@@ -134,14 +134,14 @@ def permutation_importance(
 
     Returns
     -------
-    group, features, qlike_rise (mean over repeats), spread (standard deviation over repeats). Largest first.
+    group, features, qlike_rise (mean of REPEATS deals), spread (their standard deviation). Largest first.
     """
     wanted = dict(groups) if groups is not None else {name: (name,) for name in samples.names}
     base = float(np.nanmean(qlike(samples.y, fitted.predict(samples))))
     rows = []
     for group, names in wanted.items():
         columns, rises = samples.columns(names), []
-        for _ in range(repeats):
+        for _ in range(REPEATS):
             dealt = samples.x.copy()
             dealt[:, :, columns] = dealt[rng.permutation(len(dealt))][:, :, columns]
             rises.append(float(np.nanmean(qlike(samples.y, fitted.predict(replace(samples, x=dealt))))) - base)

@@ -9,9 +9,10 @@ from models.baselines.garch import Garch
 from models.baselines.har import har_models, network_har
 from models.baselines.simple import ewma, persistence, rolling_mean
 from models.baselines.stochastic_volatility import StochasticVolatility
+from models.features.trading import TRADING_FEATURES
+from models.features.variance import WINDOWS
 from models.forecaster import Forecaster
 
-WINDOWS = (6, 24, 168, 720)
 RANGES = tuple(f"abs_range_{w}" for w in WINDOWS)
 RETURNS = tuple(f"abs_return_{w}" for w in WINDOWS)
 MARKET = tuple(f"market_abs_range_{w}" for w in WINDOWS)
@@ -20,9 +21,6 @@ LEADERS = tuple(f"{leader}_abs_range_{w}" for leader in ("btc", "eth") for w in 
 CALENDAR = (*(f"weekday_{day}" for day in range(6)), "slot_market", "slot_own")
 HOURS = ("hour_sin", "hour_cos")
 LAST_HOUR = ("abs_range_1", "market_abs_range_1", "btc_abs_range_1", "eth_abs_range_1")
-TRADING = (
-    "volume_6_168", "volume_24_720", "vwap_24", "vwap_168", "vwap_distance_24", "vwap_distance_168", "flow_24", "flow_168", "impact_24_720",
-)  # fmt: skip
 SIGNED = ("return_24", "return_168", "jump_24", "peak_24", "market_return_24", "market_return_168")
 INDEX = tuple(f"index_rv_{w}" for w in WINDOWS)
 LEVEL = "abs_range_720"
@@ -42,13 +40,13 @@ TREES_OF_A_WEEK = {**TREES, "max_leaf_nodes": 4, "min_samples_leaf": 3_000, "l2_
 HORIZONS = (1, 24, 168)
 
 
-def glm(horizon_hours: int, name: str = "gamma GLM") -> GammaGlm:
+def glm(horizon_hours: int) -> GammaGlm:
     """Pooled gamma regression on ranges, absolute returns, market factors, calendar and trading, held near the asset's own level."""
     short = (*HOURS, *LAST_HOUR) if horizon_hours == 1 else ()
     index = INDEX if horizon_hours < 168 else ()
-    names = (*RANGES, *RETURNS, *MARKET, *MARKET_RV, *LEADERS, *index, *CALENDAR, *short, *TRADING)
+    names = (*RANGES, *RETURNS, *MARKET, *MARKET_RV, *LEADERS, *index, *CALENDAR, *short, *TRADING_FEATURES)
     effects = EFFECTS if horizon_hours > 1 else None
-    return GammaGlm(name, names, RANGES, RIDGE_FROM_LEVEL, LEVEL, CAP, effects)
+    return GammaGlm("gamma GLM", names, RANGES, RIDGE_FROM_LEVEL, LEVEL, CAP, effects)
 
 
 def boosting(horizon_hours: int) -> Boosting:
@@ -69,7 +67,7 @@ def boosting(horizon_hours: int) -> Boosting:
         "boosting on GLM",
         glm(horizon_hours),
         levels,
-        (*CALENDAR, *HOURS, *TRADING, *SIGNED),
+        (*CALENDAR, *HOURS, *TRADING_FEATURES, *SIGNED),
         settings=TREES if horizon_hours < 168 else TREES_OF_A_WEEK,
         cap=CAP,
     )
@@ -105,10 +103,9 @@ def answers(horizon_hours: int) -> str:
 
 def closes_only(horizon_hours: int) -> GammaGlm:
     """For files without highs, lows and volumes: absolute returns, the market's variance and the calendar."""
-    index = tuple(f"index_rv_{w}" for w in WINDOWS)
     return GammaGlm(
         "gamma GLM on closes",
-        (*RETURNS, *MARKET_RV, *index, *CALENDAR, *(HOURS if horizon_hours == 1 else ())),
+        (*RETURNS, *MARKET_RV, *INDEX, *CALENDAR, *(HOURS if horizon_hours == 1 else ())),
         RETURNS,
         RIDGE,
     )

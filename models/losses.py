@@ -28,7 +28,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 def gamma(log_forecast: Tensor, outcome: Tensor, known: Tensor) -> Tensor:
     """QLIKE less what no forecast can change: `y/f + ln f`, so that an outcome of exactly zero (an hour without a trade) is finite.
 
-    Where `y > 0` it is `qlike + ln y + 1`: the same gradient, half the gamma deviance but for a constant.
+    Where `y > 0` it is QLIKE (`models.scores.qlike`) + ln y + 1: the same gradient, half the gamma deviance but for a constant.
 
     Parameters
     ----------
@@ -43,13 +43,6 @@ def gamma(log_forecast: Tensor, outcome: Tensor, known: Tensor) -> Tensor:
     own = log_forecast.squeeze(-1)
     safe = torch.where(known, outcome, torch.ones_like(outcome))
     return _mean(safe * torch.exp(-own) + own, known)
-
-
-def qlike(log_forecast: Tensor, outcome: Tensor, known: Tensor) -> Tensor:
-    """`y/f - ln(y/f) - 1`, nothing for a perfect forecast. Outcomes of zero are left out, as their QLIKE is infinite for every forecast."""
-    positive = known & (outcome > 0)
-    safe = torch.where(positive, outcome, torch.ones_like(outcome))
-    return gamma(log_forecast, outcome, positive) - _mean(torch.log(safe), positive) - 1.0
 
 
 def asymmetric(log_forecast: Tensor, outcome: Tensor, known: Tensor, under_weight: float) -> Tensor:

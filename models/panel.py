@@ -16,6 +16,7 @@ from chain.files.price_files import EXTRAS, ROUNDING, Stamp, read_bars
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 JUMP_OF_BARS = np.log(2.0)
@@ -75,41 +76,32 @@ class Panel:
         return replace(self, assets=assets, end_s=self.end_s[rows], extras=extras, **parts)
 
 
-def read_panel(
-    path: Path, stamp: Stamp | None, bar_s: int, symbols: Sequence[str] | None = None, as_written: bool = False
-) -> Panel:
+def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = False) -> Panel:
     """A panel from a user's price file (CSV or Parquet: timestamp, symbol, close [, open, high, low, volume]).
 
     Parameters
     ----------
     stamp : whether a row of a file of bars is stamped at the open or the close of its bar; a file of closes needs none.
     bar_s : length of a bar, seconds.
-    symbols : the assets wanted, in this order; all of the file, by name, if None.
     as_written : leave every price in the unit that the file has, for who joins files first.
 
     Returns
     -------
-    The panel. Rows that repeat an earlier one count once, and a note says how many. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
+    The panel, all assets of the file by name. Symbols that differ in case only are one (`chain.files.price_files.names_read`), and a note says so. Rows that repeat an earlier one count once, and a note says how many. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
     later prices are put into the unit of the earlier ones, and a note says so.
 
     Raises
     ------
     InputError
-        As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`; or a symbol is not in the file.
+        As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`.
     """
-    frame, repeated = read_bars(path, stamp, bar_s)
-    known = frame["symbol"].drop_duplicates().tolist()
-    for name in symbols or ():
-        if name not in known:
-            raise unknown_name(f"symbol in {path.name}", name, known)
-    assets = tuple(symbols) if symbols is not None else tuple(known)
-    frame = frame[frame["symbol"].isin(assets)]
-    end = _on_clock(path, frame["end_s"].to_numpy(), frame["symbol"].to_numpy(), bar_s)
+    frame, told = read_bars(path, stamp, bar_s)
+    assets = tuple(frame["symbol"].cat.categories)
+    columns = frame["symbol"].cat.codes.to_numpy(dtype=np.int64)
+    end = _on_clock(path, frame["end_s"].to_numpy(), assets, columns, bar_s)
     first, last = int(end.min()), int(end.max())
     clock = np.arange(first, last + 1, bar_s, dtype=np.int64)
     rows = (end - first) // bar_s
-    place = {name: number for number, name in enumerate(assets)}
-    columns = frame["symbol"].map(place).to_numpy(dtype=np.int64)
     values: dict[str, FloatArray] = {}
     for name in (*COLUMNS, *(name for name in EXTRAS if name in frame.columns)):
         values[name] = np.full((len(clock), len(assets)), np.nan)
@@ -126,7 +118,7 @@ def read_panel(
         for n, (asset, bars) in enumerate(zip(assets, moved.sum(axis=0).tolist(), strict=True))
         if bars
     )
-    panel = Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, (*repeated, *notes), extras)
+    panel = Panel(assets, clock, opens, highs, lows, closes, volumes, bar_s, (*told, *notes), extras)
     return panel if as_written else joined_forward(panel)
 
 
@@ -155,21 +147,21 @@ def joined_forward(panel: Panel) -> Panel:
     return replace(panel, **columns, notes=tuple(notes))
 
 
-def _on_clock(path: Path, end_s: FloatArray, symbols: npt.NDArray[np.object_], bar_s: int) -> IntArray:
-    """Ends of bars as whole multiples of the bar; a second of tolerance, because some exchanges stamp a close one millisecond early."""
+def _on_clock(path: Path, end_s: FloatArray, assets: Sequence[str], columns: IntArray, bar_s: int) -> IntArray:
+    """Ends of bars as whole multiples of the bar, `columns` their places in `assets`; a second of tolerance, because some exchanges stamp a close one millisecond early."""
     nearest = np.round(end_s / bar_s) * bar_s
     wrong = np.flatnonzero(np.abs(end_s - nearest) > CLOCK_TOLERANCE_S)
     if len(wrong):
         at = pd.Timestamp(end_s[wrong[0]], unit="s")
         raise InputError(
-            f"{path.name}: {symbols[wrong[0]]} has a bar that ends at {at} UTC, which is no multiple of {bar_s} s ({len(wrong):,} such rows of {len(end_s):,}); "
+            f"{path.name}: {assets[columns[wrong[0]]]} has a bar that ends at {at} UTC, which is no multiple of {bar_s} s ({len(wrong):,} such rows of {len(end_s):,}); "
             "say the true length with --bar, write stamps in UTC, or put the prices on a regular clock first"
         )
     result = nearest.astype(np.int64)
-    same = (symbols[1:] == symbols[:-1]) & (result[1:] == result[:-1])
+    same = (columns[1:] == columns[:-1]) & (result[1:] == result[:-1])
     if same.any():
         first = int(np.flatnonzero(same)[0])
         raise InputError(
-            f"{path.name}: {symbols[first]} has two bars that end at {pd.Timestamp(int(result[first]), unit='s')} UTC; keep the right one"
+            f"{path.name}: {assets[columns[first]]} has two bars that end at {pd.Timestamp(int(result[first]), unit='s')} UTC; keep the right one"
         )
     return result

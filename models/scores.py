@@ -1,7 +1,7 @@
-"""How good a forecast of variance was: losses row by row, and the tests that compare two series of losses.
+"""How good a forecast was: losses of a variance row by row, the score of a probability, and the tests that compare two series of losses.
 
 QLIKE is y / f - ln(y / f) - 1 (Patton 2011, doi:10.1016/j.jeconom.2010.03.034): with it, and with squared error, a noisy but unbiased outcome ranks
-forecasts as the true variance would. An outcome of zero has no finite QLIKE, so outcomes are at least (0.01 %)^2 in a score.
+forecasts as the true variance would. Outcomes are at least LEAST_VARIANCE (`models.task`).
 """
 
 from dataclasses import dataclass
@@ -10,19 +10,18 @@ import numpy as np
 from scipy import stats
 
 from models.panel import FloatArray, IntArray
-
-LEAST_OUTCOME = 1e-8
+from models.task import DAY_S, LEAST_VARIANCE
 
 
 def qlike(y: FloatArray, f: FloatArray) -> FloatArray:
     """QLIKE of each row; NaN where the outcome or the forecast is unknown."""
-    ratio = np.maximum(y, LEAST_OUTCOME) / f
+    ratio = np.maximum(y, LEAST_VARIANCE) / f
     return np.asarray(ratio - np.log(ratio) - 1.0)
 
 
 def log_error(y: FloatArray, f: FloatArray) -> FloatArray:
     """Squared error of the logarithm, row by row."""
-    return np.asarray((np.log(np.maximum(y, LEAST_OUTCOME)) - np.log(f)) ** 2)
+    return np.asarray((np.log(np.maximum(y, LEAST_VARIANCE)) - np.log(f)) ** 2)
 
 
 def pinball(y: FloatArray, quantile: FloatArray, level: float) -> FloatArray:
@@ -30,9 +29,14 @@ def pinball(y: FloatArray, quantile: FloatArray, level: float) -> FloatArray:
     return np.asarray(np.maximum(level * (y - quantile), (level - 1.0) * (y - quantile)))
 
 
+def brier(happened: FloatArray, probability: FloatArray) -> float:
+    """Mean squared error of a probability."""
+    return float(np.mean((probability - happened) ** 2))
+
+
 def daily(loss: FloatArray, as_of_s: IntArray) -> FloatArray:
     """Mean over assets and instants of each day (UTC), in order; days without a known loss are left out. One number a day, shape (D,)."""
-    day = as_of_s // 86_400
+    day = as_of_s // DAY_S
     means = [np.nanmean(loss[day == d]) for d in np.unique(day) if np.isfinite(loss[day == d]).any()]
     return np.array(means)
 

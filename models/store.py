@@ -96,16 +96,12 @@ def save(folder: Path, fitted: Fitted, card: Card) -> None:
     _write(folder / MODEL, packed)
 
 
-def load(folder: Path, task: Task | None = None) -> tuple[Fitted, Card]:
-    """Read a model back.
-
-    Parameters
-    ----------
-    task : if given, the model must have been fitted for it.
+def load(folder: Path) -> tuple[Fitted, Card]:
+    """Read a model back. What it was fitted for is in its card.
 
     Raises
     ------
-    InputError : there is no model; or it was fitted for another task.
+    InputError : there is no model.
     SchemaError : the file is damaged, of another schema, or holds something that this version does not know.
     """
     path = folder / MODEL
@@ -136,12 +132,6 @@ def load(folder: Path, task: Task | None = None) -> tuple[Fitted, Card]:
         raise SchemaError(
             f"{path} does not hold the model that its header describes ({error}); train the model again."
         ) from error
-    if task is not None and card.task != task:
-        differing = [name for name, value in asdict(task).items() if asdict(card.task)[name] != value]
-        raise InputError(
-            f"{path} was fitted for another task ({', '.join(f'{name} {asdict(card.task)[name]}' for name in differing)}; "
-            f"wanted {', '.join(str(asdict(task)[name]) for name in differing)}); train a model for this one."
-        )
     return fitted, card
 
 

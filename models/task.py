@@ -12,9 +12,11 @@ import numpy as np
 from chain.errors import InputError
 from models.panel import FloatArray, IntArray, Panel
 
-HOUR_S = 3_600
+HOUR_S, DAY_S = 3_600, 86_400
 RANGE_TO_VARIANCE = 1.0 / (4.0 * np.log(2.0))
 """Parkinson 1980 (doi:10.1086/296071), equation 1: variance of a driftless Brownian motion from its squared log range."""
+LEAST_VARIANCE = 1e-8
+"""No forecast, and no outcome in a score, is below (0.01 %)^2: an hour in which nothing was traded does not promise another, and an outcome of zero has no finite QLIKE."""
 
 
 @dataclass(frozen=True)

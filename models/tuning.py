@@ -13,7 +13,6 @@ Akiba, T. et al. (2019). Optuna. KDD, arXiv:1907.10902. Bergstra, J. et al. (201
 import hashlib
 import itertools
 import json
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +30,8 @@ from models.scores import qlike
 
 Value = float | int | str | bool
 Values = dict[str, Value]
+FOLDS, SHARE = 2, 0.3
+"""Cuts of the rolling origin, and the share of the instants that they divide."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def folds(train: Samples, count: int, share: float) -> list[tuple[Samples, Sampl
         early = train.known_by(int(train.as_of_s[scored[0]])) if len(scored) else train.at(rows < 0)
         if not np.isfinite(early.y).any():
             raise InputError(
-                f"{len(known)} instants with a known outcome are too few for {count} folds over the last {share:.0%} of them; give a longer window or fewer folds."
+                f"{len(known)} instants with a known outcome are too few for {count} folds over the last {share:.0%} of them; give a longer window, or do not tune."
             )
         made.append((early, train.at((rows >= scored[0]) & (rows <= scored[-1]))))
     return made
@@ -102,8 +103,6 @@ def tune(
     study: Path,
     chosen: Path,
     seed: int,
-    count: int = 2,
-    share: float = 0.3,
     report: Callable[[Trial], None] | None = None,
 ) -> Tuned:
     """Look for the values with the least mean QLIKE inside the training window, and write them down.
@@ -124,8 +123,8 @@ def tune(
         raise InputError(
             "Tuning needs at least one trial and one value to choose; raise --trials or name what may vary."
         )
-    parts = folds(train, count, share)
-    print_of = _fingerprint(space, train, (count, share, seed))
+    parts = folds(train, FOLDS, SHARE)
+    print_of = _fingerprint(space, train, (FOLDS, SHARE, seed))
     study.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = optuna.create_study(storage=f"sqlite:///{study}", study_name="tuning", load_if_exists=True)
@@ -168,22 +167,6 @@ def _finished(study: optuna.Study, budget: int) -> tuple[Trial, ...]:
 
 def _best(done: tuple[Trial, ...]) -> Tuned:
     return Tuned(min(done, key=lambda trial: trial.qlike), done)
-
-
-def chosen_values(path: Path) -> Values:
-    """What was chosen, from its file.
-
-    Raises
-    ------
-    InputError : there is no such file, or it holds no values.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))["values"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise InputError(
-            f"{path} holds no chosen values ({error!r}); tune first, or name the file that tuning wrote."
-        ) from error
-    return dict(values)
 
 
 def _drawn(trial: optuna.Trial, space: Space) -> Values:

@@ -36,7 +36,7 @@ from aftershock.forecasting.notes import (
     told_of_volume,
 )
 from chain.errors import InputError, unknown_name
-from chain.files.price_files import Stamp
+from chain.files.price_files import Stamp, folded
 from models.answering import Answering, trained_on
 from models.calibration import LEVELS
 from models.features import asked_samples
@@ -164,7 +164,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         *told_of_volume(asked_with, card.features),
         *told_of_span(asked, panel),
         *told_of_holes(missing),
-        *told_of_series(panel, int(instants[-1])),
+        *told_of_series(panel, int(instants[-1]), np.isfinite(answer.variance)),
         *told_of_assets(unseen, leaders),
         *told_of_training(instants, card.cutoff_s),
     )
@@ -196,8 +196,7 @@ def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) ->
         If there is no such forecast, or its model cannot be taken apart.
     """
     table = found.table[found.table["as_of"] == found.table["as_of"].max()].set_index("asset")
-    if asset.islower() and asset.upper() in table.index:
-        asset = asset.upper()
+    asset = {folded(name): str(name) for name in table.index}.get(folded(asset), asset)
     if asset not in table.index:
         raise unknown_name("asset with a forecast", asset, [str(name) for name in table.index])
     fitted, card = models_for(models, int(table["horizon_hours"].iloc[0]))

@@ -13,7 +13,7 @@ from aftershock.durations import duration_s
 from chain.errors import InputError, many
 from chain.files import price_panel
 from chain.files.file_findings import Noted
-from chain.files.price_files import Stamp
+from chain.files.price_files import Stamp, names_read, told_of_names
 from chain.files.price_moves import moves
 from chain.files.price_panel import span
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
@@ -154,29 +154,14 @@ def read_prices(
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
     read = [read_panel(file, stamp, BAR_S, as_written=True) for file in (prices, history) if file is not None]
-    (panel, *before), name = _in_capitals(read), prices.name
+    (panel, *before), name = read, prices.name
     if history is not None:
-        [earlier] = before
+        panel, earlier = _named_alike(panel, *before)
         told = _agree((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
     told = (*_told_of_future(name, panel, time.time() if now_s is None else now_s), *_told_of_slips(name, panel))
     return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
-
-
-def _in_capitals(panels: Sequence[Panel]) -> list[Panel]:
-    """The panels with symbols that are all small letters (eth) as models and snapshots have them (ETH), each in its order, and a note that says so; not where a file has both."""
-    apart = {name for panel in panels for name in panel.assets if name.islower() and name.upper() in panel.assets}
-    renamed = []
-    for panel in panels:
-        small = [name for name in panel.assets if name.islower() and name not in apart]
-        assets = tuple(name.upper() if name in small else name for name in panel.assets)
-        more = f" and {len(small) - 1} more" if len(small) > 1 else ""
-        told = (
-            [f"symbols in small letters are read in capitals: {small[0]} as {small[0].upper()}{more}"] if small else []
-        )
-        renamed.append(replace(panel, assets=assets, notes=(*panel.notes, *told)).select(sorted(assets)))
-    return renamed
 
 
 def require_closes(name: str, panel: Panel, until_s: int) -> None:
@@ -213,17 +198,23 @@ def _told_of_future(name: str, panel: Panel, now_s: float) -> tuple[str, ...]:
 
 def _told_of_slips(name: str, panel: Panel) -> tuple[str, ...]:
     """Closes that move far and come back, alone: what `aftershock check` finds, because one wrong bar of one asset moves the market that all others are seen against."""
-    places = np.argwhere(np.isfinite(panel.close.T))
-    closes = panel.close[places[:, 1], places[:, 0]]
-    frame = pd.DataFrame({"symbol": np.array(panel.assets, dtype=object)[places[:, 0]]})
+    code, rows = np.nonzero(np.isfinite(panel.close.T))
+    time_s, closes = panel.end_s[rows].astype(np.float64), panel.close[rows, code]
     noted = Noted(name)
-    moves(noted, price_panel.panel(frame, panel.end_s[places[:, 1]].astype(np.float64), closes))
+    moves(noted, price_panel.in_order(list(panel.assets), code, time_s, closes, rows, rows))
     found = [one for one in noted.found if one.kind in ("spike", "unit_slip")]
     more = f" (and {many(len(found) - 1, 'more such place')}; aftershock check lists them)" if len(found) > 1 else ""
     return tuple(
         f"{name}: {one.symbol} {one.sentence}{more}; if it is no price that was paid, take the bar out: it changes the forecasts of all assets"
         for one in found[:1]
     )
+
+
+def _named_alike(panel: Panel, earlier: Panel) -> tuple[Panel, Panel]:
+    """Two panels of which each asset has one name in both, and a note of it."""
+    named = names_read((*panel.assets, *earlier.assets))
+    one, other = (replace(part, assets=tuple(named[asset] for asset in part.assets)) for part in (panel, earlier))
+    return replace(one, notes=(*one.notes, *told_of_names(named))), other
 
 
 def _agree(late: tuple[str, Panel], early: tuple[str, Panel]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from models.features.columns import features_of_column
 from models.forecaster import Fitted, Forecaster
 from models.line_up import boosting, closes_only, glm
 from models.networks.layout import MARK
+from models.networks.shape import ENCODERS, GRAPHS, NETWORKS
 from models.panel import Panel
 from models.samples import Samples
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from models.networks.forecaster import NetworkForecaster
     from models.networks.relations import GraphHistory
 
-SEQUENCES = ("lstm", "gru", "transformer")
-GRAPHS = ("graph", *(f"graph-{encoder}" for encoder in SEQUENCES))
-NETWORKS = ("mlp", *SEQUENCES, *GRAPHS)
 LEARNERS = ("glm", "boosting", *NETWORKS)
 PAST = ("rv_24", "abs_range_24", "abs_return_24", "market_abs_range_24", "return_24", "volume_24_720")
 PAST_DAYS = 13
@@ -156,7 +154,7 @@ def _network(name: str, panel: Panel, base: GammaGlm, epochs: int, members: int,
             f"--model {name} needs {error.name}; install aftershock with its extra, aftershock[forecast], or take --model glm"
         ) from error
     stems = tuple(stem for stem in PAST if "range" not in stem or np.isfinite(panel.high).any())
-    has_past = name.rpartition("-")[2] in SEQUENCES
+    has_past = name.rpartition("-")[2] in ENCODERS
     past = tuple(f"{stem}{MARK}{day}" for day in range(1, PAST_DAYS + 1) for stem in stems) if has_past else ()
     options = TrainingOptions(epochs=epochs, members=members, limit_s=math.inf)
     own = tuple(dict.fromkeys((*base.features, *(stems if has_past else ()), *past)))

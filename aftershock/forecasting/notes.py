@@ -11,7 +11,7 @@ from chain.errors import many
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
 from models.features.trading import TRADING_FEATURES
-from models.panel import IntArray, Panel
+from models.panel import BoolArray, IntArray, Panel
 from models.samples import Samples
 
 LOOK_BACK_S = 90 * DAY_S
@@ -134,19 +134,21 @@ def told_of_span(asked: Span, panel: Panel) -> tuple[str, ...]:
     return tuple(told)
 
 
-def told_of_series(panel: Panel, until_s: int) -> tuple[str, ...]:
-    """What must be said of series at an instant: those that ended before it, and those that hardly move, which no model was trained on."""
+def told_of_series(panel: Panel, until_s: int, answered: BoolArray) -> tuple[str, ...]:
+    """What must be said of series that are answered: that one ended before the last instant, or that it hardly moves, while no model was trained on such an asset.
+
+    `answered` by (instant, asset): whether there is a forecast; the last instant is `until_s`.
+    """
     seen, told = panel.end_s <= until_s, []
-    for asset, close in zip(panel.assets, panel.close[seen].T, strict=True):
+    for n in np.flatnonzero(answered.any(axis=0)):
+        asset, close = panel.assets[n], panel.close[seen, n]
         known = np.flatnonzero(np.isfinite(close))
-        if not len(known):
-            continue
         last_s = int(panel.end_s[seen][known[-1]])
-        if until_s - last_s > STALE_S:
+        if answered[-1, n] and until_s - last_s > STALE_S:
             told.append(
                 f"{asset} has no price after {written(last_s)} UTC: its forecast looks back on what was known then"
             )
-        if len(known) > 1 and np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
+        if np.median(np.abs(np.diff(np.log(close[known[-LEAST_CLOSES:]])))) < PEGGED:
             told.append(
                 f"{asset} hardly moves: models were trained on assets that trade freely, and it lowers what others see as the market; leave it out"
             )

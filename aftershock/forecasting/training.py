@@ -146,7 +146,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
     answering = in_order(order, makers, fitted, laws, factors)
     card = Card(
         f"volatility, {wish.horizon_hours} h, {makers[0].name}",
-        replace(lessons.samples.task),
+        lessons.samples.task,
         features_of(answering.models),
         hash_of(priced.panel),
         int(priced.panel.end_s[-1]),

@@ -1,6 +1,6 @@
 """Forecasts for protocols, markets and pools through the value that they hold: how far it moves while nobody pays in or takes out.
 
-With w the USD of what is held that moves with each forecast asset, as shares of all that is held, D the assets' forecast deviations and R their shrunk correlations
+With w the USD of what is held that moves with each forecast asset, as shares of all that is held, D the assets' forecast deviations and R their correlations
 (`aftershock.forecast_shocks`), the variance of the value's return is w' D R D w: closed, and exact for simple returns. Its quantiles are those of ln(1 + sum of w (exp r - 1)) over
 draws of the same joint law brought to each asset's own calibrated quantiles, so that what holds one asset has that asset's range. A held asset moves with its own prices, else with what is finally behind it.
 
@@ -75,7 +75,7 @@ def law_at_last(found: Forecasts, priced: Priced) -> ShockLaw:
     return law_of_forecasts(table, priced.panel.select([str(name) for name in table["asset"]]))
 
 
-def value_forecasts(graph: ProtocolGraph, law: ShockLaw, names: Sequence[str], seed: int = 0) -> list[ValueForecast]:
+def value_forecasts(graph: ProtocolGraph, law: ShockLaw, names: Sequence[str], seed: int) -> list[ValueForecast]:
     """Forecasts of the value that nodes hold, in the order of `names` (protocols, markets, pools: any name that `query` takes).
 
     Raises

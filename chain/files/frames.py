@@ -92,7 +92,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (list, dict, np.ndarray)) else value
 
 
-def read_frame(path: Path, required: Sequence[str], columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_frame(path: Path, required: Sequence[str]) -> pd.DataFrame:
     """As `open_frame`, with the columns that must be there; others are kept as they are.
 
     Raises
@@ -100,7 +100,7 @@ def read_frame(path: Path, required: Sequence[str], columns: Mapping[str, str] |
     InputError
         If the file cannot be read, has no rows, lacks a column, or leaves a required cell empty.
     """
-    frame = open_frame(path, columns)
+    frame = open_frame(path)
     missing = [name for name in required if name not in frame.columns]
     if missing:
         raise InputError(

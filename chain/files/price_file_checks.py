@@ -8,8 +8,8 @@ import pandas as pd
 
 from chain.errors import many
 from chain.files import price_moves
-from chain.files.file_findings import Noted, needed, numbers
-from chain.files.price_files import BAR_COLUMNS, ROUNDING, Stamp
+from chain.files.file_findings import Noted, alike, needed, numbers
+from chain.files.price_files import BAR_COLUMNS, ROUNDING, Stamp, names_read
 from chain.files.price_panel import MISSING, FloatArray, Panel, panel, span, when
 from chain.files.stamp_checks import daylight, instants
 
@@ -62,6 +62,8 @@ def check_prices(
     for name in ("close", *has_bars):
         noted.rows("error", "not_above_zero", frame, name, values[name] <= 0, "is not above zero")
     _bars(noted, frame, values)
+    alike(noted, frame, ("symbol",), "read as one asset")
+    frame = frame.assign(symbol=_as_read(frame["symbol"]))
     say("doubled rows")
     twice_s = _doubled(noted, frame, time_s, values)
     sorted_rows = panel(frame, time_s, values["close"])
@@ -78,6 +80,12 @@ def check_prices(
     price_moves.moves(noted, sorted_rows)
     price_moves.frozen(noted, sorted_rows)
     return sorted_rows
+
+
+def _as_read(symbols: pd.Series) -> pd.Series:
+    """Symbols under the names that reading gives them; empty cells as they are."""
+    named = names_read(map(str, symbols.dropna().unique()))
+    return symbols.map({one: named[str(one)] for one in symbols.dropna().unique()})
 
 
 def _bars(noted: Noted, frame: pd.DataFrame, values: dict[str, FloatArray]) -> None:

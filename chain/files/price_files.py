@@ -1,10 +1,10 @@
 """Price files that users bring, CSV or Parquet: timestamp, symbol, close [, open, high, low, volume, and what else is known of a symbol: EXTRAS].
 
 A stamp is the instant at which the close is known. A file with open, high and low holds bars, and whether a bar is stamped at its open
-or its close cannot be seen in it: such a file is refused until that is said. Symbols are labels; case matters.
+or its close cannot be seen in it: such a file is refused until that is said. Symbols are labels; spellings that differ in case only are one (`names_read`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,25 +50,54 @@ class Series:
 
 
 def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> dict[str, Series]:
-    """Series by symbol; parameters and errors as of `read_bars`."""
-    bars, is_bars, _ = _bars(path, stamp, bar_s, ("low", "high"))
-    names = bars.pop("symbol")
+    """Series by symbol, each under every spelling that the file has of it as well; parameters and errors as of `read_bars`."""
+    bars, named, is_bars, _ = _bars(path, stamp, bar_s, ("low", "high"))
+    symbols = bars.pop("symbol")
     start = bars["end_s"] - bar_s if is_bars and bar_s is not None else None
-    cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
-    return {
-        str(names[rows[0]]): _series(
+    rows_of = np.split(np.arange(len(symbols)), np.flatnonzero(np.diff(symbols.codes)) + 1)
+    series = {
+        str(symbols[rows[0]]): _series(
             bars["end_s"][rows],
             {name: values[rows] for name, values in bars.items() if name != "end_s"},
             None if start is None else start[rows],
         )
-        for rows in np.split(np.arange(len(names)), cuts)
+        for rows in rows_of
     }
+    return series | {spelling: series[name] for spelling, name in named.items()}
+
+
+def folded(symbol: str) -> str:
+    """What the spellings of one symbol have in common: all but the case of letters and spaces around it."""
+    return symbol.strip().casefold()
+
+
+def names_read(spellings: Iterable[str]) -> dict[str, str]:
+    """Each spelling of a symbol -> the name under which it is read: the spelling with most capitals of those that are `folded` alike, in capitals (as models and snapshots have it) if all its letters are small."""
+    alike: dict[str, set[str]] = {}
+    for spelling in spellings:
+        alike.setdefault(folded(spelling), set()).add(spelling)
+    most = {key: max(each, key=lambda one: (sum(map(str.isupper, one)), one)).strip() for key, each in alike.items()}
+    return {
+        spelling: most[key].upper() if most[key].islower() else most[key]
+        for key, each in alike.items()
+        for spelling in sorted(each)
+    }
+
+
+def told_of_names(named: Mapping[str, str]) -> tuple[str, ...]:
+    """That symbols (as of `names_read`) are read under another name, if any are."""
+    other = [(name, spelling.strip()) for spelling, name in named.items() if spelling.strip() != name]
+    more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+    return tuple(
+        f"symbols that differ in small and capital letters only are one asset: {spelling} is read as {name}{more}"
+        for name, spelling in sorted(other)[:1]
+    )
 
 
 def read_bars(
     path: Path, stamp: Stamp | None = None, bar_s: float | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol, close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence if rows are repeated.
+    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
 
     Parameters
     ----------
@@ -80,20 +109,20 @@ def read_bars(
     InputError
         If a column is missing, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
-    bars, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
+    bars, named, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
     if not is_bars and stamp == "open":
         if bar_s is None:
             raise InputError(
                 f"{path.name} holds closes stamped at the open, and it is not said how long a bar is; say it with --bar 1h"
             )
         bars["end_s"] = bars["end_s"] + bar_s
-    return pd.DataFrame(bars), notes
+    return pd.DataFrame(bars), (*told_of_names(named), *notes)
 
 
 def _bars(
     path: Path, stamp: Stamp | None, bar_s: float | None, wanted: Sequence[str]
-) -> tuple[dict[str, npt.NDArray[Any]], bool, tuple[str, ...]]:
-    """Checked columns in the order of symbol and time, whether the rows are bars, and a sentence if rows are repeated."""
+) -> tuple[dict[str, Any], dict[str, str], bool, tuple[str, ...]]:
+    """Checked columns in the order of symbol and time, the names of symbols by their spelling, whether the rows are bars, and a sentence if rows are repeated."""
     frame = read_frame(path, ("timestamp", "symbol", "close"))
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
     if has_bars and stamp is not None and bar_s is None:
@@ -108,27 +137,33 @@ def _bars(
     end = stamps(path, frame)
     if has_bars and bar_s is not None and stamp == "open":
         end = end + bar_s
-    names = frame["symbol"].astype("str").str.strip().to_numpy().astype(str)
-    nameless = np.flatnonzero(names == "")
-    if len(nameless):
-        raise InputError(f"{path.name} row {frame.index[nameless[0]]}: symbol is empty; name the asset")
-    order = np.lexsort((end, names))
-    columns: dict[str, npt.NDArray[Any]] = {"end_s": end[order], "symbol": names[order]}
-    for name in ("close", *(n for n in wanted if n in frame.columns)):
-        columns[name] = _column(path, frame, name)[order]
+    spelled, spellings = pd.factorize(frame["symbol"].astype("str"))
+    named = names_read(map(str, spellings))
+    names = sorted(set(named.values()))
+    place = {name: number for number, name in enumerate(names)}
+    code = np.array([place[named[str(one)]] for one in spellings])[spelled]
+    if "" in place:
+        nameless = np.flatnonzero(code == place[""])[0]
+        raise InputError(f"{path.name} row {frame.index[nameless]}: symbol is empty; name the asset")
+    order = np.lexsort((end, code))
+    end, code = end[order], code[order]
+    columns = {
+        name: _column(path, frame, name)[order] for name in ("close", *(n for n in wanted if n in frame.columns))
+    }
     if "high" in columns and "low" in columns:
-        _refuse_crossed(path, frame, order, columns)
-    end, names = columns["end_s"], columns["symbol"]
-    twice = np.flatnonzero((names[1:] == names[:-1]) & (end[1:] == end[:-1]))
+        _refuse_crossed(path, frame, order, columns["high"], columns["low"])
+    twice = np.flatnonzero((code[1:] == code[:-1]) & (end[1:] == end[:-1]))
     for pair in twice:
         if any(values[pair] != values[pair + 1] for name, values in columns.items() if name not in ("volume", *EXTRAS)):
             first, second = sorted(frame.index[order[[pair, pair + 1]]].tolist())
             raise InputError(
-                f"{path.name} row {second}: {names[pair]} has two prices at {pd.Timestamp(end[pair], unit='s')}, the other in row {first}; keep the right one"
+                f"{path.name} row {second}: {names[code[pair]]} has two prices at {pd.Timestamp(end[pair], unit='s')}, the other in row {first}; keep the right one"
             )
-    once = np.delete(np.arange(len(names)), twice)
+    once = np.delete(np.arange(len(code)), twice)
     notes = _said_twice(path, frame, order[twice + 1]) if len(twice) else ()
-    return {name: values[once] for name, values in columns.items()}, bool(has_bars), notes
+    kept: dict[str, Any] = {name: values[once] for name, values in columns.items()}
+    symbols = pd.Categorical.from_codes(code[once], names)
+    return {"end_s": end[once], "symbol": symbols, **kept}, named, bool(has_bars), notes
 
 
 def _said_twice(path: Path, frame: pd.DataFrame, places: npt.NDArray[np.int64]) -> tuple[str, ...]:
@@ -141,14 +176,15 @@ def _said_twice(path: Path, frame: pd.DataFrame, places: npt.NDArray[np.int64]) 
 
 
 def _refuse_crossed(
-    path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
+    path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], high: FloatArray, low: FloatArray
 ) -> None:
-    """InputError if the high of a bar lies below its low; columns are in `order` of the frame's rows."""
-    wrong = np.flatnonzero(columns["high"] < columns["low"] * (1 - ROUNDING))
+    """InputError if the high of a bar lies below its low; both are in `order` of the frame's rows."""
+    wrong = np.flatnonzero(high < low * (1 - ROUNDING))
     if len(wrong):
         first = int(wrong[np.argmin(order[wrong])])
+        row, symbol = frame.index[order[first]], frame["symbol"].iloc[order[first]]
         raise InputError(
-            f"{path.name} row {frame.index[order[first]]}: high is {columns['high'][first]:.10g} and low {columns['low'][first]:.10g} of {columns['symbol'][first]}; "
+            f"{path.name} row {row}: high is {high[first]:.10g} and low {low[first]:.10g} of {symbol}; "
             f"put the larger one under high ({many(len(wrong), 'such row')}; aftershock check says more)"
         )
 

@@ -68,25 +68,23 @@ def panel(frame: pd.DataFrame, time_s: FloatArray, close: FloatArray) -> Panel:
     place, code = usable[order], codes[order].astype(np.int64)
     same = np.flatnonzero((code[1:] == code[:-1]) & (time_s[place][1:] == time_s[place][:-1])) + 1
     place, code = np.delete(place, same), np.delete(code, same)
+    symbols, row = [str(name) for name in names], frame.index.to_numpy()[place].astype(np.int64)
+    return in_order(symbols, code, time_s[place], close[place], row, place.astype(np.int64))
+
+
+def in_order(
+    symbols: list[str], code: IntArray, time_s: FloatArray, close: FloatArray, row: IntArray, place: IntArray
+) -> Panel:
+    """Rows that are in the order of symbol and time already, each once and each symbol at least once; arrays as of `Panel`."""
     is_first = np.ones(len(code), dtype=np.bool_)
     is_first[1:] = code[1:] != code[:-1]
-    step = np.where(is_first, np.nan, np.diff(time_s[place], prepend=np.nan))
-    move = np.where(is_first, np.nan, np.diff(np.log(close[place]), prepend=np.nan))
+    step = np.where(is_first, np.nan, np.diff(time_s, prepend=np.nan))
+    move = np.where(is_first, np.nan, np.diff(np.log(close), prepend=np.nan))
     grouped = pd.DataFrame({"step": step, "move": np.abs(move)}).groupby(code)
     middle = grouped.median()
     usual_move = np.maximum(1.4826 * middle["move"], grouped["move"].quantile(0.9) / 1.645)
-    return Panel(
-        [str(name) for name in names],
-        code,
-        time_s[place],
-        close[place],
-        frame.index.to_numpy()[place].astype(np.int64),
-        place.astype(np.int64),
-        step,
-        move,
-        middle["step"].to_numpy(dtype=np.float64),
-        usual_move.to_numpy(dtype=np.float64),
-    )
+    usual_s = middle["step"].to_numpy(dtype=np.float64)
+    return Panel(symbols, code, time_s, close, row, place, step, move, usual_s, usual_move.to_numpy(dtype=np.float64))
 
 
 def when(time_s: float) -> str:

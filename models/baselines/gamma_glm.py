@@ -19,8 +19,8 @@ ROUNDS, TOLERANCE, SCORING = 100, 1e-13, 10
 FLOOR_OF_OUTCOME = 1e-10
 
 
-def fit_gamma(x: FloatArray, y: FloatArray, penalty: FloatArray, offset: FloatArray | None = None) -> FloatArray:
-    """Coefficients b that minimise mean(y / f + ln f) + sum of penalty b^2 / 2, with f = exp(offset + x @ b).
+def fit_gamma(x: FloatArray, y: FloatArray, penalty: FloatArray) -> FloatArray:
+    """Coefficients b that minimise mean(y / f + ln f) + sum of penalty b^2 / 2, with f = exp(x @ b).
 
     Parameters
     ----------
@@ -33,7 +33,6 @@ def fit_gamma(x: FloatArray, y: FloatArray, penalty: FloatArray, offset: FloatAr
     ConvergenceError
         If the scoring does not come to rest, or the columns of x depend on each other and there is no ridge.
     """
-    start = np.zeros(len(y)) if offset is None else offset
     normal = x.T @ x / len(y) + np.diag(penalty)
     try:
         factor = cho_factor(normal)
@@ -42,16 +41,16 @@ def fit_gamma(x: FloatArray, y: FloatArray, penalty: FloatArray, offset: FloatAr
             "the gamma regression's features depend on each other; drop one, or give a ridge above zero"
         ) from error
     beta = np.zeros(x.shape[1])
-    beta[0] = np.log(np.mean(y * np.exp(-start)))
+    beta[0] = np.log(np.mean(y))
 
     def loss(coefficients: FloatArray) -> float:
-        linear = start + x @ coefficients
+        linear = x @ coefficients
         with np.errstate(over="ignore"):
             return float(np.mean(y * np.exp(-linear) + linear) + 0.5 * penalty @ coefficients**2)
 
     now = loss(beta)
     for number in range(ROUNDS):
-        weight = y * np.exp(-start - x @ beta)
+        weight = y * np.exp(-x @ beta)
         gradient = x.T @ (weight - 1.0) / len(y) - penalty * beta
         if number >= SCORING:
             factor = cho_factor((x * weight[:, None]).T @ x / len(y) + np.diag(penalty + TOLERANCE))

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 
 from chain.errors import InputError
-from models.baselines.simple import LEAST_VARIANCE
+from models.baselines.days import answered_by_day
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
+from models.task import DAY_S, LEAST_VARIANCE
 
-DAY_S = 86_400
 SCALE = 100.0
 """Returns in percent: arch's optimiser wants numbers near one."""
 LEAST_DAYS = 120
@@ -79,22 +79,15 @@ class FittedGarch:
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
-        place = {name: number for number, name in enumerate(self.assets)}
-        known = [n for n, name in enumerate(samples.assets) if name in place]
-        at = [place[samples.assets[n]] for n in known]
-        panel = self.panel.select([samples.assets[n] for n in known]).until(int(samples.as_of_s[-1]))
-        result = np.full(samples.y.shape, np.nan)
         days = max(1.0, samples.task.horizon_hours / 24)
-        for hour in np.unique(samples.as_of_s % DAY_S):
-            ends, returns = daily_returns(panel, int(hour))
-            ahead = aggregated(
-                self.kind, self.parameters[at], variances(self.kind, self.parameters[at], returns), days, self.seed
-            )
-            instants = np.flatnonzero(samples.as_of_s % DAY_S == hour)
-            rows = np.searchsorted(ends, samples.as_of_s[instants], side="right") - 1
-            raw = np.where((rows >= 0)[:, None], ahead[np.maximum(rows, 0)], np.nan)
-            result[instants[:, None], known] = np.clip(self.factor[at] * raw, self.least[at], self.most[at])
-        return result
+
+        def ahead(panel: Panel, at: list[int], hour_s: int) -> tuple[IntArray, FloatArray]:
+            ends, returns = daily_returns(panel, hour_s)
+            tomorrow = variances(self.kind, self.parameters[at], returns)
+            raw = aggregated(self.kind, self.parameters[at], tomorrow, days, self.seed)
+            return ends, np.clip(self.factor[at] * raw, self.least[at], self.most[at])
+
+        return answered_by_day(samples, self.panel, self.assets, ahead)
 
 
 def daily_returns(panel: Panel, hour_s: int) -> tuple[IntArray, FloatArray]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.baselines.simple import LEAST_VARIANCE
 from models.panel import FloatArray, Panel
 from models.samples import Samples
+from models.task import LEAST_VARIANCE
 
 LAGS = ("rv_24", "rv_168", "rv_720")
 LAGS_OF_AN_HOUR = ("rv_6", *LAGS)

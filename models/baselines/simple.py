@@ -6,9 +6,7 @@ import numpy as np
 
 from models.panel import FloatArray, Panel
 from models.samples import Samples
-
-LEAST_VARIANCE = 1e-8
-"""No forecast is below (0.01 %)^2: an hour in which nothing was traded does not promise another."""
+from models.task import LEAST_VARIANCE
 
 
 @dataclass(frozen=True)

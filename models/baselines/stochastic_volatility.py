@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chain.errors import InputError
-from models.baselines.simple import LEAST_VARIANCE
+from models.baselines.days import answered_by_day
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
-from models.task import Task, outcomes
+from models.task import DAY_S, LEAST_VARIANCE, Task, outcomes
 
-DAY_S = 86_400
 LEAST_DAYS = 60
 LATTICE, REFINEMENTS = 6, 3
 
@@ -97,22 +96,17 @@ class FittedStochasticVolatility:
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
-        place = {name: number for number, name in enumerate(self.assets)}
-        known = [n for n, name in enumerate(samples.assets) if name in place]
-        at = [place[samples.assets[n]] for n in known]
-        theta, phi = self.theta[at], 1 - self.parameters[at, 0]
-        panel = self.panel.select([samples.assets[n] for n in known]).until(int(samples.as_of_s[-1]))
-        result = np.full(samples.y.shape, np.nan)
         days = samples.task.horizon_hours / 24
         steps = np.arange(max(1, round(days)))
-        for hour in np.unique(samples.as_of_s % DAY_S):
-            ends, observed = daily_variances(panel, int(hour))
-            ahead, _ = filtered(observed, theta, phi, self.parameters[at, 1] * theta, self.parameters[at, 2], Noise())
-            mean = theta + (ahead - theta) * np.mean(phi[None] ** steps[:, None], axis=0)
-            instants = np.flatnonzero(samples.as_of_s % DAY_S == hour)
-            rows = np.searchsorted(ends, samples.as_of_s[instants], side="right") - 1
-            result[instants[:, None], known] = np.where((rows >= 0)[:, None], mean[np.maximum(rows, 0)], np.nan) * days
-        return np.where(np.isfinite(result), np.maximum(result, LEAST_VARIANCE), np.nan)
+
+        def ahead(panel: Panel, at: list[int], hour_s: int) -> tuple[IntArray, FloatArray]:
+            theta, phi, xi2, c = self.theta[at], 1 - self.parameters[at, 0], *self.parameters[at, 1:].T
+            ends, observed = daily_variances(panel, hour_s)
+            tomorrow, _ = filtered(observed, theta, phi, xi2 * theta, c, Noise())
+            return ends, theta + (tomorrow - theta) * np.mean(phi[None] ** steps[:, None], axis=0)
+
+        found = answered_by_day(samples, self.panel, self.assets, ahead) * days
+        return np.where(np.isfinite(found), np.maximum(found, LEAST_VARIANCE), np.nan)
 
 
 def daily_variances(panel: Panel, hour_s: int) -> tuple[IntArray, FloatArray]:

@@ -13,11 +13,11 @@ from models.networks.layout import MARK
 from models.networks.past import with_past
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
-from models.task import Task, as_of_grid, outcomes, range_proxy
+from models.task import DAY_S, Task, as_of_grid, outcomes, range_proxy
 
 __all__ = ["asked_samples", "price_features", "price_samples"]
 
-PAST_STEP_S = 86_400
+PAST_STEP_S = DAY_S
 """Between two instants of a look-back sequence: `name@k` is the feature as it stood k days earlier."""
 
 

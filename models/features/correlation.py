@@ -3,8 +3,8 @@
 import numpy as np
 
 from models.panel import FloatArray, IntArray, Panel
+from models.task import DAY_S
 
-DAY_S = 86_400
 LEAST_SHARE = 0.5
 
 

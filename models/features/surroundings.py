@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from models.features.variance import LEAST_VARIANCE
+from models.features.variance import LEAST_OF_A_BAR, WINDOWS
 from models.features.windows import Lookback, log_floored
 from models.panel import FloatArray, IntArray, Panel
-from models.task import HOUR_S
+from models.task import DAY_S, HOUR_S
 
 LEADERS = ("BTC", "ETH")
-MARKET_WINDOWS = (6, 24, 168, 720)
+NEIGHBOUR_WINDOWS = (24, 168)
 WEEK_HOURS, SLOT_WEEKS, LEAST_SLOT_WEEKS = 168, 12, 4
 
 
@@ -26,7 +26,7 @@ def market_features(
     shape = (len(back.stop), len(panel.assets))
     features: dict[str, FloatArray] = {}
     for measure in ("abs_range", "rv"):
-        for hours in sorted({*MARKET_WINDOWS, horizon_hours}):
+        for hours in sorted({*WINDOWS, horizon_hours}):
             name = f"{measure}_{hours}"
             market = _mean(own[name])
             features[f"market_{name}"] = market
@@ -35,8 +35,8 @@ def market_features(
                 features[f"{leader.lower()}_{name}"] = np.where(np.isfinite(values), values, market)
     index = _mean(panel.log_returns())[:, None]
     in_squares, in_index = back.running(index**2), back.running(index)
-    for hours in MARKET_WINDOWS:
-        features[f"index_rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_VARIANCE)[:, 0]
+    for hours in WINDOWS:
+        features[f"index_rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_OF_A_BAR)[:, 0]
     for hours in (24, 168):
         features[f"market_return_{hours}"] = in_index.sums(hours)[0][:, 0]
     return {name: np.broadcast_to(values[:, None], shape) for name, values in features.items()}
@@ -47,7 +47,7 @@ def calendar_features(panel: Panel, back: Lookback, as_of_s: IntArray, horizon_h
     week that the horizon covers, over the last 12 weeks, against the mean of all hours of those weeks (0 where fewer than 4 weeks are known)."""
     shape = (len(as_of_s), len(panel.assets))
     hour = (as_of_s // HOUR_S) % 24
-    weekday = (as_of_s // 86_400 + 3) % 7  # 1970-01-01 was a Thursday
+    weekday = (as_of_s // DAY_S + 3) % 7  # 1970-01-01 was a Thursday
     features = {f"weekday_{day}": np.broadcast_to((weekday == day).astype(float)[:, None], shape) for day in range(7)}
     features["hour_sin"] = np.broadcast_to(np.sin(2 * np.pi * hour / 24)[:, None], shape)
     features["hour_cos"] = np.broadcast_to(np.cos(2 * np.pi * hour / 24)[:, None], shape)
@@ -59,9 +59,7 @@ def calendar_features(panel: Panel, back: Lookback, as_of_s: IntArray, horizon_h
     return features
 
 
-def neighbour_features(
-    relation: str, weights: FloatArray, own: Mapping[str, FloatArray], windows: tuple[int, ...] = (24, 168)
-) -> dict[str, FloatArray]:
+def neighbour_features(relation: str, weights: FloatArray, own: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Weighted mean of the neighbours' rv and abs_range: `relation`_rv_W and `relation`_abs_range_W, each of shape (A, N).
 
     Parameters
@@ -74,7 +72,7 @@ def neighbour_features(
     )
     features = {}
     for measure in ("rv", "abs_range"):
-        for hours in windows:
+        for hours in NEIGHBOUR_WINDOWS:
             values = own[f"{measure}_{hours}"]
             known = np.isfinite(values)
             total = np.einsum("anm,am->an", each, np.where(known, values, 0.0))
@@ -98,14 +96,14 @@ def weights_by_day(edges: pd.DataFrame, assets: tuple[str, ...], as_of_s: IntArr
     place = {name: number for number, name in enumerate(assets)}
     rows = edges[edges["source"].isin(place) & edges["target"].isin(place)]
     day = (pd.to_datetime(rows["day"]) - pd.Timestamp(0)) // pd.Timedelta(days=1)
-    first, last = (int(as_of_s.min()) // 86_400 - days, int(as_of_s.max()) // 86_400)
+    first, last = (int(as_of_s.min()) // DAY_S - days, int(as_of_s.max()) // DAY_S)
     daily = np.zeros((last - first + 2, len(assets), len(assets)))
     within = (day >= first) & (day <= last)
     at = (day[within] - first).to_numpy(dtype=np.int64)
     source, target = (rows.loc[within, end].map(place).to_numpy(dtype=np.int64) for end in ("source", "target"))
     np.add.at(daily, (at + 1, source, target), rows.loc[within, "weight"].to_numpy(dtype=np.float64))
     running = np.cumsum(daily, axis=0)
-    today = as_of_s // 86_400 - first  # the day that is under way: its own rows are not known yet
+    today = as_of_s // DAY_S - first  # the day that is under way: its own rows are not known yet
     summed = running[today] - running[today - days]
     total = summed.sum(axis=2, keepdims=True)
     return np.asarray(np.where(total > 0, summed / np.where(total > 0, total, 1.0), 0.0))

@@ -10,13 +10,13 @@ from scipy.signal import lfilter
 
 from models.features.windows import Lookback, log_floored
 from models.panel import FloatArray, Panel
-from models.task import RANGE_TO_VARIANCE
+from models.task import DAY_S, RANGE_TO_VARIANCE
 
 WINDOWS = (6, 24, 168, 720)
 DECAY_A_DAY = 0.94
 """RiskMetrics 1996, daily data."""
-LEAST_VARIANCE = 1e-12
-LEAST_MOVE = 1e-5
+LEAST_OF_A_BAR, LEAST_MOVE = 1e-12, 1e-5
+"""Of a mean variance and of a mean move of a bar, before the logarithm: nothing moved."""
 
 
 def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[str, FloatArray]:
@@ -38,16 +38,16 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
     )
     features: dict[str, FloatArray] = {}
     for hours in sorted({*WINDOWS, horizon_hours}):
-        features[f"rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_VARIANCE)
-        features[f"range_{hours}"] = log_floored(RANGE_TO_VARIANCE * in_range_squares.mean(hours), LEAST_VARIANCE)
+        features[f"rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_OF_A_BAR)
+        features[f"range_{hours}"] = log_floored(RANGE_TO_VARIANCE * in_range_squares.mean(hours), LEAST_OF_A_BAR)
         features[f"abs_range_{hours}"] = log_floored(in_ranges.mean(hours), LEAST_MOVE)
         features[f"abs_return_{hours}"] = log_floored(in_moves.mean(hours), LEAST_MOVE)
     in_garman_klass, in_down, in_pairs, in_returns = (
         back.running(values) for values in (garman_klass, down, pairs, returns)
     )
     for hours in (24, 168):
-        total = np.maximum(in_squares.mean(hours), LEAST_VARIANCE)
-        features[f"gk_{hours}"] = log_floored(in_garman_klass.mean(hours), LEAST_VARIANCE)
+        total = np.maximum(in_squares.mean(hours), LEAST_OF_A_BAR)
+        features[f"gk_{hours}"] = log_floored(in_garman_klass.mean(hours), LEAST_OF_A_BAR)
         features[f"down_{hours}"] = in_down.mean(hours) / total
         features[f"jump_{hours}"] = np.clip(1.0 - in_pairs.mean(hours) / total, 0.0, 1.0)
         features[f"return_{hours}"] = in_returns.sums(hours)[0]
@@ -55,7 +55,7 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
     move, in_move = (ranges, in_ranges) if has_ranges else (moves, in_moves)
     features["peak_24"] = log_floored(back.largest(move, 24), LEAST_MOVE) - log_floored(in_move.mean(24), LEAST_MOVE)
     features["ewma"] = log_floored(
-        back.last(decayed_mean(squares, DECAY_A_DAY ** (panel.bar_s / 86_400))), LEAST_VARIANCE
+        back.last(decayed_mean(squares, DECAY_A_DAY ** (panel.bar_s / DAY_S))), LEAST_OF_A_BAR
     )
     features["drop_720"] = log_floored(back.largest(panel.close, 720), 0.0) - log_floored(
         back.last_known(panel.close, 24), 0.0

@@ -11,16 +11,8 @@ from models.networks.feed_forward import FeedForward
 from models.networks.graph import GraphNetwork
 from models.networks.layout import Layout
 from models.networks.relations import ASSET, GraphHistory, Ints
-from models.networks.sequence import ENCODERS, SequenceNetwork
-from models.networks.shape import Shape
-
-NETWORKS = ("mlp", *ENCODERS, "graph", *(f"graph-{encoder}" for encoder in ENCODERS))
-"""Dense layers; three encoders of the past; the graph network over features of now, or over an encoded past."""
-
-
-def is_graph(name: str) -> bool:
-    """Whether a network needs a graph history."""
-    return name.partition("-")[0] == "graph"
+from models.networks.sequence import SequenceNetwork
+from models.networks.shape import GRAPHS, NETWORKS, Shape
 
 
 def build(name: str, layout: Layout, outputs: int, shape: Shape, history: GraphHistory | None, seed: int) -> nn.Module:
@@ -33,11 +25,11 @@ def build(name: str, layout: Layout, outputs: int, shape: Shape, history: GraphH
     """
     if name not in NETWORKS:
         raise unknown_name("network", name, NETWORKS)
-    if is_graph(name) and history is None:
+    if name in GRAPHS and history is None:
         raise InputError(f"The network {name!r} needs a graph history; give one, or take the network 'mlp'.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if history is not None and is_graph(name):
+        if history is not None and name in GRAPHS:
             return GraphNetwork(name.partition("-")[2] or None, layout, outputs, shape, history)
         if name == "mlp":
             return FeedForward(layout, outputs, shape)

@@ -15,10 +15,10 @@ from torch import nn
 from chain.errors import InputError
 from models.forecaster import Fitted, Forecaster
 from models.networks.batches import GraphBatches
-from models.networks.build import answers, build, is_graph
+from models.networks.build import answers, build
 from models.networks.layout import Scale, lay_out, scale_of
 from models.networks.relations import GraphHistory
-from models.networks.shape import Shape
+from models.networks.shape import GRAPHS, Shape
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.training import Lesson, Lived, Report, TrainingOptions, Weights, learn, one_thread
@@ -33,7 +33,7 @@ class NetworkForecaster:
 
     Attributes
     ----------
-    network : one of `models.networks.build.NETWORKS`.
+    network : one of `models.networks.shape.NETWORKS`.
     base : the forecaster whose log variance it corrects, and which answers while it has learnt nothing.
     history : graphs over time, for graph networks.
     features : the features that it reads; all of the samples if None.
@@ -212,7 +212,7 @@ def train_network(
         levels=options.levels if options.loss == "quantile" else (),
         scale=scale,
         node_scales=node_scales,
-        history=history if is_graph(forecaster.network) else None,
+        history=history if forecaster.network in GRAPHS else None,
         members=tuple(members),
         base=base,
         smear=1.0,
@@ -233,7 +233,7 @@ def _node_scales(history: GraphHistory, last_s: int) -> dict[str, Scale]:
 def _graphs(
     network: str, history: GraphHistory | None, scales: Mapping[str, Scale], assets: tuple[str, ...]
 ) -> GraphBatches | None:
-    if history is None or not is_graph(network):
+    if history is None or network not in GRAPHS:
         return None
     _refuse_others(history, assets)
     return GraphBatches(history, scales)

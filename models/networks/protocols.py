@@ -24,7 +24,6 @@ def protocol_history(
     graphs: Sequence[tuple[int, ProtocolGraph]],
     symbols: Mapping[str, str],
     assets: Sequence[str],
-    kinds: Sequence[str] = AROUND,
     from_s: int | None = None,
 ) -> GraphHistory:
     """The history of a graph network from protocol graphs.
@@ -34,30 +33,34 @@ def protocol_history(
     graphs : (timestamp of the snapshot's anchor, its graph), in order of time.
     symbols : node of an asset -> symbol as in the prices; the same asset on two chains has one symbol, nodes without one are left out.
     assets : the symbols of the prices, in order.
-    kinds : nodes that are taken besides assets.
     from_s : if given and before the first graph, an instant from which on nothing is known: a graph without edges, its nodes not present.
 
     Returns
     -------
-    Edges of every relation between these kinds of nodes, and the same edges backwards. Values: the relation's numbers, amounts in smallest units left out.
+    Edges of every relation between assets and AROUND, and the same edges backwards. Values: the relation's numbers, amounts in smallest units left out.
 
     Raises
     ------
-    InputError : no graph, or none has a relation between these kinds.
+    InputError : no graph, or none has a relation between these.
     """
     views = [(known_s, to_hetero(graph)) for known_s, graph in graphs]
     if views and from_s is not None and from_s < views[0][0]:
         views.insert(0, (from_s, HeteroData()))
     found = sorted(
-        {kinds_of for _, view in views for kinds_of in view.edge_types if {kinds_of[0], kinds_of[2]} <= {ASSET, *kinds}}
+        {
+            kinds_of
+            for _, view in views
+            for kinds_of in view.edge_types
+            if {kinds_of[0], kinds_of[2]} <= {ASSET, *AROUND}
+        }
     )
     if not found:
         raise InputError(
-            f"None of {len(graphs)} protocol graphs relates assets to {', '.join(kinds)}; name other kinds of nodes."
+            f"None of {len(graphs)} protocol graphs relates assets to {', '.join(AROUND)}; give snapshots that read some, or correlations."
         )
     keys = {
         kind: sorted({key for _, view in views if kind in view.node_types for key in view[kind].keys_in_order})
-        for kind in kinds
+        for kind in AROUND
     }
     place = {kind: {key: number for number, key in enumerate(known)} for kind, known in keys.items()}
     number = {symbol: each for each, symbol in enumerate(assets)}
@@ -65,7 +68,7 @@ def protocol_history(
     edge_names = {
         kinds_of: _columns([view[kinds_of] for _, view in views if kinds_of in view.edge_types]) for kinds_of in found
     }
-    node_names = {kind: _columns([view[kind] for _, view in views if kind in view.node_types]) for kind in kinds}
+    node_names = {kind: _columns([view[kind] for _, view in views if kind in view.node_types]) for kind in AROUND}
     forward = [[_edges(view, kinds_of, place, edge_names[kinds_of]) for kinds_of in found] for _, view in views]
     backward = [[Edges(edges.ends[::-1].copy(), edges.values) for edges in each] for each in forward]
     return GraphHistory(
@@ -80,7 +83,7 @@ def protocol_history(
                 ("present", *node_names[kind]),
                 np.stack([_features(view, kind, keys[kind], node_names[kind]) for _, view in views]),
             )
-            for kind in kinds
+            for kind in AROUND
             if keys[kind]
         ),
     )

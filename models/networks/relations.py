@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chain.errors import InputError
+from models.task import DAY_S
 
 ASSET = "asset"
 EdgeType = tuple[str, str, str]
 """(kind of the source, relation, kind of the target), as PyG names an edge type."""
+NEIGHBOURS = 5
+"""Of each asset in a graph of correlations."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -100,7 +103,7 @@ class GraphHistory:
 
 def from_day_after(day_start_s: int) -> int:
     """When a graph of the day that starts at `day_start_s` may first be used: at the start of the next day."""
-    return day_start_s + 86_400
+    return day_start_s + DAY_S
 
 
 def correlation_edges(returns: Floats, neighbours: int) -> Edges:
@@ -162,13 +165,13 @@ def category_edges(assets: Sequence[str], category: Mapping[str, str]) -> Edges:
 
 
 def correlation_history(
-    assets: tuple[str, ...], end_s: Ints, returns: Floats, known_s: Ints, bars: int, neighbours: int = 5
+    assets: tuple[str, ...], end_s: Ints, returns: Floats, known_s: Ints, bars: int
 ) -> GraphHistory:
     """Correlations of the last `bars` returns (T, N) that end by each instant of `known_s`, as graphs that may be used from then on."""
     graphs = []
     for now in known_s:
         stop = int(np.searchsorted(end_s, now, side="right"))
-        graphs.append((correlation_edges(returns[max(stop - bars, 0) : stop], neighbours),))
+        graphs.append((correlation_edges(returns[max(stop - bars, 0) : stop], NEIGHBOURS),))
     return GraphHistory(assets, known_s, ((ASSET, "correlates", ASSET),), tuple(graphs))
 
 

@@ -6,10 +6,8 @@ from chain.errors import InputError, unknown_name
 from models.networks.head import Head, Picked
 from models.networks.layout import Layout
 from models.networks.recurrent import RecurrentEncoder
-from models.networks.shape import Shape
+from models.networks.shape import ENCODERS, Shape
 from models.networks.transformer import TransformerEncoder
-
-ENCODERS = ("lstm", "gru", "transformer")
 
 
 def encoder_of(name: str, layout: Layout, shape: Shape) -> nn.Module:

@@ -1,8 +1,14 @@
-"""How large a network is. No torch, so that a stored model can say so without one."""
+"""Which networks there are, by name, and how large one is. No torch, so that a command or a stored model can say so without it."""
 
 from dataclasses import dataclass
 
 from chain.errors import InputError
+
+ENCODERS = ("lstm", "gru", "transformer")
+"""Of the past of a feature."""
+GRAPHS = ("graph", *(f"graph-{encoder}" for encoder in ENCODERS))
+"""The graph network over features of now, or over an encoded past."""
+NETWORKS = ("mlp", *ENCODERS, *GRAPHS)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,28 +97,17 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     assert set(answered(hole)[0]["model"]) == {"rolling mean 30 d"}
 
 
-def test_symbols_in_small_letters_are_those_in_capitals(panel: Panel, bars: Path, tmp_path: Path) -> None:
-    whole, straight = frame_of(panel), forecast_file(bars, "close")
-    small = whole.assign(symbol=whole["symbol"].str.lower())
-    late = whole["timestamp"] >= panel.end_s[-300]
-    for name, frame, earlier in (("small", small, None), ("mixed", small[late], whole[~late])):
-        frame.to_parquet(tmp_path / f"{name}.parquet")
-        if earlier is not None:
-            earlier.to_parquet(tmp_path / "earlier.parquet")
-        found = forecast_file(
-            tmp_path / f"{name}.parquet", "close", history=None if earlier is None else tmp_path / "earlier.parquet"
-        )
-        pd.testing.assert_frame_equal(found.table, straight.table)
-        assert len(found.notes) == len(straight.notes) + 1
-        assert "symbols in small letters are read in capitals: aaa as AAA and " in " ".join(found.notes)
-    both = pd.concat([whole, small[small["symbol"] == "eth"]])
-    both.to_parquet(tmp_path / "both.parquet")
-    assert {"eth", "ETH"} < set(forecast_file(tmp_path / "both.parquet", "close").table["asset"])
-    both[both["timestamp"] >= panel.end_s[-300]].to_parquet(tmp_path / "late.parquet")
-    small[(small["symbol"] == "eth") & ~late].to_parquet(tmp_path / "before.parquet")
-    apart = read_prices(tmp_path / "late.parquet", "close", history=tmp_path / "before.parquet").panel
-    reach = dict(zip(apart.assets, np.isfinite(apart.close).sum(axis=0).tolist(), strict=True))
-    assert reach["eth"] == len(panel.end_s) and reach["ETH"] == 300
+def test_only_what_is_answered_is_said_to_look_back(panel: Panel, tmp_path: Path) -> None:
+    """GONE stands still and has too few closes for any answer; OLD has answers, but no more at the last instant."""
+    frame = frame_of(panel)
+    ether = frame[frame["symbol"] == "ETH"]
+    gone = ether[ether["timestamp"] <= panel.end_s[49]].assign(symbol="GONE", open=1.0, high=1.0, low=1.0, close=1.0)
+    old = ether[ether["timestamp"] <= panel.end_s[24 * 14]].assign(symbol="OLD")
+    pd.concat([frame, gone, old]).to_parquet(tmp_path / "gone.parquet")
+    found = forecast_file(tmp_path / "gone.parquet", "close", first="2022-01-10")
+    silent = dict(found.unanswered)
+    assert set(silent) == {"GONE", "OLD"} and (found.table["asset"] == "OLD").any() and silent["OLD"] > 10
+    assert not [note for note in found.notes if note.startswith(("GONE has", "GONE hardly", "OLD has"))]
 
 
 def test_two_files_that_contradict_each_other_are_refused_and_single_bars_are_told(
@@ -252,6 +242,14 @@ def test_a_series_that_ended_and_one_that_hardly_moves_are_told(panel: Panel, tm
     assert any(note.startswith("LINK has no price after") for note in notes)
     assert any(note.startswith("ETH hardly moves") for note in notes)
     assert not [note for note in notes if note.startswith(("BTC has", "AAA has", "BTC hardly", "AAA hardly"))]
+
+
+def test_a_model_that_lies_where_another_horizon_belongs_is_refused(bars: Path, tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "volatility_24h", tmp_path / "volatility_168h")
+    with pytest.raises(aftershock.AftershockError, match=r"volatility_168h was trained for 24 hours; put it where"):
+        forecast_file(bars, "close", horizon_hours=168, models=tmp_path)
+    with pytest.raises(aftershock.AftershockError, match="--horizon is 24; there are models for 168 hours in"):
+        forecast_file(bars, "close", models=tmp_path)
 
 
 def test_from_an_instant_to_itself_is_that_instant_and_steps_are_counted_from_it(panel: Panel, bars: Path) -> None:

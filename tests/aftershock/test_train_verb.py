@@ -15,13 +15,12 @@ import pytest
 import aftershock
 from aftershock.forecasting.forecasts import forecast, models_for
 from aftershock.forecasting.hourly_prices import Priced, read_prices
-from aftershock.forecasting.learners import LEARNERS, NETWORKS, learner_of
+from aftershock.forecasting.learners import learner_of
 from aftershock.forecasting.training import Wish, lessons_of, train_volatility
 from models.answering import OfAssets
 from models.baselines.har import har_models
 from models.features import price_samples
 from models.line_up import glm
-from models.networks import build
 from models.panel import Panel
 from models.scores import qlike
 from models.store import hash_of
@@ -67,10 +66,6 @@ def undisturbed(priced: Priced, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def model_bytes(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted((folder / "volatility_24h").iterdir())]
-
-
-def test_every_network_can_be_asked_for() -> None:
-    assert build.NETWORKS == NETWORKS and set(NETWORKS) < set(LEARNERS)
 
 
 def test_what_is_written_answers_and_its_card_says_what_it_is(priced: Priced, tmp_path: Path) -> None:

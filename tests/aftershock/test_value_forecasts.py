@@ -36,7 +36,7 @@ def sample() -> aftershock.ProtocolGraph:
 
 
 def test_the_variance_is_that_of_the_portfolio_written_out(mine: aftershock.ProtocolGraph) -> None:
-    (found,) = value_forecasts(mine, LAW, ["mine"])
+    (found,) = value_forecasts(mine, LAW, ["mine"], 0)
     held = {"BTC": 30_000.0, "ETH": 20_000.0}  # 1 WBTC, 10 ETH; 50,000 USDC stand still
     assert found.value_usd == pytest.approx(100_000) and found.moved_usd == pytest.approx(held)
     assert found.still == pytest.approx({"USDC": 50_000.0})
@@ -48,7 +48,7 @@ def test_the_variance_is_that_of_the_portfolio_written_out(mine: aftershock.Prot
 
 def test_variance_and_quantiles_are_those_of_draws_made_by_somebody_else(mine: aftershock.ProtocolGraph) -> None:
     """SciPy's multivariate t with the law's covariance; the closed form is of first order, so a few parts in a hundred apart."""
-    (found,) = value_forecasts(mine, LAW, ["mine"])
+    (found,) = value_forecasts(mine, LAW, ["mine"], 0)
     covariance = LAW.correlation * np.outer(LAW.deviation, LAW.deviation)
     drawn = stats.multivariate_t(shape=covariance * 3 / 5, df=5.0, seed=7).rvs(400_000)
     value = 30_000 * np.exp(drawn[:, 0]) + 20_000 * np.exp(drawn[:, 1]) + 50_000
@@ -62,7 +62,7 @@ def test_what_holds_one_asset_has_that_assets_calibrated_range(mine: aftershock.
     """30 of 100 move, the rest stands still: ln(1 + (exp q - 1) w) is monotone in q, so each quantile is that of the asset's, in closed form."""
     calibrated = np.array([[-0.09, -0.02, 0.001, 0.015, 0.05], [-0.1, -0.03, 0.0, 0.03, 0.2]])
     alone = ShockLaw(("BTC",), LAW.deviation[:1], np.ones((1, 1)), 5.0, "by hand", calibrated[:1])
-    (found,) = value_forecasts(mine, alone, ["mine"])
+    (found,) = value_forecasts(mine, alone, ["mine"], 0)
     expected = np.log1p(0.3 * np.expm1(calibrated[0]))
     np.testing.assert_allclose(found.quantiles, expected, atol=0.01 * float(expected[4] - expected[0]))
     drawn = replace(LAW, quantiles=calibrated).draw_calibrated(200_000, np.random.default_rng(1))
@@ -80,11 +80,11 @@ def test_what_holds_one_asset_has_that_assets_calibrated_range(mine: aftershock.
 def test_margins_that_are_a_wider_t_give_the_multivariate_t_of_that_width(mine: aftershock.ProtocolGraph) -> None:
     wider = np.array([1.5, 0.8]) * LAW.deviation
     own = np.outer(wider, stats.t.ppf(LEVELS, 5.0) * np.sqrt(3 / 5))
-    (found,) = value_forecasts(mine, replace(LAW, quantiles=own), ["mine"])
+    (found,) = value_forecasts(mine, replace(LAW, quantiles=own), ["mine"], 0)
     drawn = stats.multivariate_t(shape=LAW.correlation * np.outer(wider, wider) * 3 / 5, df=5.0, seed=8).rvs(400_000)
     returns = np.log((30_000 * np.exp(drawn[:, 0]) + 20_000 * np.exp(drawn[:, 1]) + 50_000) / 100_000)
     np.testing.assert_allclose(found.quantiles, np.quantile(returns, LEVELS), atol=0.02 * float(returns.std()))
-    assert found.variance == pytest.approx(value_forecasts(mine, LAW, ["mine"])[0].variance)
+    assert found.variance == pytest.approx(value_forecasts(mine, LAW, ["mine"], 0)[0].variance)
 
 
 def test_a_claim_moves_with_what_is_behind_it_unless_it_has_prices_of_its_own(sample: aftershock.ProtocolGraph) -> None:
@@ -101,7 +101,7 @@ def test_a_claim_moves_with_what_is_behind_it_unless_it_has_prices_of_its_own(sa
 
 def test_a_protocol_holds_what_its_markets_hold(sample: aftershock.ProtocolGraph) -> None:
     law = ShockLaw(("ETH", "WBTC"), np.array([0.05, 0.04]), np.array([[1.0, 0.5], [0.5, 1.0]]), 5.0, "by hand")
-    whole, core, prime, pool = value_forecasts(sample, law, ["aave-v3", "core", "prime", "Uniswap V2 WBTC/WETH"])
+    whole, core, prime, pool = value_forecasts(sample, law, ["aave-v3", "core", "prime", "Uniswap V2 WBTC/WETH"], 0)
     assert whole.value_usd == pytest.approx(core.value_usd + prime.value_usd)
     assert whole.moved_usd["WBTC"] == pytest.approx(core.moved_usd["WBTC"] + prime.moved_usd["WBTC"])
     # of a pool of equal halves: (0.05² + 0.04² + 2 · 0.5 · 0.05 · 0.04) / 4

@@ -20,15 +20,13 @@ def samples_of(x: FloatArray, y: FloatArray, names: tuple[str, ...]) -> Samples:
     return Samples(Task(horizon_hours=24), at, tuple("ABCDEFG"[: y.shape[1]]), names, x, y)
 
 
-@pytest.mark.parametrize("with_offset", [False, True])
-def test_the_gamma_regression_is_statsmodels(with_offset: bool) -> None:
+def test_the_gamma_regression_is_statsmodels() -> None:
     sm = pytest.importorskip("statsmodels.api")
     x = np.column_stack([np.ones(2_000), RNG.normal(size=(2_000, 3))])
-    offset = 0.3 * RNG.normal(size=2_000) if with_offset else None
-    mean = np.exp(x @ [-3.0, 0.5, -0.2, 0.1] + (0 if offset is None else offset))
+    mean = np.exp(x @ [-3.0, 0.5, -0.2, 0.1])
     y = RNG.gamma(2.0, mean / 2.0)
-    theirs = sm.GLM(y, x, family=sm.families.Gamma(sm.families.links.Log()), offset=offset).fit(tol=1e-12)
-    np.testing.assert_allclose(fit_gamma(x, y, np.zeros(4), offset), theirs.params, rtol=1e-5, atol=1e-6)
+    theirs = sm.GLM(y, x, family=sm.families.Gamma(sm.families.links.Log())).fit(tol=1e-12)
+    np.testing.assert_allclose(fit_gamma(x, y, np.zeros(4)), theirs.params, rtol=1e-5, atol=1e-6)
 
 
 def test_a_gamma_model_fills_in_what_is_missing_but_not_the_level() -> None:

@@ -8,8 +8,10 @@ from chain.errors import InputError
 from models.answering import Answering, law_of
 from models.baselines.simple import ewma, rolling_mean
 from models.calibration import Adaptive, conformal_quantile, coverage, crps_of_quantiles, pit
-from models.regimes import Drift, Regimes, brier, drift_of, fit_regimes
+from models.drift import Drift, drift_of
+from models.regimes import Regimes, fit_regimes
 from models.samples import Samples
+from models.scores import brier
 from models.task import Task
 
 DAY_S = 86_400

@@ -10,7 +10,7 @@ from chain.errors import InputError, UnknownNameError
 from models.forecaster import Fitted, Forecaster
 from models.networks.attention import table_of
 from models.networks.batches import GraphBatches
-from models.networks.build import NETWORKS, answers, build, corrections, parameters
+from models.networks.build import answers, build, corrections, parameters
 from models.networks.graph import GraphNetwork
 from models.networks.layout import Layout, Scale, lay_out, scale_of
 from models.networks.past import with_past
@@ -26,7 +26,7 @@ from models.networks.relations import (
     shuffled,
 )
 from models.networks.sequence import encoder_of
-from models.networks.shape import Shape
+from models.networks.shape import NETWORKS, Shape
 from tests.models.network_worlds import ASSETS, DAY_S, SMALL, Level, forecaster, ring, world
 
 NAMES = world().names

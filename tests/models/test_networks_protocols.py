@@ -57,5 +57,5 @@ def test_a_network_learns_among_markets_and_pools(sample: ProtocolGraph) -> None
 
 def test_nothing_around_says_what_to_do(sample: ProtocolGraph) -> None:
     bare = replace(sample, relations={name: table.iloc[:0] for name, table in sample.relations.items()})
-    with pytest.raises(InputError, match="name other kinds"):
+    with pytest.raises(InputError, match="give snapshots that read some"):
         protocol_history([(0, bare)], {}, ASSETS)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from chain.errors import InputError, UnknownNameError
-from models.panel import read_panel
+from models.panel import Panel, read_panel
 
 HOUR = 3_600
 START = pd.Timestamp("2022-01-01").timestamp()
@@ -100,6 +100,23 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, change: dict[str, list[o
         read_panel(path, "close", HOUR)
 
 
-def test_a_symbol_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match=r"p\.csv named 'BTCC'; did you mean BTC"):
-        read_panel(write(tmp_path / "p.csv", bars("BTC", [1.0, 2.0])), "close", HOUR, ["BTCC"])
+def test_spellings_of_one_symbol_are_one_asset_and_what_contradicts_is_refused(tmp_path: Path) -> None:
+    def read(*rows: tuple[int, str, float]) -> Panel:
+        hours, symbols, closes = zip(*rows, strict=True)
+        table: dict[str, list[object]] = {
+            "timestamp": [START + HOUR * hour for hour in hours],
+            "symbol": list(symbols),
+            "close": list(closes),
+        }
+        return read_panel(write(tmp_path / "p.csv", table), None, HOUR)
+
+    both = read((0, "ETH", 10.0), (1, "eth", 11.0), (2, " Eth ", 12.0), (0, "stETH", 9.0), (1, "steth", 8.0))
+    assert both.assets == ("ETH", "stETH") and both.close[:, 0].tolist() == [10.0, 11.0, 12.0]
+    assert both.close[:2, 1].tolist() == [9.0, 8.0] and np.isnan(both.close[2, 1])
+    assert len(both.notes) == 1 and "are one asset: Eth is read as ETH and 2 more" in both.notes[0]
+    # one instant with one price in two spellings counts once; with two prices it is refused, by row
+    again = read((0, "ETH", 10.0), (1, "ETH", 11.0), (1, "eth", 11.0))
+    assert again.close[:, 0].tolist() == [10.0, 11.0] and "1 row repeats" in again.notes[1]
+    with pytest.raises(InputError, match=r"p\.csv row 4: ETH has two prices at .*, the other in row 3; keep"):
+        read((0, "ETH", 10.0), (1, "ETH", 11.0), (1, "eth", 11.5))
+    assert read((0, "ETH", 10.0), (0, "stETH", 9.0)).notes == ()

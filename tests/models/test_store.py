@@ -40,7 +40,7 @@ def network(name: str) -> Fitted:
 def test_a_model_that_was_read_back_answers_to_the_last_bit(name: str, tmp_path: Path) -> None:
     fitted = glm() if name == "glm" else network(name)
     save(tmp_path, fitted, CARD)
-    again, card = load(tmp_path, Task())
+    again, card = load(tmp_path)
     assert card == CARD
     assert type(again) is type(fitted)
     assert again.predict(world()).tobytes() == fitted.predict(world()).tobytes()
@@ -111,12 +111,6 @@ def test_damage_and_absence_say_what_to_do(tmp_path: Path) -> None:
     save_file({"a": np.zeros(2)}, path)
     with pytest.raises(SchemaError, match="schema None"):
         load(tmp_path)
-
-
-def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
-    save(tmp_path, glm(), CARD)
-    with pytest.raises(InputError, match=r"another task \(horizon_hours 24; wanted 168\)"):
-        load(tmp_path, Task(horizon_hours=168))
 
 
 def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the evaluation says beside its numbers: dates without enough history, commands without this machine's paths, the spread over seeds, and both pictures."""
+"""What the evaluation says beside its numbers: what it says of the prices themselves, dates without enough history, commands without this machine's paths, the spread over seeds, and both pictures."""
 
 import csv
 import re
@@ -7,13 +7,17 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from benchmarks.forecasts import bars_of, drawn_prices
 from benchmarks.volatility_compare import spread
 from benchmarks.volatility_page import _looks, _openings
 from benchmarks.volatility_pictures import reliability, transforms
+from benchmarks.volatility_prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
 from benchmarks.volatility_record import RESULTS, command, openings, replications
 from benchmarks.volatility_swans import swan
+from models.panel import read_panel
 from models.samples import Samples
 from models.task import Task
 from tests.models.drawn_panel import drawn_panel
@@ -89,3 +93,38 @@ def test_bars_are_as_high_as_their_share() -> None:
     assert len(bars) == 60
     first, second = (float(bar.attrib["height"]) for bar in bars[:2])
     assert first / second == pytest.approx(0.19 / 0.09, rel=0.01)
+
+
+def test_correlations_are_compared_with_those_of_the_week_after() -> None:
+    panel = drawn_panel(days=120)
+    instants = next_weeks(panel)
+    assert (np.diff(instants) == WEEK_S).all() and instants[-1] == panel.end_s[-1] - WEEK_S
+    assert panel.end_s[0] + 90 * 86_400 <= instants[0] < panel.end_s[0] + 90 * 86_400 + WEEK_S
+    returns = pd.DataFrame(np.log(panel.close), index=panel.end_s).diff()
+    at, off = int(instants[1]), ~np.eye(len(panel.assets), dtype=bool)
+    known = returns.loc[at - 90 * 86_400 + 1 : at].corr().to_numpy()
+    came = returns.loc[at + 1 : at + WEEK_S].dropna().corr().to_numpy()
+    found = shrink_errors(panel, instants)[1]
+    mean = known[off].mean()
+    for by, error in zip(SHRINKS, found, strict=True):
+        assert error == pytest.approx((((1 - by) * known + by * mean - came)[off] ** 2).mean(), rel=1e-9)
+
+
+def test_hours_without_a_move_are_counted_where_forecasts_stand() -> None:
+    panel = drawn_panel(days=31)
+    begin = int(np.flatnonzero(panel.end_s % 21_600 == 0)[4])
+    panel.close[begin + 1, 1] = panel.close[begin, 1]  # after a scored instant
+    panel.close[begin + 4, 1] = panel.close[begin + 3, 1]  # between two
+    shares, low = standing_still(panel, ("2022-01-01", "2022-02-01"))
+    # four a day for 31 days, less the first midnight, before which no price is known
+    assert shares.tolist() == [0, 1 / 123, *(0 for _ in shares[2:])] and low > 0
+
+
+def test_the_drawn_file_of_the_benchmark_is_read_as_it_was_drawn(tmp_path: Path) -> None:
+    drawn = drawn_prices(3, 48)
+    bars_of(drawn, 1_640_995_200).to_parquet(tmp_path / "bars.parquet", index=False)
+    read = read_panel(tmp_path / "bars.parquet", "close", 3_600)
+    assert read.assets == drawn.assets and read.notes == ()
+    assert (read.end_s - 1_640_995_200).tolist() == drawn.end_s.tolist()
+    for name in ("open", "high", "low", "close", "volume"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))

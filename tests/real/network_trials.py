@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from models.digests import digest
 from models.networks.forecaster import train_network
 from models.panel import FloatArray
 from models.store import hash_of
-from models.tuning import chosen_values
 from tests.real.network_attempts import HORIZONS, Ground, Tried, attempts, ground
 from tests.real.network_histories import CUTS, FLOWS, PRICES, panel
 from tests.real.network_page import table_of, write_tables
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="fit nothing")
     options = parser.parse_args()
     prices = panel()
-    tuned = chosen_values(CHOSEN) if CHOSEN.is_file() else None
+    tuned = tomllib.loads(CHOSEN.read_text(encoding="utf-8"))["values"] if CHOSEN.is_file() else None
     tables = {}
     for horizon in HORIZONS:
         here = ground(prices, horizon)
