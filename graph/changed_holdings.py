@@ -150,13 +150,11 @@ def _holdings(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
     for row in each_row(relations["trades_in"]):
         about, label = f"{names(row.target)} holds", names(row.source)
         yield ("pool", row.source, row.target), one("pool", row.target, about, label, row.source, row.reserve_raw, row.evidence)  # fmt: skip
-    lent = _lent_by(graph)
-    for row in each_row(graph.snapshot["queues"].dropna(subset="market")):
-        asset = lent(row.vault, row.market)
-        about, label = f"{names(row.vault)} lends {names(asset or '')}", names(row.market)
+    for row in each_row(relations["allocates_to"].dropna(subset="asset")):
+        about, label = f"{names(row.source)} lends {names(row.asset)}", names(row.target)
         for what, raw in (("amount", row.allocated_raw), ("cap", row.cap_raw)):
-            if asset is not None and not pd.isna(raw):
-                yield (what, row.vault, row.market), one("vault", row.vault, about, label, asset, raw, row.evidence, what)  # fmt: skip
+            if not pd.isna(raw):
+                yield (what, row.source, row.target), one("vault", row.source, about, label, row.asset, raw, row.evidence, what)  # fmt: skip
 
 
 def _names(graph: ProtocolGraph) -> Callable[[str], str]:
@@ -165,22 +163,6 @@ def _names(graph: ProtocolGraph) -> Callable[[str], str]:
     for kind in ("asset", "pool"):
         apart |= told_apart({key: graph.label(key) for key in graph.nodes[kind]["node"].tolist()})
     return lambda key: apart.get(key) or graph.label(key)
-
-
-def _lent_by(graph: ProtocolGraph) -> Callable[[str, str], str | None]:
-    """(share of a vault, market) -> what the vault lends there: what it supplies, else what is behind its share; None where that is not one asset."""
-    share = graph.nodes["vault"].set_index("node")["asset"].to_dict()
-    behind = graph.snapshot["backings"].groupby("claim")["backing"].agg(set).to_dict()
-    supplied: dict[tuple[str, str], set[str]] = {}
-    for row in each_row(graph.relations["supplies"]):
-        if row.source in share:
-            supplied.setdefault((share[row.source], row.target), set()).add(row.asset)
-
-    def lent(vault: str, market: str) -> str | None:
-        assets = supplied.get((vault, market)) or behind.get(vault) or set()
-        return next(iter(assets)) if len(assets) == 1 else None
-
-    return lent
 
 
 def _whole(graph: ProtocolGraph) -> Callable[[str, Any], Fraction | None]:
