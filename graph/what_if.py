@@ -129,7 +129,7 @@ def what_if(source: Snapshot | ProtocolGraph, edits: Sequence[Edit]) -> Snapshot
     count = f"{len(edits)} change{'s' if len(edits) > 1 else ''}"
     caption = f"what-if with {count}, not as it was read" + (f"; {before.caption}" if before.caption else "")
     checks = tuple(check for check in before.checks if not check.passed)
-    return replace(changed, name=f"{before.name}, what if", caption=caption, checks=checks)
+    return replace(settled(changed), name=f"{before.name}, what if", caption=caption, checks=checks)
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ class _Names:
 def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Names]:
     match edit:
         case Remove():
-            return settled(_remove(known, before, edit)), known
+            return _remove(known, before, edit), known
         case Freeze():
             return _freeze(known, before, edit), known
         case Back():
-            return settled(_back(known, before, edit)), known
+            return _back(known, before, edit), known
         case NewMarket():
             return _market(known, before, edit)
         case NewVault():
