@@ -15,7 +15,7 @@ from graph.measures import concentration
 from graph.pauses import without_withdrawals
 from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, weakest
+from graph.relations import borrowed_raw, joined, lent_raw, weakest
 
 
 def share_of(amounts: "pd.Series[float]") -> "pd.Series[float]":
@@ -94,13 +94,14 @@ def figures_of(
         for name in ("supplies", "borrows")
     )
     seen = float(supplies["amount_usd"].sum())
-    lending = listed[_is_lent(graph, listed["source"], listed["target"])]
-    owed = float(lending["borrowed_usd"].sum())
-    lent = owed + float(lending["cash_usd"].sum())
+    lent = _lent_usd(graph, listed.rename(columns={"source": "market", "target": "asset"}))
+    owed = float(listed.loc[lent.notna(), "borrowed_usd"].sum())
+    drawn_from_nobody = (lent == 0) & (listed["borrowed_usd"] > 0)
+    everything = 0.0 if drawn_from_nobody.any() else float(lent.sum())
     return {
         **sums,
         "cash_usd": float(listed.loc[leaves, "cash_usd"].sum()) if _knows_cash(graph) else None,
-        "utilisation_ratio": owed / lent if lent > 0 else None,
+        "utilisation_ratio": owed / everything if everything > 0 else None,
         "suppliers": int(supplies["source"].nunique()),
         "borrowers": int(borrows["source"].nunique()),
         "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets) if unmoved is None else unmoved),
@@ -252,14 +253,9 @@ def largest_of(amounts: "pd.Series[float]", top: int) -> list[tuple[str, float]]
 
 
 def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
-    """Utilisation is borrowed / (cash + borrowed), as Aave V3's DefaultReserveInterestRateStrategyV2.calculateInterestRates has it.
-
-    Compound V2 takes the protocol's reserves off the denominator (BaseJumpRateModelV2.utilizationRate); that is not done here.
-    Missing where nobody lends (debt that is minted, or a file that states positions only).
-    """
-    lent = (listed["cash_usd"] + listed["borrowed_usd"]).astype(float)
-    lent = lent.where((lent > 0) & _is_lent(graph, listed["market"], listed["asset"]))
-    rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent)
+    """Utilisation is borrowed over what is lent (`_lent_usd`); missing where nothing is."""
+    lent = _lent_usd(graph, listed)
+    rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent.where(lent > 0))
     rows = rows if _knows_cash(graph) else rows.assign(cash_usd=float("nan"))
     columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
     return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
@@ -270,11 +266,27 @@ def _knows_cash(graph: ProtocolGraph) -> bool:
     return "book" not in graph.snapshot.readers
 
 
-def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":
-    """Whether each reserve has supply that is lent out, by row."""
-    reserves = graph.snapshot["reserves"]
-    lent = {(row.market, row.asset) for row in each_row(reserves) if row.supplied_stored_raw > 0}
-    return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
+def _lent_usd(graph: ProtocolGraph, listed: pd.DataFrame) -> "pd.Series[float]":
+    """What each reserve's lenders put in, of which utilisation is the borrowed part: cash + borrowed, by row.
+
+    So Aave V3's DefaultReserveInterestRateStrategyV2.calculateInterestRates has it. Compound V2 takes the protocol's reserves off
+    (BaseJumpRateModelV2.utilizationRate); that is not done here. A what-if may owe more than lenders have: of such a reserve it is what they
+    have, so that utilisation is above 1, or has no value where that is 0. Missing where debt is minted, which nobody lends, and in a book, which states positions only.
+    """
+    table = graph.snapshot["reserves"]
+    reserves = {(row.market, row.asset): row for row in each_row(table[table["market"].isin(listed["market"])])}
+    found = []
+    for row in each_row(listed):
+        reserve = reserves[row.market, row.asset]
+        claims = lent_raw(reserve) if reserve.supplied_stored_raw else 0
+        owed = borrowed_raw(reserve)
+        if not _knows_cash(graph):
+            found.append(float("nan"))
+        elif reserve.status == "file" and owed > claims:
+            found.append(row.borrowed_usd * (claims / owed))
+        else:
+            found.append(row.cash_usd + row.borrowed_usd if claims else float("nan"))
+    return pd.Series(found, index=listed.index, dtype=float)
 
 
 def concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
