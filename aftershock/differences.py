@@ -7,7 +7,6 @@ import pandas as pd
 
 from aftershock.healths import crossings
 from graph.change_words import shortened, told
-from graph.changed_holdings import is_of_claims
 from graph.changes import COMPARED, COMPARED_CLAIMS, changes
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
@@ -44,7 +43,7 @@ def differences(before: ProtocolGraph, after: ProtocolGraph, smallest_move: floa
     found = changes(before, after, smallest_move)
     health = crossings(before, after, aligned(before.snapshot, after.snapshot), smallest_move)
     table = pd.concat([part for part in (health.table, found) if len(part)] or [found], ignore_index=True)
-    is_with_health = not is_of_claims(before) and not health.not_compared
-    compared = COMPARED_CLAIMS if is_of_claims(before) else COMPARED + (", health factors" if is_with_health else "")
+    is_with_health = not before.is_of_claims and not health.not_compared
+    compared = COMPARED_CLAIMS if before.is_of_claims else COMPARED + (", health factors" if is_with_health else "")
     words = (*(("health", sentence) for sentence in health.words), *told(found))
     return Differences(table, words, compared, health.not_compared)

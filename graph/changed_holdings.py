@@ -37,11 +37,6 @@ class Holding:
 Key = tuple[str, ...]
 
 
-def is_of_claims(graph: ProtocolGraph) -> bool:
-    """Whether a graph is that of a user's file of exposures, which holds claims and nothing else."""
-    return "exposures" in graph.snapshot.readers
-
-
 def changed_holdings(
     before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
 ) -> list[dict[str, Any]]:
@@ -77,7 +72,7 @@ def changed_holdings(
 
 
 def _by_key(graph: ProtocolGraph, moved: Mapping[str, str]) -> dict[Key, Holding]:
-    found = _claims(graph) if is_of_claims(graph) else _holdings(graph)
+    found = _claims(graph) if graph.is_of_claims else _holdings(graph)
     return {tuple(moved.get(part, part) for part in key): holding for key, holding in found}
 
 

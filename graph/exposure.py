@@ -93,8 +93,8 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     -------
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound backed_by (what a claim has itself), made_of (looked through), feeds, concentration, and for a vault's share supplied,
-        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders, dependents (everybody who
-        finally has some of it, directly or through claims), concentration.
+        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders (who has it itself), dependents
+        (who finally has some of it, directly or through claims, no claim among them), concentration of both.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.

@@ -135,7 +135,22 @@ def test_everybody_who_depends_on_an_asset(graph: ProtocolGraph, tmp_path: Path)
         {"x": 100 / 3, "y": 50 / 3}
     )
     spread = answer.inbound["concentration"].set_index("of")
-    assert spread.at["all who have it, looked through", "hhi"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2)
+    assert spread.at["final holders, directly or through claims", "hhi"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2)
+
+
+def test_direct_holders_are_told_apart_from_final_ones(tmp_path: Path) -> None:
+    """The file is the oracle: every row that names Fund is a direct holder, Bank too, who owes Fund and carol in its turn."""
+    rows = ("alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20", "carol,Bank,10")  # fmt: skip
+    found = of_file(tmp_path, *rows)
+    for name in ("Fund", "Issuer", "Bank"):
+        claims = {row.split(",")[0]: int(row.split(",")[2]) for row in rows if row.split(",")[1] == name}
+        inbound, total = exposure(found, name).inbound, sum(claims.values())
+        direct = inbound["holders"].set_index("label")
+        assert direct["amount_usd"].to_dict() == claims
+        assert direct["share_ratio"].to_dict() == pytest.approx({key: usd / total for key, usd in claims.items()})
+        assert set(inbound["dependents"]["label"]) <= {"alice", "bob", "carol"}
+        spread = inbound["concentration"].set_index("of")
+        assert spread.at["direct holders", "hhi"] == pytest.approx(sum((usd / total) ** 2 for usd in claims.values()))
 
 
 def test_value_counted_once(graph: ProtocolGraph) -> None:
@@ -161,7 +176,7 @@ def test_who_has_a_part_of_what_is_claimed_has_that_part_of_what_is_there(tmp_pa
         assert table["looked_through_usd"].to_dict() == pytest.approx({"dep1": 1.8, "dep2": 1.2, "eve": 1.0})
         assert table["share_ratio"].to_dict() == pytest.approx({"dep1": 0.45, "dep2": 0.3, "eve": 0.25})
     answer = exposure(found, "Vault")
-    spread = answer.inbound["concentration"].set_index("of").loc["all who have it, looked through"]
+    spread = answer.inbound["concentration"].set_index("of").loc["final holders, directly or through claims"]
     assert spread[["hhi", "effective_number"]].tolist() == pytest.approx([0.355, 1 / 0.355])
     both = shared_roots(found, "dep1", "dep2").set_index("label")
     assert both["left_usd"].to_dict() == pytest.approx({"Bank": 58.2, "Issuer": 1.8})
