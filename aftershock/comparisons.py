@@ -1,6 +1,6 @@
 """Two states of the same chains side by side: what changed, figures of exposure, and what one scenario does to each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,11 @@ class Comparison:
 
 
 def compared(
-    before: ProtocolGraph, after: ProtocolGraph, results: Sequence[CascadeResult] = (), smallest_move: float = 0.01
+    before: ProtocolGraph,
+    after: ProtocolGraph,
+    results: Sequence[CascadeResult] = (),
+    smallest_move: float = 0.01,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare two graphs, and the results of one scenario on each where two are given.
 
@@ -63,7 +67,8 @@ def compared(
     InputError
         If the graphs do not stand on the same chains, or one alone is of exposures.
     """
-    found = differences(before, after, smallest_move)
+    found = differences(before, after, smallest_move, progress)
+    progress("figures of markets")
     moved = aligned(before.snapshot, after.snapshot)
     sides = [{key: figures_of(graph, [key]) for key in graph.nodes["market"]["node"]} for graph in (before, after)]
     labels = before.labels | after.labels

@@ -3,7 +3,7 @@
 Books and files of claims stand at no time: they stay in the order in which they are given. Of a file of claims there is a row for each name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -57,7 +57,10 @@ class Timeline:
 
 
 def timeline(
-    graphs: Sequence[ProtocolGraph], smallest_move: float = 0.01, names: Sequence[str] | None = None
+    graphs: Sequence[ProtocolGraph],
+    smallest_move: float = 0.01,
+    names: Sequence[str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Timeline:
     """Line up snapshots as `in_order` has them; markets that moved to another contract stay in one row.
 
@@ -73,8 +76,17 @@ def timeline(
     called = names or [graph.snapshot.name for graph in graphs]
     order = in_order(graphs, called)
     graphs, called = [graphs[place] for place in order], [called[place] for place in order]
-    found = tuple(differences(one, other, smallest_move) for one, other in pairwise(graphs))
-    return Timeline(tuple(called), _rows(graphs), found)
+    found = []
+    for number, (one, other) in enumerate(pairwise(graphs), start=1):
+        told = _told_of(progress, f"{called[number - 1]} to {called[number]}, {number} of {len(graphs) - 1}")
+        found.append(differences(one, other, smallest_move, told))
+    progress("figures of markets")
+    return Timeline(tuple(called), _rows(graphs), tuple(found))
+
+
+def _told_of(progress: Callable[[str], None], pair: str) -> Callable[[str], None]:
+    """Progress of one pair, with its name."""
+    return lambda text: progress(f"{pair}: {text}")
 
 
 def in_order(graphs: Sequence[ProtocolGraph], names: Sequence[str]) -> list[int]:

@@ -65,11 +65,14 @@ def run(
 ) -> None:
     """Several snapshots of the same chains, or several files: a row for each market and asset, and what changed in between."""
     with step("load") as loading:
-        graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
+        graphs = []
+        for folder in folders:
+            loading.note(f"graph of {folder.name}")
+            graphs.append(aftershock.graph(aftershock.load(str(folder))))
         loading.note(count(len(graphs), "snapshot"))
     named = told_apart_by_folder(folders, [graph.snapshot for graph in graphs])
     with step("compare") as comparing:
-        answer = timeline(graphs, least / 100, named)
+        answer = timeline(graphs, least / 100, named, comparing.note)
         comparing.note(count(sum(len(found.changes) for found in answer.between), "change"))
     figure = _figure(figure, graphs[0].is_of_claims)
     ordered = [(folders[place], graphs[place]) for place in in_order(graphs, named)]

@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aftershock.cli import app
+from aftershock.timelines import timeline
 from chain.snapshot import load, save
+from graph.build import build
 from tests.graph.small_world import ADDRESSES, ANCHOR, RAY, USDC, WAD, Rows, small_rows, small_world
 
 RUNNER = CliRunner()
@@ -134,6 +136,16 @@ def test_books_are_lined_up_as_given_and_files_not_with_snapshots(week: list[str
     assert re.search(r"ETH in Book mine 20[,.]0+ 8[,.]0+ ", asked(*map(str, books))[1])
     refused = RUNNER.invoke(app, ["timeline", week[0], str(books[0])])
     assert "b is a file and stands at no block, monday is a snapshot" in str(refused.exception)
+
+
+def test_a_long_comparison_says_where_it_is(week: list[str]) -> None:
+    said: list[str] = []
+    timeline([build(load(Path(folder))) for folder in week], progress=said.append)
+    assert [text for text in said if "who has what" in text] == [
+        "monday to tuesday, 1 of 2: what is stated, and who has what",
+        "tuesday to wednesday, 2 of 2: what is stated, and who has what",
+    ]
+    assert sum("health factors" in text for text in said) == 4
 
 
 def test_one_snapshot_or_one_time_twice_is_refused(week: list[str]) -> None:
