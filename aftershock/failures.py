@@ -11,7 +11,7 @@ import pandas as pd
 
 from graph.exposure import exposure, records
 from graph.protocol_graph import ProtocolGraph
-from graph.systemic import Uncertainty, losses_if_it_fails, systemic
+from graph.systemic import losses_if_it_fails, systemic
 
 LOSSES = (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 ASSUMED = "a loss passes on in proportion to what is held, nobody loses more than all; no prices fall because something is sold, nobody reacts"
@@ -52,12 +52,11 @@ def failure(
     graph: ProtocolGraph,
     name: str,
     losses: Sequence[float] = LOSSES,
-    uncertainty: Uncertainty | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Failure:
     """What it costs if a node loses parts of its worth; errors as of `graph.exposure.exposure` and `graph.systemic`."""
     known = exposure(graph, name)
-    ranked = systemic(graph, uncertainty, progress)
+    ranked = systemic(graph, progress=progress)
     mine = records(ranked[ranked["node"] == known.subject])
     return Failure(
         known.label,

@@ -7,7 +7,7 @@ from graph.exposure_rows import Figures, Tables, largest_first, named, total
 from graph.holder_exposure import direct_holds, largest_holders, of_holder
 from graph.lookthrough import finally_had, look_through, roots
 from graph.market_exposure import concentrations
-from graph.portfolio import dependents_and_amounts
+from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import merged
 from graph.relations import total as exact_sum
@@ -42,7 +42,7 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         ),
         "holders": largest_holders(graph, [asset], top),
     }
-    everybody, amounts = dependents_and_amounts(graph, asset, top)
+    everybody, amounts = dependents(graph, asset, top)
     made_of = roots(graph, asset)
     inbound |= {
         "dependents": everybody,
