@@ -8,7 +8,7 @@ import pandas as pd
 
 from aftershock.differences import Differences, differences
 from graph.exposure import records
-from graph.market_exposure import figures_of
+from graph.market_figures import figures_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 from simulations.result import CascadeResult

@@ -25,7 +25,7 @@ class Failure:
     ----------
     label : name of what fails.
     dependents : who has it, directly and looked through; columns as `graph.exposure` has them.
-    concentration : how few of them have it; columns as `graph.market_exposure.concentrations`.
+    concentration : how few of them have it; columns as `graph.exposure_rows.concentrations`.
     place : its row of `graph.systemic.systemic` (rank and range, loss, PageRank, Katz, core) and `of`, how many are ranked; empty if nobody depends on it.
     losses : columns as `graph.systemic.losses_if_it_fails`.
     """

@@ -16,7 +16,7 @@ from chain.tables import each_row
 from chain.units import WAD, whole_tokens
 from graph.exposure import records
 from graph.identity import told_apart
-from graph.market_exposure import figures_of, reserves_of
+from graph.market_figures import figures_of, reserves_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import lasting_keys, time_of
 

@@ -3,14 +3,13 @@
 import pandas as pd
 
 from chain.tables import each_row
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, total
 from graph.holder_exposure import direct_holds, largest_holders, of_holder
 from graph.lookthrough import finally_had, look_through, roots
-from graph.market_exposure import concentrations
+from graph.merged_rows import merged
+from graph.merged_rows import total as exact_sum
 from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import merged
-from graph.relations import total as exact_sum
 from graph.worth import vault_of
 
 

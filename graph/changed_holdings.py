@@ -96,8 +96,8 @@ def _that_moved(
     found: tuple[Tables, Tables] = ({}, {})
     for name, (keys, of, amounts) in (_OF_CLAIMS if before.is_of_claims else _COMPARED).items():
         old, new = ((graph.relations if name in graph.relations else graph.snapshot)[name] for graph in (before, after))
-        comparable = [table[~table[of].isin(other_unit)] for table in (old, new)]
-        left = moved_rows(*comparable, keys, amounts, moved, smallest_move)
+        was, now = (table[~table[of].isin(other_unit)] for table in (old, new))
+        left = moved_rows(was, now, keys, amounts, moved, smallest_move)
         for side, table, part in zip(found, (old, new), left, strict=True):
             side[name] = pd.concat([part, table[table[of].isin(other_unit)]]) if other_unit else part
     return found

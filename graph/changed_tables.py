@@ -13,7 +13,7 @@ import pandas as pd
 
 from chain.snapshot import Snapshot
 from chain.tables import Row, check, each_row, make, schemas
-from graph.relations import supplied_raw
+from graph.reserve_amounts import supplied_raw
 
 _STORED = {
     "supply": "supplied_stored_raw",

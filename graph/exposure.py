@@ -14,9 +14,10 @@ from chain.errors import InputError
 from chain.tables import each_row
 from graph.asset_exposure import of_asset
 from graph.counted import value_counted
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.exposure_rows import Figures, Tables, largest_first, named, share_of, total
 from graph.holder_exposure import largest_holders, of_holder, spread_of_holders
-from graph.market_exposure import collateral_feeds, figures_of, market_tables, share_of
+from graph.market_exposure import collateral_feeds, market_tables
+from graph.market_figures import figures_of
 from graph.portfolio import final_roots
 from graph.protocol_graph import ProtocolGraph
 

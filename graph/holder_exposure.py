@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, share_of, total
 from graph.lent_through import lent_through
 from graph.lookthrough import LookThrough, look_through
-from graph.market_exposure import concentrations, share_of
 from graph.portfolio import final_roots, subject
 from graph.protocol_graph import ProtocolGraph
 from graph.worth import valued_holds

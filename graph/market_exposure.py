@@ -10,18 +10,12 @@ import numpy as np
 import pandas as pd
 
 from chain.tables import each_row
+from graph.exposure_rows import concentrations, largest_first, largest_of, share_of
 from graph.lookthrough import LookThrough, look_through
-from graph.measures import concentration
-from graph.pauses import without_withdrawals
-from graph.price_findings import unmoved_debt_usd, unmoved_prices
+from graph.market_figures import listed_in, reserves_of
+from graph.merged_rows import joined, weakest
+from graph.price_findings import unmoved_prices
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import borrowed_raw, joined, lent_raw, weakest
-
-
-def share_of(amounts: "pd.Series[float]") -> "pd.Series[float]":
-    """Each amount over the sum; missing where the amount is, or the sum is zero."""
-    total = amounts.astype(float).sum()
-    return amounts.astype(float) / (total if total > 0 else float("nan"))
 
 
 def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[str, pd.DataFrame]:
@@ -39,7 +33,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
     concentration : of, count, hhi, effective_number, top10_ratio, evidence.
     """
-    listed = _listed(graph, markets)
+    listed = listed_in(graph, markets)
     collateral = _collateral(graph, listed)
     supplied, suppliers = _holders(graph, "supplies", markets, top)
     owed, borrowers = _holders(graph, "borrows", markets, top)
@@ -50,62 +44,20 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
         "roots": _collateral_roots(graph, collateral),
         "feeds": collateral_feeds(graph, markets),
         "unmoved_prices": unmoved_prices(graph, markets),
-        "borrowed": _largest(
-            borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]], "borrowed_usd"
+        "borrowed": largest_first(
+            borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]],
+            "borrowed_usd",
+            "market",
+            "asset",
         ),
         "suppliers": suppliers,
         "borrowers": borrowers,
-        "reserves": _reserves(graph, listed),
+        "reserves": reserves_of(graph, markets),
         "concentration": concentrations(
             ("suppliers", supplied, "relation supplies"),
             ("borrowers", owed, "relation borrows"),
             ("collateral by asset", collateral.groupby("asset")["collateral_usd"].sum(), "relation lists"),
         ),
-    }
-
-
-def reserves_of(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    """The table `reserves` of `market_tables` alone."""
-    return _reserves(graph, _listed(graph, markets))
-
-
-def _listed(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    listed = graph.relations["lists"]
-    listed = listed[listed["source"].isin(markets)].rename(columns={"source": "market", "target": "asset"})
-    return listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
-
-
-def figures_of(
-    graph: ProtocolGraph, markets: list[str], unmoved: pd.DataFrame | None = None
-) -> dict[str, float | int | None]:
-    """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
-
-    `cash_usd` is what can leave now: nothing of a reserve whose withdrawals are switched off, and None for a book, which states positions and
-    not what lies in the reserves.
-    `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
-    """
-    listed = graph.relations["lists"]
-    listed = listed[listed["source"].isin(markets)]
-    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd")}
-    stays = without_withdrawals(graph.snapshot)
-    leaves = [pair not in stays for pair in zip(listed["source"], listed["target"], strict=True)]
-    supplies, borrows = (
-        graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
-        for name in ("supplies", "borrows")
-    )
-    seen = float(supplies["amount_usd"].sum())
-    lent = _lent_usd(graph, listed.rename(columns={"source": "market", "target": "asset"}))
-    owed = float(listed.loc[lent.notna(), "borrowed_usd"].sum())
-    drawn_from_nobody = (lent == 0) & (listed["borrowed_usd"] > 0)
-    everything = 0.0 if drawn_from_nobody.any() else float(lent.sum())
-    return {
-        **sums,
-        "cash_usd": float(listed.loc[leaves, "cash_usd"].sum()) if _knows_cash(graph) else None,
-        "utilisation_ratio": owed / everything if everything > 0 else None,
-        "suppliers": int(supplies["source"].nunique()),
-        "borrowers": int(borrows["source"].nunique()),
-        "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets) if unmoved is None else unmoved),
-        "seen_ratio": seen / sums["supplied_usd"] if sums["supplied_usd"] > 0 else None,
     }
 
 
@@ -187,7 +139,9 @@ def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
         "root_ratio",
         "feeds",
     ]
-    return _largest(posted[[*columns, "liquidation_threshold", "evidence", "status"]], "collateral_usd")
+    return largest_first(
+        posted[[*columns, "liquidation_threshold", "evidence", "status"]], "collateral_usd", "market", "asset"
+    )
 
 
 def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.DataFrame:
@@ -241,64 +195,3 @@ def _holders(
     )
     columns = ["holder", "kind", "label", "amount_usd", "share_ratio", "assets", "evidence", "status"]
     return spread, largest[columns]
-
-
-def largest_of(amounts: "pd.Series[float]", top: int) -> list[tuple[str, float]]:
-    """The largest amounts with their names (index), ties by name; all others are not sorted."""
-    values = amounts.to_numpy(float)
-    if len(values) > top:
-        amounts = amounts[values >= np.partition(values, -top)[-top]]
-    found = zip(amounts.index.tolist(), amounts.tolist(), strict=True)
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]
-
-
-def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
-    """Utilisation is borrowed over what is lent (`_lent_usd`); missing where nothing is."""
-    lent = _lent_usd(graph, listed)
-    rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent.where(lent > 0))
-    rows = rows if _knows_cash(graph) else rows.assign(cash_usd=float("nan"))
-    columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
-    return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
-
-
-def _knows_cash(graph: ProtocolGraph) -> bool:
-    """Whether what lies in the reserves was read: a book states positions only."""
-    return "book" not in graph.snapshot.readers
-
-
-def _lent_usd(graph: ProtocolGraph, listed: pd.DataFrame) -> "pd.Series[float]":
-    """What each reserve's lenders put in, of which utilisation is the borrowed part: cash + borrowed, by row.
-
-    So Aave V3's DefaultReserveInterestRateStrategyV2.calculateInterestRates has it. Compound V2 takes the protocol's reserves off
-    (BaseJumpRateModelV2.utilizationRate); that is not done here. A what-if may owe more than lenders have: of such a reserve it is what they
-    have, so that utilisation is above 1, or has no value where that is 0. Missing where debt is minted, which nobody lends, and in a book, which states positions only.
-    """
-    table = graph.snapshot["reserves"]
-    reserves = {(row.market, row.asset): row for row in each_row(table[table["market"].isin(listed["market"])])}
-    found = []
-    for row in each_row(listed):
-        reserve = reserves[row.market, row.asset]
-        claims = lent_raw(reserve) if reserve.supplied_stored_raw else 0
-        owed = borrowed_raw(reserve)
-        if not _knows_cash(graph):
-            found.append(float("nan"))
-        elif reserve.status == "file" and owed > claims:
-            found.append(row.borrowed_usd * (claims / owed))
-        else:
-            found.append(row.cash_usd + row.borrowed_usd if claims else float("nan"))
-    return pd.Series(found, index=listed.index, dtype=float)
-
-
-def concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
-    """One row a subject (what, its amounts, where they come from): of, count, hhi, effective_number, top10_ratio, evidence."""
-    rows = []
-    for of, amounts, evidence in subjects:
-        found = concentration(amounts.tolist())
-        rows.append(
-            (of, found.count, found.hhi, found.effective_number, found.top10_share, f"computed from {evidence}")
-        )
-    return pd.DataFrame(rows, columns=["of", "count", "hhi", "effective_number", "top10_ratio", "evidence"])
-
-
-def _largest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    return rows.sort_values([column, "market", "asset"], ascending=[False, True, True], ignore_index=True)

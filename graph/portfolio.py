@@ -8,10 +8,10 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle
+from graph.exposure_rows import largest_of, share_of
 from graph.lookthrough import LookThrough, finally_had, look_through
-from graph.market_exposure import largest_of, share_of
+from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined
 from graph.worth import valued_holds, worth_of_all
 
 HELD_COLUMNS = ["asset", "amount_usd", "evidence"]

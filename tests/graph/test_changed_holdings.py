@@ -62,7 +62,7 @@ def test_where_it_is_not_known_what_a_vault_lends_no_amount_is_told() -> None:
     def without(rows: Rows, cap_raw: int) -> Rows:
         rows["positions"] = [row for row in rows["positions"] if row["owner"] != E["share"]]
         rows["backings"] = [row for row in rows["backings"] if row["claim"] != SHARE]
-        rows["reserves"][2]["supplied_stored_raw"] -= 30_000 * CENT
+        put(rows, "reserves", 2, supplied_stored_raw=50_000 * CENT)
         put(rows, "queues", 0, cap_raw=cap_raw)
         return rows
 

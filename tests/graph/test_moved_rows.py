@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,7 +26,8 @@ def drawn(draw: random.Random) -> tuple[int | None, int | None]:
 @pytest.mark.parametrize("limit", [LIMIT, 0.0])
 def test_what_moved_stays_and_what_clearly_did_not_goes(limit: float) -> None:
     draw = random.Random(7)
-    old, new = [], []
+    old: list[dict[str, Any]] = []
+    new: list[dict[str, Any]] = []
     for number in range(600):
         key, amounts = {"source": f"a{number}", "target": f"m{number % 3}"}, [drawn(draw) for _ in AMOUNTS]
         old += [key | dict(zip(AMOUNTS, (one for one, _ in amounts), strict=True))] if number % 10 else []
@@ -33,7 +35,7 @@ def test_what_moved_stays_and_what_clearly_did_not_goes(limit: float) -> None:
         new += [moved | dict(zip(AMOUNTS, (other for _, other in amounts), strict=True))] if number % 7 else []
     draw.shuffle(new)
     tables = [pd.DataFrame(rows, columns=[*KEYS, *AMOUNTS], dtype=object) for rows in (old, new)]
-    left = moved_rows(*tables, KEYS, AMOUNTS, {"elsewhere": "m1"}, limit)
+    left = moved_rows(tables[0], tables[1], KEYS, AMOUNTS, {"elsewhere": "m1"}, limit)
     kept = [{row["source"] for row in table.to_dict("records")} for table in left]
     before, after = ({row["source"]: row for row in rows} for rows in (old, new))
     for one in before.keys() | after.keys():
