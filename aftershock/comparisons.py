@@ -1,6 +1,6 @@
 """Two states of the same chains side by side: what changed, figures of exposure, and what one scenario does to each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from aftershock.differences import Differences, differences
 from graph.exposure import records
-from graph.market_exposure import figures_of
+from graph.market_figures import figures_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 from simulations.result import CascadeResult
@@ -54,7 +54,11 @@ class Comparison:
 
 
 def compared(
-    before: ProtocolGraph, after: ProtocolGraph, results: Sequence[CascadeResult] = (), smallest_move: float = 0.01
+    before: ProtocolGraph,
+    after: ProtocolGraph,
+    results: Sequence[CascadeResult] = (),
+    smallest_move: float = 0.01,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare two graphs, and the results of one scenario on each where two are given.
 
@@ -63,7 +67,8 @@ def compared(
     InputError
         If the graphs do not stand on the same chains, or one alone is of exposures.
     """
-    found = differences(before, after, smallest_move)
+    found = differences(before, after, smallest_move, progress)
+    progress("figures of markets")
     moved = aligned(before.snapshot, after.snapshot)
     sides = [{key: figures_of(graph, [key]) for key in graph.nodes["market"]["node"]} for graph in (before, after)]
     labels = before.labels | after.labels

@@ -1,13 +1,12 @@
 """What changed between two states of the same chains, in one record: the tables, who has what, and whose health factor crossed 1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from aftershock.healths import crossings
 from graph.change_words import shortened, told
-from graph.changed_holdings import is_of_claims
 from graph.changes import COMPARED, COMPARED_CLAIMS, changes
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
@@ -39,12 +38,18 @@ class Differences:
         return shortened(self.told, most)
 
 
-def differences(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 0.01) -> Differences:
-    """Compare two graphs; InputError if they do not stand on the same chains, or one alone is of exposures."""
+def differences(
+    before: ProtocolGraph,
+    after: ProtocolGraph,
+    smallest_move: float = 0.01,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Differences:
+    """Compare two graphs; InputError if they do not stand on the same chains, or one alone is of exposures. `progress` is told what is being looked at."""
+    progress("what is stated, and who has what")
     found = changes(before, after, smallest_move)
-    health = crossings(before, after, aligned(before.snapshot, after.snapshot), smallest_move)
+    health = crossings(before, after, aligned(before.snapshot, after.snapshot), smallest_move, progress)
     table = pd.concat([part for part in (health.table, found) if len(part)] or [found], ignore_index=True)
-    is_with_health = not is_of_claims(before) and not health.not_compared
-    compared = COMPARED_CLAIMS if is_of_claims(before) else COMPARED + (", health factors" if is_with_health else "")
+    is_with_health = not before.is_of_claims and not health.not_compared
+    compared = COMPARED_CLAIMS if before.is_of_claims else COMPARED + (", health factors" if is_with_health else "")
     words = (*(("health", sentence) for sentence in health.words), *told(found))
     return Differences(table, words, compared, health.not_compared)

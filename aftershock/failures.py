@@ -11,7 +11,7 @@ import pandas as pd
 
 from graph.exposure import exposure, records
 from graph.protocol_graph import ProtocolGraph
-from graph.systemic import Uncertainty, losses_if_it_fails, systemic
+from graph.systemic import losses_if_it_fails, systemic
 
 LOSSES = (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 ASSUMED = "a loss passes on in proportion to what is held, nobody loses more than all; no prices fall because something is sold, nobody reacts"
@@ -25,7 +25,7 @@ class Failure:
     ----------
     label : name of what fails.
     dependents : who has it, directly and looked through; columns as `graph.exposure` has them.
-    concentration : how few of them have it; columns as `graph.market_exposure.concentrations`.
+    concentration : how few of them have it; columns as `graph.exposure_rows.concentrations`.
     place : its row of `graph.systemic.systemic` (rank and range, loss, PageRank, Katz, core) and `of`, how many are ranked; empty if nobody depends on it.
     losses : columns as `graph.systemic.losses_if_it_fails`.
     """
@@ -52,12 +52,11 @@ def failure(
     graph: ProtocolGraph,
     name: str,
     losses: Sequence[float] = LOSSES,
-    uncertainty: Uncertainty | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Failure:
     """What it costs if a node loses parts of its worth; errors as of `graph.exposure.exposure` and `graph.systemic`."""
     known = exposure(graph, name)
-    ranked = systemic(graph, uncertainty, progress)
+    ranked = systemic(graph, progress=progress)
     mine = records(ranked[ranked["node"] == known.subject])
     return Failure(
         known.label,

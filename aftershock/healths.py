@@ -1,6 +1,6 @@
 """Health factors in two states of the same markets: who is below 1 on one side alone, and debt that collateral does not cover."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,17 @@ class Crossings:
     not_compared: tuple[str, ...]
 
 
-def crossings(before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float) -> Crossings:
+def crossings(
+    before: ProtocolGraph,
+    after: ProtocolGraph,
+    moved: Mapping[str, str],
+    smallest_move: float,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Crossings:
     """Compare two graphs; `moved` as `graph.timeline.aligned` gives it. Books that cannot be simulated are not compared, and it says why."""
     sides: list[dict[str, Market]] = []
-    for graph in (before, after):
+    for graph, place in ((before, "before"), (after, "after")):
+        progress(f"health factors {place}")
         try:
             sides.append(_positions(graph))
         except AftershockError as error:

@@ -43,7 +43,7 @@ class Risk:
     gas : what one liquidation costs.
     as_of : chain, block number, hash and time (UTC) of each block; empty for a user's file.
     figures : as `graph.exposure` has them, in USD, ratios and counts.
-    concentration : of suppliers, borrowers and collateral; columns as `graph.market_exposure.concentrations`.
+    concentration : of suppliers, borrowers and collateral; columns as `graph.exposure_rows.concentrations`.
     unmoved_prices : collateral whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
     place : what its protocol weighs among all protocols of the graph; see `place_of`.
     cascade : what a scenario does to these markets; see `losses_of`. None if none was asked.

@@ -1,4 +1,4 @@
-"""What people ask of a graph, at scale: building it, exposure, the strongest paths, DebtRank, and ten million positions in Parquet.
+"""What people ask of a graph, at scale: building it, exposure, what changed between two, the strongest paths, DebtRank, and ten million positions in Parquet.
 
     python -m benchmarks.graph [--small] [--only PART]
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,6 +30,7 @@ from scipy.sparse import csr_array
 
 from graph.balance_sheets import Network
 from graph.build import build
+from graph.changes import changes
 from graph.debtrank import debtrank, impact
 from graph.exposure import exposure
 from graph.strongest import LossNetwork
@@ -231,6 +232,28 @@ def measure_graph(report: Report, positions: int, wanted: float | None) -> None:
         report.target(f"{what}, asked again", "under 0.3 s", again, again < 0.3, "s")
 
 
+def measure_changes(report: Report, positions: int) -> None:
+    """What changed between two lending worlds of which every hundredth position is a tenth smaller in the later one."""
+    before = crowd(-(-positions // 3))
+    table, reserves = before["positions"], before["reserves"]
+    amounts = [raw - raw // 10 * (number % 100 == 0) for number, raw in enumerate(table["amount_raw"].tolist())]
+    raw = pd.Series(amounts, index=table.index, dtype=object)
+    sums = raw.groupby([table["asset"], table["side"]]).agg(sum).to_dict()
+    totals = {
+        f"{column}_stored_raw": pd.Series([sums.get((asset, side), 0) for asset in reserves["asset"]], dtype=object)
+        for column, side in (("supplied", "supply"), ("borrowed", "debt"))
+    }
+    tables = {"positions": table.assign(amount_raw=raw, stored_raw=raw), "reserves": reserves.assign(**totals)}
+    after = replace(before, name="later", tables={**before.tables, **tables})
+    graphs = [build(one) for one in (before, after)]
+    taken, found = seconds(lambda: changes(graphs[0], graphs[1]))
+    moved = sum(raw >= 10 and number % 100 == 0 for number, raw in enumerate(table["amount_raw"].tolist()))
+    told = int(found["topic"].isin(["supply", "debt"]).sum())
+    if told != moved:
+        raise SystemExit(f"{moved:,} positions moved and {told:,} are told")
+    report.row(f"changes between two graphs of {len(table):,} positions, {told:,} of which moved", f"{taken:.1f} s")
+
+
 def measure_both_graphs(report: Report, scale: int) -> None:
     """At the size that has a target, and ten times that."""
     measure_graph(report, 100_000 // scale, 5.0)
@@ -311,11 +334,12 @@ def main() -> int:
     """Measure everything, or one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a twentieth of everything, to see that it runs")
-    parser.add_argument("--only", choices=["build", "paths", "debtrank", "large"], help="one part alone")
+    parser.add_argument("--only", choices=["build", "changes", "paths", "debtrank", "large"], help="one part alone")
     asked = parser.parse_args()
     scale = 20 if asked.small else 1
     parts: dict[str, Callable[[Report], None]] = {
         "build": lambda report: measure_both_graphs(report, scale),
+        "changes": lambda report: measure_changes(report, 1_000_000 // scale),
         "paths": lambda report: measure_paths(report, 1_000_000 // scale),
         "large": lambda report: measure_large(report, 10_000_000 // scale),
         "debtrank": lambda report: measure_both_sizes(report, scale),

@@ -3,14 +3,13 @@
 import pandas as pd
 
 from chain.tables import each_row
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
-from graph.holder_exposure import largest_holders, of_holder
+from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, total
+from graph.holder_exposure import direct_holds, largest_holders, of_holder
 from graph.lookthrough import finally_had, look_through, roots
-from graph.market_exposure import concentrations
-from graph.portfolio import dependents_and_amounts
+from graph.merged_rows import merged
+from graph.merged_rows import total as exact_sum
+from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import merged
-from graph.relations import total as exact_sum
 from graph.worth import vault_of
 
 
@@ -42,15 +41,14 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         ),
         "holders": largest_holders(graph, [asset], top),
     }
-    everybody, amounts = dependents_and_amounts(graph, asset, top)
+    everybody, amounts = dependents(graph, asset, top)
     made_of = roots(graph, asset)
-    held = graph.relations["holds"]
     inbound |= {
         "dependents": everybody,
         "concentration": concentrations(
-            ("holders", held[held["target"] == asset]["amount_raw"].astype(float), "relation holds"),
+            ("direct holders", direct_holds(graph, [asset])["amount_raw"].astype(float), "table holders"),
             ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
-            ("all who have it, looked through", amounts, "table dependents"),
+            ("final holders, directly or through claims", amounts, "table dependents"),
         ).query("count > 0"),
     }
     finally_of = made_of.groupby("root")["share"].sum() if made_of["share"].notna().all() else pd.Series(dtype=float)

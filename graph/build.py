@@ -13,6 +13,7 @@ from chain.snapshot import Snapshot
 from chain.tables import each_row
 from graph import relations as rows
 from graph.identity import Identities, identify, short
+from graph.merged_rows import merged
 from graph.protocol_graph import ProtocolGraph
 from graph.schema import node_schemas, relation_schemas, typed
 from graph.validation import coverage
@@ -222,7 +223,7 @@ def _governs(snapshot: Snapshot, identities: Identities) -> tuple[pd.DataFrame, 
         source=identities.nodes(table["authority"]), target=pd.Series(target, index=table.index, dtype=object)
     )
     frame = frame.dropna(subset="target").astype(object)
-    return rows.merged(frame, ["source", "target", "power"], delay_seconds="min"), lost
+    return merged(frame, ["source", "target", "power"], delay_seconds="min"), lost
 
 
 def _unpriced(snapshot: Snapshot, table: Prices) -> list[str]:

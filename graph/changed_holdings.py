@@ -13,9 +13,23 @@ import pandas as pd
 from chain.tables import each_row
 from chain.units import WAD
 from graph.identity import told_apart
+from graph.moved_rows import moved_rows
 from graph.protocol_graph import ProtocolGraph
 
 TOPICS = ("claim", "backing", "supply", "debt", "balance", "pool", "vault")
+_COMPARED: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
+    "backings": (("claim", "backing", "holder"), "backing", ("amount_raw", "rate_wad")),
+    "supplies": (("source", "target", "asset"), "asset", ("amount_raw",)),
+    "borrows": (("source", "target", "asset"), "asset", ("amount_raw",)),
+    "holds": (("source", "target"), "target", ("amount_raw",)),
+    "trades_in": (("source", "target"), "source", ("reserve_raw",)),
+    "allocates_to": (("source", "target", "asset"), "asset", ("allocated_raw", "cap_raw")),
+}
+"""Table or relation -> which row it is, what its amounts are of, its amounts."""
+_OF_CLAIMS: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
+    "backings": (("claim", "backing"), "backing", ("amount_raw",)),
+    "balances": (("holder", "asset"), "asset", ("amount_raw",)),
+}
 _EXACT = (6, 10, 20)
 """Digits in which two amounts are written, until they read differently."""
 
@@ -35,11 +49,7 @@ class Holding:
 
 
 Key = tuple[str, ...]
-
-
-def is_of_claims(graph: ProtocolGraph) -> bool:
-    """Whether a graph is that of a user's file of exposures, which holds claims and nothing else."""
-    return "exposures" in graph.snapshot.readers
+Tables = dict[str, pd.DataFrame]
 
 
 def changed_holdings(
@@ -51,7 +61,8 @@ def changed_holdings(
     -------
     Rows as of `graph.changes.changes`, by topic, then what moved most USD, then by name; rows about one thing stand together.
     """
-    old, new = _by_key(before, {}), _by_key(after, moved)
+    tables = _that_moved(before, after, moved, smallest_move)
+    old, new = _by_key(before, tables[0], {}), _by_key(after, tables[1], moved)
     rows = []
     for key in old.keys() | new.keys():
         row = _difference(old.get(key), new.get(key), smallest_move)
@@ -76,8 +87,24 @@ def changed_holdings(
     )
 
 
-def _by_key(graph: ProtocolGraph, moved: Mapping[str, str]) -> dict[Key, Holding]:
-    found = _claims(graph) if is_of_claims(graph) else _holdings(graph)
+def _that_moved(
+    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
+) -> tuple[Tables, Tables]:
+    """The tables that are compared, of both graphs, without the rows that did not move (`graph.moved_rows`)."""
+    units = [dict(zip(*(graph.snapshot["assets"][name] for name in ("asset", "decimals")), strict=True)) for graph in (before, after)]  # fmt: skip
+    other_unit = [asset for asset in units[0].keys() & units[1].keys() if units[0][asset] != units[1][asset]]
+    found: tuple[Tables, Tables] = ({}, {})
+    for name, (keys, of, amounts) in (_OF_CLAIMS if before.is_of_claims else _COMPARED).items():
+        old, new = ((graph.relations if name in graph.relations else graph.snapshot)[name] for graph in (before, after))
+        was, now = (table[~table[of].isin(other_unit)] for table in (old, new))
+        left = moved_rows(was, now, keys, amounts, moved, smallest_move)
+        for side, table, part in zip(found, (old, new), left, strict=True):
+            side[name] = pd.concat([part, table[table[of].isin(other_unit)]]) if other_unit else part
+    return found
+
+
+def _by_key(graph: ProtocolGraph, tables: Tables, moved: Mapping[str, str]) -> dict[Key, Holding]:
+    found = _claims(graph, tables) if graph.is_of_claims else _holdings(graph, tables)
     return {tuple(moved.get(part, part) for part in key): holding for key, holding in found}
 
 
@@ -112,10 +139,9 @@ def _difference(was: Holding | None, now: Holding | None, smallest_move: float) 
     }
 
 
-def _claims(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
+def _claims(graph: ProtocolGraph, tables: Tables) -> Iterator[tuple[Key, Holding]]:
     """Rows of a file of exposures, by the two names: whoever has claims and is owed nothing is an account there, else an asset."""
-    tables, labels = graph.snapshot.tables, graph.own_labels
-    whole = _whole(graph)
+    labels, whole = graph.own_labels, _whole(graph)
     claims = (
         *((row, row.backing, labels[row.claim]) for row in each_row(tables["backings"])),
         *((row, row.asset, labels[row.holder]) for row in each_row(tables["balances"])),
@@ -125,38 +151,36 @@ def _claims(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
         yield ("claim", on, name), Holding("claim", asset, f"Claims on {on}", name, "amount", amount, 1.0, row.evidence)
 
 
-def _holdings(graph: ProtocolGraph) -> Iterator[tuple[Key, Holding]]:
-    """Every amount in the tables, by who has it and what it is of."""
-    names, whole, relations = _names(graph), _whole(graph), graph.relations
+def _holdings(graph: ProtocolGraph, tables: Tables) -> Iterator[tuple[Key, Holding]]:
+    """Every amount in these tables, by who has it and what it is of."""
+    names, whole = _names(graph), _whole(graph)
     prices = {row.node: row.price_usd for row in each_row(graph.nodes["asset"]) if not pd.isna(row.price_usd)}
 
     def one(topic: str, node: str, about: str, label: str, asset: str, raw: Any, evidence: str, what: str = "amount") -> Holding:  # fmt: skip
         price = prices.get(asset) if what == "amount" else None
         return Holding(topic, node, about, label, what, whole(asset, raw), price, evidence)
 
-    for row in each_row(graph.snapshot["backings"]):
+    for row in each_row(tables["backings"]):
         key, about, label = (row.claim, row.backing, row.holder), f"Behind {names(row.claim)}", names(row.backing)
         yield ("backing", *key), one("backing", row.claim, about, label, row.backing, row.amount_raw, row.evidence)
         if not pd.isna(row.rate_wad):
             rate = Fraction(int(row.rate_wad), WAD)
             yield ("rate", *key), Holding("backing", row.claim, about, label, "rate", rate, None, row.evidence)
     for relation, topic, verb in (("supplies", "supply", "supplied to"), ("borrows", "debt", "owed to")):
-        for row in each_row(relations[relation]):
+        for row in each_row(tables[relation]):
             key, about = (row.source, row.target, row.asset), f"{names(row.asset)} {verb} {names(row.target)}"
             yield (topic, *key), one(topic, row.target, about, names(row.source), row.asset, row.amount_raw, row.evidence)  # fmt: skip
-    for row in each_row(relations["holds"]):
+    for row in each_row(tables["holds"]):
         about, label = f"{names(row.target)} held", names(row.source)
         yield ("balance", row.source, row.target), one("balance", row.target, about, label, row.target, row.amount_raw, row.evidence)  # fmt: skip
-    for row in each_row(relations["trades_in"]):
+    for row in each_row(tables["trades_in"]):
         about, label = f"{names(row.target)} holds", names(row.source)
         yield ("pool", row.source, row.target), one("pool", row.target, about, label, row.source, row.reserve_raw, row.evidence)  # fmt: skip
-    lent = _lent_by(graph)
-    for row in each_row(graph.snapshot["queues"].dropna(subset="market")):
-        asset = lent(row.vault, row.market)
-        about, label = f"{names(row.vault)} lends {names(asset or '')}", names(row.market)
+    for row in each_row(tables["allocates_to"].dropna(subset="asset")):
+        about, label = f"{names(row.source)} lends {names(row.asset)}", names(row.target)
         for what, raw in (("amount", row.allocated_raw), ("cap", row.cap_raw)):
-            if asset is not None and not pd.isna(raw):
-                yield (what, row.vault, row.market), one("vault", row.vault, about, label, asset, raw, row.evidence, what)  # fmt: skip
+            if not pd.isna(raw):
+                yield (what, row.source, row.target), one("vault", row.source, about, label, row.asset, raw, row.evidence, what)  # fmt: skip
 
 
 def _names(graph: ProtocolGraph) -> Callable[[str], str]:
@@ -165,22 +189,6 @@ def _names(graph: ProtocolGraph) -> Callable[[str], str]:
     for kind in ("asset", "pool"):
         apart |= told_apart({key: graph.label(key) for key in graph.nodes[kind]["node"].tolist()})
     return lambda key: apart.get(key) or graph.label(key)
-
-
-def _lent_by(graph: ProtocolGraph) -> Callable[[str, str], str | None]:
-    """(share of a vault, market) -> what the vault lends there: what it supplies, else what is behind its share; None where that is not one asset."""
-    share = graph.nodes["vault"].set_index("node")["asset"].to_dict()
-    behind = graph.snapshot["backings"].groupby("claim")["backing"].agg(set).to_dict()
-    supplied: dict[tuple[str, str], set[str]] = {}
-    for row in each_row(graph.relations["supplies"]):
-        if row.source in share:
-            supplied.setdefault((share[row.source], row.target), set()).add(row.asset)
-
-    def lent(vault: str, market: str) -> str | None:
-        assets = supplied.get((vault, market)) or behind.get(vault) or set()
-        return next(iter(assets)) if len(assets) == 1 else None
-
-    return lent
 
 
 def _whole(graph: ProtocolGraph) -> Callable[[str, Any], Fraction | None]:

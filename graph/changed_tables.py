@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from chain.snapshot import Snapshot
 from chain.tables import Row, check, each_row, make, schemas
-from graph.relations import supplied_raw
+from graph.reserve_amounts import supplied_raw
 
 _STORED = {
     "supply": "supplied_stored_raw",
@@ -58,6 +59,31 @@ def with_values(snapshot: Snapshot, table: str, chosen: Sequence[bool], **values
         new = [value if hit else old for hit, old in zip(chosen, frame[column].tolist(), strict=True)]
         frame = frame.assign(**{column: pd.Series(new, index=frame.index, dtype=frame[column].dtype)})
     return _with(snapshot, table, frame)
+
+
+def marked(before: Snapshot, after: Snapshot, evidence: str) -> Snapshot:
+    """`after`, with every row that has other values than `before` has under its key said to be so: status `file`, and `evidence` behind its own.
+
+    What was compared with the chain was the row as it was; rows that are new say themselves where they come from.
+    """
+    for name, frame in after.tables.items():
+        old, schema = before[name], schemas()[name]
+        if frame is old or "status" not in frame or not len(old):
+            continue
+        keys = list(schema.keys)
+        place = pd.MultiIndex.from_frame(old[keys]).get_indexer(pd.MultiIndex.from_frame(frame[keys]))
+        differs = np.zeros(len(frame), dtype=bool)
+        for column in set(frame.columns) - {*keys, "evidence", "status"}:
+            now, was = (
+                values.astype(object).where(values.notna(), None).to_numpy() for values in (frame[column], old[column])
+            )
+            differs |= (now != was[place]).astype(bool)
+        chosen = (differs & (place >= 0)).tolist()
+        if any(chosen):
+            said = [f"{text}; {evidence}" if hit else text for text, hit in zip(frame["evidence"], chosen, strict=True)]
+            after = with_values(after, name, chosen, status="file")
+            after = _with(after, name, after[name].assign(evidence=pd.Series(said, dtype=frame["evidence"].dtype)))
+    return after
 
 
 def told(snapshot: Snapshot, *sentences: str) -> Snapshot:

@@ -8,7 +8,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from chain.units import BPS, RAY, WAD
-from graph.changed_holdings import changed_holdings, is_of_claims
+from graph.changed_holdings import changed_holdings
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 
@@ -74,8 +74,8 @@ def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 
     InputError
         If the graphs do not stand on the same chains, or one alone is of exposures.
     """
-    if is_of_claims(before) != is_of_claims(after):
-        one, other = (graph.snapshot.name for graph in (before, after)[:: 1 if is_of_claims(before) else -1])
+    if before.is_of_claims != after.is_of_claims:
+        one, other = (graph.snapshot.name for graph in (before, after)[:: 1 if before.is_of_claims else -1])
         raise InputError(f"{one!r} is a file of exposures, {other!r} is none; compare two of a kind")
     chains = [sorted(anchor.chain for anchor in graph.snapshot.anchors) for graph in (before, after)]
     if chains[0] != chains[1]:

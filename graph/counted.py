@@ -21,8 +21,8 @@ import pandas as pd
 
 from chain.tables import each_row
 from graph.dependences import idle
+from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined
 from graph.worth import backed_parts, shares_of_vaults
 
 COLUMNS = ["protocol", "label", "gross_usd", "lent_out_usd", "counted_elsewhere_usd", "net_usd", "evidence"]

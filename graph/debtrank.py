@@ -7,7 +7,7 @@ system of monotone equations", 1977): a round goes through the nodes slice by sl
 third fewer rounds than eq. 8 does (Stein and Rosenberg 1948). Thousands of shocks stand side by side, one column each; those at rest leave.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -37,7 +37,6 @@ def debtrank(
     sources: Sequence[str] | None = None,
     loss_ratio: float = 1.0,
     weights: Floats | None = None,
-    progress: Callable[[int, int], None] = lambda *_: None,
     tolerance: float = TOLERANCE,
 ) -> Floats:
     """Share of the network's value that is lost elsewhere when each source loses `loss_ratio` of its equity.
@@ -46,7 +45,6 @@ def debtrank(
     ----------
     sources : node names; all nodes by default.
     weights : economic value of each node, shape (n,); face equity by default. They are scaled to add up to 1.
-    progress : called with (sources done, sources in all).
     tolerance : a source is at rest once no node lost more than this in a round; what is still missing then is of this size.
 
     Returns
@@ -78,7 +76,6 @@ def debtrank(
     for start in range(0, len(chosen), BLOCK):
         block = chosen[start : start + BLOCK]
         found[start : start + BLOCK] = _lost_elsewhere(slices, block, loss_ratio, value, tolerance)
-        progress(min(start + BLOCK, len(chosen)), len(chosen))
     return found
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 
 from chain.tables import each_row
 from chain.units import whole_tokens
-from graph.lookthrough import steps
+from graph.lookthrough import look_through
+from graph.merged_rows import joined, weakest
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import DEBT_SIDES, joined, weakest
+from graph.relations import DEBT_SIDES
 from graph.valuation import prices
 from graph.worth import shares_of_vaults, valued_holds, worth_of_all
 
@@ -133,18 +134,14 @@ def idle(graph: ProtocolGraph) -> pd.DataFrame:
 
 
 def _allocated(graph: ProtocolGraph) -> pd.DataFrame:
-    """Allocations of vaults whose positions are not known, in the asset that backs their share."""
+    """Allocations of vaults whose positions there are not known."""
     relations = graph.relations
     known = set(zip(relations["supplies"]["source"], relations["supplies"]["target"], strict=True))
     listed = set(zip(relations["lists"]["source"], relations["lists"]["target"], strict=True))
-    share = graph.nodes["vault"].set_index("node")["asset"].to_dict()
-    backing = relations["backs"].groupby("target")["source"].agg(sorted).to_dict()
     return _frame(
-        (row.source, reserve(row.target, asset), "allocates_to", row.amount_usd, None, row.evidence, row.status)
+        (row.source, reserve(row.target, row.asset), "allocates_to", row.amount_usd, None, row.evidence, row.status)
         for row in each_row(relations["allocates_to"])
-        if (row.source, row.target) not in known
-        for asset in backing.get(share.get(row.source), [])[:1]
-        if (row.target, asset) in listed
+        if (row.source, row.target) not in known and (row.target, row.asset) in listed
     )
 
 
@@ -176,7 +173,7 @@ def _behind(graph: ProtocolGraph, worth: dict[str, float]) -> pd.DataFrame:
         for amount in [supplied.get((row.market, row.target))]
     ]
     done = {row[0] for row in rows} | through_vault
-    for claim, below in steps(graph).items():
+    for claim, below in look_through(graph).steps.items():
         for step in below if claim not in done else []:
             pair = (claim, step.backing)
             amount = amounts.get(pair)

@@ -14,9 +14,10 @@ from chain.errors import InputError
 from chain.tables import each_row
 from graph.asset_exposure import of_asset
 from graph.counted import value_counted
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.exposure_rows import Figures, Tables, largest_first, named, share_of, total
 from graph.holder_exposure import largest_holders, of_holder, spread_of_holders
-from graph.market_exposure import collateral_feeds, figures_of, market_tables, share_of
+from graph.market_exposure import collateral_feeds, market_tables
+from graph.market_figures import figures_of
 from graph.portfolio import final_roots
 from graph.protocol_graph import ProtocolGraph
 
@@ -93,8 +94,8 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     -------
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound backed_by (what a claim has itself), made_of (looked through), feeds, concentration, and for a vault's share supplied,
-        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders, dependents (everybody who
-        finally has some of it, directly or through claims), concentration.
+        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders (who has it itself), dependents
+        (who finally has some of it, directly or through claims, no claim among them), concentration of both.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.

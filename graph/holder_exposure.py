@@ -1,13 +1,12 @@
 """What an account or a vault has and owes, where its money finally is, and who holds the shares of a vault or a pool."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from graph.exposure_rows import Figures, Tables, largest_first, named, total
+from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, share_of, total
 from graph.lent_through import lent_through
 from graph.lookthrough import LookThrough, look_through
-from graph.market_exposure import concentrations, share_of
 from graph.portfolio import final_roots, subject
 from graph.protocol_graph import ProtocolGraph
 from graph.worth import valued_holds
@@ -61,6 +60,16 @@ def _finally(graph: ProtocolGraph, key: str, known: LookThrough) -> Tables:
     return {"roots": final, "concentration": spread.query("count > 0")}
 
 
+def direct_holds(graph: ProtocolGraph, assets: Sequence[str]) -> pd.DataFrame:
+    """Who has these assets itself: rows of `holds`; of a file of claims also the names that have claims and owe some, which the graph shows as `backs`."""
+    rows, backs = (graph.relations[name] for name in ("holds", "backs"))
+    rows = rows[rows["target"].isin(list(assets))]
+    if not graph.is_of_claims:
+        return rows
+    behind = backs[backs["source"].isin(list(assets))].rename(columns={"source": "target", "target": "source"})
+    return pd.concat([rows, behind[rows.columns]], ignore_index=True)
+
+
 def spread_of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.DataFrame:
     """Concentration of the holders of liquidity or vault shares, of each (asset -> name) by itself: their units do not add up."""
     rows = graph.relations["holds"]
@@ -70,7 +79,7 @@ def spread_of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.Dat
 
 def largest_holders(graph: ProtocolGraph, assets: list[str], top: int) -> pd.DataFrame:
     """The largest holders of some assets by amount; share is of what the table of balances holds."""
-    rows = valued_holds(graph, graph.relations["holds"][graph.relations["holds"]["target"].isin(assets)])
+    rows = valued_holds(graph, direct_holds(graph, assets))
     rows = named(graph, rows, "source", "holder").assign(asset=rows["target"])
     everything = {asset: sum(part["amount_raw"].tolist()) for asset, part in rows.groupby("asset")}
     share = [

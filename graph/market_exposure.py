@@ -10,18 +10,12 @@ import numpy as np
 import pandas as pd
 
 from chain.tables import each_row
+from graph.exposure_rows import concentrations, largest_first, largest_of, share_of
 from graph.lookthrough import LookThrough, look_through
-from graph.measures import concentration
-from graph.pauses import without_withdrawals
-from graph.price_findings import unmoved_debt_usd, unmoved_prices
+from graph.market_figures import listed_in, reserves_of
+from graph.merged_rows import joined, weakest
+from graph.price_findings import unmoved_prices
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, weakest
-
-
-def share_of(amounts: "pd.Series[float]") -> "pd.Series[float]":
-    """Each amount over the sum; missing where the amount is, or the sum is zero."""
-    total = amounts.astype(float).sum()
-    return amounts.astype(float) / (total if total > 0 else float("nan"))
 
 
 def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[str, pd.DataFrame]:
@@ -39,7 +33,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
     concentration : of, count, hhi, effective_number, top10_ratio, evidence.
     """
-    listed = _listed(graph, markets)
+    listed = listed_in(graph, markets)
     collateral = _collateral(graph, listed)
     supplied, suppliers = _holders(graph, "supplies", markets, top)
     owed, borrowers = _holders(graph, "borrows", markets, top)
@@ -50,61 +44,20 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
         "roots": _collateral_roots(graph, collateral),
         "feeds": collateral_feeds(graph, markets),
         "unmoved_prices": unmoved_prices(graph, markets),
-        "borrowed": _largest(
-            borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]], "borrowed_usd"
+        "borrowed": largest_first(
+            borrowed[["market", "asset", "symbol", "borrowed_usd", "share_ratio", "evidence", "status"]],
+            "borrowed_usd",
+            "market",
+            "asset",
         ),
         "suppliers": suppliers,
         "borrowers": borrowers,
-        "reserves": _reserves(graph, listed),
+        "reserves": reserves_of(graph, markets),
         "concentration": concentrations(
             ("suppliers", supplied, "relation supplies"),
             ("borrowers", owed, "relation borrows"),
             ("collateral by asset", collateral.groupby("asset")["collateral_usd"].sum(), "relation lists"),
         ),
-    }
-
-
-def reserves_of(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    """The table `reserves` of `market_tables` alone."""
-    return _reserves(graph, _listed(graph, markets))
-
-
-def _listed(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    listed = graph.relations["lists"]
-    listed = listed[listed["source"].isin(markets)].rename(columns={"source": "market", "target": "asset"})
-    return listed.assign(symbol=[graph.label(asset) for asset in listed["asset"]])
-
-
-def figures_of(
-    graph: ProtocolGraph, markets: list[str], unmoved: pd.DataFrame | None = None
-) -> dict[str, float | int | None]:
-    """Totals in USD, utilisation, number of holders, what is owed at prices that no fall moves, the part of supply whose holders are known.
-
-    `cash_usd` is what can leave now: nothing of a reserve whose withdrawals are switched off, and None for a book, which states positions and
-    not what lies in the reserves.
-    `unmoved`: the table `unmoved_prices` of these markets where it is at hand.
-    """
-    listed = graph.relations["lists"]
-    listed = listed[listed["source"].isin(markets)]
-    sums = {name: float(listed[name].sum()) for name in ("supplied_usd", "collateral_usd", "borrowed_usd")}
-    stays = without_withdrawals(graph.snapshot)
-    leaves = [pair not in stays for pair in zip(listed["source"], listed["target"], strict=True)]
-    supplies, borrows = (
-        graph.relations[name].loc[graph.relations[name]["target"].isin(markets), ["source", "amount_usd"]]
-        for name in ("supplies", "borrows")
-    )
-    seen = float(supplies["amount_usd"].sum())
-    lending = listed[_is_lent(graph, listed["source"], listed["target"])]
-    owed = float(lending["borrowed_usd"].sum())
-    lent = owed + float(lending["cash_usd"].sum())
-    return {
-        **sums,
-        "cash_usd": float(listed.loc[leaves, "cash_usd"].sum()) if _knows_cash(graph) else None,
-        "utilisation_ratio": owed / lent if lent > 0 else None,
-        "suppliers": int(supplies["source"].nunique()),
-        "borrowers": int(borrows["source"].nunique()),
-        "unmoved_debt_usd": unmoved_debt_usd(graph, unmoved_prices(graph, markets) if unmoved is None else unmoved),
-        "seen_ratio": seen / sums["supplied_usd"] if sums["supplied_usd"] > 0 else None,
     }
 
 
@@ -186,7 +139,9 @@ def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
         "root_ratio",
         "feeds",
     ]
-    return _largest(posted[[*columns, "liquidation_threshold", "evidence", "status"]], "collateral_usd")
+    return largest_first(
+        posted[[*columns, "liquidation_threshold", "evidence", "status"]], "collateral_usd", "market", "asset"
+    )
 
 
 def _collateral_roots(graph: ProtocolGraph, collateral: pd.DataFrame) -> pd.DataFrame:
@@ -240,53 +195,3 @@ def _holders(
     )
     columns = ["holder", "kind", "label", "amount_usd", "share_ratio", "assets", "evidence", "status"]
     return spread, largest[columns]
-
-
-def largest_of(amounts: "pd.Series[float]", top: int) -> list[tuple[str, float]]:
-    """The largest amounts with their names (index), ties by name; all others are not sorted."""
-    values = amounts.to_numpy(float)
-    if len(values) > top:
-        amounts = amounts[values >= np.partition(values, -top)[-top]]
-    found = zip(amounts.index.tolist(), amounts.tolist(), strict=True)
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]
-
-
-def _reserves(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:
-    """Utilisation is borrowed / (cash + borrowed), as Aave V3's DefaultReserveInterestRateStrategyV2.calculateInterestRates has it.
-
-    Compound V2 takes the protocol's reserves off the denominator (BaseJumpRateModelV2.utilizationRate); that is not done here.
-    Missing where nobody lends (debt that is minted, or a file that states positions only).
-    """
-    lent = (listed["cash_usd"] + listed["borrowed_usd"]).astype(float)
-    lent = lent.where((lent > 0) & _is_lent(graph, listed["market"], listed["asset"]))
-    rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent)
-    rows = rows if _knows_cash(graph) else rows.assign(cash_usd=float("nan"))
-    columns = ["market", "asset", "symbol", "supplied_usd", "borrowed_usd", "cash_usd", "utilisation_ratio"]
-    return _largest(rows[[*columns, "evidence", "status"]], "supplied_usd")
-
-
-def _knows_cash(graph: ProtocolGraph) -> bool:
-    """Whether what lies in the reserves was read: a book states positions only."""
-    return "book" not in graph.snapshot.readers
-
-
-def _is_lent(graph: ProtocolGraph, markets: "pd.Series[str]", assets: "pd.Series[str]") -> "pd.Series[bool]":
-    """Whether each reserve has supply that is lent out, by row."""
-    reserves = graph.snapshot["reserves"]
-    lent = {(row.market, row.asset) for row in each_row(reserves) if row.supplied_stored_raw > 0}
-    return pd.Series([pair in lent for pair in zip(markets, assets, strict=True)], index=markets.index, dtype=bool)
-
-
-def concentrations(*subjects: tuple[str, "pd.Series[float]", str]) -> pd.DataFrame:
-    """One row a subject (what, its amounts, where they come from): of, count, hhi, effective_number, top10_ratio, evidence."""
-    rows = []
-    for of, amounts, evidence in subjects:
-        found = concentration(amounts.tolist())
-        rows.append(
-            (of, found.count, found.hhi, found.effective_number, found.top10_share, f"computed from {evidence}")
-        )
-    return pd.DataFrame(rows, columns=["of", "count", "hhi", "effective_number", "top10_ratio", "evidence"])
-
-
-def _largest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    return rows.sort_values([column, "market", "asset"], ascending=[False, True, True], ignore_index=True)

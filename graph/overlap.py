@@ -13,9 +13,7 @@ import pandas as pd
 from chain.errors import InputError
 
 
-def overlaps(
-    holdings: Sequence[tuple[str, str, float]], depth_usd: Mapping[str, float], top: int | None = None
-) -> pd.DataFrame:
+def overlaps(holdings: Sequence[tuple[str, str, float]], depth_usd: Mapping[str, float]) -> pd.DataFrame:
     """Pairs of holders with what they own in common.
 
     Parameters
@@ -23,7 +21,6 @@ def overlaps(
     holdings : rows (holder, asset, USD); several of one pair add up.
     depth_usd : USD whose sale moves the price of an asset by all of it, in the linear model; an asset without depth is not in the overlap
         and is named in `unsold`.
-    top : keep the largest so many pairs.
 
     Returns
     -------
@@ -62,5 +59,4 @@ def overlaps(
         ],
         columns=["holder", "other", "overlap_usd", "shared_usd", "cosine", "unsold"],
     )
-    found = found.sort_values(["overlap_usd", "holder", "other"], ascending=[False, True, True], ignore_index=True)
-    return found if top is None else found.head(top)
+    return found.sort_values(["overlap_usd", "holder", "other"], ascending=[False, True, True], ignore_index=True)

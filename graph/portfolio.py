@@ -8,10 +8,10 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle
+from graph.exposure_rows import largest_of, share_of
 from graph.lookthrough import LookThrough, finally_had, look_through
-from graph.market_exposure import largest_of, share_of
+from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined
 from graph.worth import valued_holds, worth_of_all
 
 HELD_COLUMNS = ["asset", "amount_usd", "evidence"]
@@ -146,22 +146,16 @@ def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
     return frame.sort_values(["overlap_usd", "root"], ascending=[False, True], ignore_index=True)
 
 
-def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> pd.DataFrame:
-    """Everybody who finally has some of an asset (`graph.lookthrough.finally_had`), directly or through claims on it, largest first; the `top` largest, if that is given.
+def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> tuple[pd.DataFrame, "pd.Series[float]"]:
+    """Everybody who finally has some of an asset (`graph.lookthrough.finally_had`), directly or through claims on it: a table of the `top` largest, of all if that is not given, and what everybody has.
 
     What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
 
     Returns
     -------
-    holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence.
+    holder, kind, label, direct_usd, looked_through_usd (direct included), share_ratio (of all holders'), held (symbols), evidence; and by holder
+    what he has, looked through. Largest first, both.
     """
-    return dependents_and_amounts(graph, asset, top)[0]
-
-
-def dependents_and_amounts(
-    graph: ProtocolGraph, asset: str, top: int | None = None
-) -> tuple[pd.DataFrame, "pd.Series[float]"]:
-    """As `dependents`, and what everybody has, looked through, largest first."""
     reaching = finally_had(graph).backing.reaching(asset)
     holds = valued_holds(graph)
     assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()

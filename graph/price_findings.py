@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from chain.tables import each_row
+from graph.merged_rows import joined, weakest
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, weakest
 
 HARD_CODED, RATE_ALONE, STALE = "hard-coded", "exchange rate alone", "stale"
 UNMOVED = (HARD_CODED, RATE_ALONE)

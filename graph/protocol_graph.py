@@ -59,6 +59,11 @@ class ProtocolGraph:
         """What several questions ask for first, by name, once worked out; on the same condition."""
         return {}
 
+    @property
+    def is_of_claims(self) -> bool:
+        """Whether it is the graph of a user's file of exposures, which states claims and nothing else."""
+        return "exposures" in self.snapshot.readers
+
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Node key -> node kind."""
@@ -220,7 +225,7 @@ class ProtocolGraph:
             self.labels[key] for other in kinds if other in self.nodes for key in self.nodes[other]["node"].tolist()
         }
         known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
-        if kind is None and "exposures" in self.snapshot.readers:
+        if kind is None and self.is_of_claims:
             names = (*self.nodes["asset"]["node"].tolist(), *self.nodes["account"]["node"].tolist())
             known = {self.labels[key] for key in names if not key.startswith("iso4217:")}
         return unknown_name(kind or "market, protocol, asset or account", name, known, LISTED_BY)

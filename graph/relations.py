@@ -12,39 +12,13 @@ from chain.snapshot import Snapshot
 from chain.tables import each_row
 from chain.units import RAY, WAD, native_id
 from graph.identity import Identities
+from graph.merged_rows import merged, total
+from graph.reserve_amounts import borrowed_raw, supplied_raw
 from graph.valuation import Prices
 
-STATUSES = ("verified", "derived", "unverified", "file")
-"""Values of status, the surest first: seen twice on chain, worked out from that, seen once, said by somebody."""
 DEBT_SIDES = ("debt", "fixed_debt")
 """Values of positions.side that are owed, at whatever rate."""
 _FASTEST_FIRST = {"instant": 0, "psm": 1, "queue": 2, "none": 3}
-
-
-def joined(values: "pd.Series[Any]") -> str:
-    """Distinct texts in order, joined."""
-    return "; ".join(dict.fromkeys(values.tolist()))
-
-
-def weakest(values: "pd.Series[Any]") -> str:
-    """The weakest of several statuses."""
-    return str(max(values.tolist(), key=STATUSES.index))
-
-
-def merged(frame: pd.DataFrame, keys: list[str], **how: Any) -> pd.DataFrame:
-    """Rows of equal `keys` made one: evidence joined, weakest status, other columns as `how` says. Single rows pass untouched."""
-    if len(set(zip(*(frame[key].tolist() for key in keys), strict=True))) == len(frame):
-        return frame
-    twice = frame.duplicated(keys, keep=False)
-    how = {"evidence": joined, "status": weakest, **how}
-    rest = frame[twice].groupby(keys, sort=False, as_index=False).agg(how)
-    return pd.concat([frame[~twice], rest], ignore_index=True)
-
-
-def total(values: "pd.Series[Any]") -> Any:
-    """Exact sum of Python integers, empty ones left out; None when all are empty."""
-    known = [value for value in values.tolist() if not pd.isna(value)]
-    return sum(known) if known else None
 
 
 def supplies_of_claims(snapshot: Snapshot) -> dict[str, int]:
@@ -103,18 +77,6 @@ def lists(snapshot: Snapshot, prices: Prices) -> pd.DataFrame:
         frame[name] = prices.values(held, "raw", "target", "source")
     frame["liquidation_threshold"] = [_threshold(row) for row in rows]
     return frame.assign(evidence=reserves["evidence"], status=reserves["status"])
-
-
-def supplied_raw(reserve: Any) -> int:
-    """What all holders have in a reserve, in smallest units, rounded down: lent to the market, and posted without being lent."""
-    lent: int = reserve.supplied_stored_raw * reserve.supply_index_raw // reserve.supply_index_unit_raw
-    return lent + (0 if pd.isna(reserve.collateral_raw) else reserve.collateral_raw)
-
-
-def borrowed_raw(reserve: Any) -> int:
-    """What all holders owe in a reserve, in smallest units, rounded down, debts at fixed rates included as the market adds them up."""
-    owed = int(reserve.borrowed_stored_raw * reserve.borrow_index_raw // reserve.borrow_index_unit_raw)
-    return owed + (0 if pd.isna(reserve.fixed_debt_raw) else int(reserve.fixed_debt_raw))
 
 
 def _threshold(reserve: Any) -> float | None:

@@ -5,57 +5,50 @@ any other (`chain.files.exposure_file`). On chain it is otherwise: whoever was n
 """
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
+from chain.files.claim_totals import claim_totals
 from chain.snapshot import Snapshot
 from chain.tables import each_row
-from chain.units import WAD
-from graph.changed_tables import with_rows, with_values, without_where
+from graph.changed_tables import with_rows, with_values, without, without_where
 
 
 def settled(snapshot: Snapshot) -> Snapshot:
     """The snapshot with totals and rates that follow its claims; one that is not of exposures is given back as it is."""
     if "exposures" not in snapshot.readers:
         return snapshot
-    claimed, has = _sums(snapshot)
     left = snapshot
+    for table in ("balances", "backings"):  # a claim of nothing is no claim
+        left = without(left, table, [raw == 0 for raw in left[table]["amount_raw"].tolist()])
+    claimed, rates = _totals(left)
     for name in left["assets"]["asset"].tolist():
-        if claimed.get(name):
+        if name in claimed:
             continue
         holdings = [row for row in each_row(left["backings"]) if row.claim == name]
         if holdings:
             left = _as_account(left, name, holdings)
         if name in set(left["prices"]["asset"]):
             left = without_where(without_where(left, "assets", "asset", [name]), "prices", "asset", [name])
-    assets = left["assets"]
+    assets, backings = left["assets"], left["backings"]
     supply = [claimed.get(name, raw) for name, raw in zip(assets["asset"], assets["total_supply_raw"], strict=True)]
-    left = replace(left, tables={**left.tables, "assets": assets.assign(total_supply_raw=pd.Series(supply, index=assets.index, dtype=object))})  # fmt: skip
-    units = _units(left)
-    for name in sorted(set(left["backings"]["claim"])):
-        rate = min(WAD, int(WAD * has[name] / Fraction(claimed[name], units[name])))
-        left = with_values(left, "backings", (left["backings"]["claim"] == name).tolist(), rate_wad=rate)
-    return left
+    rate = [rates[name] for name in backings["claim"].tolist()]
+    tables = {
+        "assets": assets.assign(total_supply_raw=pd.Series(supply, index=assets.index, dtype=object)),
+        "backings": backings.assign(rate_wad=pd.Series(rate, index=backings.index, dtype=object)),
+    }
+    return replace(left, tables={**left.tables, **tables})
 
 
-def _sums(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, Fraction]]:
-    """Name -> smallest units claimed on it; name -> USD that it has."""
-    units = _units(snapshot)
-    claimed: dict[str, int] = {}
-    has: dict[str, Fraction] = {}
-    for row in each_row(snapshot["balances"]):
-        claimed[row.asset] = claimed.get(row.asset, 0) + row.amount_raw
-    for row in each_row(snapshot["backings"]):
-        claimed[row.backing] = claimed.get(row.backing, 0) + row.amount_raw
-        has[row.claim] = has.get(row.claim, Fraction(0)) + Fraction(row.amount_raw, units[row.backing])
-    return claimed, has
-
-
-def _units(snapshot: Snapshot) -> dict[str, int]:
-    assets = snapshot["assets"]
-    return {name: 10 ** int(places) for name, places in zip(assets["asset"], assets["decimals"], strict=True)}
+def _totals(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int]]:
+    """As `chain.files.claim_totals` gives them, by key."""
+    assets, held, backed = (snapshot[table] for table in ("assets", "balances", "backings"))
+    claims = [
+        *zip(held["holder"], held["asset"], held["amount_raw"], strict=True),
+        *zip(backed["claim"], backed["backing"], backed["amount_raw"], strict=True),
+    ]
+    return claim_totals(claims, dict(zip(assets["asset"], map(int, assets["decimals"]), strict=True)))
 
 
 def _as_account(snapshot: Snapshot, name: str, holdings: list[Any]) -> Snapshot:

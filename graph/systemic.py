@@ -19,9 +19,9 @@ from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
 from graph.identity import told_apart
+from graph.merged_rows import weakest
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain
-from graph.relations import weakest
 
 HOLDING = ("supplies", "holds", "allocates_to")
 """Relations by which somebody has something, rather than is made of it."""

@@ -10,7 +10,8 @@ import pandas as pd
 from chain.comparisons.comparison import FIXED_DEBT_BOUND, NO_EXACT_SUM
 from chain.snapshot import Snapshot
 from chain.tables import each_row
-from graph.relations import DEBT_SIDES, borrowed_raw, kept_for_pools, provided, supplied_raw
+from graph.relations import DEBT_SIDES, kept_for_pools, provided
+from graph.reserve_amounts import borrowed_raw, supplied_raw
 from graph.schema import relation_schemas
 
 UNCOUNTED = ("maker",)

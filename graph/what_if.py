@@ -18,7 +18,7 @@ from chain.tables import each_row
 from chain.units import WAD
 from graph import addition, removal
 from graph.build import build
-from graph.changed_tables import told, with_values
+from graph.changed_tables import marked, told, with_values
 from graph.protocol_graph import ProtocolGraph
 from graph.settled_claims import settled
 
@@ -109,7 +109,8 @@ def what_if(source: Snapshot | ProtocolGraph, edits: Sequence[Edit]) -> Snapshot
     Returns
     -------
     A new snapshot at the same anchors. Its caption says that it is a what-if, its gaps what was changed; the comparisons with the chain that
-    the original passed are not its own, so they are left out.
+    the original passed are not its own, so they are left out. Rows that an entry changed or added have the status `file` and the entry in
+    their evidence; a row that none touched keeps its own.
 
     Raises
     ------
@@ -123,13 +124,14 @@ def what_if(source: Snapshot | ProtocolGraph, edits: Sequence[Edit]) -> Snapshot
         raise InputError("there is nothing to change; give at least one entry")
     for edit in edits:
         try:
-            changed, known = _apply(known, changed, edit)
+            after, known = _apply(known, changed, edit)
         except InputError as error:
             raise InputError(f"{edit.where}: {error}") from error
+        changed = marked(changed, after, edit.where)
     count = f"{len(edits)} change{'s' if len(edits) > 1 else ''}"
     caption = f"what-if with {count}, not as it was read" + (f"; {before.caption}" if before.caption else "")
     checks = tuple(check for check in before.checks if not check.passed)
-    return replace(changed, name=f"{before.name}, what if", caption=caption, checks=checks)
+    return replace(settled(changed), name=f"{before.name}, what if", caption=caption, checks=checks)
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,11 @@ class _Names:
 def _apply(known: _Names, before: Snapshot, edit: Edit) -> tuple[Snapshot, _Names]:
     match edit:
         case Remove():
-            return settled(_remove(known, before, edit)), known
+            return _remove(known, before, edit), known
         case Freeze():
             return _freeze(known, before, edit), known
         case Back():
-            return settled(_back(known, before, edit)), known
+            return _back(known, before, edit), known
         case NewMarket():
             return _market(known, before, edit)
         case NewVault():

@@ -8,8 +8,9 @@ import pandas as pd
 
 from chain.tables import each_row
 from chain.units import whole_tokens
+from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import joined, supplies_of_claims
+from graph.relations import supplies_of_claims
 
 
 def worth_of_all(graph: ProtocolGraph) -> dict[str, float]:

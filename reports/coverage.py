@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from chain.snapshot import Snapshot
-from graph.relations import weakest
+from graph.merged_rows import weakest
 from reports.amounts import listing, ratio
 from reports.market_rows import MarketRows
 

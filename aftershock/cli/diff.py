@@ -41,10 +41,13 @@ def run(
     with step("load") as loading:
         snapshots = [aftershock.load(str(path)) for path in (before, after)]
         _require_order(snapshots, told_apart_by_folder((before, after), snapshots))
-        graphs = [aftershock.graph(snapshot) for snapshot in snapshots]
+        graphs = []
+        for snapshot in snapshots:
+            loading.note(f"graph of {snapshot.name}")
+            graphs.append(aftershock.graph(snapshot))
         loading.note("two snapshots")
     with step("compare") as comparing:
-        answer = compared(graphs[0], graphs[1], smallest_move=least / 100)
+        answer = compared(graphs[0], graphs[1], smallest_move=least / 100, progress=comparing.note)
         comparing.note(count(len(answer.differences.changes), "change"))
     if as_json:
         record = answer.to_dict()

@@ -18,6 +18,8 @@ EXAMPLE = "Example: aftershock query exposure aave-v3 --json"
 ROWS = 6
 KEYS = ["evidence", "status", "node", "market", "asset", "holder", "pool", "claim", "backing", "root", "feed", "posted"]
 """Columns that are left out where a name stands beside them."""
+TITLES = {"holders": "direct holders", "dependents": "final holders, directly or through claims"}
+"""Tables that are called otherwise on the page than in --json."""
 KINDS = {"authority": ("authority", "authorities")}
 
 
@@ -164,7 +166,7 @@ def _tables(page: Page, answer: aftershock.Exposure) -> None:
         for name, table in found.items():
             if len(table):
                 page.blank()
-                page.say((f"{way}: {name.replace('_', ' ')}", "bold"))
+                page.say((f"{way}: {TITLES.get(name, name.replace('_', ' '))}", "bold"))
                 _spread(page, table) if name == "concentration" else _plain(page, write, table)
 
 

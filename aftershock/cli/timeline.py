@@ -13,8 +13,8 @@ from aftershock.cli.options import AsJson, Least
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
 from aftershock.cli.units import fitting
-from aftershock.timelines import Timeline, timeline
-from graph.timeline import time_of
+from aftershock.timelines import OF_CLAIMS, Timeline, in_order, timeline
+from chain.errors import InputError
 from reports.amounts import count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
@@ -28,15 +28,19 @@ class Figure(StrEnum):
     utilisation = "utilisation"
     status = "status"
     price = "price"
+    claimed = "claimed"
+    covered = "covered"
 
     @property
     def column(self) -> str:
-        """Its name in `aftershock.timelines.FIGURES`."""
+        """Its name in `aftershock.timelines.FIGURES` or `OF_CLAIMS`."""
         units = {
             "supplied": "supplied_usd",
             "borrowed": "borrowed_usd",
             "utilisation": "utilisation_ratio",
             "price": "price_usd",
+            "claimed": "claimed_usd",
+            "covered": "covered_ratio",
         }
         return units.get(self.value, self.value)
 
@@ -44,23 +48,34 @@ class Figure(StrEnum):
 def run(
     folders: Annotated[
         list[Path],
-        typer.Argument(help="Snapshot folders, two or more, in any order; or the word sample.", metavar="FOLDER"),
+        typer.Argument(
+            help="Snapshot folders, two or more, in any order; or books, or files of claims, in the order that you want.",
+            metavar="FOLDER",
+        ),
     ],
     figure: Annotated[
-        Figure, typer.Option("--figure", help="What the table shows of markets, reserves or assets.")
-    ] = Figure.supplied,
+        Figure | None,
+        typer.Option(
+            "--figure",
+            help="What the table shows of markets, reserves or assets: supplied if left out; of files of claims claimed, or covered.",
+        ),
+    ] = None,
     least: Least = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Several snapshots of the same chains in order of time: a row for each market and asset, and what changed in between."""
+    """Several snapshots of the same chains, or several files: a row for each market and asset, and what changed in between."""
     with step("load") as loading:
-        graphs = [aftershock.graph(aftershock.load(str(folder))) for folder in folders]
+        graphs = []
+        for folder in folders:
+            loading.note(f"graph of {folder.name}")
+            graphs.append(aftershock.graph(aftershock.load(str(folder))))
         loading.note(count(len(graphs), "snapshot"))
     named = told_apart_by_folder(folders, [graph.snapshot for graph in graphs])
     with step("compare") as comparing:
-        answer = timeline(graphs, least / 100, named)
+        answer = timeline(graphs, least / 100, named, comparing.note)
         comparing.note(count(sum(len(found.changes) for found in answer.between), "change"))
-    ordered = sorted(zip(folders, graphs, strict=True), key=lambda pair: time_of(pair[1]))
+    figure = _figure(figure, graphs[0].is_of_claims)
+    ordered = [(folders[place], graphs[place]) for place in in_order(graphs, named)]
     snapshots, names = [graph.snapshot for _, graph in ordered], answer.names
     if as_json:
         sides = [side(folder, graph.snapshot) for folder, graph in ordered]
@@ -81,6 +96,15 @@ def run(
         page.footer(f"content id {one.content_id}", f"aftershock {aftershock.__version__}", one.caption)
 
 
+def _figure(asked: Figure | None, is_of_claims: bool) -> Figure:
+    """What is shown; InputError for a figure that files of this kind do not have."""
+    known = [one for one in Figure if (one.column in OF_CLAIMS) == is_of_claims]
+    if asked is not None and asked not in known:
+        kind = "files of claims have" if is_of_claims else "snapshots and books have"
+        raise InputError(f"--figure is {asked.value}; {kind} {', '.join(one.value for one in known)}")
+    return asked or known[0]
+
+
 def _table(page: Page, answer: Timeline, figure: Figure) -> None:
     """Rows of one figure; a dash where a snapshot does not have the market or asset."""
     table = answer.rows[answer.rows["figure"] == figure.column]
@@ -89,6 +113,7 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
 
     writes: dict[Figure, Callable[[Any], str]] = {
         Figure.utilisation: percent,
+        Figure.covered: percent,
         Figure.status: str,
         Figure.price: "{:,.6g}".format,
     }
@@ -97,7 +122,9 @@ def _table(page: Page, answer: Timeline, figure: Figure) -> None:
     def cell(value: Any) -> str:
         return "–" if value is None else written(value)
 
-    unit = {Figure.utilisation: "", Figure.status: "", Figure.price: " $"}.get(figure, f" {write.unit}")
+    unit = {Figure.utilisation: "", Figure.covered: "", Figure.status: "", Figure.price: " $"}.get(
+        figure, f" {write.unit}"
+    )
     rows = [[row["label"], *map(cell, row["values"])] for row in table.head(SHOWN).to_dict("records")]
     head = f"{figure.value}{unit}"
     numbers = _fitting_columns([[head], *rows], len(answer.names), page.width)

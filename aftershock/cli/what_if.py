@@ -48,7 +48,7 @@ def run(
         loading.note(f"{count(added, 'sentence')} {'says' if added == 1 else 'say'} what was changed")
     results = [] if chosen is None else [with_progress(before, chosen), with_progress(after, chosen)]
     with step("compare") as comparing:
-        answer = compared(before, after, results)
+        answer = compared(before, after, results, progress=comparing.note)
         comparing.note(count(len(answer.differences.changes), "change"))
     if as_json:
         print_json(

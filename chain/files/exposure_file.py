@@ -13,8 +13,9 @@ from typing import Any
 from chain.errors import InputError
 from chain.files.book_rows import CHAIN, exact, most_places
 from chain.files.cells import column_names, number, read_cells
+from chain.files.claim_totals import claim_totals
 from chain.snapshot import Snapshot, from_rows
-from chain.units import UINT256_MAX, WAD
+from chain.units import UINT256_MAX
 
 REQUIRED = ("holder", "claim_on", "amount_usd")
 OPTIONAL = ("kind", "seniority")
@@ -94,35 +95,29 @@ def _agree(file: str, claims: Sequence[Claim]) -> None:
 
 
 def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]]]:
-    claimed = dict.fromkeys(claim.claim_on for claim in claims)
     places = most_places((claim.claim_on, claim.amount_usd) for claim in claims)
     held: dict[tuple[str, str], int] = {}
     said: dict[tuple[str, str], list[str]] = {}
-    supply, has = dict.fromkeys(claimed, 0), dict.fromkeys(claimed, Decimal(0))
-    stated = dict.fromkeys(claimed, Decimal(0))
     first: dict[str, str] = {}
     for claim in claims:
         pair = (claim.holder, claim.claim_on)
         raw = exact(f"{file} row {claim.row}", "amount_usd", claim.amount_usd, places[claim.claim_on])
         held[pair] = held.get(pair, 0) + raw
         said.setdefault(pair, []).append(_evidence(file, claim))
-        supply[claim.claim_on] += raw
-        stated[claim.claim_on] += claim.amount_usd
         first.setdefault(claim.claim_on, f"{file} row {claim.row}")
-        if claim.holder in claimed:
-            has[claim.holder] += claim.amount_usd
-    too_much = next((name for name in claimed if supply[name] > UINT256_MAX), None)
+    claimed, rates = claim_totals(((holder, name, raw) for (holder, name), raw in held.items()), places)
+    too_much = next((name for name, raw in claimed.items() if raw > UINT256_MAX), None)
     if too_much is not None:
         raise InputError(f"{file}: the claims on {too_much!r} add up to more than fits; give smaller numbers")
     accounts = {claim.holder: f"{file} row {claim.row}" for claim in reversed(claims) if claim.holder not in claimed}
-    backed = {name: first[name] for name in claimed if has[name]}
+    backed = {name: first[name] for name in claimed if name in rates}
     return {
         "protocols": [{"protocol": CHAIN, "name": "Exposures", "kind": "lending", "evidence": file}],
         "markets": [_price_list(file)],
         "assets": [
             {"asset": _key(name), "symbol": name, "decimals": places[name], "kind": "token", "evidence": first[name]}
-            | {"total_supply_raw": supply[name]}
-            for name in claimed
+            | {"total_supply_raw": raw}
+            for name, raw in claimed.items()
         ]
         + [{"asset": DOLLAR, "symbol": "USD", "decimals": 2, "kind": "fiat", "evidence": file}],
         "prices": [
@@ -157,7 +152,7 @@ def _tables(file: str, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]
         ],
         "backings": [
             {"claim": _key(holder), "backing": _key(name), "holder": _entity(holder), "amount_raw": raw}
-            | {"rate_wad": _rate_wad(has[holder], stated[holder]), "redemption": "none"}
+            | {"rate_wad": rates[holder], "redemption": "none"}
             | {"evidence": "; ".join(said[holder, name])}
             for (holder, name), raw in held.items()
             if holder in claimed
@@ -179,12 +174,6 @@ def _price_list(file: str) -> dict[str, Any]:
         "loss_rule": "zombie",
         "evidence": file,
     }
-
-
-def _rate_wad(has: Decimal, claimed: Decimal) -> int:
-    """Whole USD behind a claim of one USD, at most one: what is left over belongs to the name itself."""
-    above, below = has.as_integer_ratio(), claimed.as_integer_ratio()
-    return min(WAD, WAD * above[0] * below[1] // (above[1] * below[0]))
 
 
 def _evidence(file: str, claim: Claim) -> str:

@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aftershock.cli import app
+from aftershock.timelines import timeline
 from chain.snapshot import load, save
+from graph.build import build
 from tests.graph.small_world import ADDRESSES, ANCHOR, RAY, USDC, WAD, Rows, small_rows, small_world
 
 RUNNER = CliRunner()
@@ -96,6 +98,54 @@ def test_the_table_shows_what_is_asked_for(week: list[str]) -> None:
     assert "WETH in Aave V3 core 24.0 20.0 19.0" in asked(*week)[1]
     assert "WETH 2,000 2,000 1,900" in asked(*week, "--figure", "price")[1]
     assert re.search(r"USDC in Aave V3 core [\d.]+ % [\d.]+ % –", asked(*week, "--figure", "utilisation")[1])
+
+
+def test_files_of_claims_stand_in_the_order_in_which_they_are_given(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.csv" for name in ("late", "early")]
+    for path, fund, fonds in zip(paths, ("50", "100"), ("Fonds", "Fund"), strict=True):
+        path.write_text(f"holder,claim_on,amount_usd\nalice,Fund,{fund}\nFund,Bank,40\nbob,{fonds},20\n")
+    edits = tmp_path / "edits.toml"
+    edits.write_text('[[back]]\nclaim = "Fund"\nbacking = "Bank"\nfactor = 0.5\n')
+    folder = str(tmp_path / "changed")
+    assert RUNNER.invoke(app, ["what-if", str(edits), "--snapshot", str(paths[1]), "--out", folder]).exit_code == 0
+    words = [*map(str, paths), folder]
+    code, printed = asked(*words, "--json")
+    record = json.loads(printed)
+    assert code == 0 and [one["name"] for one in record["snapshots"]] == ["late", "early", "early, what if"]
+    # 50, then 100 and bob's 20; of which Bank covers 40, 40 and 20
+    assert values(record, "Fund", "claimed_usd") == [50, 120, 120]
+    assert values(record, "Fund", "covered_ratio") == pytest.approx([40 / 50, 40 / 120, 20 / 120])
+    assert values(record, "Fonds", "claimed_usd") == [20, None, None]
+    assert values(record, "Bank", "claimed_usd") == [40, 40, 20]
+    assert values(record, "Bank", "covered_ratio") == [None] * 3
+    shown = asked(*words)[1]
+    assert "claimed $ 1 2 3" in shown and "Fund 50.00 120 120" in shown
+    assert "Claims on Fund: alice from $50 to $100, bob $20 (new)." in shown
+    assert "Fund 80 % 33 % 17 %" in asked(*words, "--figure", "covered")[1]
+    refused = RUNNER.invoke(app, ["timeline", *words, "--figure", "price"])
+    assert "files of claims have claimed, covered" in str(refused.exception)
+
+
+def test_books_are_lined_up_as_given_and_files_not_with_snapshots(week: list[str], tmp_path: Path) -> None:
+    books = [tmp_path / f"{name}.csv" for name in ("b", "a")]
+    for path, amount in zip(books, (10, 4), strict=True):
+        path.write_text(
+            "market,position_id,asset,side,amount,price,threshold_bps\n"
+            f"mine,alice,ETH,collateral,{amount},2000,8250\nmine,alice,USDC,debt,14000,1,\n"
+        )
+    assert re.search(r"ETH in Book mine 20[,.]0+ 8[,.]0+ ", asked(*map(str, books))[1])
+    refused = RUNNER.invoke(app, ["timeline", week[0], str(books[0])])
+    assert "b is a file and stands at no block, monday is a snapshot" in str(refused.exception)
+
+
+def test_a_long_comparison_says_where_it_is(week: list[str]) -> None:
+    said: list[str] = []
+    timeline([build(load(Path(folder))) for folder in week], progress=said.append)
+    assert [text for text in said if "who has what" in text] == [
+        "monday to tuesday, 1 of 2: what is stated, and who has what",
+        "tuesday to wednesday, 2 of 2: what is stated, and who has what",
+    ]
+    assert sum("health factors" in text for text in said) == 4
 
 
 def test_one_snapshot_or_one_time_twice_is_refused(week: list[str]) -> None:

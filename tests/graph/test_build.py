@@ -67,6 +67,9 @@ def test_a_vault_that_supplies_is_one_node(graph: ProtocolGraph) -> None:
     assert allocated[["source", "target", "amount_usd", "cap_usd"]].to_numpy().tolist() == [
         [E["share"], MARKET, 30_000, 100_000]
     ]
+    assert allocated[["asset", "allocated_raw", "cap_raw"]].to_numpy().tolist() == [
+        [USDC, 30_000 * 10**6, 100_000 * 10**6]
+    ]
     assert graph.nodes["vault"]["asset"].tolist() == [SHARE]
 
 

@@ -14,7 +14,7 @@ from chain.snapshot import Snapshot
 from graph.build import build
 from graph.change_words import in_words, shortened, told
 from graph.changes import changes
-from tests.graph.small_world import CENT, LP, RAY, WAD, E, Rows, small_rows, small_world
+from tests.graph.small_world import CENT, LP, RAY, SHARE, WAD, E, Rows, small_rows, small_world
 
 
 def found(change: Callable[[Rows], None], smallest_move: float = 0.01) -> pd.DataFrame:
@@ -52,8 +52,23 @@ def test_what_a_vault_lends_and_may_lend() -> None:
         put(rows, "queues", 1, allocated_raw=15_000 * CENT)
 
     assert in_words(found(change)) == [
-        "vUSDC lends USDC: Aave V3 core from 30,000 to 15,000, at most to Aave V3 core from 100,000 to 50,000."
+        "Prime USDC vault lends USDC: Aave V3 core from 30,000 to 15,000, at most to Aave V3 core from 100,000 to 50,000."
     ]
+
+
+def test_where_it_is_not_known_what_a_vault_lends_no_amount_is_told() -> None:
+    """The market has two borrowable reserves, and nothing that the vault supplies or keeps says which one it is."""
+
+    def without(rows: Rows, cap_raw: int) -> Rows:
+        rows["positions"] = [row for row in rows["positions"] if row["owner"] != E["share"]]
+        rows["backings"] = [row for row in rows["backings"] if row["claim"] != SHARE]
+        put(rows, "reserves", 2, supplied_stored_raw=50_000 * CENT)
+        put(rows, "queues", 0, cap_raw=cap_raw)
+        return rows
+
+    one, other = (build(small_world(without(small_rows(), cap))) for cap in (10, 20))
+    assert one.relations["allocates_to"]["asset"].isna().all()
+    assert in_words(changes(one, other)) == []
 
 
 def test_a_holder_sells_and_another_buys_though_the_sum_stays() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -15,6 +16,8 @@ from graph.market_exposure import market_tables
 from graph.measures import concentration
 from graph.price_findings import findings
 from graph.protocol_graph import ProtocolGraph
+from graph.what_if import NewClaim, NewMarket, Remove
+from tests.graph.edited_world import after
 from tests.graph.small_world import LSTETH, MARKET, E, small_rows, small_world
 
 
@@ -58,6 +61,32 @@ def test_a_feed_that_is_asked_twice_on_one_way_counts_once() -> None:
     rows["feeds"].append({**rows["feeds"][3], "step": 3})
     feeds = exposure(build(small_world(rows)), "core").outbound["feeds"].set_index("feed")
     assert feeds.at[E["ethusd"], "collateral_usd"] == pytest.approx(35_700)
+
+
+def test_a_what_if_that_owes_more_than_lenders_have_is_used_by_more_than_all() -> None:
+    """USDC: 80,000 lent, 8,000 owed. Then 100,000 more are owed; 1 of 12 WETH and none of 5 lstETH stay lent out as before."""
+    drawn = after(NewClaim("core", "USDC", "debt", Decimal(100_000), new_owner="eve"))
+    found = exposure(drawn, "core")
+    usage = found.outbound["reserves"].set_index("symbol")["utilisation_ratio"].to_dict()
+    assert usage == pytest.approx({"USDC": 108 / 80, "WETH": 1 / 12, "lstETH": 0})
+    assert found.figures["utilisation_ratio"] == pytest.approx((108_000 + 2_000) / (80_000 + 24_000 + 11_700))
+    left = exposure(after(Remove(relation="supplies", source="Carol's fund", target="core")), "core")
+    assert left.outbound["reserves"].set_index("symbol")["utilisation_ratio"]["USDC"] == pytest.approx(8 / 30)
+
+
+def test_where_nobody_lent_what_is_owed_there_is_no_utilisation() -> None:
+    """A new market to which somebody supplies WETH and from which USDC is drawn that nobody put in."""
+    found = exposure(
+        after(
+            NewMarket("second", "core", ("WETH", "USDC")),
+            NewClaim("second", "WETH", "supply", Decimal(5), new_owner="eve"),
+            NewClaim("second", "USDC", "debt", Decimal(1_000), owner="Carol's fund"),
+        ),
+        "second",
+    )
+    usage = found.outbound["reserves"].set_index("symbol")["utilisation_ratio"]
+    assert usage["WETH"] == 0 and pd.isna(usage["USDC"])
+    assert found.figures["utilisation_ratio"] is None
 
 
 def test_suppliers_borrowers_and_their_concentration(graph: ProtocolGraph) -> None:

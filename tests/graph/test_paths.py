@@ -11,9 +11,10 @@ import pytest
 from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
+from graph.dependences import dependences, reserve
 from graph.exposure import exposure, records
 from graph.paths import PathIndex
-from tests.graph.small_world import CENT, MARKET, USDC, WAD, WETH, E, Rows, small_rows, small_world
+from tests.graph.small_world import CENT, MARKET, SHARE, USDC, WAD, WETH, E, Rows, small_rows, small_world
 
 FILE = """holder,claim_on,amount_usd
 alice,Fund,60
@@ -204,3 +205,18 @@ def test_an_unknown_name_of_a_file_is_answered_with_the_names_of_the_file(tmp_pa
         index.paths("alicee", "Bank")
     with pytest.raises(UnknownNameError, match=r"named 'Q'; known are: Bank, Fund, alice, bob\."):
         index.paths("alice", "Q")
+
+
+def test_a_vault_whose_positions_are_not_known_loses_by_what_it_allocated() -> None:
+    """USDC is behind the vault's share, and it says that it lent 30,000 of them to the market; no position of it was read."""
+    rows = small_rows()
+    rows["positions"] = [row for row in rows["positions"] if row["owner"] != E["share"]]
+    rows["reserves"][2] = {**rows["reserves"][2], "supplied_stored_raw": 50_000 * CENT}
+    rows["backings"].append(
+        {**rows["backings"][0], "claim": SHARE, "backing": USDC, "holder": E["share"], "amount_raw": 30_000 * CENT}
+    )
+    found = dependences(build(small_world(rows)))
+    found = found[found["relation"] == "allocates_to"]
+    assert found[["source", "target", "amount_usd", "share"]].to_numpy().tolist() == [
+        [E["share"], reserve(MARKET, USDC), 30_000, 1]
+    ]

@@ -123,19 +123,34 @@ def test_a_circle_without_anything_outside_is_named(tmp_path: Path) -> None:
 
 
 def test_everybody_who_depends_on_an_asset(graph: ProtocolGraph, tmp_path: Path) -> None:
-    table = dependents(graph, WETH).set_index("holder")
+    table = dependents(graph, WETH)[0].set_index("holder")
     assert table["direct_usd"].to_dict() == pytest.approx({E["alice"]: 20_000, E["bob"]: 0, E["dave"]: 4_000})
     assert table["looked_through_usd"].to_dict() == pytest.approx(
         {E["alice"]: 20_000, E["bob"]: 11_700, E["dave"]: 4_000 + 50_000}
     )
-    assert dependents(graph, LSTETH)["looked_through_usd"].tolist() == pytest.approx([11_700])
+    assert dependents(graph, LSTETH)[0]["looked_through_usd"].tolist() == pytest.approx([11_700])
     found = of_file(tmp_path, "x,A,50", "y,B,50", "A,B,50", "A,P,50", "B,A,50", "B,Q,50")
     answer = exposure(found, "P")
     assert answer.inbound["dependents"].set_index("label")["looked_through_usd"].to_dict() == pytest.approx(
         {"x": 100 / 3, "y": 50 / 3}
     )
     spread = answer.inbound["concentration"].set_index("of")
-    assert spread.at["all who have it, looked through", "hhi"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2)
+    assert spread.at["final holders, directly or through claims", "hhi"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2)
+
+
+def test_direct_holders_are_told_apart_from_final_ones(tmp_path: Path) -> None:
+    """The file is the oracle: every row that names Fund is a direct holder, Bank too, who owes Fund and carol in its turn."""
+    rows = ("alice,Fund,60", "bob,Fund,40", "Fund,Bank,70", "Fund,Issuer,30", "Bank,Issuer,50", "Bank,Fund,20", "carol,Bank,10")  # fmt: skip
+    found = of_file(tmp_path, *rows)
+    for name in ("Fund", "Issuer", "Bank"):
+        claims = {row.split(",")[0]: int(row.split(",")[2]) for row in rows if row.split(",")[1] == name}
+        inbound, total = exposure(found, name).inbound, sum(claims.values())
+        direct = inbound["holders"].set_index("label")
+        assert direct["amount_usd"].to_dict() == claims
+        assert direct["share_ratio"].to_dict() == pytest.approx({key: usd / total for key, usd in claims.items()})
+        assert set(inbound["dependents"]["label"]) <= {"alice", "bob", "carol"}
+        spread = inbound["concentration"].set_index("of")
+        assert spread.at["direct holders", "hhi"] == pytest.approx(sum((usd / total) ** 2 for usd in claims.values()))
 
 
 def test_value_counted_once(graph: ProtocolGraph) -> None:
@@ -157,11 +172,11 @@ def test_who_has_a_part_of_what_is_claimed_has_that_part_of_what_is_there(tmp_pa
     rows = ("dep1,Bank,60", "dep2,Bank,40", "Bank,Vault,3", "eve,Vault,1", "Vault,Issuer,4")
     found = of_file(tmp_path, *rows)
     for asset in ("Vault", "Issuer"):
-        table = dependents(found, f"file:{asset}").set_index("label")
+        table = dependents(found, f"file:{asset}")[0].set_index("label")
         assert table["looked_through_usd"].to_dict() == pytest.approx({"dep1": 1.8, "dep2": 1.2, "eve": 1.0})
         assert table["share_ratio"].to_dict() == pytest.approx({"dep1": 0.45, "dep2": 0.3, "eve": 0.25})
     answer = exposure(found, "Vault")
-    spread = answer.inbound["concentration"].set_index("of").loc["all who have it, looked through"]
+    spread = answer.inbound["concentration"].set_index("of").loc["final holders, directly or through claims"]
     assert spread[["hhi", "effective_number"]].tolist() == pytest.approx([0.355, 1 / 0.355])
     both = shared_roots(found, "dep1", "dep2").set_index("label")
     assert both["left_usd"].to_dict() == pytest.approx({"Bank": 58.2, "Issuer": 1.8})
@@ -194,7 +209,7 @@ def test_who_finally_has_what_against_a_dense_inverse(tmp_path: Path, seed: int)
         cut = shares.copy()
         cut[number] = 0  # what stands behind a name is its own matter
         parts = np.linalg.solve(np.eye(7) - cut, np.eye(7)[number])
-        table = dependents(found, f"file:{name}").set_index("label")["looked_through_usd"]
+        table = dependents(found, f"file:{name}")[0].set_index("label")["looked_through_usd"]
         wanted = dict(zip(holders, (held @ parts).tolist(), strict=True))
         assert table.to_dict() == pytest.approx({who: usd for who, usd in wanted.items() if usd > 0})
         lost = losses_if_it_fails(found, f"file:{name}", [1.0])["lost_usd"].iloc[0]

@@ -11,8 +11,8 @@ from chain.errors import InputError
 from chain.tables import schemas
 from graph.build import build
 from graph.dependences import dependences
+from graph.merged_rows import STATUSES, weakest
 from graph.protocol_graph import ProtocolGraph
-from graph.relations import STATUSES, weakest
 from graph.systemic import Uncertainty, losses_if_it_fails, systemic
 from tests.core_sample import core
 from tests.graph.small_world import LSTETH, USDC, small_rows, small_world

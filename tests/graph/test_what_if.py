@@ -11,6 +11,7 @@ import pytest
 import aftershock
 from chain.errors import InputError, SnapshotError
 from chain.snapshot import Snapshot
+from chain.tables import schemas
 from graph.build import build
 from graph.change_words import in_words
 from graph.changes import changes
@@ -40,6 +41,40 @@ def test_the_backing_of_a_claim_goes_or_changes() -> None:
     ):
         (row,) = after(edit).snapshot["backings"].to_dict("records")
         assert (row["rate_wad"], row["amount_raw"], row["capacity_raw"]) == (rate, amount, amount)
+
+
+def test_a_row_that_an_entry_changed_is_no_more_verified(tmp_path: Path) -> None:
+    """Which rows differ is counted here cell by cell: they name their entry, every other row is as it was read."""
+    path = tmp_path / "edits.toml"
+    path.write_text(
+        '[[freeze]]\nmarket = "core"\nasset = "lstETH"\n[[back]]\nclaim = "lstETH"\nbacking = "WETH"\nfactor = 0.5\n'
+        '[[remove]]\nnode = "Carol\'s fund"\n[[position]]\nmarket = "core"\nasset = "WETH"\nside = "supply"\namount = 3\nnew_owner = "eve"\n'
+    )
+    base = world()
+    left = what_if(base, read_what_if(path))
+    said: dict[str, list[str]] = {}
+    for table, frame in left.tables.items():
+        if "status" not in frame:
+            continue
+        keys = schemas()[table].keys
+        before = {tuple(map(str, (row[key] for key in keys))): row for row in base[table].to_dict("records")}
+        for row in frame.to_dict("records"):
+            was = before.get(tuple(map(str, (row[key] for key in keys))), {})
+            same = {name for name in row if str(row[name]) == str(was.get(name))}
+            if same >= set(row) - {"evidence", "status"}:
+                assert same == set(row), (table, row)
+            else:
+                assert row["status"] == "file" and "edits.toml, " in row["evidence"], (table, row)
+                assert not was or row["evidence"].startswith(f"{was['evidence']}; edits.toml, ")
+                said.setdefault(table, []).append(row["evidence"].partition("edits.toml, ")[2])
+    assert {name: sorted(texts) for name, texts in said.items()} == {
+        # lstETH is frozen, carol's USDC leaves, WETH comes, with its receipt
+        "reserves": ["freeze 1", "position 1", "remove 1"],
+        "backings": ["back 1"],
+        "positions": ["position 1"],
+        "entities": ["position 1"],
+        "assets": ["position 1"],
+    }
 
 
 def test_a_freeze_turns_a_switch_that_was_not_read() -> None:
