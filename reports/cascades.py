@@ -184,7 +184,7 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
 
 def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> tuple[str, str]:
     """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind most of the
-    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the first that is shocked."""
+    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the one that is shocked most (the first by name of several)."""
     rows = pd.concat([each.liquidations for each in result.rounds])
     mine = rows if market is None else rows[rows["market"] == market]
     symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
@@ -195,7 +195,8 @@ def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None
         assets = [keys[pair] for pair in zip(mine["market"], mine["collateral_asset"], strict=True)]
         asset = str(mine[column].groupby(np.array(assets)).sum().idxmax())
         return asset, symbols[asset]
-    shocked, prices = result.scenario.shocks[0].asset, snapshot["prices"]
+    shocked = max(result.scenario.shocks, key=lambda shock: abs(shock.change)).asset
+    prices = snapshot["prices"]
     here = prices["asset"] if market is None else prices.loc[prices["market"] == market, "asset"]
     for asset in [*sorted(set(here)), *sorted(set(prices["asset"]))]:
         names = (asset.lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w"))

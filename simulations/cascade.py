@@ -18,7 +18,7 @@ from simulations.identities import Identities
 from simulations.opening import Opening, opening
 from simulations.result import CascadeResult, Round
 from simulations.rules import notes
-from simulations.scenarios import Scenario
+from simulations.scenarios import Scenario, in_book
 from simulations.shocks import reference_prices
 from simulations.state import State
 
@@ -45,6 +45,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     Parameters
     ----------
     source : a book; where several scenarios are run on it, its `opening`, so that what they share is found once.
+    scenario : however its shocks are written, the result has them in one form (`scenarios.in_book`), so that one question has one content id.
     progress : called with each round when it is over.
 
     Returns
@@ -68,7 +69,8 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         If an accounting identity fails.
     """
     begin = source if isinstance(source, Opening) else opening(source)
-    book, gas_usd = begin.book, scenario.assumptions.gas_usd
+    book, scenario = begin.book, in_book(begin.book, scenario)
+    gas_usd = scenario.assumptions.gas_usd
     end = to_calm(begin, scenario, progress)
     added = end.level_usd - begin.under_water
     left = frontier.by_position(end.state, begin.keepers_at(gas_usd))
@@ -87,7 +89,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
             result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
         identities=Identities(end.worst_residual_ratio, len(end.rounds)),
-        content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
+        content_id=content_id({"book": book.content_id, **scenario.decided_by(), "model": MODEL_VERSION}),
         market_price_before_usd=result.by_key(book, begin.at_block.market_usd),
         caption=book.caption,
         frontier={

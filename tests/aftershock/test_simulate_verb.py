@@ -1,5 +1,6 @@
 """`aftershock simulate` on books made by hand: what its page says of the numbers of a run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,24 @@ def test_what_is_left_uncovered_after_a_rise_is_what_was_there_less_what_is_cove
     graph = aftershock.graph(aftershock.load(book))
     result = aftershock.simulate(graph, shocks=["ETH=+20%"])
     assert compared(graph, graph, [result, result]).bad_debt_usd("after") == pytest.approx(30_000 - 24_000 / 1.05)
+
+
+def test_one_question_has_one_content_id_however_it_is_typed(ask: Ask, tmp_path: Path) -> None:
+    rows = "m,alice,ETH,collateral,100,1000,8000,500,\nm,alice,USDC,debt,79000,1,,,\nm,bob,LINK,collateral,10,1000,8000,500,\nm,bob,USDC,debt,7900,1,,,\n"
+    (tmp_path / "book.csv").write_text(HEADER + rows)
+    fall = '[[shocks]]\nasset = "link"\nchange = -0.05\n[[shocks]]\nasset = "eth"\nchange = -0.3\n'
+    (tmp_path / "fall.toml").write_text(fall + "[assumptions]\ngas_usd = 5\nmax_rounds = 90\n")
+
+    def told(*words: str) -> dict[str, object]:
+        return dict(json.loads(ask("simulate", "--book", "book.csv", "--json", *words).out))
+
+    ether = [told("--shock", "ETH=-30%"), told("--shock", "eth=-30.0 %"), told("--scenario", "eth-30")]
+    assert ether[0] == ether[1] and ether[0]["rounds"] == ether[2]["rounds"]
+    assert len({one["content_id"] for one in ether}) == 1
+    both = [told("--shock", one, "--shock", two) for one, two in (("ETH=-30%", "LINK=-5%"), ("link=-5%", "eth=-30%"))]
+    assert both[0] == both[1] and both[0]["scenario"]["title"] == "ETH −30\u202f%, LINK −5\u202f%"  # type: ignore[index]
+    of_file = told("--scenario", "fall.toml")
+    assert of_file["content_id"] == both[0]["content_id"] and of_file["positions"] == both[0]["positions"]
+    others = [told("--shock", "ETH=-31%"), told("--shock", "ETH=-30%", "--gas-usd", "6")]
+    others += [told("--shock", "ETH=-30%", "--pass-through", "1"), told("--shock", "LINK=-30%"), both[0], ether[0]]
+    assert len({one["content_id"] for one in others}) == len(others)
