@@ -151,6 +151,11 @@ def shortened(text: str) -> str:
     return re.sub(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])", lambda found: short(found[0]), text)
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning: for words of our own alone. What may begin with a name, a path or a symbol stands behind a colon or another word."""
+    return text[:1].upper() + text[1:]
+
+
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

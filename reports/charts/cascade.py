@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from reports.amounts import THIN, adding_up, decimals_for, fixed, ticks
+from reports.amounts import THIN, adding_up, decimals_for, fixed, sentence, ticks
 from reports.cascades import Cascade, Step
 from reports.charts.svg import Plane, bar, frame, line, text, width_of
 from reports.record import Assessment
@@ -83,7 +83,7 @@ def cascade(assessment: Assessment, narrow: bool = False) -> str:
     if not narrow:
         body += _columns(record, rounds, top, width)
     label = (
-        f"{what.capitalize()} by round, {record.money.heading}: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
+        f"{sentence(what)} by round, {record.money.heading}: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
         f"total {fixed(total, decimals)}; scenario {record.scenario.title}"
     )
     return frame(body, "cascade", label, (width, top + height + 42), narrow)

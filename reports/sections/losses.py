@@ -11,6 +11,7 @@ from reports.amounts import (
     percent,
     percent_number,
     ratio,
+    sentence,
     short,
     spelled,
     unbroken,
@@ -19,7 +20,7 @@ from reports.cascades import UNLABELLED, Cascade
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
 from reports.record import Assessment
-from reports.sections.parts import chart, sentence, source
+from reports.sections.parts import chart, source
 from reports.waiting import because
 
 
@@ -129,7 +130,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
-        subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
+        subtitle=f"{sentence(what)} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
             f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved exactly; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
