@@ -89,7 +89,7 @@ def run(
     if as_json:
         print_json({**result.to_dict(), **in_json(warned), "tool": f"aftershock {aftershock.__version__}"})
     else:
-        show(Page(), result, snapshot, warned)
+        show(Page(), result, graph, warned)
     exit_if_incomplete(snapshot)
     _exit_above(result.bad_debt_usd, fail_above)
 

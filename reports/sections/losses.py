@@ -16,7 +16,7 @@ from reports.amounts import (
     spelled,
     unbroken,
 )
-from reports.cascades import UNLABELLED, Cascade
+from reports.cascades import Cascade
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
 from reports.record import Assessment
@@ -158,7 +158,7 @@ def positions(assessment: Assessment, number: int) -> Block:
     write = money_for(max((max(line.collateral_usd, line.debt_usd) for line in lines), default=0.0))
     top = sum(record.of_position(line) for line in lines)
     share = percent(ratio(top, record.total_usd))
-    named = any(line.label != UNLABELLED for line in lines)
+    named = any(line.address for line in lines)
     names = "Names: entities table." if named else "None of these addresses has a name in the entities table."
     if not named and any(short(line.owner) == line.owner for line in lines):
         names = "Names: as the file has them."
@@ -180,7 +180,7 @@ def positions(assessment: Assessment, number: int) -> Block:
         ),
         tuple(
             (
-                Cell(line.name, note=line.label if named else "", full=line.position, code=True),
+                Cell(line.name, note=line.address, full=line.position, code=not line.address),
                 Cell(f"{line.collateral_assets} → {line.debt_assets}"),
                 Cell(write.column(line.collateral_usd)),
                 Cell(write.column(line.debt_usd)),

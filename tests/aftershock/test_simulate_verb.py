@@ -7,7 +7,10 @@ import pytest
 
 import aftershock
 from aftershock.comparisons import compared
+from chain.snapshot import save
+from graph.changed_tables import with_values
 from tests.aftershock.command import Ask
+from tests.simulations.hand_made import snapshot
 
 HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
 
@@ -59,3 +62,36 @@ def test_one_question_has_one_content_id_however_it_is_typed(ask: Ask, tmp_path:
     others = [told("--shock", "ETH=-31%"), told("--shock", "ETH=-30%", "--gas-usd", "6")]
     others += [told("--shock", "ETH=-30%", "--pass-through", "1"), told("--shock", "LINK=-30%"), both[0], ether[0]]
     assert len({one["content_id"] for one in others}) == len(others)
+
+
+def test_an_account_has_the_same_label_wherever_it_is_told(ask: Ask, tmp_path: Path) -> None:
+    one, other = "0x" + "1a" * 20, "0x" + "2b" * 20
+    rows = [
+        (name, asset, side, size)
+        for name in (one, other)
+        for asset, side, size in (("ETH", "collateral", 10.0), ("USDC", "debt", 7_900.0))
+    ]
+    folders = {}
+    for price in (1_100.0, 900.0):
+        made = snapshot(rows, {"ETH": price, "USDC": 1.0})
+        named = with_values(made, "entities", made["entities"]["name"].eq(one).tolist(), name="Treasury")
+        folders[price] = str(save(named, tmp_path / f"{price:g}"))
+    (tmp_path / "book.csv").write_text(
+        HEADER.replace("market,", "owner,market,", 1)
+        + "Treasury,m,vault-7,ETH,collateral,10,1000,8000,500,\nTreasury,m,vault-7,USDC,debt,7900,1,,,\n"
+    )
+    fall = ("--shock", "ETH=-40%")
+    told = {
+        "simulate": ask("simulate", *fall, "--snapshot", folders[900.0]).out,
+        "diff": ask("diff", folders[1_100.0], folders[900.0]).out,
+        "exposure": ask("query", "exposure", "Treasury", "--snapshot", folders[900.0]).out,
+    }
+    ask("report", "hand", "--snapshot", folders[900.0], "--out", str(tmp_path / "report"))
+    told["report"] = (tmp_path / "report/report.md").read_text(encoding="utf-8")
+    for verb, text in told.items():
+        assert "Treasury" in text and (verb == "exposure" or "0x2b2b" in text), verb
+        assert verb == "report" or "0x1a1a" not in text, verb
+    assert "Treasury *(0x1a1a…1a1a)*" in told["report"], (
+        "the address stands beside the name, so that it can be looked up"
+    )
+    assert "Treasury, vault-7" in ask("simulate", *fall, "--book", "book.csv").out, "whose it is, and which of theirs"

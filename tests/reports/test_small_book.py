@@ -45,10 +45,7 @@ def test_positions_of_a_file_go_by_the_names_in_it(tmp_path: Path) -> None:
     address = "0x" + "1a" * 20
     (tmp_path / "book.csv").write_text(BOOK.replace("bob", address), encoding="utf-8")
     found = aftershock.report(aftershock.load(tmp_path / "book.csv"), "mine")
-    assert {line.name: line.label for line in found.cascade.positions} == {
-        "alice": "unlabelled",
-        "0x1a1a…1a1a": "unlabelled",
-    }
+    assert {line.name: line.address for line in found.cascade.positions} == {"alice": "", "0x1a1a…1a1a": ""}
     assert "file:" in found.cascade.positions[0].owner
     texts = render(found, ["md", "html"])
     for text in texts.values():
