@@ -18,7 +18,7 @@ from reports.record import Assessment
 from simulations import cascade, health
 from simulations import scenarios as scenario_files
 from simulations.book import Book
-from simulations.book_of_graph import from_graph
+from simulations.book_of_graph import from_graph, refuse_claims
 from simulations.frontier import against_falls
 from simulations.gas import UNITS, gas
 from simulations.opening import opening
@@ -60,12 +60,11 @@ def risk(
     """
     require_falls(falls)
     asked = graph(source)
+    refuse_claims(asked)
     table, key = asked.nodes["market"], asked.find(name)
     keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
     if not len(asked.snapshot["positions"]):
-        raise InputError(
-            f"nothing was posted or borrowed in {asked.snapshot.name}, so there is nothing to liquidate; for a file of claims ask aftershock query risk {name} --exposures FILE"
-        )
+        raise InputError(f"nothing was posted or borrowed in {asked.snapshot.name}, so there is nothing to liquidate")
     if not keys:
         raise InputError(
             f"{name} is neither a market nor a protocol with markets; name one of {_listed(asked, table['node'].tolist())}"
@@ -158,6 +157,7 @@ def report(
     from reports.market_rows import of_market
 
     asked = graph(source)
+    refuse_claims(asked)
     key = market_key(asked, market)
     held = from_graph(asked)
     _require_simulated(held, [key])

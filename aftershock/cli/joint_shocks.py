@@ -29,7 +29,7 @@ from reports.amounts import count, money, percent
 from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from simulations.book import Book
-from simulations.book_of_graph import from_graph
+from simulations.book_of_graph import from_graph, refuse_claims
 from simulations.cascade import MODEL_VERSION
 from simulations.scenarios import Assumptions
 
@@ -117,6 +117,7 @@ def run_law(
 
 def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlook:
     """The outlook of a report on one market, under a scenario's usual assumptions."""
+    refuse_claims(graph)
     key = market_key(graph, market)
     priced, found, tails = tails_under(from_graph(graph), asked, Assumptions(), key)
     given = (
