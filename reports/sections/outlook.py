@@ -46,7 +46,7 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
         title=unbroken(
             f"{first.asset} is expected to move most: nine in ten between {change(first.low_ratio)} and {change(first.high_ratio)} in {_span(part)}"
         ),
-        subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
+        subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}, by {f'the models in {part.models}' if part.models else 'the models that ship'}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
         source=source(
             assessment,
             *(skill(one) for one in part.answers),
