@@ -111,6 +111,6 @@ def test_claims_have_no_cascade_and_what_is_said_can_be_asked_of_them(claims: Pa
             "(what the failure of one costs the others)", ""
         )
         assert [name.strip() for name in listed.replace(" and ", ", ").split(",")] == list(ASKED)
-    for verb, words in ASKED.items():
-        assert ask("query", verb, *words, "--snapshot", "changed", "--json").code == 0, verb
+    for verb, names in ASKED.items():
+        assert ask("query", verb, *names, "--snapshot", "changed", "--json").code == 0, verb
     assert not (tmp_path / "aftershock-report").exists()

@@ -75,6 +75,29 @@ def test_what_cannot_be_asked_says_so(arguments: dict[str, object], message: str
         aftershock.risk(aftershock.load(), **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--fall", "120"), "a fall of 120 % cannot be"),
+        (("--fall", "-1"), "a fall of -1 % cannot be"),
+        (("--gas-usd", "1", "--gas-gwei", "1"), "either in USD or as a price of gas"),
+        (("--gas-usd", "nan"), "gas in USD is nan"),
+        (("--gas-units", "-1"), "units of gas is -1"),
+        (("--scenario", "eth30"), "did you mean eth-30"),
+        (("--scenario", "none.toml"), "none.toml"),
+        (("--exposures", "nowhere.csv", "--gas-usd", "0"), "claims knows no collateral: leave out --gas-usd"),
+        (("--exposures", "nowhere.csv", "--asset", "A", "--gas-units", "5"), "leave out --asset and --gas-units"),
+        (("--exposures", "nowhere.csv", "--fall", "0"), "--fall is 0; give a part of its worth above 0"),
+        ((), "nowhere does not exist"),
+    ],
+)
+def test_options_are_read_before_data(words: tuple[str, ...], message: str) -> None:
+    """The data are not there: whatever is wrong with an option is said first."""
+    source = () if "--exposures" in words else ("--snapshot", "nowhere")
+    result = RUNNER.invoke(app, ["query", "risk", "core", *words, *source])
+    assert isinstance(result.exception, InputError) and message in str(result.exception)
+
+
 def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
     """Every part is what its own question says, and the positions add up to the cascade's sums."""
     sample = aftershock.load()
