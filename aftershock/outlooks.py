@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from aftershock.forecast_shocks import BadDebt
+from aftershock.bad_debt import BadDebt
 from aftershock.forecasting.forecasts import Forecasts
 from aftershock.forecasting.hourly_prices import Priced, written
 from chain.snapshot import Anchor

@@ -5,18 +5,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import aftershock
+from aftershock.bad_debt import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, shocked_in
 from aftershock.cli.file_warnings import in_json, show_warnings
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
-from aftershock.forecast_shocks import (
-    LEAST_BEYOND,
-    LEVELS,
-    BadDebt,
-    bad_debt_under,
-    constant_law,
-    law_of_forecasts,
-    shocked_in,
-)
+from aftershock.forecast_shocks import constant_law, law_of_forecasts
 from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, models_for
 from aftershock.forecasting.hourly_prices import Priced, Span, read_prices, refuse_unreadable
 from aftershock.outlooks import apart, outlook_of
