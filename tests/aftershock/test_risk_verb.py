@@ -13,6 +13,7 @@ import aftershock
 from aftershock.cli import app
 from chain.errors import InputError
 from chain.snapshot import save
+from tests.aftershock.command import Ask
 from tests.core_sample import core
 
 RUNNER = CliRunner()
@@ -179,3 +180,22 @@ def test_an_unchecked_revision_is_named_in_every_answer(unchecked: Path, words: 
         assert ("(POOL_REVISION 11) follow its source and were not compared with a running contract" in said) is told
         if as_json:
             assert len(json.loads(result.stdout)["notes"]) == int(told)
+
+
+def test_the_headline_is_about_the_worst_fall_whatever_the_order(ask: Ask) -> None:
+    def headline(*falls: str) -> str:
+        words = [word for fall in falls for word in ("--fall", fall)]
+        shown: str = ask("query", "risk", "aave-v3", "--scenario", "none", *words).out.replace("\u202f", " ")
+        return next(line for line in shown.splitlines() if line.startswith("Aave V3, core: at "))
+
+    assert "ETH −50 %" in headline("50", "10")
+    assert headline("50", "10") == headline("10", "50")
+
+
+def test_risk_of_an_asset_lists_names_that_can_be_typed(ask: Ask) -> None:
+    refused = ask("query", "risk", "WETH")
+    assert refused.code == 2
+    assert "eip155" not in refused.err
+    graph = aftershock.graph(aftershock.load())
+    for name in refused.err.rpartition("one of ")[2].strip().split(", "):
+        assert graph.find(name)

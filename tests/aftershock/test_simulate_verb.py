@@ -95,3 +95,43 @@ def test_an_account_has_the_same_label_wherever_it_is_told(ask: Ask, tmp_path: P
         "the address stands beside the name, so that it can be looked up"
     )
     assert "Treasury, vault-7" in ask("simulate", *fall, "--book", "book.csv").out, "whose it is, and which of theirs"
+
+
+def test_who_waits_is_not_healthy(ask: Ask, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"
+    book.write_text(HEADER + "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,15000,1,,,\n")
+    shown = " ".join(ask("simulate", "--book", str(book), "--shock", "ETH=-20%", "--gas-usd", "5000").out.split())
+    assert "Nobody is liquidated: 1 position could be, but no keeper would profit." in shown
+    assert "every health factor stays" not in shown
+
+
+def test_a_threshold_that_is_no_amount_is_refused(ask: Ask) -> None:
+    wrong = ask("simulate", "--shock", "ETH=-10%", "--fail-above", "nan")
+    assert (wrong.code, "--fail-above is nan" in wrong.err) == (2, True)
+
+
+TWO_PRICES = """market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps
+mine,alice,ETH,collateral,30,2000,8250,500,5000
+mine,alice,USDC,debt,42000,1,,,5000
+other,bob,ETH,collateral,10,2100,8250,500,
+other,bob,USDC,debt,10000,1,,,
+"""
+
+
+def test_the_price_beside_the_rounds_is_compared_with_itself_where_markets_differ(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text(TWO_PRICES, encoding="utf-8")
+    words = ("simulate", "--book", "two.csv", "--shock", "ETH=-20%")
+    rows = [line.split() for line in ask(*words).out.splitlines() if line.strip()]
+    after = rows.index(next(row for row in rows if row[:1] == ["round"]))
+    assert rows[after + 1][:3] == ["1", "22,050", "−20.0"]
+    assert next(row for row in rows[after:] if row[0] == "total")[2] == "−20.0"
+    told = json.loads(ask(*words, "--json").out)
+    assert (told["market_price_before_usd"]["file:ETH"], told["rounds"][-1]["market_price_usd"]["file:ETH"]) == (
+        2000,
+        1600,
+    )
+    result = aftershock.simulate(aftershock.load(tmp_path / "two.csv"), shocks=["ETH=-20%"])
+    for market in ("mine", "other"):
+        assessed = aftershock.report(aftershock.load(tmp_path / "two.csv"), market, known=[result])
+        falls = {one.largest_fall_percent: one.leading_change_ratio for one in assessed.scenarios}
+        assert falls and all(ratio == pytest.approx(-fall / 100) for fall, ratio in falls.items())

@@ -8,6 +8,7 @@ import networkx
 import numpy as np
 import pytest
 
+import aftershock
 from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
@@ -204,3 +205,14 @@ def test_an_unknown_name_of_a_file_is_answered_with_the_names_of_the_file(tmp_pa
         index.paths("alicee", "Bank")
     with pytest.raises(UnknownNameError, match=r"named 'Q'; known are: Bank, Fund, alice, bob\."):
         index.paths("alice", "Q")
+
+
+def test_a_vault_is_told_apart_from_its_share_on_the_way_of_a_loss() -> None:
+    graph = build(aftershock.load())
+    share = graph.find("svUSDC", "asset")
+    held = graph.relations["holds"]
+    holder = held[held["target"] == share]["source"].iloc[0]
+    found = aftershock.paths(graph, holder, "USDC", 2).paths
+    assert found
+    for path in found:
+        assert path.text.split(" → ")[1:3] == ["svUSDC", "svUSDC (vault)"]
