@@ -88,7 +88,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
             result_rows.by_market(book, end.relief_usd),
             result_rows.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
-        identities=Identities(end.worst_residual_ratio, len(end.rounds)),
+        identities=Identities(end.worst_residual_ratio),
         content_id=content_id({"book": book.content_id, **scenario.decided_by(), "model": MODEL_VERSION}),
         market_price_before_usd=result_rows.by_key(book, begin.at_block.market_usd),
         caption=book.caption,
