@@ -224,7 +224,7 @@ def _bound(
     part = "**all**" if whole else f"**{percent(few / cascade.total_usd)}**"
     carried = f"{part} of the {what} at {cascade.scenario.title}"
     if level["few_positions"] == "few":
-        names = listing([f"`{line.name}`" for line in lines])
+        names = listing([f"`{line.name}`" if line.name.startswith("0x") else line.name for line in lines])
         who = "one position" if len(lines) == 1 else f"{spelled(len(lines))} positions"
         return (
             f"Watch {who} first ({names}): {'it carries' if len(lines) == 1 else 'they carry'} {carried}, "

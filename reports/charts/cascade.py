@@ -44,8 +44,10 @@ def _named(cascade: Cascade, group: Sequence[Step]) -> str:
 
 
 def decimals_of(cascade: Cascade) -> int:
-    """One fixed number of decimals for the whole chart, by its total: at least one, so that late rounds do not vanish."""
+    """One fixed number of decimals for the whole chart, by its total: at least one, so that late rounds do not vanish; none of a hundred single dollars or more."""
     total = cascade.total_usd / cascade.money.usd
+    if cascade.money.usd == 1 and total >= 100:
+        return 0
     return 3 if total < 0.1 else max(1, decimals_for(total))
 
 

@@ -180,7 +180,7 @@ def positions(assessment: Assessment, number: int) -> Block:
         ),
         tuple(
             (
-                Cell(line.name, note=line.address, full=line.position, code=not line.address),
+                Cell(line.name, note=line.address, full=line.position, code=line.name.startswith("0x")),
                 Cell(f"{line.collateral_assets} → {line.debt_assets}"),
                 Cell(write.column(line.collateral_usd)),
                 Cell(write.column(line.debt_usd)),
@@ -210,7 +210,7 @@ def positions(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
-        subtitle=f"Largest {'bad debt' if record.by_bad_debt else 'liquidations'} at {record.scenario.title}. Collateral, debt and health factor at this block",
+        subtitle=f"Largest {'bad debt' if record.by_bad_debt else 'liquidations'} at {record.scenario.title}. Collateral, debt and health factor {assessment.subject.read}",
         source=source(
             assessment,
             f"Positions {'with a loss' if record.by_bad_debt else 'liquidated'} in all: {count(record.losing_positions)}. "
