@@ -11,7 +11,7 @@ from chain.errors import InputError
 from simulations import scenarios as scenario_files
 from simulations.book import Book, BoolArray
 from simulations.scenarios import Scenario
-from simulations.shocks import PriceShock, factors, find
+from simulations.shocks import PriceShock, factors, find, name_of
 from simulations.state import start
 
 USUAL_ASSET = "ETH"
@@ -36,13 +36,6 @@ def main_asset(book: Book, markets: Collection[str]) -> str:
     raise InputError("nobody in this book has collateral; there is nothing that could fall")
 
 
-def name_of(book: Book, asset: str) -> str:
-    """How an answer names what falls, however it was typed: its symbol where that means just this, else its key. UnknownNameError as `find`."""
-    meant = find(book, asset)
-    symbol = book.assets[meant[0]].symbol
-    return symbol if _known(book, symbol) == meant else book.assets[meant[0]].key
-
-
 def applicable(book: Book, markets: Collection[str], asset: str) -> list[Scenario]:
     """Shipped scenarios that move collateral of these markets and can be run on this book; where there is none, falls of 10, 20 and 30 % of `asset`."""
     posted = _posted(book, markets)
@@ -50,7 +43,7 @@ def applicable(book: Book, markets: Collection[str], asset: str) -> list[Scenari
     for scenario in scenarios():
         moved = [_moved(book, shock.asset) for shock in scenario.shocks]
         if all(legs.any() for legs in moved) and any((legs & posted).any() for legs in moved):
-            found.append(scenario)
+            found.append(scenario_files.in_book(book, scenario))
     return found or [scenario_files.of_shocks([PriceShock(asset, -fall)]) for fall in USUAL_FALLS]
 
 
@@ -58,11 +51,8 @@ def largest_fall(book: Book, asset: str) -> Scenario:
     """Of the shipped scenarios that shock one asset alone: the largest fall of this one; a fall of 30 % where none is shipped."""
     meant = find(book, asset)
     alone = [one for one in scenarios() if len(one.shocks) == 1 and meant == _known(book, one.shocks[0].asset)]
-    return min(
-        alone,
-        key=lambda one: one.shocks[0].change,
-        default=scenario_files.of_shocks([PriceShock(asset, -USUAL_FALLS[-1])]),
-    )
+    usual = scenario_files.of_shocks([PriceShock(asset, -USUAL_FALLS[-1])])
+    return min(alone, key=lambda one: one.shocks[0].change, default=usual)
 
 
 def _posted(book: Book, markets: Collection[str]) -> BoolArray:

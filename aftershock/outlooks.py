@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
-from aftershock.forecast_shocks import BadDebt
+from aftershock.bad_debt import BadDebt
 from aftershock.forecasting.forecasts import Forecasts
 from aftershock.forecasting.hourly_prices import Priced, written
 from chain.snapshot import Anchor
@@ -34,7 +35,12 @@ def apart(
 
 
 def outlook_of(
-    priced: Priced, found: Forecasts, tails: Sequence[BadDebt], options: Sequence[str], anchors: Sequence[Anchor]
+    priced: Priced,
+    found: Forecasts,
+    tails: Sequence[BadDebt],
+    options: Sequence[str],
+    anchors: Sequence[Anchor],
+    models: Path | None = None,
 ) -> Outlook:
     """What a report tells of one instant's forecasts, and of draws under them and under constant volatility.
 
@@ -43,6 +49,7 @@ def outlook_of(
     tails : bad debt of the report's market: under the forecast first.
     options : how the command line asks for this.
     anchors : when the positions were read, by chain.
+    models : folder of the user's own models; None for those that ship.
     """
     first = tails[0]
     names = set(first.shocked.known)
@@ -54,6 +61,8 @@ def outlook_of(
         horizon_hours=int(found.table["horizon_hours"].iloc[0]),
         prices=found.caption or priced.name,
         prices_id=hash_of(priced.panel),
+        models="" if models is None else str(models),
+        models_id=str(found.decided_by["model"]),
         moves=tuple(
             Move(
                 str(row["asset"]),

@@ -18,13 +18,13 @@ from reports.record import Assessment
 from simulations import cascade, health
 from simulations import scenarios as scenario_files
 from simulations.book import Book
-from simulations.book_of_graph import from_graph
+from simulations.book_of_graph import from_graph, refuse_claims
 from simulations.frontier import against_falls
 from simulations.gas import UNITS, gas
 from simulations.opening import opening
 from simulations.result import CascadeResult, Round
 from simulations.scenarios import Assumptions, Scenario
-from simulations.shocks import find, parse
+from simulations.shocks import find, name_of, parse
 
 LARGEST_FALL = "largest_fall"
 FALLS = tuple(percent / 100 for percent in range(51))
@@ -60,12 +60,11 @@ def risk(
     """
     require_falls(falls)
     asked = graph(source)
+    refuse_claims(asked)
     table, key = asked.nodes["market"], asked.find(name)
     keys = table.loc[(table["node"] == key) | (table["protocol"] == key), "node"].tolist()
     if not len(asked.snapshot["positions"]):
-        raise InputError(
-            f"nothing was posted or borrowed in {asked.snapshot.name}, so there is nothing to liquidate; for a file of claims ask aftershock query risk {name} --exposures FILE"
-        )
+        raise InputError(f"nothing was posted or borrowed in {asked.snapshot.name}, so there is nothing to liquidate")
     if not keys:
         raise InputError(
             f"{name} is neither a market nor a protocol with markets; name one of {_listed(asked, table['node'].tolist())}"
@@ -73,7 +72,7 @@ def risk(
     held = from_graph(asked)
     _require_simulated(held, keys)
     cost = gas(held, Assumptions().gas_usd if gas_usd is None and gas_gwei is None else gas_usd, gas_gwei, gas_units)
-    falling = choices.name_of(held, asset) if asset else choices.main_asset(held, keys)
+    falling = name_of(held, asset) if asset else choices.main_asset(held, keys)
     found = risks.risk_of(held, asked.label(key), keys, falling, falls, cost, tell)
     chosen: Scenario | None = None if isinstance(scenario, str) else scenario
     if isinstance(scenario, str):
@@ -158,16 +157,17 @@ def report(
     from reports.market_rows import of_market
 
     asked = graph(source)
+    refuse_claims(asked)
     key = market_key(asked, market)
     held = from_graph(asked)
     _require_simulated(held, [key])
     usual = choices.main_asset(held, [key])
-    falling = choices.name_of(held, asset) if asset else usual
+    falling = name_of(held, asset) if asset else usual
     curve, fallen = health.at_risk(held, falling, FALLS, key), held.assets[find(held, falling)[0]]
     cost = gas(held, usd=Assumptions().gas_usd)
     applicable, named = choices.applicable(held, [key], falling), dict[Scenario, str]()
     for name in sorted(set(scenario_names)):
-        named.setdefault(scenario_files.get(name), name)
+        named.setdefault(scenario_files.in_book(held, scenario_files.get(name)), name)
     results, begin, by_scenario = [], opening(held), {result.scenario: result for result in known}
     for chosen in list(named) or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))

@@ -13,7 +13,6 @@ THIN = "\u202f"  # narrow no-break space, between a number and %
 FIGURE, POINT = "\u2007", "\u2008"  # spaces as wide as a digit and as a point
 UNKNOWN = "not known"
 
-_MILLION = 1e6
 _SMALLEST = 0.005  # of a unit; anything below is shown as "under 0.01"
 _UNITS = (("bn", "billion", 1e9, 999.5e6), ("m", "million", 1e6, 999_500.0), ("k", "thousand", 1e3, 99_999.5))
 """Letters, word, US dollars, and the amount from which a sentence uses it: what would round to 1,000 of the next, dollars up to 100,000."""
@@ -108,27 +107,6 @@ def change(ratio: float) -> str:
     return f"{sign}{value:g}{THIN}%"
 
 
-def points(difference: float) -> str:
-    """A difference of two ratios in percentage points: `−0.5 pp`."""
-    value = 100 * difference
-    return f"{'+' if value > 0 else ''}{fixed(value, 1)} pp"
-
-
-def probability(ratio: float, period: str = "day") -> str:
-    """`22 %`; under 1 % also as a frequency: `0.07 %, 1 day in 1,430` (three significant figures)."""
-    if not 0 < ratio < 0.01:
-        return percent(ratio)
-    every = float(f"{1 / ratio:.3g}")
-    return f"{percent(ratio)}, 1 {period} in {every:,.0f}"
-
-
-def tokens(amount: float, symbol: str) -> str:
-    """`1.10m weETH`, `120,000 rsETH`, `8.42 WBTC`."""
-    if abs(amount) >= 999_500:
-        return f"{_sign(amount)}{_figures(abs(amount) / _MILLION)}m {symbol}"
-    return f"{_sign(amount)}{_figures(abs(amount))} {symbol}"
-
-
 def health_factor(value: float) -> str:
     """Three decimals; `none` where there is no debt (infinite or missing)."""
     return f"{value:.3f}" if math.isfinite(value) else "none"
@@ -149,6 +127,11 @@ def short(address: str) -> str:
 def shortened(text: str) -> str:
     """A text with each address in it as `0x3f9a…c41e`."""
     return re.sub(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])", lambda found: short(found[0]), text)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning: for words of our own alone. What may begin with a name, a path or a symbol stands behind a colon or another word."""
+    return text[:1].upper() + text[1:]
 
 
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

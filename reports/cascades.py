@@ -10,7 +10,6 @@ from reports.amounts import THIN, Money, money_for, short
 from reports.waiting import debt_usd
 from simulations.result import CascadeResult, Waiting
 
-UNLABELLED = "unlabelled"
 TOP_POSITIONS = 10
 
 
@@ -77,13 +76,13 @@ class Step:
 class PositionLine:
     """One position under the chosen cascade; health factor, collateral and debt before the shock (infinite health without debt: None).
 
-    `name` is who it is in a few characters: the owner's address, shortened, or the name of one that has none; `label` what else it is called.
+    `name` is who it is (`position_name`); `address` the owner's, shortened, where the name does not have it, else empty.
     """
 
     position: str
     owner: str
     name: str
-    label: str
+    address: str
     collateral_assets: str
     debt_assets: str
     health_factor: float | None
@@ -184,7 +183,7 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
 
 def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> tuple[str, str]:
     """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind most of the
-    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the first that is shocked."""
+    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the one that is shocked most (the first by name of several)."""
     rows = pd.concat([each.liquidations for each in result.rounds])
     mine = rows if market is None else rows[rows["market"] == market]
     symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
@@ -195,13 +194,20 @@ def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None
         assets = [keys[pair] for pair in zip(mine["market"], mine["collateral_asset"], strict=True)]
         asset = str(mine[column].groupby(np.array(assets)).sum().idxmax())
         return asset, symbols[asset]
-    shocked, prices = result.scenario.shocks[0].asset, snapshot["prices"]
+    shocked = max(result.scenario.shocks, key=lambda shock: abs(shock.change)).asset
+    prices = snapshot["prices"]
     here = prices["asset"] if market is None else prices.loc[prices["market"] == market, "asset"]
     for asset in [*sorted(set(here)), *sorted(set(prices["asset"]))]:
         names = (asset.lower(), symbols[asset].lower(), symbols[asset].lower().removeprefix("w"))
         if shocked.lower() in names:
             return asset, symbols[asset]
     return shocked, shocked
+
+
+def position_name(label: str, owner: str, position: str) -> str:
+    """How a position is called wherever one is told: its owner's label, and behind that the position's own name where it is not the owner's."""
+    shown, own = short(label), short(position)
+    return shown if own in (shown, short(owner)) else f"{shown}, {own}"
 
 
 def _acting(result: CascadeResult, market: str) -> list[Step]:
@@ -226,13 +232,13 @@ def _acting(result: CascadeResult, market: str) -> list[Step]:
 
 
 def _position(row: "pd.core.frame.Any", name: object) -> PositionLine:
-    health, address, called = float(row.health_factor_before), short(row.owner), name if isinstance(name, str) else ""
-    shown = called if called and address == row.owner else address
+    health, address = float(row.health_factor_before), short(row.owner)
+    called = name if isinstance(name, str) else address
     return PositionLine(
         position=row.position_id,
         owner=row.owner,
-        name=shown,
-        label=called if called and short(called) != shown else UNLABELLED,
+        name=position_name(called, row.owner, row.position_id),
+        address="" if address in (row.owner, short(called)) else address,
         collateral_assets=row.collateral_assets,
         debt_assets=row.debt_assets,
         health_factor=health if health < float("inf") else None,

@@ -38,7 +38,7 @@ def confidence(found: Assessment, limits: Thresholds) -> tuple[str, str, tuple[R
         ),
         "stale_feed": (
             bool(stale),
-            f"{listing(stale)} is older than its heartbeat"
+            f"the {'feed' if len(stale) == 1 else 'feeds'} {listing(stale)} {'is older than its' if len(stale) == 1 else 'are older than their'} heartbeat"
             if stale
             else "no feed of the collateral is older than its heartbeat",
         ),

@@ -48,6 +48,7 @@ class Outlook:
     Attributes
     ----------
     prices : what they were made from: the file's name, or what the embedded ones are.   prices_id : hash of the prices.
+    models : folder of the user's own models, as it was given; empty for those that ship.   models_id : hash of the model's file.
     moves : one an asset whose price moves something in the book; most volatile first.
     shocked : the assets that draws were made for; the others move with one of these.
     options : how the command line asks for this.
@@ -71,5 +72,7 @@ class Outlook:
     freedom: float
     notes: tuple[str, ...] = ()
     notes_on_forecasts: tuple[str, ...] = ()
+    models: str = ""
+    models_id: str = ""
     caption: str = ""
     apart: str = ""

@@ -41,6 +41,11 @@ class Subject:
         """`block 89`, or that it comes from a file."""
         return f"block {self.block}" if self.block is not None else "a file, no block"
 
+    @property
+    def read(self) -> str:
+        """`at this block`, or that a file has none."""
+        return "at this block" if self.block is not None else "as the file states it"
+
 
 @dataclass(frozen=True)
 class Reading:

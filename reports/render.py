@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chain.errors import unknown_name
+from reports.amounts import sentence
 from reports.charts.forum import png, standalone
 from reports.page import Page
 from reports.palette import style_sheet
@@ -101,11 +102,6 @@ def css_text(text: str) -> Markup:
 def cell(text: str) -> str:
     """Text inside a Markdown table: a bar would end the cell, what looks like a tag would become one."""
     return _TAG.sub("&lt;", text.replace("|", "\\|").replace("\n", " "))
-
-
-def sentence(text: str) -> str:
-    """The text with a capital at its beginning."""
-    return text[:1].upper() + text[1:]
 
 
 @cache

@@ -5,7 +5,7 @@ there are any; then the danger and its cause, then what bounds it. No sentence s
 """
 
 from reports import thresholds
-from reports.amounts import change, listing, money, percent, ratio, spelled, unbroken
+from reports.amounts import change, listing, money, percent, ratio, sentence, spelled, unbroken
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
 from reports.confidence import confidence
@@ -85,7 +85,7 @@ def _paused(exposure: Dependence, at_risk: AtRisk, limits: Thresholds) -> str:
     said = listing(exposure.paused)
     held, fall = at_risk.paused_at(limits.watch_fall_percent), _fall(at_risk, limits.watch_fall_percent)
     waits = f"at {fall} **{money(held)}** of collateral falls due that nobody can take"
-    return f"**{said[0].upper()}{said[1:]}**: {waits if held else f'down to {fall} that holds no liquidation back'}."
+    return f"Now **{said}**: {waits if held else f'down to {fall} that holds no liquidation back'}."
 
 
 def _ordinary(scenarios: tuple[ScenarioLine, ...], symbol: str, limits: Thresholds) -> ScenarioLine | None:
@@ -218,13 +218,13 @@ def _bound(
     room = _room(at_risk, exposure, limits)
     lines = cascade.positions[:_FEW]
     if not lines:
-        return f"{room[0].upper()}{room[1:]}."
+        return f"{sentence(room)}."
     what = "bad debt" if cascade.by_bad_debt else "liquidations"
     whole = few >= cascade.total_usd * (1 - 1e-9)
     part = "**all**" if whole else f"**{percent(few / cascade.total_usd)}**"
     carried = f"{part} of the {what} at {cascade.scenario.title}"
     if level["few_positions"] == "few":
-        names = listing([f"`{line.name}`" for line in lines])
+        names = listing([f"`{line.name}`" if line.name.startswith("0x") else line.name for line in lines])
         who = "one position" if len(lines) == 1 else f"{spelled(len(lines))} positions"
         return (
             f"Watch {who} first ({names}): {'it carries' if len(lines) == 1 else 'they carry'} {carried}, "
@@ -234,7 +234,7 @@ def _bound(
     largest = (
         "the largest position carries" if len(lines) == 1 else f"the {spelled(len(lines))} largest positions carry"
     )
-    return f"{room[0].upper()}{room[1:]}; {spread}{largest} {carried}."
+    return f"{sentence(room)}; {spread}{largest} {carried}."
 
 
 def _room(at_risk: AtRisk, exposure: Dependence, limits: Thresholds) -> str:

@@ -22,6 +22,15 @@ from simulations.what_is_simulated import (
 )
 
 
+def refuse_claims(graph: ProtocolGraph) -> None:
+    """InputError if the snapshot is a file of exposures, or was made of one: it has no cascade. It says what can be asked."""
+    if "exposures" in graph.snapshot.readers:
+        raise InputError(
+            f"{graph.snapshot.name} holds claims alone, and claims have no cascade: nothing in them can be liquidated or sold; of the same file or folder "
+            "aftershock query answers exposure, paths, shared, risk (what the failure of one costs the others) and systemic"
+        )
+
+
 def from_graph(graph: ProtocolGraph) -> Book:
     """The graph as arrays.
 
@@ -29,13 +38,9 @@ def from_graph(graph: ProtocolGraph) -> Book:
     ------
     InputError
         If a reserve that somebody holds has no price in its market: the file or reader that left it out is named by the key. If the
-        snapshot is a file of exposures.
+        snapshot holds claims alone.
     """
-    if "exposures" in graph.snapshot.readers:
-        raise InputError(
-            f"{graph.snapshot.name} is a file of exposures: it says who has claims on whom, and nothing that could be liquidated or sold, so it cannot "
-            "be simulated; aftershock query risk NAME --exposures FILE says what the failure of one costs the others"
-        )
+    refuse_claims(graph)
     markets = _markets(graph.snapshot.tables)
     tables, left_out = simulated_tables(graph.snapshot.tables, markets, usd_of_assets(graph))
     markets = _markets(tables)

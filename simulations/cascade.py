@@ -11,14 +11,14 @@ import numpy as np
 
 from chain.errors import ConvergenceError
 from chain.snapshot import content_id
-from simulations import frontier, health, identities, result
+from simulations import frontier, health, identities, result_rows
 from simulations.book import Book, FloatArray
 from simulations.channels import arbitrage, liquidation, oracle
 from simulations.identities import Identities
 from simulations.opening import Opening, opening
 from simulations.result import CascadeResult, Round
 from simulations.rules import notes
-from simulations.scenarios import Scenario
+from simulations.scenarios import Scenario, in_book
 from simulations.shocks import reference_prices
 from simulations.state import State
 
@@ -45,6 +45,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     Parameters
     ----------
     source : a book; where several scenarios are run on it, its `opening`, so that what they share is found once.
+    scenario : however its shocks are written, the result has them in one form (`scenarios.in_book`), so that one question has one content id.
     progress : called with each round when it is over.
 
     Returns
@@ -52,7 +53,7 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
     CascadeResult
         `positions` columns: market, position_id, owner, collateral_assets, debt_assets, health_factor_before, health_factor_after,
         collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd, waits (why it could be
-        liquidated at the end and is not, one of `result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
+        liquidated at the end and is not, one of `simulations.result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
         liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, paused_debt_usd (the part of it that waits for the end of
         a pause), before_usd (debt that was under water before the shock; not part of the others), relief_usd (the part of that which is covered
         again at the end; not taken off bad debt, since it is other debt), frozen_usd (the part of bad_debt_usd
@@ -68,27 +69,28 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         If an accounting identity fails.
     """
     begin = source if isinstance(source, Opening) else opening(source)
-    book, gas_usd = begin.book, scenario.assumptions.gas_usd
+    book, scenario = begin.book, in_book(begin.book, scenario)
+    gas_usd = scenario.assumptions.gas_usd
     end = to_calm(begin, scenario, progress)
     added = end.level_usd - begin.under_water
     left = frontier.by_position(end.state, begin.keepers_at(gas_usd))
-    waits = result.why_waiting(left, book, set(end.waiting))
+    waits = result_rows.why_waiting(left, book, set(end.waiting))
     owed = health.values_usd(end.state)[1]
     return CascadeResult(
         scenario=scenario,
         rounds=end.rounds,
-        positions=result.position_rows(end.state, end.rounds, begin.standing, added, waits),
-        markets=result.market_rows(
+        positions=result_rows.position_rows(end.state, end.rounds, begin.standing, added, waits),
+        markets=result_rows.market_rows(
             begin.at_block,
             end.rounds,
-            result.by_market(book, begin.under_water),
-            result.by_market(book, np.where(begin.frozen, added, 0.0)),
-            result.by_market(book, end.relief_usd),
-            result.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
+            result_rows.by_market(book, begin.under_water),
+            result_rows.by_market(book, np.where(begin.frozen, added, 0.0)),
+            result_rows.by_market(book, end.relief_usd),
+            result_rows.by_market(book, np.where([why == "paused" for why in waits], owed, 0.0)),
         ),
-        identities=Identities(end.worst_residual_ratio, len(end.rounds)),
-        content_id=content_id({"book": book.content_id, "scenario": scenario.to_dict(), "model": MODEL_VERSION}),
-        market_price_before_usd=result.by_key(book, begin.at_block.market_usd),
+        identities=Identities(end.worst_residual_ratio),
+        content_id=content_id({"book": book.content_id, **scenario.decided_by(), "model": MODEL_VERSION}),
+        market_price_before_usd=result_rows.by_key(book, begin.at_block.market_usd),
         caption=book.caption,
         frontier={
             "before": begin.frontier(gas_usd),
@@ -119,7 +121,7 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         oracle.publish(state)
         candidates = liquidation.liquidatable(state, terms, health.health_factors(state))
         done, waiting = liquidation.act(state, terms, candidates)
-        recorded = recorded + result.written_off(book, done, before_usd)
+        recorded = recorded + result_rows.written_off(book, done, before_usd)
         collateral, debt = health.values_usd(state)
         uncovered = recorded + np.maximum(debt - collateral, 0)
         new_level = np.maximum(uncovered, begin.under_water)
@@ -132,12 +134,12 @@ def to_calm(begin: Opening, scenario: Scenario, progress: Progress = lambda _: N
         rounds.append(
             Round(
                 number=state.ledger.round,
-                market_price_usd=result.by_key(book, state.market_usd),
-                liquidations=result.liquidation_rows(book, done, before_usd),
-                sales=result.sale_rows(state, before_usd),
-                bad_debt_usd=result.by_market(book, new_level - level),
+                market_price_usd=result_rows.by_key(book, state.market_usd),
+                liquidations=result_rows.liquidation_rows(book, done, before_usd),
+                sales=result_rows.sale_rows(state, before_usd),
+                bad_debt_usd=result_rows.by_market(book, new_level - level),
                 waiting=len(stuck),
-                waiting_debt_usd=result.by_market(book, np.where(np.isin(np.arange(book.size), stuck), debt, 0.0)),
+                waiting_debt_usd=result_rows.by_market(book, np.where(np.isin(np.arange(book.size), stuck), debt, 0.0)),
             )
         )
         level = new_level

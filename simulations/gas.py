@@ -31,11 +31,7 @@ class Gas:
 
 def gas(book: Book, usd: float | None = None, gwei: float | None = None, units: int = UNITS) -> Gas:
     """The cost from dollars or from a price of gas, ether at the block's price; InputError if both or neither are given or ETH has no price."""
-    if (usd is None) == (gwei is None):
-        raise InputError("give the cost of one liquidation either in USD or as a price of gas in gwei")
-    for name, value in (("gas in USD", usd), ("price of gas in gwei", gwei), ("units of gas", units)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise InputError(f"{name} is {value}; give a finite number that is not negative")
+    require_cost(usd, gwei, units)
     price = _ether_usd(book)
     if gwei is None:
         assert usd is not None
@@ -43,6 +39,15 @@ def gas(book: Book, usd: float | None = None, gwei: float | None = None, units: 
     if price is None:
         raise InputError("this book knows no price of ETH, so a price of gas means nothing; give the cost in USD")
     return Gas(units * gwei * GWEI * price, units, gwei)
+
+
+def require_cost(usd: float | None, gwei: float | None, units: int) -> None:
+    """InputError unless one of dollars and a price of gas is given, and all are numbers that a cost can be made of."""
+    if (usd is None) == (gwei is None):
+        raise InputError("give the cost of one liquidation either in USD or as a price of gas in gwei")
+    for name, value in (("gas in USD", usd), ("price of gas in gwei", gwei), ("units of gas", units)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} is {value}; give a finite number that is not negative")
 
 
 def _ether_usd(book: Book) -> float | None:

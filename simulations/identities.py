@@ -28,7 +28,6 @@ class Identities:
     holder over the book's value. Tokens are counted exactly, so that of them there is nothing to tell."""
 
     worst_residual_ratio: float
-    rounds_checked: int
 
 
 @dataclass(frozen=True)

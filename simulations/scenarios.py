@@ -8,7 +8,8 @@ from typing import Any
 
 from chain.errors import InputError, unknown_name
 from chain.toml_file import read_toml
-from simulations.shocks import PriceShock
+from simulations.book import Book
+from simulations.shocks import PriceShock, canonical
 
 FOLDER = Path(__file__).parent / "scenarios"
 KINDS = ("hypothetical", "historical")
@@ -50,14 +51,35 @@ class Scenario:
     assumptions: Assumptions = field(default_factory=Assumptions)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; part of the content id of every run."""
+        """JSON-ready."""
         return asdict(self)
+
+    def decided_by(self) -> dict[str, Any]:
+        """What of it decides the numbers of a run, for content ids: not what it is called, nor the rounds after which a run would be given up."""
+        taken = self.assumptions
+        return {
+            "shocks": [[shock.asset, float(shock.change)] for shock in self.shocks],
+            "pass_through": float(taken.pass_through),
+            "gas_usd": float(taken.gas_usd),
+        }
 
 
 def of_shocks(shocks: Sequence[PriceShock], assumptions: Assumptions | None = None) -> Scenario:
     """A scenario from shocks given on the spot; named after them."""
-    title = ", ".join(shock.text for shock in shocks)
+    title = _title(shocks)
     return Scenario(title, title, tuple(shocks), assumptions=assumptions or Assumptions())
+
+
+def _title(shocks: Sequence[PriceShock]) -> str:
+    return ", ".join(shock.text for shock in shocks)
+
+
+def in_book(book: Book, scenario: Scenario) -> Scenario:
+    """The scenario with its shocks in their one form (`simulations.shocks.canonical`), named after them anew where it was; UnknownNameError if the book lacks an asset."""
+    shocks = canonical(book, scenario.shocks)
+    if scenario.name == _title(scenario.shocks):
+        return of_shocks(shocks, scenario.assumptions)
+    return replace(scenario, shocks=shocks)
 
 
 def names() -> list[str]:

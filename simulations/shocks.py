@@ -96,6 +96,19 @@ def find(book: Book, name: str) -> tuple[int, ...]:
     return numbers
 
 
+def name_of(book: Book, asset: str) -> str:
+    """The one name of an asset, however it was typed: its symbol where that means just this, else its key. UnknownNameError as `find`."""
+    meant = find(book, asset)
+    symbol = book.assets[meant[0]].symbol
+    return symbol if book.symbols.get(symbol.lower()) == meant else book.assets[meant[0]].key
+
+
+def canonical(book: Book, shocks: Sequence[PriceShock]) -> tuple[PriceShock, ...]:
+    """The same shocks in the one form in which they are run and told: each asset by its one name, in order of name and change. UnknownNameError as `find`."""
+    named = [PriceShock(name_of(book, shock.asset), shock.change) for shock in shocks]
+    return tuple(sorted(named, key=lambda shock: (shock.asset, shock.change)))
+
+
 def factors(book: Book, own: FloatArray) -> FloatArray:
     """What each asset's price is multiplied by, float64[assets], from its own shock (1 for none) and what backs it."""
     weights: dict[int, list[tuple[int, float]]] = {}

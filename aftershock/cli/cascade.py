@@ -1,6 +1,5 @@
 """A cascade in the terminal: the sentence, the rounds with a picture, where it lands, the positions, the checks."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import aftershock
@@ -8,8 +7,8 @@ from aftershock.cli.file_warnings import show_warnings
 from aftershock.cli.terminal import DEEP_HARM, HARM, Page, aligned, bar, when
 from chain.networks import placed
 from reports import waiting
-from reports.amounts import Money, count, fixed, health_factor, money_for, short
-from reports.cascades import leading
+from reports.amounts import Money, count, fixed, health_factor, money_for
+from reports.cascades import leading, position_name
 from reports.file_warnings import FileWarnings
 from simulations.result import CascadeResult
 
@@ -18,9 +17,11 @@ TINY_USD = 1e-6
 SHOWN_POSITIONS = 10
 
 
-def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warned: FileWarnings | None = None) -> None:
+def show(
+    page: Page, result: CascadeResult, graph: aftershock.ProtocolGraph, warned: FileWarnings | None = None
+) -> None:
     """Print a result: what the file is warned of, rounds, where it lands, positions, checks."""
-    taken = result.scenario.assumptions
+    taken, snapshot = result.scenario.assumptions, graph.snapshot
     page.header(
         f"Cascade, {result.scenario.title}",
         f"instant, λ {taken.pass_through:g}, flash keepers, gas ${taken.gas_usd:g}",
@@ -33,7 +34,7 @@ def show(page: Page, result: CascadeResult, snapshot: aftershock.Snapshot, warne
         _rounds(page, result, snapshot, write)
     page.blank()
     _markets(page, result, write)
-    _positions(page, result, write, [anchor.chain for anchor in snapshot.anchors])
+    _positions(page, result, write, graph)
     page.blank()
     worst = f"{result.identities.worst_residual_ratio:.0e}"
     page.say(
@@ -157,7 +158,7 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
         page.say((text, HARM if held_back else "dim"))
 
 
-def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence[str]) -> None:
+def _positions(page: Page, result: CascadeResult, write: Money, graph: aftershock.ProtocolGraph) -> None:
     table = result.positions
     small = len(table) <= SHOWN_POSITIONS
     shown = (
@@ -170,7 +171,7 @@ def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence
     if not len(shown):
         return
     page.blank()
-    rows = [_position(row, write, chains) for row in shown.to_dict("records")]
+    rows = [_position(row, write, graph) for row in shown.to_dict("records")]
     head = [
         "position" if small else "largest losses",
         "holds → owes",
@@ -182,9 +183,9 @@ def _positions(page: Page, result: CascadeResult, write: Money, chains: Sequence
     page.table(head, rows, right=[5], strong=[5])
 
 
-def _position(row: dict[str, Any], write: Money, chains: Sequence[str]) -> list[str]:
+def _position(row: dict[str, Any], write: Money, graph: aftershock.ProtocolGraph) -> list[str]:
     return [
-        placed(short(str(row["position_id"])), str(row["market"]), chains),
+        position_name(graph.label(str(row["owner"])), str(row["owner"]), str(row["position_id"])),
         f"{row['collateral_assets'] or '–'} → {row['debt_assets'] or '–'}",
         f"{health_factor(row['health_factor_before'])} → {health_factor(row['health_factor_after'])}",
         f"{write.column(row['collateral_before_usd'])} → {write.column(row['collateral_after_usd'])}",

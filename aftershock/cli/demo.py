@@ -37,7 +37,7 @@ def run(out: Folder = Path("aftershock-report"), as_json: AsJson = False) -> Non
     result = simulate.with_progress(graph, aftershock.chosen_scenario(SCENARIO, [], {}))
     if page:
         page.blank()
-        cascade.show(page, result, sample)
+        cascade.show(page, result, graph)
         page.blank()
     assessment, files = report.write(graph, out, MARKET, SCENARIOS, None, [result])
     if page:

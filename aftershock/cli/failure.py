@@ -31,9 +31,7 @@ def run(
     InputError
         If one is not above 0 and at most 100, or the name is unknown.
     """
-    for percent_lost in percents:
-        if not 0 < percent_lost <= 100:
-            raise InputError(f"--fall is {percent_lost:g}; give a part of its worth above 0 and at most 100 percent")
+    require_parts(percents)
     with step("risk") as running:
         answer = failure(
             aftershock.graph(snapshot),
@@ -45,6 +43,13 @@ def run(
         print_json({**answer.to_dict(), "gaps": list(snapshot.gaps), **stands_on(snapshot)})
     else:
         show(Page(), answer, snapshot, source, exposures)
+
+
+def require_parts(percents: Sequence[float]) -> None:
+    """InputError unless each is a part of what a thing is worth, in percent."""
+    for percent_lost in percents:
+        if not 0 < percent_lost <= 100:
+            raise InputError(f"--fall is {percent_lost:g}; give a part of its worth above 0 and at most 100 percent")
 
 
 def show(page: Page, answer: Failure, snapshot: aftershock.Snapshot, source: str, exposures: Path | None) -> None:

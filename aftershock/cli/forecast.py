@@ -8,7 +8,18 @@ from typing import Annotated, cast
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Bar, BarStamp, History, Horizon, Prices, Source, Tables, exit_if_incomplete
+from aftershock.cli.options import (
+    AsJson,
+    Bar,
+    BarStamp,
+    History,
+    Horizon,
+    Model,
+    Prices,
+    Source,
+    Tables,
+    exit_if_incomplete,
+)
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, stands_on, when
 from aftershock.forecasting.chain_columns import with_tables
@@ -54,12 +65,7 @@ def run(
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="No forecast after this instant.", metavar="DATE")] = None,
     horizon: Horizon = 24,
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Folder that train volatility wrote; what ships by default.", metavar="FOLDER", show_default=False
-        ),
-    ] = SHIPPED,
+    model: Model = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write all forecasts here.", metavar="FILE.parquet|csv")
     ] = None,
@@ -88,9 +94,9 @@ def run(
         refuse_unwritable(out)
     with step("forecast") as running:
         priced = with_tables(read_prices(prices, cast("Stamp | None", stamp), bar, history), tables, running.note)
-        found = forecast(priced, asked, horizon, model)
+        found = forecast(priced, asked, horizon, model or SHIPPED)
         running.note("; ".join((count(len(found.table), "forecast"), *missing(found))))
-    reasons = None if reason is None else why(priced, found, reason, model)
+    reasons = None if reason is None else why(priced, found, reason, model or SHIPPED)
     if of:
         snapshot = aftershock.load(source)
         with step("values") as running:

@@ -5,59 +5,81 @@ from pathlib import Path
 from typing import Any, cast
 
 import aftershock
+from aftershock.bad_debt import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, shocked_in
 from aftershock.cli.file_warnings import in_json, show_warnings
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
-from aftershock.forecast_shocks import (
-    LEAST_BEYOND,
-    LEVELS,
-    BadDebt,
-    bad_debt_under,
-    constant_law,
-    law_of_forecasts,
-    shocked_in,
-)
+from aftershock.forecast_shocks import constant_law, law_of_forecasts
 from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, models_for
 from aftershock.forecasting.hourly_prices import Priced, Span, read_prices, refuse_unreadable
 from aftershock.outlooks import apart, outlook_of
 from aftershock.runs import market_key
 from chain.errors import InputError
-from chain.files.price_files import Stamp
+from chain.files.price_files import EXTRAS, Stamp
 from chain.snapshot import Snapshot, content_id
 from graph.protocol_graph import ProtocolGraph
+from models.features.columns import COLUMN_FEATURES, features_of_column
 from reports.amounts import count, money, percent
 from reports.file_warnings import FileWarnings
 from reports.outlook import Outlook
 from simulations.book import Book
-from simulations.book_of_graph import from_graph
+from simulations.book_of_graph import from_graph, refuse_claims
 from simulations.cascade import MODEL_VERSION
 from simulations.scenarios import Assumptions
 
 LEAST_DRAWS = round(LEAST_BEYOND / (1 - LEVELS[0]))
 
 
-def check(prices: Path | None, stamp: str | None, bar: str, at: str | None, horizon: int, draws: int) -> None:
-    """InputError if an option cannot be used, before anything is read."""
-    refuse_unreadable(prices, stamp, bar)
-    if draws < LEAST_DRAWS:
-        raise InputError(
-            f"--draws is {draws}; VaR {100 * LEVELS[0]:g} % needs {LEAST_BEYOND} draws beyond it, so give at least {LEAST_DRAWS}"
-        )
-    Span(at=at)
-    models_for(SHIPPED, horizon)
-
-
 @dataclass(frozen=True)
 class Asked:
-    """The options of joint shocks, as typed."""
+    """The options of joint shocks, as typed; `model` is None for what ships."""
 
     prices: Path | None
     stamp: str | None
     bar: str
+    history: Path | None
+    model: Path | None
     at: str | None
     horizon: int
     draws: int
     seed: int
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How the command line asks for it."""
+        given = (
+            ("--prices", self.prices),
+            ("--stamp", self.stamp),
+            ("--bar", self.bar if self.prices else None),
+            ("--history", self.history),
+            ("--model", self.model),
+            ("--at", self.at),
+            ("--horizon", self.horizon),
+            ("--draws", self.draws),
+            ("--seed", self.seed),
+        )
+        return (
+            "--shocks",
+            "forecast",
+            *(word for name, value in given if value is not None for word in (name, str(value))),
+        )
+
+
+def check(asked: Asked) -> None:
+    """InputError if an option cannot be used, before anything is read."""
+    refuse_unreadable(asked.prices, asked.stamp, asked.bar, asked.history)
+    if asked.draws < LEAST_DRAWS:
+        raise InputError(
+            f"--draws is {asked.draws}; VaR {100 * LEVELS[0]:g} % needs {LEAST_BEYOND} draws beyond it, so give at least {LEAST_DRAWS}"
+        )
+    Span(at=asked.at)
+    _, card = models_for(asked.model or SHIPPED, asked.horizon)
+    of_files = {feature for name in EXTRAS for feature in features_of_column(name)}
+    of_chains = [name for name in card.features if name in COLUMN_FEATURES - of_files]
+    if of_chains:
+        raise InputError(
+            f"the models in {asked.model} read {', '.join(of_chains)} of snapshots and histories, which --shocks forecast does not take; give a --model that was trained without --tables"
+        )
 
 
 def tails_under(
@@ -68,9 +90,9 @@ def tails_under(
     Returns the prices and forecasts too; of one market only its own bad debt counts.
     """
     with step("forecast") as running:
-        priced = read_prices(asked.prices, cast("Stamp | None", asked.stamp), asked.bar)
+        priced = read_prices(asked.prices, cast("Stamp | None", asked.stamp), asked.bar, asked.history)
         every = f"{asked.horizon}h" if asked.horizon < 24 else "24h"
-        found = forecast(priced, Span(every, at=asked.at), asked.horizon)
+        found = forecast(priced, Span(every, at=asked.at), asked.horizon, asked.model or SHIPPED)
         known = shocked_in(book, found.table["asset"].tolist()).known
         law = law_of_forecasts(found.table[found.table["asset"].isin(known)], priced.panel)
         flat = constant_law(law, priced.panel, int(found.table["as_of"].iloc[0].timestamp()), asked.horizon)
@@ -100,40 +122,33 @@ def run_law(
     content = content_id(
         {
             "book": book.content_id,
-            **found.decided_by,
+            "forecasts": dict(found.decided_by),
             "laws": [*(one.law.text for one in tails), asked.draws, asked.seed],
             "assumptions": asdict(assumed),
             "model": MODEL_VERSION,
         }
     )
     if as_json:
-        print_json({**to_dict(tails, snapshot, found, content), **in_json(warned)})
+        print_json({**to_dict(tails, snapshot, found, content, asked.model), **in_json(warned)})
     else:
         page = Page()
         show_warnings(page, warned)
-        show(page, tails, asked.horizon, snapshot, found, content)
+        show(page, tails, asked.horizon, snapshot, found, content, asked.model)
     return tails
 
 
 def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlook:
     """The outlook of a report on one market, under a scenario's usual assumptions."""
+    refuse_claims(graph)
     key = market_key(graph, market)
     priced, found, tails = tails_under(from_graph(graph), asked, Assumptions(), key)
-    given = (
-        ("--prices", asked.prices),
-        ("--stamp", asked.stamp),
-        ("--bar", asked.bar if asked.prices else None),
-        ("--at", asked.at),
-        ("--horizon", asked.horizon),
-        ("--draws", asked.draws),
-        ("--seed", asked.seed),
-    )
-    words = [word for name, value in given if value is not None for word in (name, str(value))]
-    return outlook_of(priced, found, tails, ("--shocks", "forecast", *words), graph.snapshot.anchors)
+    return outlook_of(priced, found, tails, asked.words, graph.snapshot.anchors, asked.model)
 
 
-def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str) -> dict[str, Any]:
-    """The answer as it goes into JSON: both laws with their tails, and what they stand on."""
+def to_dict(
+    tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str, model: Path | None = None
+) -> dict[str, Any]:
+    """The answer as it goes into JSON: both laws with their tails, and what they stand on; `model` is the user's own folder of models."""
     return {
         "content_id": content,
         "anchors": [asdict(anchor) for anchor in snapshot.anchors],
@@ -141,6 +156,8 @@ def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content:
         "prices_caption": found.caption,
         "as_of": f"{found.table['as_of'].iloc[0]:%Y-%m-%dT%H:%M:%SZ}",
         "apart": _apart(snapshot, found) or None,
+        "models": None if model is None else str(model),
+        "models_id": found.decided_by["model"],
         "answered_by": found.answered_by(),
         "laws": [one.to_dict() for one in tails],
         "notes": list(found.notes),
@@ -150,9 +167,15 @@ def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content:
 
 
 def show(
-    page: Page, found: list[BadDebt], horizon: int, snapshot: Snapshot, forecasts: Forecasts, content: str
+    page: Page,
+    found: list[BadDebt],
+    horizon: int,
+    snapshot: Snapshot,
+    forecasts: Forecasts,
+    content: str,
+    model: Path | None = None,
 ) -> None:
-    """Print the tails of both laws, side by side."""
+    """Print the tails of both laws, side by side, and what they stand on."""
     ours, flat = (one.to_dict() for one in found)
     page.header(
         f"Bad debt within {horizon} h, {found[0].law.text}", f"{ours['draws']} joint draws, seed {found[0].seed}"
@@ -188,6 +211,8 @@ def show(
             "dim",
         )
     )
+    answers = ", ".join(f"{one['model']} ({one['forecasts']})" for one in forecasts.answered_by())
+    page.say((f"Forecasts: {answers}, of the models {'that ship' if model is None else f'in {model}'}.", "dim"))
     for note in (_apart(snapshot, forecasts), *found[0].notes, *forecasts.notes):
         if note:
             page.say((f"Note: {note}.", "dim"))

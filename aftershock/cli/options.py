@@ -13,7 +13,7 @@ from reports.amounts import listing
 if TYPE_CHECKING:
     from chain.snapshot import Snapshot
 
-FOR_JOINT_SHOCKS = ("prices", "stamp", "bar", "at", "horizon", "draws", "seed")
+FOR_JOINT_SHOCKS = ("prices", "stamp", "bar", "history", "model", "at", "horizon", "draws", "seed")
 """Options that only --shocks forecast reads."""
 
 
@@ -80,6 +80,10 @@ Prices = Annotated[
 BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestamp of a bar is.", metavar="open|close")]
 Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
 History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
+Model = Annotated[
+    Path | None,
+    typer.Option(help="Folder that train volatility wrote; what ships by default.", metavar="FOLDER"),
+]
 Tables = Annotated[
     list[Path],
     typer.Option(

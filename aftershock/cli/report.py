@@ -19,8 +19,10 @@ from aftershock.cli.options import (
     BarStamp,
     Draws,
     Folder,
+    History,
     Horizon,
     Law,
+    Model,
     Prices,
     Seed,
     Source,
@@ -63,6 +65,8 @@ def run(
     prices: Prices = None,
     stamp: BarStamp = None,
     bar: Bar = "1h",
+    history: History = None,
+    model: Model = None,
     at: At = None,
     horizon: Horizon = 24,
     draws: Draws = 200,
@@ -76,9 +80,10 @@ def run(
     for name in scenario:
         aftershock.chosen_scenario(name, [], {})
     if law is not None:
-        from aftershock.cli.joint_shocks import check
+        from aftershock.cli.joint_shocks import Asked, check
 
-        check(prices, stamp, bar, at, horizon, draws)
+        asked = Asked(prices, stamp, bar, history, model, at, horizon, draws, seed)
+        check(asked)
     with step("load") as loading:
         snapshot = aftershock.load(source)
         graph = aftershock.graph(snapshot)
@@ -86,9 +91,9 @@ def run(
         warned = warnings_of(source)
     outlook = None
     if law is not None:
-        from aftershock.cli.joint_shocks import Asked, outlook_for
+        from aftershock.cli.joint_shocks import outlook_for
 
-        outlook = outlook_for(graph, Asked(prices, stamp, bar, at, horizon, draws, seed), market)
+        outlook = outlook_for(graph, asked, market)
     assessment, files = write(graph, out, market, scenario, asset, outlook=outlook, given=source, warned=warned)
     if as_json:
         print_json(assessment.to_dict())

@@ -1,11 +1,12 @@
 """`aftershock query risk X`: what a fall makes liquidatable in X, and what of it liquidation cannot mend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 import aftershock
+from aftershock.cli import failure
 from aftershock.cli.options import (
     AsJson,
     Exposures,
@@ -15,6 +16,7 @@ from aftershock.cli.options import (
     opened,
     quoted,
     report_of,
+    typed,
     with_source,
 )
 from aftershock.cli.progress import step
@@ -25,9 +27,10 @@ from aftershock.runs import LARGEST_FALL, require_falls
 from chain.errors import InputError
 from chain.networks import placed
 from reports import unmoved, waiting
-from reports.amounts import change, count, fixed, money_for, percent
-from simulations.gas import UNITS
+from reports.amounts import change, count, fixed, listing, money_for, percent
+from simulations.gas import UNITS, require_cost
 from simulations.result import Waiting
+from simulations.scenarios import Assumptions
 
 EXAMPLE = "Example: aftershock query risk aave-v3 --asset ETH --fall 0 --fall 30 --gas-gwei 20"
 ROWS = 5
@@ -39,6 +42,7 @@ TERMS = (
 
 
 def run(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Protocol or market: a name or key.")],
     source: Source = "sample",
     exposures: Exposures = None,
@@ -62,20 +66,24 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Exposure, liquidation and a cascade in one answer; above all the debt that no liquidation mends."""
-    snapshot = aftershock.load(opened(source, exposures))
-    if "exposures" in snapshot.readers:
-        if asset or gas or gas_gwei or scenario not in (None, "none"):
-            raise InputError(
-                "a file of claims knows no collateral: leave out --asset, --gas-usd, --gas-gwei and --scenario"
-            )
-        from aftershock.cli import failure
-
-        failure.run(snapshot, name, fall or [], source, exposures, as_json)
-        return
     falls = FALLS if fall is None else tuple(percent / 100 for percent in fall)
-    require_falls(falls)
+    if exposures is None:
+        require_falls([one for one in falls if one != 1])  # of claims, which a snapshot can hold too, all can be lost
+    if gas is not None or gas_gwei is not None or gas_units != UNITS:
+        require_cost(Assumptions().gas_usd if gas is None and gas_gwei is None else gas, gas_gwei, gas_units)
     if scenario not in (None, "none", LARGEST_FALL):
         aftershock.chosen_scenario(scenario, [], {})
+    of_collateral = [] if scenario == "none" else ["scenario"]
+    of_collateral = typed(ctx, ("asset", "gas", "gas_gwei", "gas_units", *of_collateral))
+    if exposures is not None:
+        failure.require_parts(fall or [])
+        refuse_for_claims(of_collateral)
+    snapshot = aftershock.load(opened(source, exposures))
+    if "exposures" in snapshot.readers:
+        refuse_for_claims(of_collateral)
+        failure.run(snapshot, name, fall or [], source, exposures, as_json)
+        return
+    require_falls(falls)
     with step("risk") as running:
         chosen = None if scenario == "none" else scenario or LARGEST_FALL
         answer = aftershock.risk(
@@ -96,6 +104,13 @@ def run(
     else:
         show(Page(), answer, snapshot, source)
     exit_if_incomplete(snapshot)
+
+
+def refuse_for_claims(typed_names: Sequence[str]) -> None:
+    """InputError if options of a market's collateral were typed."""
+    if typed_names:
+        named = [f"--{'gas-usd' if name == 'gas' else name.replace('_', '-')}" for name in typed_names]
+        raise InputError(f"a file of claims knows no collateral: leave out {listing(named)}")
 
 
 def show(page: Page, answer: aftershock.Risk, snapshot: aftershock.Snapshot, source: str = "sample") -> None:

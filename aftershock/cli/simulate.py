@@ -16,8 +16,10 @@ from aftershock.cli.options import (
     Draws,
     FailAbove,
     Gas,
+    History,
     Horizon,
     Law,
+    Model,
     PassThrough,
     Prices,
     ScenarioName,
@@ -48,6 +50,8 @@ def run(
     prices: Prices = None,
     stamp: BarStamp = None,
     bar: Bar = "1h",
+    history: History = None,
+    model: Model = None,
     at: At = None,
     horizon: Horizon = 24,
     draws: Draws = 200,
@@ -66,9 +70,10 @@ def run(
         raise InputError("give --shocks forecast, or shocks, or a scenario; not two of them")
     chosen = aftershock.chosen_scenario(scenario, shock, assumptions) if law is None else None
     if law is not None:
-        from aftershock.cli.joint_shocks import check
+        from aftershock.cli.joint_shocks import Asked, check
 
-        check(prices, stamp, bar, at, horizon, draws)
+        asked = Asked(prices, stamp, bar, history, model, at, horizon, draws, seed)
+        check(asked)
     with step("load") as loading:
         snapshot = aftershock.load(book if book is not None else source)
         graph = aftershock.graph(snapshot)
@@ -77,9 +82,8 @@ def run(
         )
         warned = warnings_of(book if book is not None else source)
     if chosen is None:
-        from aftershock.cli.joint_shocks import Asked, run_law
+        from aftershock.cli.joint_shocks import run_law
 
-        asked = Asked(prices, stamp, bar, at, horizon, draws, seed)
         tails = run_law(snapshot, graph, asked, assumptions, as_json, warned)
         exit_if_incomplete(snapshot)
         if fail_above is not None:
@@ -89,7 +93,7 @@ def run(
     if as_json:
         print_json({**result.to_dict(), **in_json(warned), "tool": f"aftershock {aftershock.__version__}"})
     else:
-        show(Page(), result, snapshot, warned)
+        show(Page(), result, graph, warned)
     exit_if_incomplete(snapshot)
     _exit_above(result.bad_debt_usd, fail_above)
 

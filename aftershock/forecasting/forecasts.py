@@ -140,7 +140,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     rows, assets = np.nonzero(np.isfinite(answer.variance))
     if not len(rows):
         raise InputError(
-            f"{name} has too few prices before {written(int(instants[-1]))} UTC: the simplest model looks back on {LEAST_CLOSES} hourly closes; give more (aftershock forecast takes an earlier file with --history)"
+            f"{name} has too few prices before {written(int(instants[-1]))} UTC: the simplest model looks back on {LEAST_CLOSES} hourly closes; give more, or an earlier file with --history"
         )
     table = pd.DataFrame(
         {

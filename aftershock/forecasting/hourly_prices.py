@@ -170,7 +170,7 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
     if closes < LEAST_CLOSES:
         raise InputError(
             f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
-            f"{LEAST_CLOSES}; give more (aftershock forecast takes an earlier file with --history)"
+            f"{LEAST_CLOSES}; give more, or an earlier file with --history"
         )
 
 

@@ -128,7 +128,7 @@ def _capacity(curve: AtRisk, plane: Plane, capacity: float, fits: bool, size: fl
         under and not beneath
     ):  # right of the crossing there is no room, so it goes to the left end: above the line, and above the crossing's own label where they meet
         meets = plane.left + 4 + width_of(short, size) > _left_of_full(curve, plane, size, narrow) - 6
-        rise = (23 if y - 23 > plane.top + 8 else -15) if meets else 7
+        rise = (26 if y - 26 > plane.top + 8 else -15) if meets else 7
         label = text(plane.left + 4, y - rise, short, role="s900", size=size, halo="paper")
     else:
         label = text(
@@ -170,34 +170,39 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         spots = {fall: said for fall, said in spots.items() if abs(fall - full) > apart}
         spots[full] = _full_label(curve, narrow)
     drawn = []
-    blocked = _capacity_line(curve, plane)
+    taken: list[
+        tuple[float, float, float]
+    ] = []  # left, right and base of the labels so far, with the lines that lead to them
     for fall, said in sorted(spots.items()):
         x, y = plane.x(fall), plane.y(curve.at(fall) / curve.money.usd)
         wide = width_of(said, size)
-        base = min(y - 10, blocked)
         strong = fall == full
         if strong and _beside(curve, plane, size, narrow):
             base = min(y + 17, plane.top + plane.height - 4)
-            drawn += [text(x + 9, base, said, size=size, bold=True, halo="s200"), dot(x, y)]
+            ground = "s200" if base > plane.y(curve.capacity_usd / curve.money.usd) else "h100"
+            drawn += [text(x + 9, base, said, size=size, bold=True, halo=ground), dot(x, y)]
             continue
-        if x - 9 - wide < plane.left:
-            anchor, place = "start", max(plane.left + 4, x - wide / 2)
-            under = [point for point in curve.points if place <= plane.x(point.fall_percent) <= place + wide]
-            highest = max((point.collateral_usd for point in under), default=0.0) / curve.money.usd
-            base = min(base, y - 26, plane.y(highest) - 9)
-            drawn.append(line([(x, y - 4), (x, base + 5)], "ink3"))
-        else:
-            anchor, place = "end", x - 9
-            if y - base > 22:
+        is_left = x - 9 - wide >= plane.left
+        left = x - 9 - wide if is_left else max(plane.left + 4, x - wide / 2)
+        under = [point for point in curve.points if left <= plane.x(point.fall_percent) <= left + wide]
+        highest = max((point.collateral_usd for point in under), default=0.0) / curve.money.usd
+        above = [other - size - 5 for start, end, other in taken if start < left + wide and left < end]
+        base = min(y - 10, _capacity_line(curve, plane), plane.y(highest) - 9, *above)
+        if is_left:
+            anchor, place, has_line = "end", x - 9, y - base > 22
+            if has_line:
                 drawn.append(line([(x, y - 4), (x, base - 3)], "ink3"))
                 place = x - 6
+        else:
+            anchor, place, base, has_line = "start", left, min(base, y - 26), True
+            drawn.append(line([(x, y - 4), (x, base + 5)], "ink3"))
+        taken.append((left, max(left + wide, x if has_line else 0.0) + 2, base))
         drawn.append(
             text(
                 place, base, said, anchor=anchor, size=size, bold=strong, role="ink" if strong else "ink2", halo="paper"
             )
         )
         drawn.append(dot(x, y))
-        blocked = base - size - 5
     return drawn
 
 

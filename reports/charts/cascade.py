@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from reports.amounts import THIN, adding_up, decimals_for, fixed, ticks
+from reports.amounts import THIN, adding_up, decimals_for, fixed, sentence, ticks
 from reports.cascades import Cascade, Step
 from reports.charts.svg import Plane, bar, frame, line, text, width_of
 from reports.record import Assessment
@@ -44,8 +44,10 @@ def _named(cascade: Cascade, group: Sequence[Step]) -> str:
 
 
 def decimals_of(cascade: Cascade) -> int:
-    """One fixed number of decimals for the whole chart, by its total: at least one, so that late rounds do not vanish."""
+    """One fixed number of decimals for the whole chart, by its total: at least one, so that late rounds do not vanish; none of a hundred single dollars or more."""
     total = cascade.total_usd / cascade.money.usd
+    if cascade.money.usd == 1 and total >= 100:
+        return 0
     return 3 if total < 0.1 else max(1, decimals_for(total))
 
 
@@ -83,7 +85,7 @@ def cascade(assessment: Assessment, narrow: bool = False) -> str:
     if not narrow:
         body += _columns(record, rounds, top, width)
     label = (
-        f"{what.capitalize()} by round, {record.money.heading}: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
+        f"{sentence(what)} by round, {record.money.heading}: {', '.join(fixed(part, decimals) for _, part, _, _ in rounds)}; "
         f"total {fixed(total, decimals)}; scenario {record.scenario.title}"
     )
     return frame(body, "cascade", label, (width, top + height + 42), narrow)

@@ -95,7 +95,7 @@ def _posted(part: Dependence) -> list[Node]:
 
 def _roots(part: Dependence) -> list[Node]:
     leading = part.feeds[0].name if part.feeds else ""
-    blue = {piece.root for piece in part.posted if piece.feed == leading}
+    blue = {piece.root for piece in part.posted if leading and piece.feed == leading}
     return [Node(root.name, root.amount_usd, "s700" if root.name in blue else "ink3", "rule") for root in part.roots]
 
 
@@ -199,7 +199,7 @@ def _wide(
             anchor="middle",
             role="ink2",
         ),
-        text(xs["lenders"], 18, "depends on it: lenders", role="ink2"),
+        text(xs["lenders"], 18, f"depends on it: {'lenders' if columns['lenders'] else 'no lender'}", role="ink2"),
     ]
     return drawn
 
@@ -241,20 +241,17 @@ def _narrow(assessment: Assessment, columns: dict[str, list[Placed]], market: tu
     xs = {"posted": 98.0, "market": 164.0, "lenders": 230.0}
     drawn = _into_market(columns, xs, market, 9, 14)
     for placed in columns["posted"]:
-        value = money(placed.node.usd).removeprefix("$")
-        drawn.append(text(xs["posted"] - 6, placed.middle + 4, (placed.node.name, value), anchor="end", size=size))
+        said = (placed.node.name, money(placed.node.usd))
+        drawn.append(text(xs["posted"] - 6, placed.middle + 4, said, anchor="end", size=size))
     for placed in columns["lenders"]:
         drawn.append(text(xs["lenders"] + 15, placed.middle - 2, placed.node.name, size=size, bold=True))
-        drawn.append(
-            text(
-                xs["lenders"] + 15, placed.middle + 12, money(placed.node.usd).removeprefix("$"), size=size, role="ink2"
-            )
-        )
+        drawn.append(text(xs["lenders"] + 15, placed.middle + 12, money(placed.node.usd), size=size, role="ink2"))
     drawn += [
-        text(xs["posted"] + 9, 14, "collateral, $", anchor="end", size=size, role="ink2"),
+        text(xs["posted"] + 9, 14, "collateral", anchor="end", size=size, role="ink2"),
         text(xs["market"] + 7, 14, "market", anchor="middle", size=size, bold=True),
-        text(xs["lenders"], 14, "lenders, $", size=size, role="ink2"),
-        text(xs["posted"] + 9, 29, money(part.collateral_usd).removeprefix("$"), anchor="end", size=size, role="ink2"),
-        text(xs["lenders"], 29, money(part.claims_usd).removeprefix("$"), size=size, role="ink2"),
+        text(xs["lenders"], 14, "lenders" if columns["lenders"] else "nobody lends", size=size, role="ink2"),
+        text(xs["posted"] + 9, 29, money(part.collateral_usd), anchor="end", size=size, role="ink2"),
     ]
-    return drawn
+    return drawn + (
+        [text(xs["lenders"], 29, money(part.claims_usd), size=size, role="ink2")] if part.claims_usd else []
+    )

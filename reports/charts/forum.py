@@ -4,6 +4,7 @@ import re
 from html import escape
 from textwrap import wrap
 
+from reports.amounts import sentence
 from reports.charts.svg import bar, text
 from reports.page import Block, Chart, Page
 from reports.palette import FONTS
@@ -26,7 +27,7 @@ def standalone(page: Page, block: Block, chart: Chart) -> str:
             y += size + 5
             said.append(text(_EDGE, y, line, size=size, bold=bold, role=role))
     top = y + 16
-    caption = f" {page.caption[:1].upper()}{page.caption[1:]}." if page.caption else ""
+    caption = f" {sentence(page.caption)}." if page.caption else ""
     foot = wrap(f"aftershock, {page.running_foot}.{caption}", int(width / _WIDTH_OF_LETTER[11.5]))
     y = top + height + 8
     for line in foot:

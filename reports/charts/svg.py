@@ -96,9 +96,9 @@ def area(upper: Sequence[Point], lower: Sequence[Point], role: str) -> str:
     return f'<path d="M{path}Z" fill="{LIGHT[role]}"/>'
 
 
-def dot(x: float, y: float, role: str = "ink") -> str:
+def dot(x: float, y: float) -> str:
     """A point that is marked."""
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.2" fill="{LIGHT[role]}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.2" fill="{LIGHT["ink"]}"/>'
 
 
 def ribbon(x0: float, y0: float, x1: float, y1: float, thickness: float, role: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import count as counter
 
-from reports.amounts import change, money, percent, ratio, unbroken
+from reports.amounts import change, money, percent, ratio, sentence, unbroken
 from reports.page import Card, Page, Section
 from reports.record import Assessment
 from reports.sections import frontier, grounds, losses, market, outlook
@@ -38,7 +38,7 @@ def page(assessment: Assessment) -> Page:
         grade=verdict.grade,
         grade_text=f"**Confidence {verdict.grade}, on a scale from A to D.** {verdict.reason}",
         cards=_cards(assessment),
-        cards_note=f"At this block, in US dollars. Each scenario is one run under stated assumptions, so {outlook.what_has_a_range(assessment)}; the last section says what that leaves open.",
+        cards_note=f"{sentence(subject.read)}, in US dollars. Each scenario is one run under stated assumptions, so {outlook.what_has_a_range(assessment)}; the last section says what that leaves open.",
         sections=(
             Section("cover", "Coverage", "What we looked at, and what we did not", (market.coverage(assessment),)),
             Section(
@@ -121,7 +121,7 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
         ),
         Card(
             "One feed prices",
-            percent(feed.share_ratio) if feed else "none known",
+            percent(feed.share_ratio) if feed else "none",
             money(feed.amount_usd) if feed else "",
             unbroken(f"of the collateral: {feed.name}") if feed else "no feed of the collateral was read",
         ),

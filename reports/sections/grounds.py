@@ -1,10 +1,10 @@
 """What the report rests on: thresholds and rules as they were applied, the tables and their checks, what is taken as given."""
 
-from reports.amounts import THIN, change, count, money, spelled
+from reports.amounts import THIN, change, count, money, sentence, spelled
 from reports.page import Block, Cell, Column, Table
 from reports.record import Assessment, Reading
 from reports.sections import outlook
-from reports.sections.parts import sentence, source
+from reports.sections.parts import source
 from reports.thresholds import NEVER
 from reports.waiting import because
 

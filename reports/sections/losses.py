@@ -11,15 +11,16 @@ from reports.amounts import (
     percent,
     percent_number,
     ratio,
+    sentence,
     short,
     spelled,
     unbroken,
 )
-from reports.cascades import UNLABELLED, Cascade
+from reports.cascades import Cascade
 from reports.charts.cascade import decimals_of, measure_of, rows_of
 from reports.page import Block, Cell, Column, Fold, Segment, Table
 from reports.record import Assessment
-from reports.sections.parts import chart, sentence, source
+from reports.sections.parts import chart, source
 from reports.waiting import because
 
 
@@ -129,7 +130,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
-        subtitle=f"{what.capitalize()} by round of the cascade, {write.heading}; market prices, not oracle prices",
+        subtitle=f"{sentence(what)} by round of the cascade, {write.heading}; market prices, not oracle prices",
         source=source(
             assessment,
             f"Scenario {line.title}, λ {line.pass_through:g}, {_calm(record)}. Tokens are conserved exactly; every holder’s change in value is explained to {part_in(record.worst_residual_ratio)} of the book.",
@@ -157,7 +158,7 @@ def positions(assessment: Assessment, number: int) -> Block:
     write = money_for(max((max(line.collateral_usd, line.debt_usd) for line in lines), default=0.0))
     top = sum(record.of_position(line) for line in lines)
     share = percent(ratio(top, record.total_usd))
-    named = any(line.label != UNLABELLED for line in lines)
+    named = any(line.address for line in lines)
     names = "Names: entities table." if named else "None of these addresses has a name in the entities table."
     if not named and any(short(line.owner) == line.owner for line in lines):
         names = "Names: as the file has them."
@@ -179,7 +180,7 @@ def positions(assessment: Assessment, number: int) -> Block:
         ),
         tuple(
             (
-                Cell(line.name, note=line.label if named else "", full=line.position, code=True),
+                Cell(line.name, note=line.address, full=line.position, code=line.name.startswith("0x")),
                 Cell(f"{line.collateral_assets} → {line.debt_assets}"),
                 Cell(write.column(line.collateral_usd)),
                 Cell(write.column(line.debt_usd)),
@@ -209,7 +210,7 @@ def positions(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
-        subtitle=f"Largest {'bad debt' if record.by_bad_debt else 'liquidations'} at {record.scenario.title}. Collateral, debt and health factor at this block",
+        subtitle=f"Largest {'bad debt' if record.by_bad_debt else 'liquidations'} at {record.scenario.title}. Collateral, debt and health factor {assessment.subject.read}",
         source=source(
             assessment,
             f"Positions {'with a loss' if record.by_bad_debt else 'liquidated'} in all: {count(record.losing_positions)}. "

@@ -6,7 +6,7 @@ from reports.amounts import adding_up, change, count, fixed, money, money_for, p
 from reports.dependence import Amount, Spread
 from reports.page import Block, Cell, Column, Fold, Table
 from reports.record import Assessment
-from reports.sections.parts import chart, sentence, source
+from reports.sections.parts import chart, source
 
 _AS_READ = "agreed with an independent total or call on chain as it was read; nothing here was compared since"
 _HOW = {
@@ -71,7 +71,7 @@ def coverage(assessment: Assessment) -> Block:
         tables=(table,),
         aside=(
             *_against_the_file(assessment),
-            f"**Not looked at.** {sentence('; '.join((*gaps, *NOT_LOOKED_AT)))}.",
+            f"**Not looked at:** {'; '.join((*gaps, *NOT_LOOKED_AT))}.",
             "A loss that starts in one of these does not appear in any number on this page.",
         ),
     )
@@ -84,7 +84,7 @@ def _against_the_file(assessment: Assessment) -> tuple[str, ...]:
         return ()
     first = "; ".join(f"{where}: {what}" for where, what in warned.first)
     rest = "; and others" if warned.are_more else ""
-    return (f"**{warned.counted} in {warned.path.name}.** {sentence(first)}{rest}. `{warned.command}` lists them all.",)
+    return (f"**{warned.counted} in {warned.path.name}:** {first}{rest}. `{warned.command}` lists them all.",)
 
 
 def exposure(assessment: Assessment, number: int) -> Block:

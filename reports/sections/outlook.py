@@ -6,7 +6,7 @@ from reports.amounts import change, count, fixed, listing, money, money_for, per
 from reports.outlook import Answer, Outlook
 from reports.page import Block, Cell, Column, Table
 from reports.record import Assessment
-from reports.sections.parts import sentence, source
+from reports.sections.parts import source
 
 YARDSTICK = (
     "**How good is it?** QLIKE is the usual loss of a volatility forecast, log-HAR the usual yardstick, fitted an asset at a time. The figure is that of the "
@@ -46,7 +46,7 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
         title=unbroken(
             f"{first.asset} is expected to move most: nine in ten between {change(first.low_ratio)} and {change(first.high_ratio)} in {_span(part)}"
         ),
-        subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
+        subtitle=f"Forecasts for {_span(part)} from {_instant(part)}, from {part.prices}, by {f'the models in {part.models}' if part.models else 'the models that ship'}; of the {count(len(part.moves), 'asset')} whose price moves something here. One in twenty falls further than low, one in twenty rises beyond high",
         source=source(
             assessment,
             *(skill(one) for one in part.answers),
@@ -59,7 +59,7 @@ def moves(assessment: Assessment, part: Outlook, number: int) -> Block:
 
 def skill(one: Answer) -> str:
     """Who answered and by how much it beat the yardstick, or lost to it, in one sentence."""
-    who = f"{sentence(one.model)} made {count(one.forecasts, 'forecast')}"
+    who = f"{count(one.forecasts, 'forecast is', 'forecasts are')} by {one.model}"
     if one.qlike_to_log_har is None:
         return f"{who}; its card has no score."
     by = f"{abs(100 * (1 - one.qlike_to_log_har)):.1f}\u202f% {'less' if one.qlike_to_log_har < 1 else 'more'}"
@@ -142,9 +142,8 @@ def left_open(part: Outlook) -> str:
 
 
 def _stated(note: str) -> str:
-    """A note as a sentence; one that begins with a name, such as lstETH, keeps it as it is written."""
-    first = note.partition(" ")[0]
-    return f"{(sentence(note) if first.islower() else note).rstrip('.')}."
+    """A note as the terminal writes it: it may begin with a name."""
+    return f"Note: {note.rstrip('.')}."
 
 
 def _signed(ratio: float) -> str:

@@ -1,8 +1,9 @@
-"""What every block uses: its source line, its drawing at both widths, capitals."""
+"""What every block uses: its source line, its drawing at both widths."""
 
 from html import unescape
 
 from reports import charts
+from reports.amounts import sentence
 from reports.page import Chart
 from reports.record import Assessment
 
@@ -10,7 +11,7 @@ _LABEL = 'aria-label="'
 
 
 def source(assessment: Assessment, *more: str) -> str:
-    return " ".join((f"{assessment.subject.stands_at.capitalize()}.", *more))
+    return " ".join((f"{sentence(assessment.subject.stands_at)}.", *more))
 
 
 def chart(assessment: Assessment, name: str, size: tuple[int, int]) -> Chart:
@@ -18,7 +19,3 @@ def chart(assessment: Assessment, name: str, size: tuple[int, int]) -> Chart:
     wide, narrow = draw(assessment), draw(assessment, narrow=True)
     label = wide[wide.index(_LABEL) + len(_LABEL) :]
     return Chart(name, wide, narrow, unescape(label[: label.index('"')]), size)
-
-
-def sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

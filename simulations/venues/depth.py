@@ -86,7 +86,7 @@ class DepthTable:
         return self.amounts_out[place - 1] + (amount_raw - low) * rise // width
 
 
-def of_quotes(quotes: Iterable[tuple[int, int]], name: str = "depth table") -> DepthTable:
+def of_quotes(quotes: Iterable[tuple[int, int]]) -> DepthTable:
     """A table of (amount in, amount out) in smallest units, in any order.
 
     Raises
@@ -98,26 +98,26 @@ def of_quotes(quotes: Iterable[tuple[int, int]], name: str = "depth table") -> D
     """
     rows = sorted((int(amount_in), int(amount_out)) for amount_in, amount_out in quotes)
     if not rows:
-        raise InputError(f"{name}: no quote; at least one amount in and out is needed")
+        raise InputError("depth table: no quote; at least one amount in and out is needed")
     rows.insert(0, (0, 0))
     for (before_in, before_out), (amount_in, amount_out) in pairwise(rows):
         if amount_in <= before_in:
             raise InputError(
-                f"{name}: amount in {amount_in} is not positive or stands there twice; give each size once"
+                f"depth table: amount in {amount_in} is not positive or stands there twice; give each size once"
             )
         if amount_out < before_out:
             raise InputError(
-                f"{name}: selling {amount_in} brings {amount_out}, less than selling {before_in}; check the quote"
+                f"depth table: selling {amount_in} brings {amount_out}, less than selling {before_in}; check the quote"
             )
     for (x0, y0), (x1, y1), (x2, y2) in zip(rows, rows[1:], rows[2:], strict=False):
         if (y2 - (y1 + 1)) * (x1 - x0) > (y1 + 1 - y0) * (x2 - x1):
             raise InputError(
-                f"{name}: from {x1} to {x2} a unit brings more than from {x0} to {x1}; a depth table must bend down: leave the quote for {x1} out"
+                f"depth table: from {x1} to {x2} a unit brings more than from {x0} to {x1}; a depth table must bend down: leave the quote for {x1} out"
             )
     return DepthTable(tuple(x for x, _ in rows), tuple(y for _, y in rows))
 
 
-def bent_down(quotes: Iterable[tuple[int, int]], name: str = "depth table") -> tuple[DepthTable, float]:
+def bent_down(quotes: Iterable[tuple[int, int]]) -> tuple[DepthTable, float]:
     """The lowest table that bends down and lies on or above every quote, and how much it pays too much at worst.
 
     For quotes that were taken one after the other while prices moved: no table goes through all of them. The second result is the largest
@@ -133,7 +133,7 @@ def bent_down(quotes: Iterable[tuple[int, int]], name: str = "depth table") -> t
         kept.append(point)
     while kept[-1][1] < kept[-2][1]:
         kept.pop()
-    table = of_quotes(kept[1:], name)
+    table = of_quotes(kept[1:])
     return table, max(table.quote(0, 1, amount_in) / amount_out - 1 for amount_in, amount_out in best.items())
 
 

@@ -14,3 +14,15 @@ class Answer:
 
 
 Ask = Callable[..., Answer]
+
+LIBRARY = (
+    "np.float64",
+    "Errno",
+    "codec",
+    "No columns to parse",
+    "tokenizing",
+    "passing `format`",
+    "non-existent",
+    "Traceback",
+)
+"""Words of libraries that no sentence to a person carries."""

@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chain.errors import AftershockError
+from chain.files.file_checks import check_files
+from chain.files.price_files import read_prices
 from tests.aftershock.command import Ask
+from tests.aftershock.forecast_inputs import bar_lines
 
 
 @pytest.fixture
@@ -93,3 +97,12 @@ def test_names_in_the_table_are_whole(ask: Ask, tmp_path: Path) -> None:
 def test_wrong_options_are_one_sentence(ask: Ask, words: tuple[str, ...], says: str) -> None:
     answer = ask(*words)
     assert answer.code == 2 and says in answer.err.splitlines()[-1] and not answer.out
+
+
+def test_bars_whose_length_is_not_said_are_not_told_to_say_their_stamp(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("\n".join(bar_lines()) + "\n", encoding="utf-8")
+    [found] = check_files([tmp_path / "bars.csv"], 1.7e9, stamp="open")
+    [said] = [one.sentence for one in found.findings if one.kind == "stamp_unsaid"]
+    assert "stamped at their open" in said and "--bar 1h" in said and "open or close" not in said
+    with pytest.raises(AftershockError, match="not said how long a bar is"):
+        read_prices(tmp_path / "bars.csv", "open")

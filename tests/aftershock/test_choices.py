@@ -71,9 +71,3 @@ def test_the_largest_collateral_is_the_markets_own_and_ether_comes_first_where_i
     assert choices.main_asset(little, [small]) == "ETH"
     with pytest.raises(InputError, match="nobody in this book has collateral"):
         choices.main_asset(book(tmp_path, BARE), [bare])
-
-
-def test_an_asset_has_one_name_however_it_is_typed(tmp_path: Path) -> None:
-    found = book(tmp_path, SMALL, ETHER)
-    key = next(asset.key for asset in found.assets if asset.symbol == "LINK")
-    assert {choices.name_of(found, typed) for typed in ("LINK", "link", key)} == {"LINK"}

@@ -313,3 +313,7 @@ def test_systemic_ranks_with_a_range(ask: Ask) -> None:
     named = re.findall(r"^ +\d+ +\d+–\d+  (.+?)  ", shown, re.MULTILINE)
     assert named == [row["label"] for row in rows]
     assert ask("query", "systemic", "--sigma", "9").code == 2
+
+
+def test_the_version_is_told(ask: Ask) -> None:
+    assert ask("--version").out == f"aftershock {aftershock.__version__}\n"

@@ -15,6 +15,7 @@ from aftershock.comparisons import compared
 from aftershock.differences import differences
 from chain.snapshot import save
 from graph.what_if import Remove
+from tests.aftershock.command import Ask
 from tests.graph.small_world import small_rows, small_world
 
 RUNNER = CliRunner()
@@ -98,3 +99,13 @@ def test_markets_whose_health_cannot_be_told_are_named() -> None:
     found = differences(without_price, without_price)
     assert len(found.not_compared) == 1 and "health factors" in found.not_compared[0]
     assert "health factors" not in found.compared
+
+
+def test_diff_refuses_the_later_one_first(ask: Ask, tmp_path: Path) -> None:
+    sample = aftershock.load()
+    earlier = tuple(replace(anchor, timestamp=anchor.timestamp - 3600) for anchor in sample.anchors)
+    save(replace(sample, name="earlier", anchors=earlier), tmp_path / "earlier")
+    refused = ask("diff", "sample", str(tmp_path / "earlier"))
+    assert refused.code == 2
+    assert "2023-12-16 02:07:08" in refused.err
+    assert "2023-12-16 01:07:08" in refused.err

@@ -81,12 +81,36 @@ def test_what_cannot_be_asked_of_claims_is_refused(claims: Path, ask: Ask, words
     assert answer.code == 2 and said in answer.err
 
 
-@pytest.mark.parametrize(
-    "words", [("simulate", "--shock", "vault a=-20%"), ("simulate", "--scenario", "eth-10"), ("report",)]
+REFUSED = (
+    ("simulate", "--shock", "vault a=-20%"),
+    ("simulate", "--scenario", "eth-10"),
+    ("simulate", "--shocks", "forecast"),
+    ("report",),
+    ("report", "xUSD"),
+    ("report", "xUSD", "--shocks", "forecast"),
 )
-def test_claims_cannot_be_simulated_and_the_answer_says_what_can_be_asked(
-    claims: Path, ask: Ask, words: tuple[str, ...]
-) -> None:
-    answer = ask(*words, "--snapshot", str(claims))
-    assert answer.code == 2 and "claims is a file of exposures" in answer.err
-    assert "cannot be simulated; aftershock query risk NAME --exposures FILE says" in answer.err
+ASKED = {
+    "exposure": ("xUSD",),
+    "paths": ("--from", "fund", "--to", "xUSD"),
+    "shared": ("dao", "fund"),
+    "risk": ("xUSD",),
+    "systemic": (),
+}
+
+
+def test_claims_have_no_cascade_and_what_is_said_can_be_asked_of_them(claims: Path, ask: Ask, tmp_path: Path) -> None:
+    """Of the file and of a what-if that was made of it: every question that the refusal names is asked, and answered."""
+    (tmp_path / "edits.toml").write_text('[[remove]]\nrelation = "backs"\nsource = "farm"\ntarget = "dao"\n')
+    assert ask("what-if", "edits.toml", "--snapshot", str(claims), "--out", "changed").code == 0
+    for source in (str(claims), "changed"):
+        for words in REFUSED:
+            answer = ask(*words, "--snapshot", source)
+            said = answer.err.strip().splitlines()[-1]
+            assert answer.code == 2 and "claims have no cascade" in said and "--exposures" not in said, words
+        listed = said[said.index("answers ") + len("answers ") :].replace(
+            "(what the failure of one costs the others)", ""
+        )
+        assert [name.strip() for name in listed.replace(" and ", ", ").split(",")] == list(ASKED)
+    for verb, names in ASKED.items():
+        assert ask("query", verb, *names, "--snapshot", "changed", "--json").code == 0, verb
+    assert not (tmp_path / "aftershock-report").exists()

@@ -1,6 +1,7 @@
 """`aftershock forecast` on files that people bring: what is written, who answers, what moved a forecast."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from scipy import stats
 import aftershock
 from aftershock.forecasting.forecasts import QUANTILES, SHIPPED, forecast, forecast_file, why
 from aftershock.forecasting.hourly_prices import SAMPLE_PRICES, read_prices
+from chain.errors import InputError
 from chain.snapshot import save
 from models.panel import Panel
 from models.task import Task, horizon_returns, outcomes
 from tests.aftershock.command import Ask
-from tests.aftershock.forecast_inputs import frame_of
+from tests.aftershock.forecast_inputs import bar_lines, frame_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["as_of", "asset", "horizon_hours", "variance", *QUANTILES, "model", *(f"v{name}" for name in QUANTILES)]
@@ -202,3 +204,29 @@ def test_whatever_decides_the_numbers_decides_the_content_id(ask: Ask, tmp_path:
     assert json.loads(ask("forecast", "--json").out) == records[0]
     assert records[7]["snapshot_id"] == sample.content_id not in ids
     assert ids[7] in ask("forecast", "--of", "core").out
+
+
+def test_forecasts_in_json_say_where_they_come_from(ask: Ask) -> None:
+    record = json.loads(ask("forecast", "--json").out)
+    assert record["tool"] == f"aftershock {aftershock.__version__}"
+    assert record["as_of"] == max(row["as_of"] for row in record["forecasts"])
+    assert record["content_id"].startswith("as1-")
+    assert record["anchors"] == []
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2030-01-01", "--at is 2030-01-01, and bars.csv ends at"),
+        ("2019-01-01", "--at is 2019-01-01, and bars.csv begins at"),
+        ("2022-01-02", "has 24 hourly closes until 2022-01-02 00:00 UTC"),
+        ("2022-01-08T05:30", "--at is 2022-01-08T05:30; give a whole hour"),
+    ],
+)
+def test_an_instant_is_spoken_of_by_its_own_option(tmp_path: Path, at: str, said: str) -> None:
+    (tmp_path / "bars.csv").write_text("\n".join(bar_lines()) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(said)):
+        forecast_file(tmp_path / "bars.csv", "open", at=at)
+    assert set(forecast_file(tmp_path / "bars.csv", "open", at="2022-01-08T05:00").table["as_of"]) == {
+        pd.Timestamp("2022-01-08T05:00Z")
+    }

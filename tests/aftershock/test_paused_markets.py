@@ -82,7 +82,7 @@ def test_the_report_claims_nothing_that_a_pause_forbids(ask: Ask, whole: str, tm
         "--json",
     )
     first, second, *_ = json.loads(said.out)["verdict"]["sentences"]
-    assert first.startswith("**This market is paused**: at ETH")
+    assert first.startswith("Now **this market is paused**: at ETH")
     assert "**nothing** is liquidated: **$26,510** of debt could be liquidated and waits" in second.replace(
         "\u00a0", " "
     )

@@ -11,10 +11,11 @@ import pytest
 import aftershock
 from aftershock.cli.options import quoted
 from aftershock.cli.units import fitting
+from chain import snapshot as snapshots
 from graph.dependences import dependences
 from graph.systemic import Uncertainty
 from reports.amounts import money_for
-from tests.aftershock.command import Ask
+from tests.aftershock.command import LIBRARY, Ask
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,89 @@ def test_rows_are_said_to_be_left_out_only_where_some_are(
     steps = dependences(graph)["status"].tolist().count("unverified")
     page = " ".join(ask("query", "systemic", "--draws", "2").out.split())
     assert steps and f"each of {steps} steps that nothing vouches for left out with probability 10 %" in page
+
+
+HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
+
+
+def test_a_book_does_not_know_what_can_leave(ask: Ask, tmp_path: Path) -> None:
+    """It states positions: what lies in the reserves is not nothing, it is not known, in both answers and in JSON."""
+    book = tmp_path / "book.csv"
+    book.write_text(HEADER + "m,alice,ETH,collateral,10,2000,8000,500,\nm,alice,USDC,debt,1000,1,,,\n")
+    page = " ".join(ask("query", "exposure", "m", "--snapshot", str(book)).out.split())
+    assert "can leave now not known cash in the reserves" in page
+    risk = ("query", "risk", "m", "--snapshot", str(book), "--scenario", "none", "--fall", "0")
+    assert "can leave now not known" in " ".join(ask(*risk).out.split())
+    asked = json.loads(ask("query", "exposure", "m", "--snapshot", str(book), "--json").out)
+    assert asked["figures"]["cash_usd"] is None and json.loads(ask(*risk, "--json").out)["figures"]["cash_usd"] is None
+    assert [row["cash_usd"] for row in asked["outbound"]["reserves"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ("chainlink", "Nobody supplies to Chainlink or borrows from it: it is known here by 5 feeds."),
+        ("metamorpho", "Metamorpho has no market and no pool of its own: it is known here by 1 vault."),
+    ],
+)
+def test_a_protocol_without_markets_says_what_it_is(ask: Ask, protocol: str, said: str) -> None:
+    shown = ask("query", "exposure", protocol).out
+    assert said in shown
+    assert "largest suppliers" not in shown
+    assert "counts as collateral" not in shown
+
+
+def test_one_name_for_several_things_carries_the_end_of_its_key(ask: Ask) -> None:
+    shown = ask("query", "exposure", "lstETH").out
+    names = [line.split("  ")[0] for line in shown.splitlines() if line.startswith("alstETH 0x")]
+    assert len(set(names)) > 1
+    assert not [line for line in shown.splitlines() if line.startswith("alstETH  ")]
+
+
+def test_a_small_amount_beside_a_huge_one_can_be_read() -> None:
+    amounts = [4e14, 1_234.0, 620_000.0]
+    write = fitting(money_for(max(amounts)), amounts)
+    assert [write.column(one) for one in amounts] == ["$400,000bn", "$1,234", "$620k"]
+    assert fitting(money_for(4e9), [4e9, 3e9, 12.0]).column(12.0) == "$12.00"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("exposure", "aave-v3"),
+        ("paths", "--from", "aave-v3", "--to", "ETH", "--top", "1"),
+        ("shared", "WETH", "lstETH"),
+        ("systemic", "--draws", "2", "--top", "1"),
+        ("risk", "morpho-blue", "--scenario", "none", "--fall", "0"),
+        ("names", "weth"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_answer_in_json_says_where_it_comes_from(ask: Ask, words: tuple[str, ...]) -> None:
+    manifest = json.loads((aftershock.SAMPLE / snapshots.MANIFEST).read_text(encoding="utf-8"))
+    record = json.loads(ask("query", *words, "--json").out)
+    for name in ("anchors", "caption", "content_id"):
+        assert record[name] == manifest[name]
+    assert record["tool"] == f"aftershock {aftershock.__version__}"
+
+
+def test_names_can_be_listed(ask: Ask) -> None:
+    found = ask("query", "names", "usdc", "--json")
+    graph = aftershock.graph(aftershock.load())
+    rows = {line.split('"')[3] for line in found.out.splitlines() if '"key"' in line}
+    assert rows == {key for key, label in graph.labels.items() if "usdc" in label.lower()}
+    assert ask("query", "names", "--kind", "markt").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("paths", "--from", "chainlink", "--to", "core"), "chainlink has neither markets nor pools"),
+        (("exposure", "Xyzzyplugh"), "`aftershock query names` lists all."),
+    ],
+)
+def test_a_name_that_cannot_be_asked_about_says_why(ask: Ask, words: tuple[str, ...], said: str) -> None:
+    answer = ask("query", *words)
+    told = " ".join(answer.err.split())
+    assert answer.code == 2 and said in told, told
+    assert not [word for word in LIBRARY if word in told]

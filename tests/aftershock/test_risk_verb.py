@@ -13,6 +13,7 @@ import aftershock
 from aftershock.cli import app
 from chain.errors import InputError
 from chain.snapshot import save
+from tests.aftershock.command import Ask
 from tests.core_sample import core
 
 RUNNER = CliRunner()
@@ -73,6 +74,29 @@ def test_the_page_says_what_was_assumed_and_what_the_words_mean() -> None:
 def test_what_cannot_be_asked_says_so(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         aftershock.risk(aftershock.load(), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--fall", "120"), "a fall of 120 % cannot be"),
+        (("--fall", "-1"), "a fall of -1 % cannot be"),
+        (("--gas-usd", "1", "--gas-gwei", "1"), "either in USD or as a price of gas"),
+        (("--gas-usd", "nan"), "gas in USD is nan"),
+        (("--gas-units", "-1"), "units of gas is -1"),
+        (("--scenario", "eth30"), "did you mean eth-30"),
+        (("--scenario", "none.toml"), "none.toml"),
+        (("--exposures", "nowhere.csv", "--gas-usd", "0"), "claims knows no collateral: leave out --gas-usd"),
+        (("--exposures", "nowhere.csv", "--asset", "A", "--gas-units", "5"), "leave out --asset and --gas-units"),
+        (("--exposures", "nowhere.csv", "--fall", "0"), "--fall is 0; give a part of its worth above 0"),
+        ((), "nowhere does not exist"),
+    ],
+)
+def test_options_are_read_before_data(words: tuple[str, ...], message: str) -> None:
+    """The data are not there: whatever is wrong with an option is said first."""
+    source = () if "--exposures" in words else ("--snapshot", "nowhere")
+    result = RUNNER.invoke(app, ["query", "risk", "core", *words, *source])
+    assert isinstance(result.exception, InputError) and message in str(result.exception)
 
 
 def test_one_answer_joins_exposure_place_and_a_cascade() -> None:
@@ -156,3 +180,22 @@ def test_an_unchecked_revision_is_named_in_every_answer(unchecked: Path, words: 
         assert ("(POOL_REVISION 11) follow its source and were not compared with a running contract" in said) is told
         if as_json:
             assert len(json.loads(result.stdout)["notes"]) == int(told)
+
+
+def test_the_headline_is_about_the_worst_fall_whatever_the_order(ask: Ask) -> None:
+    def headline(*falls: str) -> str:
+        words = [word for fall in falls for word in ("--fall", fall)]
+        shown: str = ask("query", "risk", "aave-v3", "--scenario", "none", *words).out.replace("\u202f", " ")
+        return next(line for line in shown.splitlines() if line.startswith("Aave V3, core: at "))
+
+    assert "ETH −50 %" in headline("50", "10")
+    assert headline("50", "10") == headline("10", "50")
+
+
+def test_risk_of_an_asset_lists_names_that_can_be_typed(ask: Ask) -> None:
+    refused = ask("query", "risk", "WETH")
+    assert refused.code == 2
+    assert "eip155" not in refused.err
+    graph = aftershock.graph(aftershock.load())
+    for name in refused.err.rpartition("one of ")[2].strip().split(", "):
+        assert graph.find(name)

@@ -1,9 +1,13 @@
 """Tables stay within the page: heads break between words, texts are wrapped, numbers stay on their decimal point."""
 
+from pathlib import Path
+
 import pytest
 
+from aftershock.cli.progress import Step
 from aftershock.cli.terminal import WIDTH, Page
 from reports.amounts import shortened
+from tests.aftershock.command import Ask
 
 
 def printed(capsys: pytest.CaptureFixture[str], head: list[str], rows: list[list[str]], right: list[int]) -> list[str]:
@@ -42,3 +46,35 @@ def test_a_table_of_texts_alone_fits_too(capsys: pytest.CaptureFixture[str]) -> 
 def test_addresses_in_a_text_are_shortened() -> None:
     text = f"call x @0x{'ab' * 20} block 1; topic 0x{'cd' * 32}; 0x12"
     assert shortened(text) == f"call x @0xabab…abab block 1; topic 0x{'cd' * 32}; 0x12"
+
+
+HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
+
+
+def test_no_name_reaches_the_terminal_as_a_command(ask: Ask, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"
+    book.write_text(
+        HEADER + "m,a\x1b[31mRED,ETH\x1b[2J,collateral,10,2000,8000,500,\nm,a\x1b[31mRED,USDC,debt,15000,1,,,\n"
+    )
+    shown = ask("simulate", "--book", str(book), "--shock", "ETH\x1b[2J=-20%")
+    wrong = ask("simulate", "--book", str(book), "--shock", "nothing=-20%")
+    assert shown.code == 0
+    assert wrong.code == 2
+    for text in (shown.out, shown.err, wrong.out, wrong.err):
+        assert "\x1b[31m" not in text and "\x1b[2J" not in text
+
+
+def test_a_head_is_broken_between_words_only(capsys: pytest.CaptureFixture[str]) -> None:
+    heads = ["label", "amount, $m", "collateral enabled", *(f"amount, $k{number}" for number in range(4))]
+    Page().table(heads, [["n" * 60, *["1"] * 6]], right=list(range(1, 7)))
+    head = capsys.readouterr().out.splitlines()
+    assert head[0].count("amount,") == 5
+    assert "enabled" in head[1]
+
+
+def test_a_step_is_seen_on_a_terminal_as_soon_as_it_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    Step("risk")
+    assert "risk" in capsys.readouterr().err

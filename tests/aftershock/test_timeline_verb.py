@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from aftershock.cli import app
-from aftershock.timelines import timeline
+from aftershock.cli.diff import SHOWN
+from aftershock.cli.terminal import WIDTH, Page
+from aftershock.cli.timeline import Figure, _table
+from aftershock.timelines import Timeline, timeline
 from chain.snapshot import load, save
 from graph.build import build
 from tests.graph.small_world import ADDRESSES, ANCHOR, RAY, USDC, WAD, Rows, small_rows, small_world
@@ -171,3 +175,32 @@ def test_snapshots_of_one_name_are_told_apart_by_their_folders(week: list[str], 
     assert f"mine ({folders[0]}) and mine ({tmp_path}/first/../first) both stand at" in str(twice.exception)
     turned = RUNNER.invoke(app, ["diff", *folders[::-1]])
     assert f"BEFORE, mine ({folders[1]}), is the later one" in str(turned.exception)
+
+
+def lined_up(snapshots: int, rows: int) -> Timeline:
+    """A timeline of a figure that grows."""
+    table = [
+        ("asset", f"a{row}", None, f"asset {row}", "supplied_usd", tuple(1e6 * (row + n) for n in range(snapshots)))
+        for row in range(rows)
+    ]
+    columns = ["kind", "node", "asset", "label", "figure", "values"]
+    return Timeline(tuple(map(str, range(snapshots))), pd.DataFrame(table, columns=columns), ())
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "said"),
+    [
+        (40, SHOWN + 3, "not shown: 3 more rows and snapshots 2 to "),
+        (3, SHOWN + 1, "not shown: 1 more row; --json has all"),
+        (3, SHOWN, ""),
+    ],
+)
+def test_a_long_timeline_fits_the_page_and_says_what_it_leaves_out(
+    capsys: pytest.CaptureFixture[str], columns: int, rows: int, said: str
+) -> None:
+    _table(Page(), lined_up(columns, rows), Figure.supplied)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[1].split()[2] == "1"
+    assert lines[1].split()[-1] == str(columns)
+    assert (said in lines[-1]) if said else ("not shown" not in lines[-1])

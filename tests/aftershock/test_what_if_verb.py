@@ -129,3 +129,10 @@ def test_one_change_is_told_as_one(ask: Ask, tmp_path: Path) -> None:
         path = tmp_path / f"{count}.toml"
         path.write_text("".join(f'[[freeze]]\nmarket = "core"\nasset = "{one}"\n' for one in ("WETH", "LINK")[:count]))
         assert said in ask("what-if", str(path), "--json").err
+
+
+def test_what_if_counts_one_row_as_one(tmp_path: Path) -> None:
+    sample = aftershock.load()
+    owner = sample["positions"].groupby("owner").size().loc[lambda found: found == 1].index[0]
+    (tmp_path / "edits.toml").write_text(f'[[remove]]\nnode = "{owner}"\n', encoding="utf-8")
+    assert "1 supply or debt" in " ".join(aftershock.what_if(sample, tmp_path / "edits.toml").gaps)

@@ -225,3 +225,24 @@ def test_a_priced_asset_keeps_the_amounts_of_its_holders(sample: ProtocolGraph) 
     first = held[held["target"] == weth].set_index("source")
     assert found["amount_usd"].tolist() == first.loc[found["holder"], "amount_usd"].tolist()
     assert found["evidence"].tolist() == first.loc[found["holder"], "evidence"].tolist()
+
+
+def test_the_feeds_of_a_protocol_say_what_they_price(sample: ProtocolGraph) -> None:
+    answer, of_one = exposure(sample, "chainlink"), exposure(sample, "ETH / USD")
+    prices = answer.inbound["prices"].set_index("label")["collateral_usd"]
+    assert set(answer.outbound["parts"]["kind"]) == {"feed"}
+    assert prices["ETH / USD"] == pytest.approx(of_one.figures["collateral_usd"])
+
+
+def test_a_holder_s_shares_of_a_vault_have_their_part_of_its_backing(sample: ProtocolGraph) -> None:
+    rows = sample.snapshot
+    share = rows["assets"].set_index("symbol").loc["svUSDC"]
+    behind = rows["backings"].set_index("claim").loc[share["asset"]]
+    price = exposure(sample, "USDC").figures["price_usd"]
+    balances = rows["balances"]
+    held = balances[balances["asset"] == share["asset"]].iloc[0]
+    answer = exposure(sample, held["holder"])
+    row = answer.outbound["held"].set_index("label").loc["svUSDC"]
+    expected = held["amount_raw"] / share["total_supply_raw"] * behind["amount_raw"] / 10**6 * price
+    assert row["amount_usd"] == pytest.approx(expected, rel=1e-9)
+    assert answer.figures["held_usd"] == pytest.approx(answer.outbound["held"]["amount_usd"].sum())

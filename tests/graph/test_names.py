@@ -4,6 +4,7 @@ import pytest
 
 from chain.errors import InputError, UnknownNameError
 from graph.build import build
+from graph.identity import told_apart
 from graph.protocol_graph import ProtocolGraph
 from tests.graph.small_world import ADDRESSES, CHAIN, ETHER, LSTETH, MARKET, WETH, E, small_rows, small_world
 
@@ -71,3 +72,12 @@ def test_neighbours_by_relation_and_direction(graph: ProtocolGraph) -> None:
     assert set(graph.neighbours(MARKET)["relation"]) == {"supplies", "borrows", "lists", "allocates_to", "governs"}
     with pytest.raises(UnknownNameError, match="did you mean supplies"):
         graph.neighbours(MARKET, "suplies")
+
+
+def test_one_name_for_several_things_carries_the_end_of_its_key() -> None:
+    keys = [f"eip155:1/erc20:0x{digit * 40}" for digit in "ab"]
+    assert told_apart({keys[0]: "UNI-V2", keys[1]: "UNI-V2", "x": "DAI"}) == {
+        keys[0]: "UNI-V2 0xaaaa…aaaa",
+        keys[1]: "UNI-V2 0xbbbb…bbbb",
+        "x": "DAI",
+    }

@@ -8,6 +8,7 @@ import networkx
 import numpy as np
 import pytest
 
+import aftershock
 from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
@@ -220,3 +221,14 @@ def test_a_vault_whose_positions_are_not_known_loses_by_what_it_allocated() -> N
     assert found[["source", "target", "amount_usd", "share"]].to_numpy().tolist() == [
         [E["share"], reserve(MARKET, USDC), 30_000, 1]
     ]
+
+
+def test_a_vault_is_told_apart_from_its_share_on_the_way_of_a_loss() -> None:
+    graph = build(aftershock.load())
+    share = graph.find("svUSDC", "asset")
+    held = graph.relations["holds"]
+    holder = held[held["target"] == share]["source"].iloc[0]
+    found = aftershock.paths(graph, holder, "USDC", 2).paths
+    assert found
+    for path in found:
+        assert path.text.split(" → ")[1:3] == ["svUSDC", "svUSDC (vault)"]

@@ -25,7 +25,7 @@ POSITIONS = [
 @pytest.mark.parametrize(
     ("shocks", "asset"),
     [
-        (("STETH=-5%", "ETH=-5%"), "ETH"),  # the first is liquidated too, for less
+        (("STETH=-5%", "ETH=-5%"), "ETH"),  # the other is liquidated too, for less
         (("ETH=-1%", "STETH=-5%"), "STETH"),
         (("STETH=+5%", "ETH=+1%"), "STETH"),  # nobody is liquidated
     ],
@@ -40,7 +40,7 @@ def test_what_is_liquidated_most_decides_then_the_shock(shocks: tuple[str, ...],
 
 def test_what_is_written_off_comes_first() -> None:
     made = snapshot(POSITIONS, PRICES)
-    result = run(from_graph(build(made)), of_shocks([parse("STETH=-5%"), parse("ETH=-5%")]))
+    result = run(from_graph(build(made)), of_shocks([parse("STETH=-5%"), parse("ETH=-4%")]))
     first = result.rounds[0]
     lost = first.liquidations.assign(
         deficit_usd=[float(name == "STETH") for name in first.liquidations["collateral_asset"]]

@@ -50,7 +50,7 @@ def test_the_verdict_says_that_the_market_is_paused_and_what_that_holds_back(
     assert due > 0 and whole.at_risk.at(20) == whole.at_risk.paused_at(20) == due
     assert (
         plain(whole)[0]
-        == f"This market is paused: at ETH −20 % {money(due)} of collateral falls due that nobody can take."
+        == f"Now this market is paused: at ETH −20 % {money(due)} of collateral falls due that nobody can take."
     )
     assert "paused" not in told(open_).replace("Refused: paused", "") and open_.exposure.paused == ()
     assert len(whole.verdict.sentences) == len(open_.verdict.sentences) + 1
@@ -83,7 +83,9 @@ def test_what_waits_is_told_with_its_reason(whole: Assessment) -> None:
 
 def test_a_pause_of_one_asset_leaves_the_rest(open_: Assessment, of_bitcoin: Assessment) -> None:
     """Ether alone falls on the curve, so that of bitcoin nothing is held back there; in the run it is."""
-    assert plain(of_bitcoin)[0] == "WBTC is paused in this market: down to ETH −20 % that holds no liquidation back."
+    assert (
+        plain(of_bitcoin)[0] == "Now WBTC is paused in this market: down to ETH −20 % that holds no liquidation back."
+    )
     assert of_bitcoin.at_risk.points == open_.at_risk.points
     assert "can be taken in a first round" in told(of_bitcoin)
     (line,) = of_bitcoin.scenarios

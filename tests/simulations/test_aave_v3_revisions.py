@@ -206,5 +206,5 @@ def test_a_run_with_an_unchecked_row_carries_the_note_to_screen_and_json(
     assert cascade.run(sample, scenario).notes == ()
     result = cascade.run(replace(sample, markets=(replace(sample.markets[0], revision=11),)), scenario)
     assert len(result.notes) == 1 and result.to_dict()["notes"] == list(result.notes)
-    show(Page(), result, aftershock.load("sample"))
+    show(Page(), result, aftershock.graph(aftershock.load()))
     assert "not compared with a running contract" in re.sub(r"\s+", " ", capsys.readouterr().out)

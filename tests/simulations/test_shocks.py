@@ -5,7 +5,7 @@ import math
 import pytest
 
 from chain.errors import InputError, UnknownNameError
-from simulations.shocks import PriceShock, parse, reference_prices
+from simulations.shocks import PriceShock, canonical, name_of, parse, reference_prices
 from tests.simulations.hand_made import book
 
 HELD = [("a", "ETH", "collateral", 1.0), ("a", "STETH", "collateral", 1.0), ("a", "USDC", "debt", 100.0)]
@@ -60,3 +60,18 @@ def test_a_shock_on_what_nobody_holds_is_refused() -> None:
     held = book([("a", "ETH", "collateral", 1.0)], PRICES)
     with pytest.raises(InputError, match="nobody in this book holds or owes STETH"):
         reference_prices(held, [PriceShock("STETH", -0.1)])
+
+
+def test_an_asset_has_one_name_however_it_is_typed() -> None:
+    held = book(HELD, PRICES)
+    assert {name_of(held, typed) for typed in ("STETH", "steth", held.assets[1].key)} == {held.assets[1].symbol}
+
+
+def test_shocks_have_one_form_however_they_are_typed() -> None:
+    held = book(HELD, PRICES)
+    expected = (PriceShock("ETH", -0.25), PriceShock("ETH", 0.1), PriceShock("STETH", -0.1))
+    typed = [PriceShock("eth", 0.1), PriceShock("sTETH", -0.1), PriceShock(held.assets[0].key, -0.25)]
+    for order in (typed, typed[::-1], typed[1:] + typed[:1]):
+        assert canonical(held, order) == expected
+    with pytest.raises(UnknownNameError, match="did you mean STETH"):
+        canonical(held, [PriceShock("STETHH", -0.1)])
