@@ -81,5 +81,5 @@ def test_a_smallest_move_beyond_every_amount_tells_only_what_is_new(tmp_path: Pa
 @pytest.mark.parametrize("least", [float("inf"), float("nan"), -0.01, Fraction(-1)])
 def test_what_is_no_size_is_refused(tmp_path: Path, least: float | Fraction) -> None:
     one = claims(tmp_path, "one", 100)
-    with pytest.raises(InputError, match="smallest move: .*give 0 or more"):
+    with pytest.raises(InputError, match=r"smallest move: .*give 0 or more"):
         changes(one, one, least)
