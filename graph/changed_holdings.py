@@ -5,6 +5,7 @@ Amounts are compared in whole tokens, so that a price that moved moves none of t
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -31,8 +32,10 @@ _OF_CLAIMS: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "backings": (("claim", "backing"), "backing", ("amount_raw",)),
     "balances": (("holder", "asset"), "asset", ("amount_raw",)),
 }
-_EXACT = (6, 10, 20)
-"""Digits in which two amounts are written, until they read differently."""
+_DIGITS = (6, 10)
+"""Digits in which two amounts are written, until they read differently; else they are written out."""
+_EXACT = Context(prec=200)
+"""More digits than a uint256 and the decimals of a token have."""
 
 
 @dataclass(frozen=True)
@@ -204,16 +207,17 @@ def _whole(graph: ProtocolGraph) -> Callable[[str, Any], Fraction | None]:
 
 
 def _texts(amounts: list[Fraction | None]) -> list[str]:
-    texts: list[str] = []
-    for digits in _EXACT:
+    for digits in (*_DIGITS, None):
         texts = ["none" if amount is None else _written(amount, digits) for amount in amounts]
         if texts[0] != texts[1]:
             break
     return texts
 
 
-def _written(amount: Fraction, digits: int) -> str:
-    return f"{float(amount):,.0f}" if amount >= 1000 and digits == _EXACT[0] else f"{float(amount):,.{digits}g}"
+def _written(amount: Fraction, digits: int | None) -> str:
+    if digits is None:
+        return f"{_EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator)):,f}"
+    return f"{round(amount):,}" if amount >= 1000 and digits == _DIGITS[0] else f"{float(amount):,.{digits}g}"
 
 
 def _size(value: float | None) -> float:

@@ -157,9 +157,12 @@ def _price_moves(before: ProtocolGraph, after: ProtocolGraph, least: Fraction) -
     for asset in sorted(set(old.index) & set(new.index)):
         was, now = old.at[asset, "price_usd"], new.at[asset, "price_usd"]
         if not pd.isna(was) and not pd.isna(now) and is_told_of_floats(was, now, least):
+            texts = [f"{was:.6g}", f"{now:.6g}"]
+            if texts[0] == texts[1]:
+                texts = [repr(float(was)), repr(float(now))]
             rows.append(
-                {"topic": "price", "node": asset, "label": after.label(asset), "what": "price_usd", "before": f"{was:.6g}",
-                 "after": f"{now:.6g}", "evidence": new.at[asset, "evidence"]}
+                {"topic": "price", "node": asset, "label": after.label(asset), "what": "price_usd", "before": texts[0],
+                 "after": texts[1], "evidence": new.at[asset, "evidence"]}
             )  # fmt: skip
     return rows
 
