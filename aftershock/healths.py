@@ -108,7 +108,9 @@ def _of_market(
 ) -> tuple[list[dict[str, Any]], str | None]:
     low = [{one for one, held in side.items() if held.health_factor < 1} for side in (was, now)]
     uncovered = [sum(held.uncovered_usd for held in side.values()) for side in (was, now)]
-    is_other = abs(uncovered[1] - uncovered[0]) > 0.005 and is_told_of_floats(*uncovered, exact(smallest_move))
+    is_other = abs(uncovered[1] - uncovered[0]) > 0.005 and is_told_of_floats(
+        uncovered[0], uncovered[1], exact(smallest_move)
+    )
     crossed = sorted(low[0] ^ low[1], key=lambda one: (-(now.get(one) or was[one]).debt_usd, one))
     if not crossed and not is_other:
         return [], None

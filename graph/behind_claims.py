@@ -56,7 +56,7 @@ def _less(snapshot: Snapshot, claim: str, backing: str, place: str | None, raw: 
     held = [(row.holder, row.amount_raw) for row in each_row(table[behind])]
     holder = held[0][0] if len(held) == 1 else place
     had = dict(held).get(holder)
-    if had is None or not had:
+    if holder is None or not had:
         return snapshot
     went = min(raw, had)
     before = sum(amount for _, amount in held)

@@ -44,7 +44,7 @@ def test_prices(was: float, now: float, least: float, told: bool) -> None:
         rows = small_rows()
         rows["prices"][0] = {**rows["prices"][0], "price_raw": round(Fraction(price) * 10**8)}
         graphs.append(build(small_world(rows)))
-    found = changes(*graphs, least)
+    found = changes(graphs[0], graphs[1], least)
     assert (found["topic"] == "price").any() == told
     assert ((found["topic"] == "amount") & found["label"].str.startswith("WETH")).any() == told
 
@@ -54,7 +54,7 @@ def test_rates_and_what_is_behind() -> None:
     was = rows["backings"][0]["amount_raw"], rows["backings"][0]["rate_wad"]
     assert was == (1170 * WAD, 117 * WAD // 100)
     # 10 % of 1,170 is 117
-    rows["backings"][0] |= {"amount_raw": 1287 * WAD, "rate_wad": 1287 * WAD // 1000}
+    rows["backings"][0] = {**rows["backings"][0], "amount_raw": 1287 * WAD, "rate_wad": 1287 * WAD // 1000}
     one, other = build(small_world()), build(small_world(rows))
     assert in_words(changes(one, other, 0.1)) == [
         "Behind lstETH: WETH from 1,170 to 1,287, rate of WETH from 1.17 to 1.287."
