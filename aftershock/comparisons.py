@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -57,7 +58,7 @@ def compared(
     before: ProtocolGraph,
     after: ProtocolGraph,
     results: Sequence[CascadeResult] = (),
-    smallest_move: float = 0.01,
+    smallest_move: float | Fraction = 0.01,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare two graphs, and the results of one scenario on each where two are given.

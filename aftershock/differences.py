@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ class Differences:
 def differences(
     before: ProtocolGraph,
     after: ProtocolGraph,
-    smallest_move: float = 0.01,
+    smallest_move: float | Fraction = 0.01,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Differences:
     """Compare two graphs; InputError if they do not stand on the same chains, or one alone is of exposures. `progress` is told what is being looked at."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from chain.errors import AftershockError
 from graph.changes import CHANGE_COLUMNS
 from graph.identity import short
 from graph.protocol_graph import ProtocolGraph
+from graph.smallest_move import exact, is_told_of_floats
 from reports.amounts import money
 
 NAMED = 3
@@ -45,7 +47,7 @@ def crossings(
     before: ProtocolGraph,
     after: ProtocolGraph,
     moved: Mapping[str, str],
-    smallest_move: float,
+    smallest_move: float | Fraction,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Crossings:
     """Compare two graphs; `moved` as `graph.timeline.aligned` gives it. Books that cannot be simulated are not compared, and it says why."""
@@ -102,11 +104,13 @@ def _positions(graph: ProtocolGraph) -> dict[str, Market]:
 
 
 def _of_market(
-    key: str, name: str, was: Market, now: Market, smallest_move: float
+    key: str, name: str, was: Market, now: Market, smallest_move: float | Fraction
 ) -> tuple[list[dict[str, Any]], str | None]:
     low = [{one for one, held in side.items() if held.health_factor < 1} for side in (was, now)]
     uncovered = [sum(held.uncovered_usd for held in side.values()) for side in (was, now)]
-    is_other = abs(uncovered[1] - uncovered[0]) > max(0.005, smallest_move * max(uncovered))
+    is_other = abs(uncovered[1] - uncovered[0]) > 0.005 and is_told_of_floats(
+        uncovered[0], uncovered[1], exact(smallest_move)
+    )
     crossed = sorted(low[0] ^ low[1], key=lambda one: (-(now.get(one) or was[one]).debt_usd, one))
     if not crossed and not is_other:
         return [], None

@@ -57,7 +57,8 @@ def snapshot(
 ) -> Snapshot:
     """Read protocols at one block of a live node, or of several chains at one instant; saved to `out` if given.
 
-    With `out`, a read that was broken off stays in `incomplete_<out>`, and the same call goes on with it.
+    With `out`, a read that was broken off stays in `incomplete_<out>`, and the same call goes on with it. `out` is no name that `load` reads
+    otherwise: `sample`, or one that ends like a book.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ def snapshot(
     from chain.reading import take, unfinished_read
     from chain.several import take_several
 
+    if out is not None:
+        _refuse_read_otherwise(out)
     target = Path(out) if out is not None else None
     books = chosen(_files(deployments), chains, protocols)
     urls = {chain: node_url(chain, environ, rpc if isinstance(rpc, str) else rpc.get(chain, "")) for chain in books}
@@ -148,7 +151,8 @@ def what_if(
 
     Parameters
     ----------
-    out : folder to save it in, whole or not at all; one that holds an earlier what-if is replaced.
+    out : folder to save it in, whole or not at all; one that holds an earlier what-if is replaced. Not `sample`, nor a name that ends like a book, which
+        `load` reads otherwise.
 
     Raises
     ------
@@ -161,12 +165,26 @@ def what_if(
     from graph.what_if_file import read_what_if
 
     if out is not None:
+        _refuse_read_otherwise(out)
         _refuse_what_was_read(Path(out))
     changed = what_ifs.what_if(source, read_what_if(Path(edits)) if isinstance(edits, str | Path) else edits)
     if out is not None:
         build(changed)  # what does not fit together is not written
         snapshots.save(changed, Path(out))
     return changed
+
+
+def _refuse_read_otherwise(out: str | Path) -> None:
+    """InputError for a name under which `load` would not find the folder again: it means the embedded sample, or a book."""
+    path = Path(out)
+    if str(path) == "sample":
+        raise InputError(
+            "--out is sample, which means the embedded sample wherever a snapshot is read; give another name"
+        )
+    if path.suffix in BOOK_SUFFIXES:
+        raise InputError(
+            f"--out is {path}, which would be read as a file, not as a folder; leave {path.suffix} out of the name"
+        )
 
 
 def _refuse_what_was_read(target: Path) -> None:

@@ -5,6 +5,7 @@ Books and files of claims stand at no time: they stay in the order in which they
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -58,7 +59,7 @@ class Timeline:
 
 def timeline(
     graphs: Sequence[ProtocolGraph],
-    smallest_move: float = 0.01,
+    smallest_move: float | Fraction = 0.01,
     names: Sequence[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Timeline:

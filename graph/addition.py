@@ -166,7 +166,7 @@ def with_claim(
         listed = snapshot["reserves"].loc[snapshot["reserves"]["market"] == market, "asset"]
         known = ", ".join(sorted(labels.get(key, key) for key in listed))
         raise InputError(
-            f"asset: {labels.get(market, market)} does not list {labels.get(asset, asset)}; it lists {known}"
+            f"asset: {labels.get(market, market)} does not list {labels.get(asset, asset)}; it lists {known or 'nothing'}"
         )
     if side == "collateral" and pd.isna(reserve.collateral_raw):
         raise InputError(

@@ -8,6 +8,8 @@ import pandas as pd
 
 from graph.changes import SWITCHES
 
+MANIFOLD, LITTLE = 10, 0.001
+"""A price that rose to more than so many times itself is told by both prices; of less than this part the first digits are told."""
 FEW = 3
 """So many holders are named one by one; of more, how many moved which way, and the first."""
 _MEMBERS = {
@@ -89,9 +91,12 @@ def _sentence(row: Row) -> str:
         return f"{label}: {word} {'rose' if rise else 'fell'} by ${abs(row['change_usd']):,.0f} to ${float(row['after']):,.0f}."
     if row["topic"] == "price":
         was, now = float(row["before"]), float(row["after"])
-        if not was:
-            return f"{label} rose from $0 to ${now:,.6g}."
-        return f"{label} {'rose' if now > was else 'fell'} by {abs(now / was - 1):.1%} to ${now:,.6g}."
+        if now > MANIFOLD * was:
+            return f"{label} rose from ${was:,.6g} to ${now:,.6g}."
+        move, text = abs(now / was - 1), f"{now:,.6g}"
+        text = text if text != f"{was:,.6g}" else f"{now:,}"
+        size = f"{move:.1%}" if move >= LITTLE else f"{100 * move:.2g}%"
+        return f"{label} {'rose' if now > was else 'fell'} by {size} to ${text}."
     if what == "upgraded":
         return f"{label} was upgraded from {row['before']} to {row['after']}."
     word = what.removesuffix("_wad").removesuffix("_raw").removesuffix("_ray").replace("_", " ")

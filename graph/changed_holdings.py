@@ -5,6 +5,7 @@ Amounts are compared in whole tokens, so that a price that moved moves none of t
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from chain.units import WAD
 from graph.identity import told_apart
 from graph.moved_rows import moved_rows
 from graph.protocol_graph import ProtocolGraph
+from graph.smallest_move import is_told
 
 TOPICS = ("claim", "backing", "supply", "debt", "balance", "pool", "vault")
 _COMPARED: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
@@ -30,8 +32,10 @@ _OF_CLAIMS: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "backings": (("claim", "backing"), "backing", ("amount_raw",)),
     "balances": (("holder", "asset"), "asset", ("amount_raw",)),
 }
-_EXACT = (6, 10, 20)
-"""Digits in which two amounts are written, until they read differently."""
+_DIGITS = (6, 10)
+"""Digits in which two amounts are written, until they read differently; else they are written out."""
+_EXACT = Context(prec=200)
+"""More digits than a uint256 and the decimals of a token have."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,19 @@ Tables = dict[str, pd.DataFrame]
 
 
 def changed_holdings(
-    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
+    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], least: Fraction
 ) -> list[dict[str, Any]]:
-    """Amounts that are new, gone, or moved by more than `smallest_move`; `moved` as `graph.timeline.aligned` gives it.
+    """Amounts that are new, gone, or moved by `least` of what they were or more (`graph.smallest_move`); `moved` as `graph.timeline.aligned` gives it.
 
     Returns
     -------
     Rows as of `graph.changes.changes`, by topic, then what moved most USD, then by name; rows about one thing stand together.
     """
-    tables = _that_moved(before, after, moved, smallest_move)
+    tables = _that_moved(before, after, moved, least)
     old, new = _by_key(before, tables[0], {}), _by_key(after, tables[1], moved)
     rows = []
     for key in old.keys() | new.keys():
-        row = _difference(old.get(key), new.get(key), smallest_move)
+        row = _difference(old.get(key), new.get(key), least)
         if row is not None:
             rows.append(row)
     weight: dict[tuple[str, str], float] = {}
@@ -88,7 +92,7 @@ def changed_holdings(
 
 
 def _that_moved(
-    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
+    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], least: Fraction
 ) -> tuple[Tables, Tables]:
     """The tables that are compared, of both graphs, without the rows that did not move (`graph.moved_rows`)."""
     units = [dict(zip(*(graph.snapshot["assets"][name] for name in ("asset", "decimals")), strict=True)) for graph in (before, after)]  # fmt: skip
@@ -97,7 +101,7 @@ def _that_moved(
     for name, (keys, of, amounts) in (_OF_CLAIMS if before.is_of_claims else _COMPARED).items():
         old, new = ((graph.relations if name in graph.relations else graph.snapshot)[name] for graph in (before, after))
         was, now = (table[~table[of].isin(other_unit)] for table in (old, new))
-        left = moved_rows(was, now, keys, amounts, moved, smallest_move)
+        left = moved_rows(was, now, keys, amounts, moved, least)
         for side, table, part in zip(found, (old, new), left, strict=True):
             side[name] = pd.concat([part, table[table[of].isin(other_unit)]]) if other_unit else part
     return found
@@ -108,7 +112,7 @@ def _by_key(graph: ProtocolGraph, tables: Tables, moved: Mapping[str, str]) -> d
     return {tuple(moved.get(part, part) for part in key): holding for key, holding in found}
 
 
-def _difference(was: Holding | None, now: Holding | None, smallest_move: float) -> dict[str, Any] | None:
+def _difference(was: Holding | None, now: Holding | None, least: Fraction) -> dict[str, Any] | None:
     """The row of one amount; None where it did not move, where neither was read, and for a rate or cap of what is new or gone."""
     one = now or was
     assert one is not None
@@ -121,7 +125,7 @@ def _difference(was: Holding | None, now: Holding | None, smallest_move: float) 
     change = None if amounts[0] is None or amounts[1] is None else amounts[1] - amounts[0]
     if change is None and amounts[0] == amounts[1]:
         return None
-    if change is not None and abs(change) <= Fraction(smallest_move) * max(amount or 0 for amount in amounts):
+    if amounts[0] is not None and amounts[1] is not None and not is_told(amounts[0], amounts[1], least):
         return None
     price = one.price_usd if one.price_usd is not None or was is None else was.price_usd
     texts = _texts(amounts)
@@ -203,16 +207,17 @@ def _whole(graph: ProtocolGraph) -> Callable[[str, Any], Fraction | None]:
 
 
 def _texts(amounts: list[Fraction | None]) -> list[str]:
-    texts: list[str] = []
-    for digits in _EXACT:
+    for digits in (*_DIGITS, None):
         texts = ["none" if amount is None else _written(amount, digits) for amount in amounts]
         if texts[0] != texts[1]:
             break
     return texts
 
 
-def _written(amount: Fraction, digits: int) -> str:
-    return f"{float(amount):,.0f}" if amount >= 1000 and digits == _EXACT[0] else f"{float(amount):,.{digits}g}"
+def _written(amount: Fraction, digits: int | None) -> str:
+    if digits is None:
+        return f"{_EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator)):,f}"
+    return f"{round(amount):,}" if amount >= 1000 and digits == _DIGITS[0] else f"{float(amount):,.{digits}g}"
 
 
 def _size(value: float | None) -> float:

@@ -1,6 +1,7 @@
 """What changed between two graphs of the same chains, as a table: markets and their terms, prices, totals, and who has what (`graph.changed_holdings`)."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,12 @@ from chain.tables import each_row
 from chain.units import BPS, RAY, WAD
 from graph.changed_holdings import changed_holdings
 from graph.protocol_graph import ProtocolGraph
+from graph.smallest_move import exact, is_told_of_floats
 from graph.timeline import aligned
 
 CHANGE_COLUMNS = ["topic", "node", "about", "label", "what", "before", "after", "change", "change_usd", "evidence"]
 SMALLEST_MOVE = 0.01
-"""A relative change of an amount below this is not listed."""
+"""A relative change of an amount below this is not listed; one of exactly this is."""
 COMPARED = "markets and their terms, prices, totals, what is behind claims, supplies and debts, balances, reserves of pools, what vaults lend"
 COMPARED_CLAIMS = "the claims of each holder on each name, in USD; not their kind and seniority"
 
@@ -53,12 +55,14 @@ _YEARLY = ("rate_base_ray", "rate_slope1_ray", "rate_slope2_ray")
 _UPGRADES = {("markets", "revision"), ("markets", "address"), ("entities", "implementation")}
 
 
-def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = SMALLEST_MOVE) -> pd.DataFrame:
+def changes(
+    before: ProtocolGraph, after: ProtocolGraph, smallest_move: float | Fraction = SMALLEST_MOVE
+) -> pd.DataFrame:
     """What differs between two graphs of the same chains, or between two files of exposures.
 
     Parameters
     ----------
-    smallest_move : relative change from which an amount or price is listed.
+    smallest_move : change from which an amount or price is listed, in parts of what it was before; 0.01 is one hundredth exactly (`graph.smallest_move`).
 
     Returns
     -------
@@ -72,8 +76,9 @@ def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 
     Raises
     ------
     InputError
-        If the graphs do not stand on the same chains, or one alone is of exposures.
+        If the graphs do not stand on the same chains, one alone is of exposures, or the smallest move is below 0 or not finite.
     """
+    least = exact(smallest_move)
     if before.is_of_claims != after.is_of_claims:
         one, other = (graph.snapshot.name for graph in (before, after)[:: 1 if before.is_of_claims else -1])
         raise InputError(f"{one!r} is a file of exposures, {other!r} is none; compare two of a kind")
@@ -87,8 +92,8 @@ def changes(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float = 
     rows: list[dict[str, Any]] = []
     for table in _PARAMETERS:
         rows += _table_changes(table, before, after, moved)
-    rows += _price_moves(before, after, smallest_move) + _amounts(before, after, moved, smallest_move)
-    rows += changed_holdings(before, after, moved, smallest_move)
+    rows += _price_moves(before, after, least) + _amounts(before, after, moved, least)
+    rows += changed_holdings(before, after, moved, least)
     return pd.DataFrame(rows, columns=CHANGE_COLUMNS).astype({"change": float, "change_usd": float})
 
 
@@ -129,7 +134,7 @@ def _table_changes(
 
 
 def _amounts(
-    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], smallest_move: float
+    before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], least: Fraction
 ) -> list[dict[str, Any]]:
     old = {(row.source, row.target): row for row in each_row(before.relations["lists"])}
     new = {(moved.get(row.source, row.source), row.target): row for row in each_row(after.relations["lists"])}
@@ -137,7 +142,7 @@ def _amounts(
     for key in old.keys() & new.keys():
         for column in ("supplied_usd", "borrowed_usd", "cash_usd"):
             was, now = getattr(old[key], column), getattr(new[key], column)
-            if not pd.isna(was) and not pd.isna(now) and abs(now - was) > smallest_move * max(was, now):
+            if not pd.isna(was) and not pd.isna(now) and is_told_of_floats(was, now, least):
                 label = f"{after.label(key[1])} in {after.label(new[key].source)}"
                 rows.append(
                     {"topic": "amount", "node": new[key].source, "label": label, "what": column, "before": f"{was:.2f}",
@@ -146,15 +151,18 @@ def _amounts(
     return sorted(rows, key=lambda row: (-abs(row["change_usd"]), row["label"], row["what"]))
 
 
-def _price_moves(before: ProtocolGraph, after: ProtocolGraph, smallest_move: float) -> list[dict[str, Any]]:
+def _price_moves(before: ProtocolGraph, after: ProtocolGraph, least: Fraction) -> list[dict[str, Any]]:
     old, new = (graph.nodes["asset"].set_index("node") for graph in (before, after))
     rows = []
     for asset in sorted(set(old.index) & set(new.index)):
         was, now = old.at[asset, "price_usd"], new.at[asset, "price_usd"]
-        if not pd.isna(was) and not pd.isna(now) and abs(now - was) > smallest_move * max(was, now):
+        if not pd.isna(was) and not pd.isna(now) and is_told_of_floats(was, now, least):
+            texts = [f"{was:.6g}", f"{now:.6g}"]
+            if texts[0] == texts[1]:
+                texts = [repr(float(was)), repr(float(now))]
             rows.append(
-                {"topic": "price", "node": asset, "label": after.label(asset), "what": "price_usd", "before": f"{was:.6g}",
-                 "after": f"{now:.6g}", "evidence": new.at[asset, "evidence"]}
+                {"topic": "price", "node": asset, "label": after.label(asset), "what": "price_usd", "before": texts[0],
+                 "after": texts[1], "evidence": new.at[asset, "evidence"]}
             )  # fmt: skip
     return rows
 

@@ -1,14 +1,14 @@
 """Rows of one table in two graphs without those that did not move, so that a comparison of a million positions looks closely only at the others."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_FLOAT_ERROR = 1e-12
-"""More than an amount, its difference and the limit are off by as floats; who is nearer to the limit than that stays in."""
+from graph.smallest_move import FLOAT_ERROR
 
 
 def moved_rows(
@@ -17,9 +17,9 @@ def moved_rows(
     keys: Sequence[str],
     amounts: Sequence[str],
     moved: Mapping[str, str],
-    smallest_move: float,
+    least: Fraction,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables without the rows that stand in both and whose amounts moved by less than `smallest_move` of the larger one.
+    """Both tables without the rows that stand in both and whose amounts moved by less than `least` of what they were.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def moved_rows(
     if not still.any():
         return before, after
     for column in amounts:
-        still &= _did_not_move(before[column].to_numpy(object)[at], after[column].to_numpy(object), smallest_move)
+        still &= _did_not_move(before[column].to_numpy(object)[at], after[column].to_numpy(object), least)
     gone = np.zeros(len(before), dtype=bool)
     gone[at[still]] = True
     return before[~gone], after[~still]
@@ -47,11 +47,13 @@ def _keys(table: pd.DataFrame, keys: Sequence[str], moved: Mapping[str, str]) ->
     return zip(*columns, strict=True)
 
 
-def _did_not_move(was: NDArray[Any], now: NDArray[Any], smallest_move: float) -> NDArray[np.bool_]:
+def _did_not_move(was: NDArray[Any], now: NDArray[Any], least: Fraction) -> NDArray[np.bool_]:
     """Element by element; an amount that was read on neither side did not move."""
     unread = pd.isna(was), pd.isna(now)
     one, other = (np.where(empty, 0, values) for empty, values in zip(unread, (was, now), strict=True))
     same = (one == other).astype(bool)
     sizes = one.astype(float), other.astype(float)
-    near = np.abs(sizes[1] - sizes[0]) < (smallest_move - _FLOAT_ERROR) * np.maximum(*sizes)
+    with np.errstate(over="ignore"):  # a limit beyond the largest float is infinite, and nothing reaches it
+        limit = float(least) * sizes[0] - FLOAT_ERROR * np.maximum(*sizes)
+    near = np.abs(sizes[1] - sizes[0]) < limit
     return np.asarray((same | near) & (unread[0] == unread[1]))

@@ -102,6 +102,15 @@ class ProtocolGraph:
                     names.setdefault(name, set()).add(row.market)
         return names
 
+    @cached_property
+    def unstated(self) -> frozenset[str]:
+        """What a file of exposures does not state though its graph has it, so that no name means it: the market that prices claims, its protocol, the dollar."""
+        if not self.is_of_claims:
+            return frozenset()
+        return frozenset(
+            key for key, kind in self.kinds.items() if kind in ("market", "protocol") or key.startswith("iso4217:")
+        )
+
     def node_kind(self, key: str) -> str:
         """The kind of a node by its exact key; UnknownNameError if there is no such node."""
         if key not in self.kinds:
@@ -140,7 +149,8 @@ class ProtocolGraph:
             If none does; it says what is near.
         """
         name = name.strip()
-        if self.kinds.get(name) is not None and kind in (None, self.kinds[name]):
+        unstated = self.unstated
+        if self.kinds.get(name) is not None and kind in (None, self.kinds[name]) and name not in unstated:
             return name
         lower = _folded(name)
         is_prefix = len(lower) >= _PREFIX and lower.startswith("0x")
@@ -150,7 +160,7 @@ class ProtocolGraph:
             lambda: {key for known, keys in self._names.items() if known.lower().startswith(lower) for key in keys},
         )
         for answering in readings if is_prefix else readings[:2]:
-            keys = answering()
+            keys = answering() - unstated
             found = [key for key in keys if kind in (None, self.kinds[key])]
             tokens = [key for key in found if self.kinds[key] == "asset"]
             if len(found) == 1:
@@ -225,9 +235,11 @@ class ProtocolGraph:
             self.labels[key] for other in kinds if other in self.nodes for key in self.nodes[other]["node"].tolist()
         }
         known |= set(self.nodes["protocol"]["node"].tolist()) if kind in (None, "protocol") else set()
-        if kind is None and self.is_of_claims:
-            names = (*self.nodes["asset"]["node"].tolist(), *self.nodes["account"]["node"].tolist())
-            known = {self.labels[key] for key in names if not key.startswith("iso4217:")}
+        if self.is_of_claims:
+            wanted = ("asset", "account") if kind is None else (kind,)
+            known = {
+                self.labels[key] for key, other in self.kinds.items() if other in wanted and key not in self.unstated
+            }
         return unknown_name(kind or "market, protocol, asset or account", name, known, LISTED_BY)
 
 

@@ -1,18 +1,18 @@
 """What goes when something is taken out of a snapshot: an account, vault, market, asset or pool, or one relation.
 
 Nothing is left behind that names what went: a market goes with the tokens that stand for supplies to it, an asset with the pools that trade
-it and everything that is supplied, owed or backed in it. What only an account had leaves its markets' totals too. Rows of the past
-(liquidations, transfers, observations) stay: they happened.
+it and everything that is supplied, owed or backed in it. What only an account had leaves its markets' totals too, and what a vault had is
+behind its shares no more (`graph.behind_claims`). Rows of the past (liquidations, transfers, observations) stay: they happened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from chain.errors import InputError
 from chain.snapshot import Snapshot
-from chain.tables import each_row
-from graph.changed_tables import moved, moves_of, with_values, without, without_where
+from graph.behind_claims import without_balances, without_supplies
+from graph.changed_tables import moved, moves_of, without, without_where
 from graph.identity import identify
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import DEBT_SIDES
@@ -21,12 +21,33 @@ from graph.worth import vault_of
 REMOVABLE = ("account", "vault", "market", "asset", "pool")
 _TOKENS = ("receipt_asset", "debt_asset", "fixed_debt_asset")
 """Columns of a reserve that name the tokens which stand for what is supplied and owed there."""
-RELATIONS = ("supplies", "borrows", "holds", "backs", "lists", "governs")
+_ASSETS: Mapping[str, tuple[str, ...]] = {
+    "supplies": (),
+    "borrows": (),
+    "holds": ("target",),
+    "backs": ("source", "target"),
+    "lists": ("target",),
+    "governs": (),
+}
+"""Relation that can be removed -> the ends of it that are assets."""
+RELATIONS = tuple(_ASSETS)
 
 
 def meant(graph: ProtocolGraph, key: str) -> str:
     """What is removed where this node is named: itself, or the vault whose share it is, for both are one contract."""
     return vault_of(graph, key) or key
+
+
+def at_end(graph: ProtocolGraph, key: str, relation: str, end: str) -> str:
+    """What a name means at this end of a relation: a token stands for the address that has something, a vault for its share where an asset is."""
+    kind = graph.kinds.get(key)  # none of what an earlier entry added
+    if end in _ASSETS[relation] and kind == "vault":
+        share = graph.nodes["vault"].set_index("node").at[key, "asset"]
+        return key if pd.isna(share) else str(share)
+    if end == "source" and relation in ("supplies", "borrows", "holds") and kind == "asset":
+        address = key.replace("/erc20:", ":")
+        return vault_of(graph, key) or (address if address in graph.kinds else key)
+    return key
 
 
 def without_node(graph: ProtocolGraph, snapshot: Snapshot, key: str) -> Snapshot:
@@ -84,24 +105,22 @@ def _without_holder(graph: ProtocolGraph, snapshot: Snapshot, key: str) -> Snaps
     """Without all that an address supplied, owes and holds."""
     owners = _parts(snapshot, "positions", "owner", key)
     left = _without_positions(graph, snapshot, snapshot["positions"]["owner"].isin(owners).tolist())
-    return without_where(left, "balances", "holder", _parts(left, "balances", "holder", key))
+    return _without_balances(left, left["balances"]["holder"].isin(_parts(left, "balances", "holder", key)).tolist())
+
+
+def _without_balances(snapshot: Snapshot, gone: list[bool]) -> Snapshot:
+    """Without these rows of balances, and without what lay in them behind claims."""
+    rows = snapshot["balances"][pd.Series(gone, index=snapshot["balances"].index, dtype=bool)]
+    return without_balances(without(snapshot, "balances", gone), rows) if len(rows) else snapshot
 
 
 def _without_positions(graph: ProtocolGraph, snapshot: Snapshot, gone: list[bool]) -> Snapshot:
-    """Without these rows of positions, markets' totals reduced; what a vault had there leaves its allocation and its backing too."""
+    """Without these rows of positions, markets' totals reduced; what a vault had there is behind its share no more."""
     rows = snapshot["positions"][pd.Series(gone, index=snapshot["positions"].index, dtype=bool)]
     if not len(rows):
         return snapshot
     left = moved(without(snapshot, "positions", gone), moves_of(rows, -1), graph.labels)
-    share = identify(snapshot).share
-    for row in each_row(rows[rows["owner"].isin(list(share)) & ~rows["side"].isin(DEBT_SIDES)]):
-        here = _pair(left, "queues", vault=share[row.owner], market=row.market)
-        left = with_values(left, "queues", [hit and _is_known(raw) for hit, raw in zip(here, left["queues"]["allocated_raw"], strict=True)], allocated_raw=0)  # fmt: skip
-        behind = _pair(left, "backings", claim=share[row.owner], backing=row.asset)
-        held = [raw for raw, hit in zip(left["backings"]["amount_raw"], behind, strict=True) if hit]
-        if len(held) == 1:
-            left = with_values(left, "backings", behind, amount_raw=max(0, held[0] - row.amount_raw))
-    return left
+    return without_supplies(left, rows)
 
 
 def _without_claims(
@@ -184,9 +203,10 @@ def _unlisted(snapshot: Snapshot, gone: list[bool]) -> Snapshot:
         return snapshot
     pairs, left = set(zip(rows["market"], rows["asset"], strict=True)), without(snapshot, "reserves", gone)
     for table in ("positions", "prices"):
-        left = without(
-            left, table, [pair in pairs for pair in zip(left[table]["market"], left[table]["asset"], strict=True)]
-        )
+        here = [pair in pairs for pair in zip(left[table]["market"], left[table]["asset"], strict=True)]
+        if table == "positions" and any(here):
+            left = without_supplies(left, left[table][here])
+        left = without(left, table, here)
     tokens = pd.concat([rows[name] for name in _TOKENS])
     return _without_assets(left, tokens.dropna().tolist())
 
@@ -207,7 +227,8 @@ def _without_pairs(
         right = [
             key for key in snapshot[table][other].dropna().unique() if key == target or key.endswith(f":{address}")
         ]
-    return without(snapshot, table, snapshot[table][one].isin(left) & snapshot[table][other].isin(right))
+    gone = (snapshot[table][one].isin(left) & snapshot[table][other].isin(right)).tolist()
+    return _without_balances(snapshot, gone) if table == "balances" else without(snapshot, table, gone)
 
 
 def _parts(snapshot: Snapshot, table: str, column: str, key: str) -> list[str]:
@@ -222,7 +243,3 @@ def _pair(snapshot: Snapshot, table: str, **wanted: str) -> list[bool]:
     for column, key in wanted.items():
         chosen &= (frame[column] == key).astype(bool)
     return [bool(hit) for hit in chosen]
-
-
-def _is_known(value: object) -> bool:
-    return value is not None and not pd.isna(value)

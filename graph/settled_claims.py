@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from chain.errors import InputError
 from chain.files.claim_totals import claim_totals
 from chain.snapshot import Snapshot
 from chain.tables import each_row
+from chain.units import UINT256_MAX
 from graph.changed_tables import with_rows, with_values, without, without_where
 
 
@@ -23,6 +25,10 @@ def settled(snapshot: Snapshot) -> Snapshot:
     for table in ("balances", "backings"):  # a claim of nothing is no claim
         left = without(left, table, [raw == 0 for raw in left[table]["amount_raw"].tolist()])
     claimed, rates = _totals(left)
+    too_much = next((name for name, raw in claimed.items() if raw > UINT256_MAX), None)
+    if too_much is not None:
+        symbol = left["assets"].set_index("asset").at[too_much, "symbol"]
+        raise InputError(f"the claims on {symbol} would add up to more than fits a uint256; give a smaller factor")
     for name in left["assets"]["asset"].tolist():
         if name in claimed:
             continue

@@ -15,14 +15,17 @@ import pandas as pd
 from chain.errors import InputError, unknown_name
 from chain.snapshot import Snapshot
 from chain.tables import each_row
-from chain.units import WAD
+from chain.units import UINT256_MAX, WAD
 from graph import addition, removal
+from graph.behind_claims import times
 from graph.build import build
 from graph.changed_tables import marked, told, with_values
 from graph.protocol_graph import ProtocolGraph
 from graph.settled_claims import settled
 
 STATES = ("frozen", "paused")
+MOST_DIGITS = 78
+"""So many digits has the largest uint256."""
 _WORDS = {
     "positions": ("supply or debt", "supplies and debts"),
     "pool_assets": ("pool reserve", "pool reserves"),
@@ -185,7 +188,10 @@ def _remove(known: _Names, before: Snapshot, edit: Remove) -> Snapshot:
     else:
         if edit.relation not in removal.RELATIONS:
             raise unknown_name("relation that can be removed", edit.relation, removal.RELATIONS)
-        source, target = known.find("source", edit.source), known.find("target", edit.target)
+        source, target = (
+            removal.at_end(graph, known.find(end, name), edit.relation, end)
+            for end, name in (("source", edit.source), ("target", edit.target))
+        )
         asset = None if edit.asset is None else known.find("asset", edit.asset, "asset")
         after = removal.without_relation(graph, before, edit.relation, source, target, asset)
         one, verb, other = graph.label(source), edit.relation, graph.label(target)
@@ -234,22 +240,23 @@ def _back(known: _Names, before: Snapshot, edit: Back) -> Snapshot:
     given, size = ("factor", edit.factor) if edit.factor is not None else ("rate", edit.rate or Decimal(0))
     if not (size.is_finite() and size >= 0):
         raise InputError(f"{given}: {size} is no finite number from 0")
+    _sized(given, size)
     after = before
     for row in found:
         if given == "rate" and not row.rate_wad:
             raise InputError(f"rate: no rate of {labels[claim]} was read that could be changed; give a factor")
         factor = Fraction(size) if given == "factor" else Fraction(size) * WAD / row.rate_wad
-        values = {name: _times(getattr(row, name), factor) for name in ("amount_raw", "rate_wad", "capacity_raw")}
+        values = times(row, factor)
+        if any(value is not None and value > UINT256_MAX for value in values.values()):
+            raise InputError(
+                f"{given}: {size} is too large: what is behind {labels[claim]} would fit no uint256; give less"
+            )
         mine = [hit and holder == row.holder for hit, holder in zip(chosen, table["holder"].tolist(), strict=True)]
         after = with_values(after, "backings", mine, **values)
     return told(
         after,
         f"What-if: what is behind {labels[claim]} in {labels[backing]} has {given} {size}; prices stay what the markets say.",
     )
-
-
-def _times(value: int | None, factor: Fraction) -> int | None:
-    return None if value is None else value * factor.numerator // factor.denominator
 
 
 def _market(known: _Names, before: Snapshot, edit: NewMarket) -> tuple[Snapshot, _Names]:
@@ -312,3 +319,11 @@ def _claim(known: _Names, before: Snapshot, edit: NewClaim) -> tuple[Snapshot, _
 def _positive(amount: Decimal) -> None:
     if not (amount.is_finite() and amount > 0):
         raise InputError(f"amount: {amount} is not above 0")
+    _sized("amount", amount)
+
+
+def _sized(fieldname: str, size: Decimal) -> None:
+    """InputError for a number that no amount on a chain is, before it is written out digit by digit."""
+    if size and not -MOST_DIGITS <= size.adjusted() <= MOST_DIGITS:
+        words = "large: it would fit no uint256; give less" if size > 1 else "small; give 0 or more"
+        raise InputError(f"{fieldname}: {size} is too {words}")

@@ -3,12 +3,13 @@
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from aftershock.cli.verbs import verbs
-from chain.errors import DATA_INCOMPLETE, AftershockError
+from chain.errors import DATA_INCOMPLETE, USAGE, AftershockError
 
 CLOSED_PIPE = 141
 
@@ -77,6 +78,8 @@ def main() -> None:
             sys.stdout.flush()
         except BrokenPipeError:
             _pipe_is_closed()
+        if ended.code == USAGE and (late := _behind_dashes(sys.argv)):
+            sys.stderr.write(f"Everything behind -- is taken for a name, {late} too; put options before it\n")
         raise
     except AftershockError as error:
         _end(str(error), error.exit_code)
@@ -87,6 +90,12 @@ def main() -> None:
         _end("stopped; nothing was written", 130)
     finally:
         gc.freeze()  # what ends with the process anyway is not searched for cycles first: a tenth of a question's time
+
+
+def _behind_dashes(words: Sequence[str]) -> str:
+    """The first word behind a lone `--` that looks like an option by its long name; empty if there is none."""
+    behind = words[words.index("--") + 1 :] if "--" in words else ()
+    return next((word for word in behind if word.startswith("--")), "")
 
 
 def _pipe_is_closed() -> None:

@@ -14,6 +14,7 @@ from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
 from aftershock.differences import Differences
 from chain.errors import InputError
+from graph.smallest_move import exact
 from reports.amounts import Money, count, money_for, percent
 
 EXAMPLE = "Example: aftershock diff monday tuesday --json"
@@ -47,7 +48,7 @@ def run(
             graphs.append(aftershock.graph(snapshot))
         loading.note("two snapshots")
     with step("compare") as comparing:
-        answer = compared(graphs[0], graphs[1], smallest_move=least / 100, progress=comparing.note)
+        answer = compared(graphs[0], graphs[1], smallest_move=exact(least) / 100, progress=comparing.note)
         comparing.note(count(len(answer.differences.changes), "change"))
     if as_json:
         record = answer.to_dict()

@@ -30,16 +30,12 @@ def run(
         raise unknown_name("kind of node", kind, node_schemas())
     snapshot = aftershock.load(opened(source, exposures))
     graph = aftershock.graph(snapshot)
-    is_file = (
-        "exposures" in snapshot.readers
-    )  # the market that prices its claims lists nothing, and their dollar stands for no claim
     wanted, text = [kind] if kind else [one for one in graph.nodes if part or one not in NAMELESS], part.lower()
     found = [
         (one, graph.label(key), key)
         for one in wanted
         for key in graph.nodes[one]["node"].tolist()
-        if (text in graph.label(key).lower() or text in key.lower())
-        and not (is_file and (one in ("market", "protocol") or key.startswith("iso4217:")))
+        if (text in graph.label(key).lower() or text in key.lower()) and key not in graph.unstated
     ]
     if as_json:
         print_json(

@@ -1,5 +1,6 @@
 """Options that several verbs share, each written once."""
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,13 @@ def _alone(ctx: typer.Context, value: Any) -> Any:
     names = [{"source": "snapshot"}.get(name, name) for name in typed(ctx, ("source", "exposures", "book"))]
     if len(names) > 1:
         raise InputError(f"give either --{names[0]} or --{names[1]}, not both: only one of them would be read")
+    return value
+
+
+def _finite(value: float) -> float:
+    """The value; InputError where it is no number, or infinite."""
+    if not math.isfinite(value):
+        raise InputError(f"--least is {value}; give a finite number of per cent, 0 or more")
     return value
 
 
@@ -100,7 +108,13 @@ Draws = Annotated[int, typer.Option(help="Joint draws for --shocks forecast.")]
 Seed = Annotated[int, typer.Option(help="Of the draws.", min=0)]
 Least = Annotated[
     float,
-    typer.Option("--least", help="Smallest move of an amount or a price that is told.", metavar="PERCENT", min=0),
+    typer.Option(
+        "--least",
+        help="Smallest move of an amount or a price that is told, of what it was before.",
+        metavar="PERCENT",
+        min=0,
+        callback=_finite,
+    ),
 ]
 FailAbove = Annotated[
     float | None,

@@ -15,6 +15,7 @@ from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
 from aftershock.cli.units import fitting
 from aftershock.timelines import OF_CLAIMS, Timeline, in_order, timeline
 from chain.errors import InputError
+from graph.smallest_move import exact
 from reports.amounts import count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"
@@ -72,7 +73,7 @@ def run(
         loading.note(count(len(graphs), "snapshot"))
     named = told_apart_by_folder(folders, [graph.snapshot for graph in graphs])
     with step("compare") as comparing:
-        answer = timeline(graphs, least / 100, named, comparing.note)
+        answer = timeline(graphs, exact(least) / 100, named, comparing.note)
         comparing.note(count(sum(len(found.changes) for found in answer.between), "change"))
     figure = _figure(figure, graphs[0].is_of_claims)
     ordered = [(folders[place], graphs[place]) for place in in_order(graphs, named)]

@@ -317,3 +317,12 @@ def test_systemic_ranks_with_a_range(ask: Ask) -> None:
 
 def test_the_version_is_told(ask: Ask) -> None:
     assert ask("--version").out == f"aftershock {aftershock.__version__}\n"
+
+
+def test_options_behind_two_dashes_are_said_to_stand_too_late(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("holder,claim_on,amount_usd\n-a,Fund,60\nFund,Bank,70\n")
+    late = ask("query", "exposure", "--", "-a", "--exposures", "claims.csv")
+    assert late.code == 2
+    assert "Everything behind -- is taken for a name, --exposures too; put options before it" in late.err
+    assert ask("query", "exposure", "--exposures", "claims.csv", "--", "-a").code == 0
+    assert "Everything behind" not in ask("query", "exposure", "a", "b").err

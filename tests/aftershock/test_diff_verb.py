@@ -109,3 +109,18 @@ def test_diff_refuses_the_later_one_first(ask: Ask, tmp_path: Path) -> None:
     assert refused.code == 2
     assert "2023-12-16 02:07:08" in refused.err
     assert "2023-12-16 01:07:08" in refused.err
+
+
+@pytest.mark.parametrize("verb", ["diff", "timeline"])
+def test_the_smallest_move_is_of_what_was_before_and_is_told_itself(ask: Ask, tmp_path: Path, verb: str) -> None:
+    # alice's 10 ETH become 15, half as much again; her health factor stays above 1
+    one, other = book(tmp_path / "one.csv", 10, 5), book(tmp_path / "other.csv", 15, 5)
+    for least in ("50", "40"):
+        assert "alice from 10 to 15" in ask(verb, one, other, "--least", least).out
+    nothing = ask(verb, one, other, "--least", "50.001")
+    assert "Nothing changed by 50.001 % or more" in " ".join(nothing.out.split())
+    huge = ask(verb, one, other, "--least", "1e308")
+    assert huge.code == 0 and "Warning" not in huge.err
+    for least in ("inf", "nan"):
+        refused = ask(verb, one, other, "--least", least)
+        assert refused.code == 2 and f"--least is {least}" in refused.err

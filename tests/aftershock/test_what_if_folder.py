@@ -11,6 +11,7 @@ import aftershock
 from aftershock.cli import app
 from chain.errors import AftershockError, InputError, SnapshotError
 from chain.snapshot import MANIFEST, save
+from tests.aftershock.command import Ask
 from tests.graph.small_world import RAY, WAD, small_rows, small_world
 
 RUNNER = CliRunner()
@@ -131,3 +132,59 @@ def test_a_cascade_that_is_not_calm_names_an_option_that_there_is(tmp_path: Path
         assert "\\u202f" not in said and "ETH −30\u202f%" in said
         assert "--scenario" in RUNNER.invoke(app, [*verb, "--help"]).output
         asked(*words, str(tmp_path / "long.toml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sample", "means the embedded sample"),
+        ("./sample", "means the embedded sample"),
+        ("changed.csv", "leave .csv out of the name"),
+        ("changed.parquet", "leave .parquet out of the name"),
+    ],
+)
+def test_a_name_that_is_read_otherwise_is_refused(ask: Ask, edits: str, read: str, name: str, said: str) -> None:
+    for words in (["what-if", edits, "--snapshot", read], ["snapshot"]):
+        answer = ask(*words, "--out", name)
+        assert answer.code == 2 and said in " ".join(answer.err.split()), answer
+    assert not Path(name).exists()
+    assert ask("what-if", edits, "--snapshot", read, "--out", "mine/sample").code == 0
+    assert aftershock.load("mine/sample").caption.startswith("what-if")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '[[remove]]\nnode = "claims"',
+        '[[remove]]\nnode = "file:claims"',
+        '[[remove]]\nnode = "Exposures"',
+        '[[remove]]\nnode = "USD"',
+        '[[remove]]\nrelation = "lists"\nsource = "claims"\ntarget = "Fund"',
+        '[[freeze]]\nmarket = "claims"',
+    ],
+)
+def test_what_nobody_wrote_in_a_file_of_claims_cannot_be_named(ask: Ask, tmp_path: Path, entry: str) -> None:
+    (tmp_path / "claims.csv").write_text("holder,claim_on,amount_usd\nalice,Fund,60\nFund,Bank,70\n")
+    (tmp_path / "edits.toml").write_text(f"{entry}\n")
+    answer = ask("what-if", "edits.toml", "--snapshot", "claims.csv", "--out", "out")
+    assert answer.code == 2 and "edits.toml, " in answer.err and not Path("out").exists()
+    known = answer.err.partition("known are: ")[2]
+    assert "Exposures" not in known and "USD" not in known, answer.err
+
+
+def test_a_name_of_the_file_is_found_though_the_graph_has_one_like_it(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("holder,claim_on,amount_usd\nalice,USD,60\nUSD,claims,70\n")
+    assert "alice" in ask("query", "exposure", "USD", "--exposures", "claims.csv").out
+    (tmp_path / "edits.toml").write_text('[[remove]]\nnode = "claims"\n')
+    assert "Claims on claims: USD $70 (gone)." in ask("what-if", "edits.toml", "--snapshot", "claims.csv").out
+
+
+@pytest.mark.parametrize("size", ["1e300", "1e999999999", "1e60", "1e-999999999"])
+def test_a_factor_that_fits_no_amount_names_file_and_entry(ask: Ask, tmp_path: Path, size: str) -> None:
+    (tmp_path / "claims.csv").write_text("holder,claim_on,amount_usd\nalice,Fund,60\nFund,Bank,70.000000000000000001\n")
+    (tmp_path / "edits.toml").write_text(f'[[back]]\nclaim = "Fund"\nbacking = "Bank"\nfactor = {size}\n')
+    answer = ask("what-if", "edits.toml", "--snapshot", "claims.csv")
+    assert answer.code == 2, answer
+    assert (
+        "edits.toml, back 1: factor: " in answer.err and f"is too {'small' if '-' in size else 'large'}" in answer.err
+    )

@@ -153,3 +153,29 @@ def test_a_supply_that_grew_by_interest_alone_is_told_once() -> None:
         put(rows, "reserves", 2, supply_index_raw=RAY, supplied_stored_raw=80_000 * CENT)
 
     assert told(found(change)) == []
+
+
+def test_prices_that_rose_manifold_are_told_by_both_and_small_moves_by_their_first_digits() -> None:
+    def at(price_raw: int) -> Callable[[Rows], None]:
+        return lambda rows: put(rows, "prices", 0, price_raw=price_raw)
+
+    for price_raw, least, said in (
+        (2000 * 10**38, 0.01, "WETH rose from $2,000 to $2e+33."),
+        (20_000 * 10**8, 0.01, "WETH rose by 900.0% to $20,000."),
+        (20_100 * 10**8, 0.01, "WETH rose from $2,000 to $20,100."),
+        (200 * 10**8, 0.01, "WETH fell by 90.0% to $200."),
+        (2000 * 10**8 + 2000, 0, "WETH rose by 1e-06% to $2,000.00002."),
+    ):
+        assert said in in_words(found(at(price_raw), least)), said
+
+
+def test_amounts_that_differ_in_a_late_digit_are_written_out(tmp_path: Path) -> None:
+    def at(amount: str) -> Snapshot:
+        return exposures(tmp_path, f"a{amount}", f"alice,Fund,{amount}")
+
+    one = at("1000000000000000000000000000000")
+    for amount, said in (
+        ("1000000000000000000000000000000.01", "alice from $1,000,000,000,000,000,000,000,000,000,000 to $1,000,000,000,000,000,000,000,000,000,000.01"),
+        ("2000000000000000000000000000007", "alice from $1,000,000,000,000,000,000,000,000,000,000 to $2,000,000,000,000,000,000,000,000,000,007"),
+    ):  # fmt: skip
+        assert in_words(changes(build(one), build(at(amount)), 0)) == [f"Claims on Fund: {said}."]

@@ -9,9 +9,10 @@ import aftershock
 from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph.build import build
+from graph.protocol_graph import ProtocolGraph
 from graph.what_if import Remove, what_if
 from tests.graph.edited_world import after, reserve, reserves, world
-from tests.graph.small_world import ADDRESSES, AWETH, CENT, RAY, USDC, WAD, WETH, E, small_rows, small_world
+from tests.graph.small_world import ADDRESSES, AWETH, CENT, RAY, SHARE, USDC, WAD, WETH, E, small_rows, small_world
 
 
 def test_an_account_goes_with_what_it_supplied_and_owed() -> None:
@@ -110,3 +111,90 @@ def test_a_receipt_that_is_collateral_elsewhere_cannot_be_taken_from_its_own_mar
         with pytest.raises(InputError, match="it stands for what is supplied to"):
             what_if(graph, [Remove(name)])
     assert build(what_if(graph, [Remove(relation="lists", source="v2", target="WETH")]))  # takes cWETH along
+
+
+@pytest.fixture(scope="module")
+def of_sample() -> ProtocolGraph:
+    return build(aftershock.load())
+
+
+# svUSDC has 4,001,792.27 USDC in one market and 1,226,556.25 in another, for 5,225,522.552234 shares, of which the largest holder has 14 %
+FIRST, SECOND, SHARES = 4_001_792_266_930, 1_226_556_246_719, 5_225_522_552_234 * 10**12
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Remove("0x73e5f1fe"),
+        Remove(relation="lists", source="0x73e5f1fe", target="USDC"),
+        Remove(relation="supplies", source="svUSDC", target="0x73e5f1fe"),
+        Remove(relation="supplies", source="0xc01dd5ec2c9257bdacb847a2321e2bbfb057b07a", target="0x73e5f1fe"),
+        Remove(relation="supplies", source="eip155:31337:0xc01dd5ec2c9257bdacb847a2321e2bbfb057b07a", target="0x73e5f1fe"),
+    ],
+    ids=["market", "reserve", "supply by name", "by address", "by key"],
+)  # fmt: skip
+def test_what_a_vault_had_there_is_behind_its_share_no_more(edit: Remove, of_sample: ProtocolGraph) -> None:
+    sample = of_sample.snapshot
+    share = sample["assets"].set_index("symbol").at["svUSDC", "asset"]
+    supply = sample["assets"].set_index("asset").at[share, "total_supply_raw"]
+    behind = sample["backings"].set_index("claim").loc[share]
+    assert (supply, behind["amount_raw"]) == (SHARES, FIRST + SECOND)
+    left = what_if(of_sample, [edit])
+    row = left["backings"].set_index("claim").loc[share]
+    assert row["amount_raw"] == FIRST
+    # what the vault says of one share has fees in it that were not taken yet, less than a part in ten thousand here
+    assert row["rate_wad"] / WAD == pytest.approx(FIRST / 10**6 / (SHARES / WAD), rel=1e-4)
+    assert row["rate_wad"] / WAD == pytest.approx(0.7658, abs=5e-5)
+    allocated = left["queues"][left["queues"]["vault"] == share]["allocated_raw"].dropna().tolist()
+    assert set(allocated) in ({FIRST}, {0, FIRST})
+
+
+def test_holders_of_a_share_lose_with_the_vault(of_sample: ProtocolGraph) -> None:
+    left = what_if(of_sample, [Remove("0x73e5f1fe")])
+    said = aftershock.exposure(left, "svUSDC")
+    usdc = FIRST / 10**6 * 0.9999  # USD
+    assert said.outbound["backed_by"]["amount_usd"].tolist() == pytest.approx([usdc], rel=1e-4)
+    share = of_sample.find("svUSDC", "asset")
+    held = max(left["balances"][left["balances"]["asset"] == share]["amount_raw"])
+    assert said.inbound["holders"]["amount_usd"].iloc[0] == pytest.approx(held / SHARES * usdc, rel=1e-4)
+    assert held / SHARES * usdc == pytest.approx(565_000, abs=1000)
+
+
+def in_two_places() -> Snapshot:
+    """The vault keeps 10,000 USDC itself beside the 30,000 that it lends in the market: 40,000 behind as many shares."""
+    rows = small_rows()
+    contract = {"claim": SHARE, "backing": USDC, "rate_wad": WAD, "redemption": "instant", "capacity_raw": None}
+    lent = {
+        **rows["backings"][0],
+        **contract,
+        "holder": f"eip155:31337:{ADDRESSES['pool']}",
+        "amount_raw": 30_000 * CENT,
+    }
+    rows["backings"] += [
+        lent,
+        {**lent, "holder": E["share"], "amount_raw": 10_000 * CENT, "capacity_raw": 8_000 * CENT},
+    ]
+    rows["balances"].append({**rows["balances"][0], "asset": USDC, "holder": E["share"], "amount_raw": 10_000 * CENT})
+    return small_world(rows)
+
+
+@pytest.mark.parametrize(
+    ("edit", "lent", "idle", "rate"),
+    [
+        (Remove("core"), 0, 10_000, WAD // 4),
+        (Remove(relation="supplies", source="vUSDC", target="core"), 0, 10_000, WAD // 4),
+        (Remove(relation="holds", source="vUSDC", target="USDC"), 30_000, 0, WAD * 3 // 4),
+        (Remove(relation="supplies", source="Carol's fund", target="core"), 30_000, 10_000, WAD),
+    ],
+    ids=["market", "supply", "balance", "another's"],
+)
+def test_the_rate_follows_all_that_is_behind_and_the_amount_where_it_lay(
+    edit: Remove, lent: int, idle: int, rate: int
+) -> None:
+    left = what_if(in_two_places(), [edit])["backings"]
+    rows = {row["holder"]: row for row in left[left["claim"] == SHARE].to_dict("records")}
+    mine = rows.pop(E["share"])
+    (there,) = rows.values()
+    assert (there["amount_raw"], mine["amount_raw"]) == (lent * CENT, idle * CENT)
+    assert there["rate_wad"] == mine["rate_wad"] == rate
+    assert mine["capacity_raw"] == (8_000 * CENT if idle else 0)  # what lies elsewhere says nothing about it

@@ -113,3 +113,13 @@ def test_half_of_what_is_behind_a_claim_is_owed_by_the_debtor_no_more(tmp_path: 
     }
     with pytest.raises(InputError, match="states amounts and no rates; give a factor"):
         what_if(exposures(tmp_path), [Back("Fund", "Bank", rate=Decimal(1))])
+
+
+def test_claims_that_add_up_to_more_than_fits_are_refused(tmp_path: Path) -> None:
+    """As many smallest units of Bank as its decimals say; each of two claims fits a uint256, both together do not."""
+    (tmp_path / "two.csv").write_text("holder,claim_on,amount_usd\na,One,5\nb,Two,5\nOne,Bank,60\nTwo,Bank,60\n")
+    two = read_exposures(tmp_path / "two.csv")
+    unit = 10 ** int(two["assets"].set_index("symbol").at["Bank", "decimals"])
+    factor = Decimal(2**255 // (60 * unit) + 1)
+    with pytest.raises(InputError, match="the claims on Bank would add up to more than fits"):
+        what_if(two, [Back(name, "Bank", factor=factor) for name in ("One", "Two")])
