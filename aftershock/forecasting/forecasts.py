@@ -157,7 +157,9 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
     missing, leaders = holes(panel, instants), leaders_missing(panel.assets, card.features)
     trained = trained_on(fitted.models)
-    unseen = tuple(name for name in panel.assets if trained and name not in trained and (table["asset"] == name).any())
+    unseen = tuple(
+        name for name in panel.assets if trained and folded(name) not in trained and (table["asset"] == name).any()
+    )
     notes = (
         *panel.notes,
         *told_of_tables(priced.tables, asked_with, card.features),

@@ -13,7 +13,7 @@ from aftershock.durations import duration_s
 from chain.errors import InputError, many
 from chain.files import price_panel
 from chain.files.file_findings import Noted
-from chain.files.price_files import Stamp, names_read, told_of_names
+from chain.files.price_files import Stamp, folded, names_read, told_of_names
 from chain.files.price_moves import moves
 from chain.files.price_panel import span
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
@@ -50,8 +50,8 @@ class Priced:
 
 
 def price_names(assets: Sequence[str]) -> dict[str, str]:
-    """What an asset may be called on a chain -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
-    return {f"W{asset}": asset for asset in assets} | {asset: asset for asset in assets}
+    """What an asset may be called on a chain, `folded` -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
+    return {folded(f"W{asset}"): asset for asset in assets} | {folded(asset): asset for asset in assets}
 
 
 def instant_s(text: str, option: str) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aftershock.forecasting.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
 from chain.errors import many
+from chain.files.price_files import folded
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
 from models.features.trading import TRADING_FEATURES
@@ -160,7 +161,7 @@ def leaders_missing(assets: Sequence[str], features: Sequence[str]) -> tuple[str
     return tuple(
         leader
         for leader in LEADERS
-        if leader not in assets and any(name.startswith(f"{leader.lower()}_") for name in features)
+        if folded(leader) not in map(folded, assets) and any(name.startswith(f"{leader.lower()}_") for name in features)
     )
 
 

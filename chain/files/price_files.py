@@ -97,7 +97,7 @@ def told_of_names(named: Mapping[str, str]) -> tuple[str, ...]:
 def read_bars(
     path: Path, stamp: Stamp | None = None, bar_s: float | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
+    """Bars in the order of symbol (as `folded`) and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _bars(
         end = end + bar_s
     spelled, spellings = pd.factorize(frame["symbol"].astype("str"))
     named = names_read(map(str, spellings))
-    names = sorted(set(named.values()))
+    names = sorted(set(named.values()), key=folded)
     place = {name: number for number, name in enumerate(names)}
     code = np.array([place[named[str(one)]] for one in spellings])[spelled]
     if "" in place:
