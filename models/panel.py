@@ -3,7 +3,7 @@
 A row of the clock is the *end* of a bar, the instant at which it is known. Nothing here fills a hole: what a file does not have is NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +76,9 @@ class Panel:
         return replace(self, assets=assets, end_s=self.end_s[rows], extras=extras, **parts)
 
 
-def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = False) -> Panel:
+def read_panel(
+    path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = False, among: Collection[str] | None = None
+) -> Panel:
     """A panel from a user's price file (CSV or Parquet: timestamp, symbol, close [, open, high, low, volume]).
 
     Parameters
@@ -84,6 +86,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = F
     stamp : whether a row of a file of bars is stamped at the open or the close of its bar; a file of closes needs none.
     bar_s : length of a bar, seconds.
     as_written : leave every price in the unit that the file has, for who joins files first.
+    among : symbols that count, as of `chain.files.price_files.read_bars`; all if None.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = F
     InputError
         As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`.
     """
-    frame, told = read_bars(path, stamp, bar_s)
+    frame, told = read_bars(path, stamp, bar_s, among)
     assets = tuple(frame["symbol"].cat.categories)
     columns = frame["symbol"].cat.codes.to_numpy(dtype=np.int64)
     end = _on_clock(path, frame["end_s"].to_numpy(), assets, columns, bar_s)
