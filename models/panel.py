@@ -91,7 +91,7 @@ def read_panel(
     Returns
     -------
     The panel, all assets of the file by name. Symbols that differ in case only are one (`chain.files.price_files.names_read`), and a note says so. Rows that repeat an earlier one count once, and a note says how many. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
-    later prices are put into the unit of the earlier ones, and a note says so.
+    later prices are put into the unit of the earlier ones, and a note for each asset says so.
 
     Raises
     ------
@@ -139,13 +139,17 @@ def joined_forward(panel: Panel) -> Panel:
         closes, opens = columns["close"][known, n], columns["open"][known, n]
         has_open = np.isfinite(opens[1:])
         jump = np.log(np.where(has_open, opens[1:], closes[1:]) / closes[:-1])
-        for at in np.flatnonzero(np.abs(jump) > np.where(has_open, JUMP_OF_BARS, JUMP_OF_CLOSES)) + 1:
+        changes = np.flatnonzero(np.abs(jump) > np.where(has_open, JUMP_OF_BARS, JUMP_OF_CLOSES)) + 1
+        for at in changes:
             row, factor = known[at], float(np.exp(-jump[at - 1]))
             for name in COLUMNS:
                 columns[name][row:, n] *= factor if name != "volume" else 1 / factor
+        for at in changes[:1]:
+            factor = float(np.exp(jump[at - 1]))
+            more = f"; so are {many(len(changes) - 1, 'more such jump')} of {asset}" if len(changes) > 1 else ""
             notes.append(
-                f"{asset}: the price jumps by a factor of {1 / factor:.4g} between two bars at {pd.Timestamp(int(panel.end_s[row]), unit='s')} UTC; "
-                f"taken as a change of unit, later prices are multiplied by {factor:.4g}"
+                f"{asset}: the price jumps by a factor of {factor:.4g} between two bars at {pd.Timestamp(int(panel.end_s[known[at]]), unit='s')} UTC; "
+                f"taken as a change of unit, later prices are multiplied by {1 / factor:.4g}{more}"
             )
     return replace(panel, **columns, notes=tuple(notes))
 

@@ -43,12 +43,13 @@ from models.calibration import LEVELS
 from models.features import asked_samples
 from models.features.trading import TRADING_FEATURES
 from models.reasons import Reasons, reasons_of
-from models.store import Card, hash_of, hash_of_model, load
+from models.store import MODEL, Card, hash_of, hash_of_model, load
 from models.task import Task
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 SHIPPED = SAMPLE / "models"
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
+OF_ONE_HORIZON = re.compile(r"volatility_(\d+)h")
 AGAINST_HAR = "QLIKE to log-HAR an asset, "
 """How figures of a card begin that compare a model with log-HAR fitted an asset at a time; window and name of the model follow."""
 
@@ -220,16 +221,15 @@ def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) ->
 
 
 def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
-    """The models of a horizon in a folder of them.
+    """The models of a horizon in a folder of them, or in the folder of that horizon itself.
 
     Raises
     ------
     InputError
         If there are none for the horizon, or what lies there was not written by `train volatility`.
     """
-    found = sorted(
-        int(name[1]) for path in folder.glob("volatility_*h") if (name := re.fullmatch(r"volatility_(\d+)h", path.name))
-    )
+    places = [folder] if _is_of_one_horizon(folder) else folder.glob("volatility_*h")
+    found = sorted(int(name[1]) for path in places if (name := OF_ONE_HORIZON.fullmatch(path.resolve().name)))
     if horizon_hours not in found:
         has = f"there are models for {', '.join(map(str, found))} hours" if found else "there are no models"
         raise InputError(
@@ -245,7 +245,12 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
 
 
 def _folder(models: Path, horizon_hours: int) -> Path:
-    return models / f"volatility_{horizon_hours}h"
+    return models if _is_of_one_horizon(models) else models / f"volatility_{horizon_hours}h"
+
+
+def _is_of_one_horizon(folder: Path) -> bool:
+    """Whether a folder is what `train volatility` prints, the models of one horizon, and not the folder around it."""
+    return OF_ONE_HORIZON.fullmatch(folder.resolve().name) is not None and (folder / MODEL).is_file()
 
 
 def write(forecasts: Forecasts, path: Path) -> None:

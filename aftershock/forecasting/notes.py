@@ -11,7 +11,6 @@ from chain.errors import many
 from chain.files.price_files import folded
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
-from models.features.trading import TRADING_FEATURES
 from models.panel import BoolArray, IntArray, Panel
 from models.samples import Samples
 
