@@ -50,9 +50,11 @@ def run(
             raise InputError(
                 f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a CSV or Parquet file"
             )
-    taken = stamp is not None and bar is None
-    bar_s = duration_s(USUAL_BAR if taken else bar, "--bar") if stamp is not None or bar is not None else None
-    told = [f"a bar is taken to be {USUAL_BAR} long, as forecast and train take it; --bar says otherwise"] * taken
+    told = []
+    if stamp is not None and bar is None:
+        bar = USUAL_BAR
+        told.append(f"a bar is taken to be {bar} long, as forecast and train take it; --bar says otherwise")
+    bar_s = duration_s(bar, "--bar") if bar is not None else None
     if kind is not None and kind not in CONTRACTS:
         raise unknown_name("kind of file", kind, CONTRACTS)
     mapping = _mapping(columns)

@@ -164,7 +164,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     features = [features_of([model]) for model in fitted.models]
     used = tuple(dict.fromkeys(name for place in np.unique(answer.model[answers]) for name in features[place]))
     traded = np.array([bool(set(names) & set(TRADING_FEATURES)) for names in features])
-    leaders, thin = leaders_missing(panel.assets, used), leaders_thin(asked_with, used, answers.any(axis=1))
+    leaders, thin = leaders_missing(panel.assets, used), leaders_thin(asked_with, used, answers)
     trained = trained_on(fitted.models)
     unseen = tuple(
         name for name in panel.assets if trained and folded(name) not in trained and (table["asset"] == name).any()

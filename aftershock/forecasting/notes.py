@@ -168,12 +168,12 @@ def leaders_missing(assets: Sequence[str], features: Sequence[str]) -> tuple[str
 
 
 def leaders_thin(asked: Samples, features: Sequence[str], answered: BoolArray) -> dict[str, int]:
-    """Bitcoin or Ether, where the prices have them and too few of them for what the models read: at how many of the instants with an answer (`answered`, by instant) the market's moves stand there."""
+    """Bitcoin or Ether, where the prices have them and too few of them for what the models read: at how many of the instants with an answer (`answered`, by instant and asset) the market's moves stand there."""
     found = {}
     for place, asset in enumerate(asked.assets):
         stems = [name.partition("_") for name in features if name.partition("_")[0] == folded(asset)]
         own = [asked.feature(stem)[:, place] for _, _, stem in stems if stem in asked.names]
-        if asset.upper() in LEADERS and own and (thin := np.isnan(own).any(axis=0) & answered).any():
+        if asset.upper() in LEADERS and own and (thin := np.isnan(own).any(axis=0) & answered.any(axis=1)).any():
             found[asset] = int(thin.sum())
     return found
 
