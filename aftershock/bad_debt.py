@@ -12,6 +12,7 @@ from scipy import stats
 
 from aftershock.forecast_shocks import ShockLaw
 from chain.errors import AftershockError, InputError
+from chain.files.price_files import folded
 from models.panel import FloatArray
 from simulations import cascade
 from simulations.book import Book
@@ -163,9 +164,10 @@ def shocked_in(book: Book, assets: Sequence[str]) -> Shocked:
             f"nobody in this book holds or owes {', '.join(assets[:8])}; give prices of assets that the book knows"
         )
     meant = {name: find(book, called) for name, called in known.items()}
-    own = {name: name in {book.assets[number].symbol for number in meant[name]} for name in known}
+    symbols = {name: {book.assets[number].symbol for number in meant[name]} for name in known}
+    own = {name: (folded(name) in map(folded, symbols[name]), name in symbols[name]) for name in known}
     first: dict[int, str] = {}
-    for name in sorted(known, key=lambda name: not own[name]):
+    for name in sorted(known, key=own.__getitem__, reverse=True):
         for number in meant[name]:
             first.setdefault(number, name)
     again = {name: first[meant[name][0]] for name in known if first[meant[name][0]] != name}

@@ -45,7 +45,10 @@ def quantiles_table(calibration: dict[str, Any]) -> list[str]:
 
 def regimes_table(regimes: dict[str, Any]) -> list[str]:
     """Probability of a day above the threshold within some hours: Markov switching against climatology and a logistic regression."""
-    rows = ["| within | days, events | forecast | Brier | AUPRC |", "|---|---|---|--:|--:|"]
+    rows = [
+        "| within the next | days on which it was asked, and on how many it came | forecast | Brier | AUPRC |",
+        "|---|---|---|--:|--:|",
+    ]
     for hours, part in regimes.items():
         for name in ("Markov switching", "climatology", "logistic"):
             auprc = part[name]["auprc"]

@@ -53,7 +53,7 @@ def verdict(folder: Path = RESULTS) -> list[str]:
             "Every figure is one of [volatility.csv](volatility.csv), [volatility-seeds.csv](volatility-seeds.csv) and [volatility-coverage.csv](volatility-coverage.csv)."
         ),
         "",
-        "| on 2023 | wanted | came | |",
+        "| on 2023 | asked for | came | met or missed |",
         "|---|---|---|---|",
         *_bars(folder),
         "",
@@ -111,7 +111,7 @@ def _bars(folder: Path) -> list[str]:
     rows.append(_row(what, "at most 1.01", came, [ratio <= 1.01 for ratio in best]))
     shipped = ", ".join(f"{once.at[hours, 'ratio']:.3f}" for hours in horizons)
     what = f"{every} h: what ships, fitted once before the year, over log-HAR refitted each quarter"
-    return [*rows, f"| {what} | none | {shipped} | |"]
+    return [*rows, f"| {what} | nothing was asked for | {shipped} | – |"]
 
 
 def _drawn(row: pd.Series) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from chain.files.price_files import folded
 from models.calibration import LEVELS, conformal_quantile
 from models.forecaster import Fitted
 from models.panel import FloatArray
@@ -94,11 +95,12 @@ class OfAssets:
         """See `models.forecaster.Fitted.predict`."""
         answer = np.full(samples.y.shape, np.nan)
         late = samples.as_of_s >= self.from_s
-        shared = [name for name in self.assets if name in samples.assets]
+        mine, theirs = ([folded(name) for name in names] for names in (self.assets, samples.assets))
+        shared = [name for name in mine if name in theirs]
         if not shared or not late.any():
             return answer
         asked = samples.at(late)
-        here, there = ([names.index(name) for name in shared] for names in (self.assets, samples.assets))
+        here, there = ([names.index(name) for name in shared] for names in (mine, theirs))
         x = np.full((late.sum(), len(self.assets), samples.x.shape[2]), np.nan)
         x[:, here] = asked.x[:, there]
         found = self.model.predict(replace(asked, assets=self.assets, x=x, y=np.full(x.shape[:2], np.nan), proxy=None))
@@ -123,10 +125,10 @@ def features_of(models: Sequence[Fitted]) -> tuple[str, ...]:
 
 
 def trained_on(models: Sequence[Fitted]) -> frozenset[str]:
-    """Assets that some fitted models were fitted on, as far as they know; empty if they know of none (an average needs no training)."""
+    """Assets that some fitted models were fitted on, `folded`, as far as they know; empty if they know of none (an average needs no training)."""
     names: set[str] = set()
     for model in models:
-        names.update(getattr(model, "assets", ()))
+        names.update(map(folded, getattr(model, "assets", ())))
         names |= trained_on(_inside(model))
     return frozenset(names)
 

@@ -3,7 +3,7 @@
 A row of the clock is the *end* of a bar, the instant at which it is known. Nothing here fills a hole: what a file does not have is NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +76,9 @@ class Panel:
         return replace(self, assets=assets, end_s=self.end_s[rows], extras=extras, **parts)
 
 
-def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = False) -> Panel:
+def read_panel(
+    path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = False, among: Collection[str] | None = None
+) -> Panel:
     """A panel from a user's price file (CSV or Parquet: timestamp, symbol, close [, open, high, low, volume]).
 
     Parameters
@@ -84,18 +86,19 @@ def read_panel(path: Path, stamp: Stamp | None, bar_s: int, as_written: bool = F
     stamp : whether a row of a file of bars is stamped at the open or the close of its bar; a file of closes needs none.
     bar_s : length of a bar, seconds.
     as_written : leave every price in the unit that the file has, for who joins files first.
+    among : symbols that count, as of `chain.files.price_files.read_bars`; all if None.
 
     Returns
     -------
     The panel, all assets of the file by name. Symbols that differ in case only are one (`chain.files.price_files.names_read`), and a note says so. Rows that repeat an earlier one count once, and a note says how many. A high below, or a low above, its own open or close is moved there, and a note says how often and where first. Where the unit of a price changes (see `joined_forward`),
-    later prices are put into the unit of the earlier ones, and a note says so.
+    later prices are put into the unit of the earlier ones, and a note for each asset says so.
 
     Raises
     ------
     InputError
         As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`.
     """
-    frame, told = read_bars(path, stamp, bar_s)
+    frame, told = read_bars(path, stamp, bar_s, among)
     assets = tuple(frame["symbol"].cat.categories)
     columns = frame["symbol"].cat.codes.to_numpy(dtype=np.int64)
     end = _on_clock(path, frame["end_s"].to_numpy(), assets, columns, bar_s)
@@ -136,13 +139,17 @@ def joined_forward(panel: Panel) -> Panel:
         closes, opens = columns["close"][known, n], columns["open"][known, n]
         has_open = np.isfinite(opens[1:])
         jump = np.log(np.where(has_open, opens[1:], closes[1:]) / closes[:-1])
-        for at in np.flatnonzero(np.abs(jump) > np.where(has_open, JUMP_OF_BARS, JUMP_OF_CLOSES)) + 1:
+        changes = np.flatnonzero(np.abs(jump) > np.where(has_open, JUMP_OF_BARS, JUMP_OF_CLOSES)) + 1
+        for at in changes:
             row, factor = known[at], float(np.exp(-jump[at - 1]))
             for name in COLUMNS:
                 columns[name][row:, n] *= factor if name != "volume" else 1 / factor
+        for at in changes[:1]:
+            factor = float(np.exp(jump[at - 1]))
+            more = f"; so are {many(len(changes) - 1, 'more such jump')} of {asset}" if len(changes) > 1 else ""
             notes.append(
-                f"{asset}: the price jumps by a factor of {1 / factor:.4g} between two bars at {pd.Timestamp(int(panel.end_s[row]), unit='s')} UTC; "
-                f"taken as a change of unit, later prices are multiplied by {factor:.4g}"
+                f"{asset}: the price jumps by a factor of {factor:.4g} between two bars at {pd.Timestamp(int(panel.end_s[known[at]]), unit='s')} UTC; "
+                f"taken as a change of unit, later prices are multiplied by {1 / factor:.4g}{more}"
             )
     return replace(panel, **columns, notes=tuple(notes))
 

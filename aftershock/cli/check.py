@@ -19,6 +19,7 @@ from reports.amounts import count
 
 EXAMPLE = "Example: aftershock check bars.parquet closes.csv --stamp open --bar 1h"
 MOST_OF_A_KIND = 5
+USUAL_BAR = "1h"
 
 
 def run(
@@ -49,9 +50,11 @@ def run(
             raise InputError(
                 f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a CSV or Parquet file"
             )
+    told = []
+    if stamp is not None and bar is None:
+        bar = USUAL_BAR
+        told.append(f"a bar is taken to be {bar} long, as forecast and train take it; --bar says otherwise")
     bar_s = duration_s(bar, "--bar") if bar is not None else None
-    if stamp is not None and bar_s is None:
-        raise InputError(f"--stamp {stamp} needs the length of a bar as well; add --bar 1h")
     if kind is not None and kind not in CONTRACTS:
         raise unknown_name("kind of file", kind, CONTRACTS)
     mapping = _mapping(columns)
@@ -60,9 +63,11 @@ def run(
         running.note(f"{count(sum(one.rows for one in checked), 'row')} in {count(len(checked), 'file')}")
     errors = sum(one.errors for one in checked)
     if as_json:
-        print_json({"files": [one.to_dict() for one in checked], "errors": errors})
+        print_json({"files": [one.to_dict() for one in checked], "errors": errors, "notes": told})
     else:
         page = Page()
+        for sentence in told:
+            page.say((f"Note: {sentence}.", "dim"))
         for one in checked:
             _show(page, one, all_rows)
     if errors:

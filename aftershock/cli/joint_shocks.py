@@ -1,8 +1,10 @@
 """`aftershock simulate --shocks forecast`: joint shocks drawn from volatility forecasts, one cascade a draw, the tail of bad debt."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
+
+import pandas as pd
 
 import aftershock
 from aftershock.bad_debt import LEAST_BEYOND, LEVELS, BadDebt, bad_debt_under, shocked_in
@@ -11,7 +13,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, when
 from aftershock.forecast_shocks import constant_law, law_of_forecasts
 from aftershock.forecasting.forecasts import SHIPPED, Forecasts, forecast, models_for
-from aftershock.forecasting.hourly_prices import Priced, Span, read_prices, refuse_unreadable
+from aftershock.forecasting.hourly_prices import Priced, Span, instant_s, read_prices, refuse_unreadable
 from aftershock.outlooks import apart, outlook_of
 from aftershock.runs import market_key
 from chain.errors import InputError
@@ -46,14 +48,17 @@ class Asked:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """How the command line asks for it."""
+        """How the command line asks for it, in the one form of every way to type it."""
         given = (
             ("--prices", self.prices),
             ("--stamp", self.stamp),
-            ("--bar", self.bar if self.prices else None),
+            ("--bar", "1h" if self.prices else None),  # nothing else can be used, however it was typed
             ("--history", self.history),
             ("--model", self.model),
-            ("--at", self.at),
+            (
+                "--at",
+                None if self.at is None else f"{pd.Timestamp(instant_s(self.at, '--at'), unit='s'):%Y-%m-%dT%H:%MZ}",
+            ),
             ("--horizon", self.horizon),
             ("--draws", self.draws),
             ("--seed", self.seed),
@@ -129,11 +134,11 @@ def run_law(
         }
     )
     if as_json:
-        print_json({**to_dict(tails, snapshot, found, content, asked.model), **in_json(warned)})
+        print_json({**to_dict(tails, snapshot, found, content, asked), **in_json(warned)})
     else:
         page = Page()
         show_warnings(page, warned)
-        show(page, tails, asked.horizon, snapshot, found, content, asked.model)
+        show(page, tails, asked.horizon, snapshot, found, content, asked)
     return tails
 
 
@@ -142,21 +147,24 @@ def outlook_for(graph: ProtocolGraph, asked: Asked, market: str | None) -> Outlo
     refuse_claims(graph)
     key = market_key(graph, market)
     priced, found, tails = tails_under(from_graph(graph), asked, Assumptions(), key)
-    return outlook_of(priced, found, tails, asked.words, graph.snapshot.anchors, asked.model)
+    stood = replace(
+        asked, at=str(found.table["as_of"].iloc[0])
+    )  # said outright: prices that grow have a later last instant
+    return outlook_of(priced, found, tails, stood.words, graph.snapshot.anchors, asked.model)
 
 
-def to_dict(
-    tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str, model: Path | None = None
-) -> dict[str, Any]:
-    """The answer as it goes into JSON: both laws with their tails, and what they stand on; `model` is the user's own folder of models."""
+def to_dict(tails: list[BadDebt], snapshot: Snapshot, found: Forecasts, content: str, asked: Asked) -> dict[str, Any]:
+    """The answer as it goes into JSON: both laws with their tails, and what they stand on; files and folder of models as typed, None for what is embedded."""
     return {
         "content_id": content,
         "anchors": [asdict(anchor) for anchor in snapshot.anchors],
         "caption": snapshot.caption,
+        "prices": None if asked.prices is None else str(asked.prices),
+        "history": None if asked.history is None else str(asked.history),
         "prices_caption": found.caption,
         "as_of": f"{found.table['as_of'].iloc[0]:%Y-%m-%dT%H:%M:%SZ}",
         "apart": _apart(snapshot, found) or None,
-        "models": None if model is None else str(model),
+        "models": None if asked.model is None else str(asked.model),
         "models_id": found.decided_by["model"],
         "answered_by": found.answered_by(),
         "laws": [one.to_dict() for one in tails],
@@ -173,7 +181,7 @@ def show(
     snapshot: Snapshot,
     forecasts: Forecasts,
     content: str,
-    model: Path | None = None,
+    asked: Asked,
 ) -> None:
     """Print the tails of both laws, side by side, and what they stand on."""
     ours, flat = (one.to_dict() for one in found)
@@ -212,7 +220,9 @@ def show(
         )
     )
     answers = ", ".join(f"{one['model']} ({one['forecasts']})" for one in forecasts.answered_by())
-    page.say((f"Forecasts: {answers}, of the models {'that ship' if model is None else f'in {model}'}.", "dim"))
+    models = "that ship" if asked.model is None else f"in {asked.model}"
+    files = " with earlier ones of ".join(str(file) for file in (asked.prices, asked.history) if file is not None)
+    page.say((f"Forecasts: {answers}, of the models {models}, from prices of {files or 'the embedded sample'}.", "dim"))
     for note in (_apart(snapshot, forecasts), *found[0].notes, *forecasts.notes):
         if note:
             page.say((f"Note: {note}.", "dim"))

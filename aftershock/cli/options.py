@@ -87,7 +87,10 @@ Prices = Annotated[
 ]
 BarStamp = Annotated[str | None, typer.Option("--stamp", help="What the timestamp of a bar is.", metavar="open|close")]
 Bar = Annotated[str, typer.Option(help="How long a bar is.", metavar="1h")]
-History = Annotated[Path | None, typer.Option(help="Earlier prices of the same form, to look back on.", metavar="FILE")]
+History = Annotated[
+    Path | None,
+    typer.Option(help="Earlier prices of the same form and with the same --stamp, to look back on.", metavar="FILE"),
+]
 Model = Annotated[
     Path | None,
     typer.Option(help="Folder that train volatility wrote; what ships by default.", metavar="FOLDER"),

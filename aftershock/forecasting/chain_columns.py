@@ -15,6 +15,7 @@ import numpy as np
 from aftershock.forecasting.history_columns import of_history
 from aftershock.forecasting.hourly_prices import Priced, price_names, written
 from chain.errors import AftershockError, InputError, many
+from chain.files.price_files import folded
 from chain.histories import folder as histories
 from chain.snapshot import MANIFEST
 from chain.snapshot import load as load_snapshot
@@ -119,9 +120,9 @@ def symbols_of(graph: ProtocolGraph, assets: Sequence[str]) -> dict[str, str]:
     """Node of an asset -> the symbol whose prices it moves with, by its own symbol or wrapped."""
     names, nodes = price_names(assets), graph.nodes["asset"]
     return {
-        node: names[label]
+        node: names[folded(label)]
         for node, label in zip(nodes["node"].tolist(), nodes["label"].tolist(), strict=True)
-        if label in names
+        if folded(label) in names
     }
 
 

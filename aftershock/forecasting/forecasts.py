@@ -27,6 +27,7 @@ from aftershock.forecasting.notes import (
     Hole,
     holes,
     leaders_missing,
+    leaders_thin,
     told_of_assets,
     told_of_holes,
     told_of_series,
@@ -37,16 +38,18 @@ from aftershock.forecasting.notes import (
 )
 from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp, folded
-from models.answering import Answering, trained_on
+from models.answering import Answering, features_of, trained_on
 from models.calibration import LEVELS
 from models.features import asked_samples
+from models.features.trading import TRADING_FEATURES
 from models.reasons import Reasons, reasons_of
-from models.store import Card, hash_of, hash_of_model, load
+from models.store import MODEL, Card, hash_of, hash_of_model, load
 from models.task import Task
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 SHIPPED = SAMPLE / "models"
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
+OF_ONE_HORIZON = re.compile(r"volatility_(\d+)h")
 AGAINST_HAR = "QLIKE to log-HAR an asset, "
 """How figures of a card begin that compare a model with log-HAR fitted an asset at a time; window and name of the model follow."""
 
@@ -62,9 +65,9 @@ class Forecasts:
     notes : what was changed in the prices on reading, and what else must be said of them and of the models, a sentence each.
     card : of the models.
     caption : what the prices are, where they are not the user's.
-    holes : bars that are missing in what was looked back on.
+    holes : bars that are missing in what was looked back on, of assets with an answer.
     unseen : assets with a forecast that were not in training.
-    leaders_missing : BTC or ETH, where the models read them and the prices do not have them: the market's moves stand in their place.
+    leaders_missing : BTC or ETH, where the models that answer read them and the prices do not have them, or too few of them at an instant: the market's moves stand in their place.
     decided_by : all that decides the numbers, for content ids: hash of the prices, hash of the model's file, instants (seconds UTC), horizon.
     """
 
@@ -155,17 +158,25 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     silent = (~np.isfinite(answer.variance)).sum(axis=0)
     unanswered = tuple((name, int(count)) for name, count in zip(panel.assets, silent, strict=True) if count)
-    missing, leaders = holes(panel, instants), leaders_missing(panel.assets, card.features)
+    answers = np.isfinite(answer.variance)
+    # nothing is said of what is not used: neither of assets without an answer nor of models that gave none
+    missing = tuple(one for one in holes(panel, instants) if one.asset in set(table["asset"]))
+    features = [features_of([model]) for model in fitted.models]
+    used = tuple(dict.fromkeys(name for place in np.unique(answer.model[answers]) for name in features[place]))
+    traded = np.array([bool(set(names) & set(TRADING_FEATURES)) for names in features])
+    leaders, thin = leaders_missing(panel.assets, used), leaders_thin(asked_with, used, answers)
     trained = trained_on(fitted.models)
-    unseen = tuple(name for name in panel.assets if trained and name not in trained and (table["asset"] == name).any())
+    unseen = tuple(
+        name for name in panel.assets if trained and folded(name) not in trained and (table["asset"] == name).any()
+    )
     notes = (
         *panel.notes,
         *told_of_tables(priced.tables, asked_with, card.features),
-        *told_of_volume(asked_with, card.features),
+        *told_of_volume(panel, instants, answers & traded[answer.model]),
         *told_of_span(asked, panel),
         *told_of_holes(missing),
-        *told_of_series(panel, int(instants[-1]), np.isfinite(answer.variance)),
-        *told_of_assets(unseen, leaders),
+        *told_of_series(panel, int(instants[-1]), answers),
+        *told_of_assets(unseen, leaders, thin, len(instants)),
         *told_of_training(instants, card.cutoff_s),
     )
     decided_by = {
@@ -174,7 +185,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         "instants_s": instants.tolist(),
         "horizon_hours": horizon_hours,
     }
-    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, leaders, decided_by)
+    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, (*leaders, *thin), decided_by)
 
 
 def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:
@@ -210,16 +221,15 @@ def why(priced: Priced, found: Forecasts, asset: str, models: Path = SHIPPED) ->
 
 
 def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
-    """The models of a horizon in a folder of them.
+    """The models of a horizon in a folder of them, or in the folder of that horizon itself.
 
     Raises
     ------
     InputError
         If there are none for the horizon, or what lies there was not written by `train volatility`.
     """
-    found = sorted(
-        int(name[1]) for path in folder.glob("volatility_*h") if (name := re.fullmatch(r"volatility_(\d+)h", path.name))
-    )
+    places = [folder] if _is_of_one_horizon(folder) else folder.glob("volatility_*h")
+    found = sorted(int(name[1]) for path in places if (name := OF_ONE_HORIZON.fullmatch(path.resolve().name)))
     if horizon_hours not in found:
         has = f"there are models for {', '.join(map(str, found))} hours" if found else "there are no models"
         raise InputError(
@@ -235,7 +245,12 @@ def models_for(folder: Path, horizon_hours: int) -> tuple[Answering, Card]:
 
 
 def _folder(models: Path, horizon_hours: int) -> Path:
-    return models / f"volatility_{horizon_hours}h"
+    return models if _is_of_one_horizon(models) else models / f"volatility_{horizon_hours}h"
+
+
+def _is_of_one_horizon(folder: Path) -> bool:
+    """Whether a folder is what `train volatility` prints, the models of one horizon, and not the folder around it."""
+    return OF_ONE_HORIZON.fullmatch(folder.resolve().name) is not None and (folder / MODEL).is_file()
 
 
 def write(forecasts: Forecasts, path: Path) -> None:

@@ -13,9 +13,10 @@ from aftershock.durations import duration_s
 from chain.errors import InputError, many
 from chain.files import price_panel
 from chain.files.file_findings import Noted
-from chain.files.price_files import Stamp, names_read, told_of_names
+from chain.files.price_files import Stamp, folded, names_read, told_of_names
 from chain.files.price_moves import moves
 from chain.files.price_panel import span
+from models.features.windows import ENOUGH_BARS
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
 from models.task import HOUR_S
 
@@ -26,8 +27,8 @@ SAMPLE_PRICES = Path(__file__).parent.parent / "sample" / "prices" / "bars.parqu
 SAMPLE_CAPTION = "invented prices"
 """What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
 BAR_S, DAY_S = HOUR_S, 86_400
-LEAST_CLOSES = 112
-"""Before an instant, for the simplest model to answer."""
+LEAST_CLOSES = ENOUGH_BARS + 1
+"""Before an instant, for the simplest model to answer: it needs ENOUGH_BARS returns, and a return is of two closes."""
 APART, MOST_APART = 0.02, 0.05
 """Closes of two files for one bar contradict each other from this ratio on: exchanges lie nearer, but for single bars of a crash. More than this share of such bars are two different series."""
 
@@ -50,8 +51,8 @@ class Priced:
 
 
 def price_names(assets: Sequence[str]) -> dict[str, str]:
-    """What an asset may be called on a chain -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
-    return {f"W{asset}": asset for asset in assets} | {asset: asset for asset in assets}
+    """What an asset may be called on a chain, `folded` -> its symbol in the prices: the symbol itself, or wrapped (WETH for ETH)."""
+    return {folded(f"W{asset}"): asset for asset in assets} | {folded(asset): asset for asset in assets}
 
 
 def instant_s(text: str, option: str) -> int:
@@ -153,10 +154,11 @@ def read_prices(
     refuse_unreadable(prices, stamp, bar, history)
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
-    read = [read_panel(file, stamp, BAR_S, as_written=True) for file in (prices, history) if file is not None]
-    (panel, *before), name = read, prices.name
+    panel, name = read_panel(prices, stamp, BAR_S, as_written=True), prices.name
     if history is not None:
-        panel, earlier = _named_alike(panel, *before)
+        earlier = read_panel(history, stamp, BAR_S, as_written=True, among=panel.assets)
+        _require_earlier((name, panel), (history.name, earlier))
+        panel, earlier = _named_alike(panel, earlier)
         told = _agree((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
@@ -171,6 +173,16 @@ def require_closes(name: str, panel: Panel, until_s: int) -> None:
         raise InputError(
             f"{name} has {many(closes, 'hourly close')} until {written(until_s)} UTC, and the simplest model looks back on "
             f"{LEAST_CLOSES}; give more, or an earlier file with --history"
+        )
+
+
+def _require_earlier(late: tuple[str, Panel], early: tuple[str, Panel]) -> None:
+    """InputError if a history begins after the prices that it should go before have ended."""
+    (name, panel), (other, earlier) = late, early
+    if earlier.end_s[0] > panel.end_s[-1]:
+        raise InputError(
+            f"--history {other} begins at {written(int(earlier.end_s[0]))} UTC, after --prices {name} has ended at {written(int(panel.end_s[-1]))} UTC; "
+            "--history takes earlier prices, so turn the two round"
         )
 
 

@@ -1,6 +1,6 @@
 """What must be said beside a forecast of prices: bars that are missing, series that ended or hardly move, assets that no model was trained on, and when the models were trained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +8,16 @@ import pandas as pd
 
 from aftershock.forecasting.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
 from chain.errors import many
+from chain.files.price_files import folded
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
-from models.features.trading import TRADING_FEATURES
 from models.panel import BoolArray, IntArray, Panel
 from models.samples import Samples
 
 LOOK_BACK_S = 90 * DAY_S
 """Behind the first instant, where a missing bar is told: twelve weeks are the longest window of a feature, ninety days that of correlations."""
+TRADED_S = 30 * DAY_S
+"""The longest window of a feature of trading."""
 STALE_S = DAY_S
 OLD_S = 366 * DAY_S
 """From when on a model is called old, after the end of its training."""
@@ -109,14 +111,15 @@ def told_of_tables(tables: Sequence[str], asked: Samples, features: Sequence[str
     return tuple(told)
 
 
-def told_of_volume(asked: Samples, features: Sequence[str]) -> tuple[str, ...]:
-    """Of which assets models read what was traded and nobody knows it at any of the instants."""
-    read = [name for name in features if name in TRADING_FEATURES]
-    if not read:
-        return ()
-    silent = np.isnan(np.stack([asked.feature(name) for name in read])).all(axis=(0, 1))
-    names = [asked.assets[number] for number in np.flatnonzero(silent)]
-    whose = "no volume" if len(names) == len(asked.assets) else f"no volume of {_listed(names)}"
+def told_of_volume(panel: Panel, instants: IntArray, reading: BoolArray) -> tuple[str, ...]:
+    """Of which assets no bar that is looked back on has a volume, while a model that reads volumes answers for them.
+
+    `reading` by (instant, asset): whether such a model answers there.
+    """
+    seen = (panel.end_s > int(instants[0]) - TRADED_S) & (panel.end_s <= int(instants[-1]))
+    known = np.isfinite(panel.volume[seen]).any(axis=0)
+    names = [panel.assets[number] for number in np.flatnonzero(~known & reading.any(axis=0))]
+    whose = f"no volume of {_listed(names)}" if known.any() else "no volume"
     told = f"the prices have {whose}: what models read of trading is the mean in training, and the score is not one of such forecasts"
     return (told,) if names else ()
 
@@ -160,12 +163,25 @@ def leaders_missing(assets: Sequence[str], features: Sequence[str]) -> tuple[str
     return tuple(
         leader
         for leader in LEADERS
-        if leader not in assets and any(name.startswith(f"{leader.lower()}_") for name in features)
+        if folded(leader) not in map(folded, assets) and any(name.startswith(f"{leader.lower()}_") for name in features)
     )
 
 
-def told_of_assets(unseen: Sequence[str], leaders: Sequence[str]) -> tuple[str, ...]:
-    """Assets that were not in training, and leaders whose place the market takes, a sentence each."""
+def leaders_thin(asked: Samples, features: Sequence[str], answered: BoolArray) -> dict[str, int]:
+    """Bitcoin or Ether, where the prices have them and too few of them for what the models read: at how many of the instants with an answer (`answered`, by instant and asset) the market's moves stand there."""
+    found = {}
+    for place, asset in enumerate(asked.assets):
+        stems = [name.partition("_") for name in features if name.partition("_")[0] == folded(asset)]
+        own = [asked.feature(stem)[:, place] for _, _, stem in stems if stem in asked.names]
+        if asset.upper() in LEADERS and own and (thin := np.isnan(own).any(axis=0) & answered.any(axis=1)).any():
+            found[asset] = int(thin.sum())
+    return found
+
+
+def told_of_assets(
+    unseen: Sequence[str], leaders: Sequence[str], thin: Mapping[str, int], instants: int
+) -> tuple[str, ...]:
+    """Assets that were not in training, and leaders whose place the market takes, at each of the instants or (`thin`) at some of them, a sentence each."""
     told = []
     if unseen:
         were, their = ("was", "its") if len(unseen) == 1 else ("were", "their")
@@ -174,6 +190,11 @@ def told_of_assets(unseen: Sequence[str], leaders: Sequence[str]) -> tuple[str, 
         what = "it" if len(leaders) == 1 else "them"
         told.append(
             f"no {' and no '.join(leaders)} among the prices: what models read of {what} is the mean of all assets there instead"
+        )
+    for name, count in thin.items():
+        where = f"at {count:,} of {many(instants, 'instant')}" if instants > 1 else "at the instant"
+        told.append(
+            f"too few prices of {name} are known {where}: what models read of it is the mean of all assets there instead"
         )
     return tuple(told)
 

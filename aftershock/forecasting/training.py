@@ -145,7 +145,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
     ]
     answering = in_order(order, makers, fitted, laws, factors)
     card = Card(
-        f"volatility, {wish.horizon_hours} h, {makers[0].name}",
+        f"volatility, {wish.horizon_hours} h, {answering.names[0]}",
         lessons.samples.task,
         features_of(answering.models),
         hash_of(priced.panel),

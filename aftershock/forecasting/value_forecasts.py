@@ -18,6 +18,7 @@ from aftershock.forecast_shocks import ShockLaw, law_of_forecasts
 from aftershock.forecasting.forecasts import QUANTILES, Forecasts
 from aftershock.forecasting.hourly_prices import Priced, price_names
 from chain.errors import InputError
+from chain.files.price_files import folded
 from graph.counted import deposits_of
 from graph.lookthrough import look_through
 from graph.protocol_graph import ProtocolGraph
@@ -154,7 +155,7 @@ def moved_by(graph: ProtocolGraph, law: ShockLaw, held: dict[str, float]) -> tup
 
     def mover(path: Sequence[str]) -> str | None:
         for key in path:
-            if (found := symbols.get(graph.label(key))) is not None:
+            if (found := symbols.get(folded(graph.label(key)))) is not None:
                 return found
             if kinds.get(key) == "stablecoin":
                 return None
@@ -164,8 +165,8 @@ def moved_by(graph: ProtocolGraph, law: ShockLaw, held: dict[str, float]) -> tup
     still: dict[str, float] = {}
     for key, usd in held.items():
         left = usd
-        if graph.label(key) in symbols:
-            moved[symbols[graph.label(key)]] += usd
+        if (own := symbols.get(folded(graph.label(key)))) is not None:
+            moved[own] += usd
             continue
         for path in behind.paths(key):
             if path.share is not None and (name := mover(path.assets)) is not None:

@@ -50,7 +50,7 @@ KINDS = {
     "ohlc": "the high is not the highest or the low not the lowest of a bar",
     "short": "a series much shorter than the others",
     "survivors": "series begin at different times and none has ended: what died may have been left out",
-    "look_alike": "names that differ by a digit at the end or by case only: a source's other ticker",
+    "look_alike": "names that differ by a digit at the end (a source's ticker of another coin?) or by case only (in prices one asset, elsewhere several)",
     "per_cent": "a share in per cent, or from 0 to 1, where basis points are asked for",
     "no_identity": "events without a transaction: two equal ones cannot be told from one written twice",
     "several_pools": "events of several markets in one log",

@@ -4,7 +4,7 @@ A stamp is the instant at which the close is known. A file with open, high and l
 or its close cannot be seen in it: such a file is refused until that is said. Symbols are labels; spellings that differ in case only are one (`names_read`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,8 @@ EXTRAS: dict[str, tuple[float, float]] = {
 }
 """Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
 HOUR = 3_600.0
+NAMED = 6
+"""So many symbols are listed in a sentence."""
 ROUNDING = 1e-9
 """How far, as a ratio, a high may lie below what it should hold: numbers that were written with other digits."""
 
@@ -95,21 +97,23 @@ def told_of_names(named: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def read_bars(
-    path: Path, stamp: Stamp | None = None, bar_s: float | None = None
+    path: Path, stamp: Stamp | None = None, bar_s: float | None = None, among: Collection[str] | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the order of symbol and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
+    """Bars in the order of symbol (as `folded`) and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
 
     Parameters
     ----------
     stamp, bar_s : whether a row is stamped at the open or the close of its bar, and how long a bar is, seconds; a file of closes alone needs neither if its stamps are
         the instants at which the closes are known (`read_prices`, which is given files of both kinds at once, takes them for those instants always).
 
+    among : symbols that count, in any spelling; rows of others are left out before anything is said of them, and a sentence names them. None: all.
+
     Raises
     ------
     InputError
-        If a column is missing, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
+        If a column is missing, none of `among` is in the file, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
-    bars, named, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS))
+    bars, named, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS), among)
     if not is_bars and stamp == "open":
         if bar_s is None:
             raise InputError(
@@ -120,10 +124,14 @@ def read_bars(
 
 
 def _bars(
-    path: Path, stamp: Stamp | None, bar_s: float | None, wanted: Sequence[str]
+    path: Path,
+    stamp: Stamp | None,
+    bar_s: float | None,
+    wanted: Sequence[str],
+    among: Collection[str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str], bool, tuple[str, ...]]:
-    """Checked columns in the order of symbol and time, the names of symbols by their spelling, whether the rows are bars, and a sentence if rows are repeated."""
-    frame = read_frame(path, ("timestamp", "symbol", "close"))
+    """Checked columns in the order of symbol and time, the names of symbols by their spelling, whether the rows are bars, and a sentence each if symbols are left out or rows are repeated."""
+    frame, left_out = _only(path, read_frame(path, ("timestamp", "symbol", "close")), among)
     has_bars = [name for name in BAR_COLUMNS if name in frame.columns]
     if has_bars and stamp is not None and bar_s is None:
         raise InputError(
@@ -139,7 +147,7 @@ def _bars(
         end = end + bar_s
     spelled, spellings = pd.factorize(frame["symbol"].astype("str"))
     named = names_read(map(str, spellings))
-    names = sorted(set(named.values()))
+    names = sorted(set(named.values()), key=folded)
     place = {name: number for number, name in enumerate(names)}
     code = np.array([place[named[str(one)]] for one in spellings])[spelled]
     if "" in place:
@@ -163,7 +171,24 @@ def _bars(
     notes = _said_twice(path, frame, order[twice + 1]) if len(twice) else ()
     kept: dict[str, Any] = {name: values[once] for name, values in columns.items()}
     symbols = pd.Categorical.from_codes(code[once], names)
-    return {"end_s": end[once], "symbol": symbols, **kept}, named, bool(has_bars), notes
+    return {"end_s": end[once], "symbol": symbols, **kept}, named, bool(has_bars), (*left_out, *notes)
+
+
+def _only(path: Path, frame: pd.DataFrame, among: Collection[str] | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows of some symbols, in any spelling (all if None), and a sentence if others are left out; InputError if no row is left."""
+    if among is None:
+        return frame, ()
+    wanted, spelt = {folded(name) for name in among}, frame["symbol"].astype("str")
+    others = [str(one) for one in spelt.unique() if folded(str(one)) not in wanted]
+    kept = frame[~spelt.isin(others)]
+    names = sorted(set(names_read(others).values()), key=folded)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    if not len(kept):
+        raise InputError(
+            f"{path.name} has prices of {', '.join(names[:NAMED])}{more} and of none of {', '.join(list(among)[:NAMED])}; give a file of the same assets, or write symbols alike"
+        )
+    told = f"{path.name} has prices of {', '.join(names[:NAMED])}{more}, which the later prices do not have, so they are not used"
+    return kept, (told,) if names else ()
 
 
 def _said_twice(path: Path, frame: pd.DataFrame, places: npt.NDArray[np.int64]) -> tuple[str, ...]:

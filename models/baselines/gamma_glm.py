@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from chain.errors import ConvergenceError, InputError
+from chain.files.price_files import folded
 from models.baselines.levels import from_own_level
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
@@ -162,5 +163,5 @@ class FittedGlm:
 
     def effects_of(self, assets: Sequence[str]) -> FloatArray:
         """The factor of each asset, by name."""
-        known = dict(zip(self.assets, self.effects.tolist(), strict=True))
-        return np.array([known.get(name, 1.0) for name in assets])
+        known = dict(zip(map(folded, self.assets), self.effects.tolist(), strict=True))
+        return np.array([known.get(folded(name), 1.0) for name in assets])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chain.files.price_files import folded
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.task import LEAST_VARIANCE
@@ -79,8 +80,8 @@ class FittedHar:
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`; an asset that was not in training has NaN."""
-        place = {name: number for number, name in enumerate(self.assets)}
-        at = [place.get(name, -1) for name in samples.assets]
+        place = {folded(name): number for number, name in enumerate(self.assets)}
+        at = [place.get(folded(name), -1) for name in samples.assets]
         linear = np.einsum("anf,nf->an", self.model._design(samples), self.slopes[at]) + self.intercepts[at]
         result = np.exp(linear) * self.factor[at] if self.model.logs else linear
         bounded = np.clip(result, self.least[at], self.most[at])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from chain.files.price_files import folded
 from models.features.variance import LEAST_OF_A_BAR, WINDOWS
 from models.features.windows import Lookback, log_floored
 from models.panel import FloatArray, IntArray, Panel
@@ -25,13 +26,14 @@ def market_features(
     """
     shape = (len(back.stop), len(panel.assets))
     features: dict[str, FloatArray] = {}
+    place = {folded(name): number for number, name in enumerate(panel.assets)}
     for measure in ("abs_range", "rv"):
         for hours in sorted({*WINDOWS, horizon_hours}):
             name = f"{measure}_{hours}"
             market = _mean(own[name])
             features[f"market_{name}"] = market
             for leader in LEADERS:
-                values = own[name][:, panel.assets.index(leader)] if leader in panel.assets else market
+                values = own[name][:, place[folded(leader)]] if folded(leader) in place else market
                 features[f"{leader.lower()}_{name}"] = np.where(np.isfinite(values), values, market)
     index = _mean(panel.log_returns())[:, None]
     in_squares, in_index = back.running(index**2), back.running(index)

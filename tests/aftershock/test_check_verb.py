@@ -106,3 +106,14 @@ def test_bars_whose_length_is_not_said_are_not_told_to_say_their_stamp(tmp_path:
     assert "stamped at their open" in said and "--bar 1h" in said and "open or close" not in said
     with pytest.raises(AftershockError, match="not said how long a bar is"):
         read_prices(tmp_path / "bars.csv", "open")
+
+
+def test_a_bar_is_an_hour_long_unless_it_is_said_and_that_is_told(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("\n".join(bar_lines()) + "\n", encoding="utf-8")
+    taken, said, day = (
+        json.loads(ask("check", "bars.csv", "--stamp", "open", *words, "--json").out)
+        for words in ((), ("--bar", "1h"), ("--bar", "1d"))
+    )
+    assert taken["files"] == said["files"] != day["files"] and said["notes"] == []
+    assert taken["notes"] == ["a bar is taken to be 1h long, as forecast and train take it; --bar says otherwise"]
+    assert taken["notes"][0] in " ".join(ask("check", "bars.csv", "--stamp", "open").out.split())

@@ -71,7 +71,7 @@ def test_who_answers_when_less_is_known(panel: Panel, tmp_path: Path) -> None:
     found = forecast_file(tmp_path / "young.csv", "close")
     assert found.unanswered == (("AAA", 1),) and len(found.table) == 3
     frame_of(panel).tail(10).to_csv(tmp_path / "ten.csv", index=False)
-    with pytest.raises(aftershock.AftershockError, match=r"10 hourly closes .* looks back on 112"):
+    with pytest.raises(aftershock.AftershockError, match=r"10 hourly closes .* looks back on 113"):
         forecast_file(tmp_path / "ten.csv", "close")
 
 
@@ -110,7 +110,7 @@ def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
 def test_without_a_file_the_embedded_prices_answer_and_say_what_they_are(ask: Ask) -> None:
     record = json.loads(ask("forecast", "--json").out)
     assert record["caption"] == "invented prices"
-    assert [row["asset"] for row in record["forecasts"]] == ["ETH", "LINK", "WBTC", "lstETH"]
+    assert [row["asset"] for row in record["forecasts"]] == ["ETH", "LINK", "lstETH", "WBTC"]
     card = json.loads((SHIPPED / "volatility_24h" / "card.json").read_text())
     year = "the unseen year 2023 (fitted once, before it)"
     worth = card["scores"][f"QLIKE to log-HAR an asset, {year}, boosting on GLM"]

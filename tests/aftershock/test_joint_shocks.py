@@ -67,6 +67,7 @@ class Told:
 LATE = ("--prices", "late.parquet", "--stamp", "close")
 HISTORY = (*LATE, "--history", "early.parquet")
 SHOCKS = ("--shocks", "forecast", "--draws", "6")
+USUAL = joint_shocks.Asked(None, None, "1h", None, None, None, 24, 200, 0)
 
 
 def test_history_is_looked_back_on(told: Told) -> None:
@@ -76,6 +77,9 @@ def test_history_is_looked_back_on(told: Told) -> None:
     )
     assert parts["laws"] == whole["laws"] != late["laws"]
     assert parts["content_id"] == whole["content_id"] != late["content_id"]
+    assert [parts["prices"], parts["history"]] == ["late.parquet", "early.parquet"] and late["history"] is None
+    page = " ".join(told.ask(*VERBS[0], *SHOCKS, *HISTORY).out.split())
+    assert "of the models that ship, from prices of late.parquet with earlier ones of early.parquet." in page
     report = told(*VERBS[1], *SHOCKS, *HISTORY)
     assert report["outlook"]["prices"] == "late.parquet with early.parquet"  # type: ignore[index]
     assert report["outlook"]["tails"][0]["mean_usd"] == parts["laws"][0]["mean_usd"]  # type: ignore[index]
@@ -100,7 +104,22 @@ def test_a_model_of_ones_own_answers_and_is_named(told: Told, files: Path) -> No
     told(*VERBS[1], *SHOCKS, *prices, "--model", "my-models")
     assert "by the models in my-models" in (files / "out/report.md").read_text(encoding="utf-8")
     said = " ".join(told.ask(*VERBS[0], *SHOCKS, *prices, "--model", "my-models").out.split())
-    assert f"{ether['model']} (4), of the models in my-models." in said
+    assert f"{ether['model']} (4), of the models in my-models, from prices of whole.parquet." in said
+
+
+def test_one_instant_is_one_report_however_it_was_typed(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded prices end at 2023-12-16 00:00 UTC; one o'clock at Berlin is that instant."""
+    (tmp_path / "book.csv").write_text(BOOK)
+    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
+    ways: tuple[str, ...] = ("", "2023-12-16", "2023-12-16T00:00Z", "2023-12-16T01:00+01:00", "2023-12-15")
+    found = []
+    for at in ways:
+        words = ("report", "--snapshot", "book.csv", "--scenario", "eth-10", *SHOCKS, *(("--at", at) if at else ()))
+        found.append(json.loads(ask(*words, "--out", "out", "--json").out))
+    assert len({one["content_id"] for one in found[:4]}) == 1 != len({one["content_id"] for one in found})
+    assert [("--at 2023-12-16T00:00Z " in one["command"]) for one in found] == [True] * 4 + [False]
 
 
 def test_the_printed_command_reproduces_the_report(told: Told, files: Path) -> None:
@@ -172,7 +191,7 @@ def test_joint_shocks_from_the_embedded_prices_say_what_they_stand_on(
 def test_value_at_risk_and_shortfall_are_printed_with_their_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     law = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand")
     drawn = [BadDebt(law, Shocked({"A": "A"}), np.random.default_rng(seed).exponential(1e6, 200), 5) for seed in (2, 3)]
-    joint_shocks.show(Page(), drawn, 24, aftershock.load(), forecast(read_prices(None), LAST, 24), "as1-0")
+    joint_shocks.show(Page(), drawn, 24, aftershock.load(), forecast(read_prices(None), LAST, 24), "as1-0", USUAL)
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "95 % confidence" in line]
     for row, one in zip(rows, drawn, strict=True):
         said = one.to_dict()
@@ -185,7 +204,7 @@ def test_a_level_that_is_not_told_is_not_none_at_all(capsys: pytest.CaptureFixtu
     law, found = ShockLaw(("A",), np.array([0.1]), np.ones((1, 1)), 4.0, "by hand"), forecast(read_prices(None))
     for draws, said in ((8, "8 draws: too few to say what bad debt stays below"), (100, "bad debt is none; under")):
         nothing = BadDebt(law, Shocked({"A": "A"}), np.zeros(draws), 0)
-        joint_shocks.show(Page(), [nothing, nothing], 24, aftershock.load(), found, "as1-0")
+        joint_shocks.show(Page(), [nothing, nothing], 24, aftershock.load(), found, "as1-0", USUAL)
         shown = " ".join(capsys.readouterr().out.split())
         assert said in shown and ("bad debt is none" in shown) is (draws == 100)
 
@@ -252,7 +271,7 @@ def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
     by = f"{100 * abs(worth - 1):.1f} % {'less' if worth < 1 else 'more'}"
     assert f"its loss (QLIKE) was {worth:.3f} of log-HAR’s, {by}, on {year}" in page
     assert "invented prices" in page and "none is drawn from a forecast" not in page
-    assert record["command"].endswith("--shocks forecast --horizon 168 --draws 100 --seed 1")
+    assert record["command"].endswith("--shocks forecast --at 2023-12-16T00:00Z --horizon 168 --draws 100 --seed 1")
     forecasts = json.loads(ask("forecast", "--horizon", "168", "--json").out)["forecasts"]
     said = {one["asset"]: one for one in forecasts}
     for move in found["moves"]:

@@ -5,11 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+import aftershock
+from aftershock.bad_debt import shocked_in
+from aftershock.forecast_shocks import ShockLaw
 from aftershock.forecasting.forecasts import forecast_file, why
 from aftershock.forecasting.hourly_prices import read_prices
+from aftershock.forecasting.value_forecasts import holdings, law_at_last, moved_by
 from chain.files import price_files
+from models.answering import OfAssets, trained_on
+from models.baselines.gamma_glm import FittedGlm
+from models.baselines.har import FittedHar, Har
 from models.panel import Panel
+from models.samples import Samples
+from models.task import Task
+from simulations.book_of_graph import from_graph
 from tests.aftershock.command import Ask
 from tests.aftershock.forecast_inputs import frame_of
 
@@ -61,6 +72,51 @@ def test_one_asset_in_two_spellings_of_a_file_is_one_asset(ask: Ask, panel: Pane
     variance = joined.table.set_index("asset")["variance"].rename({"aaA": "AAA"})
     np.testing.assert_allclose(variance[straight.table["asset"]], straight.table["variance"], rtol=1e-12)
     assert any("are one asset: Aaa is read as aaA" in note for note in joined.notes)
+
+
+def test_every_spelling_of_a_file_gives_the_same_numbers(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    """What is asserted is that nothing changes: a name is no number. bTC comes second in a list of letters, and last where capitals come first."""
+    straight, whole = forecast_file(bars, "close"), frame_of(panel)
+    law = law_at_last(straight, read_prices(bars, "close"))
+    drawn = law.draw_calibrated(50, np.random.default_rng(0))
+    for spell in (str.capitalize, lambda name: "bTC" if name == "BTC" else name):
+        whole.assign(symbol=whole["symbol"].map(spell)).to_parquet(tmp_path / "spelt.parquet")
+        found = forecast_file(tmp_path / "spelt.parquet", "close")
+        assert found.table["asset"].tolist() == [spell(name) for name in straight.table["asset"]]
+        pd.testing.assert_frame_equal(found.table.drop(columns="asset"), straight.table.drop(columns="asset"))
+        assert not found.leaders_missing and found.unseen == tuple(map(spell, straight.unseen)) == (spell("AAA"),)
+        again = law_at_last(found, read_prices(tmp_path / "spelt.parquet", "close"))
+        np.testing.assert_array_equal(again.draw_calibrated(50, np.random.default_rng(0)), drawn)
+
+
+def test_a_model_knows_its_assets_under_every_spelling() -> None:
+    """Effects and intercepts written by hand; whoever is not known has an effect of one, and no HAR."""
+    one = np.ones(2)
+    fitted = FittedGlm((), (), np.zeros(0), np.zeros(0), 0.0, ("Eth", "Btc"), np.array([2.0, 3.0]))
+    np.testing.assert_array_equal(fitted.effects_of(("BTC", "eth", "LINK")), [3.0, 2.0, 1.0])
+    har = FittedHar(Har("log-HAR", ("rv_24",)), ("Eth", "Btc"), np.zeros((2, 1)), np.log([0.2, 0.3]), one, 0 * one, one)
+    x = np.zeros((1, 3, 1))
+    samples = Samples(Task(), np.array([0]), ("BTC", "eth", "LINK"), ("rv_24",), x, np.full((1, 3), np.nan))
+    np.testing.assert_allclose(har.predict(samples), [[0.3, 0.2, np.nan]])
+    np.testing.assert_allclose(OfAssets(har, ("Eth", "Btc"), 0).predict(samples), [[0.3, 0.2, np.nan]])
+    assert trained_on((har,)) == {"eth", "btc"}
+
+
+def test_what_is_held_moves_with_prices_under_every_spelling(tmp_path: Path) -> None:
+    """A market that holds 3 lstETH, 10 ETH and 1 WBTC: USD by hand."""
+    rows = ["market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps"]
+    held = (("lstETH", 3, 2_200), ("ETH", 10, 2_000), ("WBTC", 1, 30_000))
+    rows += [f"mine,p,{name},collateral,{amount},{price},8000,500,5000" for name, amount, price in held]
+    (tmp_path / "book.csv").write_text("\n".join([*rows, "mine,p,USDC,debt,100,1,,,5000", ""]))
+    graph = aftershock.graph(aftershock.load(tmp_path / "book.csv"))
+    node = graph.find("mine")
+    for names in (("lstETH", "ETH", "BTC"), ("LSTETH", "Eth", "btc"), ("lsteth", "eth", "Wbtc")):
+        law = ShockLaw(names, np.ones(3), np.eye(3), 5.0, "by hand")
+        moved, still = moved_by(graph, law, holdings(graph, node)[1])
+        assert moved == pytest.approx(dict(zip(names, (6_600.0, 20_000.0, 30_000.0), strict=True))) and not still
+        assert shocked_in(from_graph(graph), names).known == names
+    # the prices of the token that the book has count, and not those of what it wraps, whichever comes first
+    assert shocked_in(from_graph(graph), ("btc", "Wbtc")).again == {"btc": "Wbtc"}
 
 
 def test_why_takes_any_spelling(bars: Path) -> None:

@@ -76,6 +76,9 @@ def test_what_is_written_answers_and_its_card_says_what_it_is(priced: Priced, tm
     assert card.data_hash == hash_of(priced.panel) and card.task.horizon_hours == 24
     assert card.cutoff_s == priced.panel.end_s[-1] and fitted.names == done.names
     text = (done.folder / "card.md").read_text()
+    assert text.startswith(f"# volatility, 24 h, {set(found.table['model']).pop()}\n"), (
+        "the headline names what answers"
+    )
     assert "3 assets (BTC, ETH, AAA), 2,880 hourly bars" in text and "held-out end from" in text
     assert [one["qlike_to_log_har"] for one in found.answered_by()] == [
         card.scores[name] for name in card.scores if name.endswith(done.names[0])
@@ -125,6 +128,7 @@ def test_a_network_that_learnt_nothing_does_not_answer(priced: Priced, tmp_path:
     """Nothing is told here: a network that learns on the head by chance and on the whole window nothing is the regression, and the score of the head is not its own."""
     blind = Priced(replace(priced.panel, extras={}), "drawn")
     done = train_volatility(blind, tmp_path, Wish("mlp", epochs=1, members=1))
+    assert done.card.name == f"volatility, 24 h, {done.names[0]}" and "mlp" not in done.card.name
     assert "mlp on gamma GLM" not in done.names and "gamma GLM" in done.names
     assert any("mlp on gamma GLM was asked for and learnt nothing from the whole" in note for note in done.card.notes)
     assert any("epoch 0 kept" in note for note in done.card.notes)
@@ -207,6 +211,10 @@ def test_the_verb_writes_and_refuses(ask: Ask) -> None:
     ):
         refused = ask("train", "volatility", "--out", "other", *words)
         assert refused.code == 2 and message in refused.err.lower().replace("\n", " "), refused.err
+    printed = json.loads(ask("forecast", "--model", record["folder"], "--json").out)
+    assert Path(record["folder"]).name == "volatility_24h" and printed == found
+    refused = ask("forecast", "--model", record["folder"], "--horizon", "168")
+    assert "there are models for 24 hours in mine/volatility_24h" in refused.err.replace("\n", " ")
     refused = ask("forecast", "--model", "mine", "--horizon", "168")
     assert refused.code == 2 and "there are models for 24 hours in mine" in refused.err.replace("\n", " ")
     few = ask("train", "volatility", "--out", "other", "--prices", "few.csv")

@@ -77,6 +77,15 @@ def test_a_change_of_unit_is_taken_out_and_the_past_stays_as_it_was(tmp_path: Pa
     assert len(panel.notes) == 1 and "factor of 100" in panel.notes[0]
 
 
+def test_a_column_in_another_unit_is_told_once_an_asset(tmp_path: Path) -> None:
+    """Ten opens in hundredths: each stands a hundred times above the close before it, nine jumps."""
+    path = write(tmp_path / "p.csv", bars("A", [1.0] * 10, [100.0] * 10))
+    [note] = [note for note in read_panel(path, "close", HOUR).notes if "jumps" in note]
+    assert "by a factor of 100 between two bars at 2022-01-01 01:00:00" in note and note.endswith(
+        "; so are 8 more such jumps of A"
+    )
+
+
 def test_a_crash_in_which_trading_went_on_is_no_change_of_unit(tmp_path: Path) -> None:
     panel = read_panel(write(tmp_path / "p.csv", bars("A", [1.0, 0.05, 0.001])), "close", HOUR)
     assert panel.notes == () and panel.close[:, 0].tolist() == [1.0, 0.05, 0.001]
