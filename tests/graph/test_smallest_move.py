@@ -1,6 +1,7 @@
 """A move of exactly the smallest one is told, measured against what was there before: by hand, in files of claims, a small world and books."""
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,18 @@ def test_claims(tmp_path: Path, was: object, now: object, least: float, told: bo
     assert found["label"].tolist() == (["alice"] if told else [])
 
 
+@cache
+def priced(price: object) -> ProtocolGraph:
+    """The small world with WETH at this price."""
+    rows = small_rows()
+    rows["prices"][0] = {**rows["prices"][0], "price_raw": round(Fraction(str(price)) * 10**8)}
+    return build(small_world(rows))
+
+
 @pytest.mark.parametrize(("was", "now", "least", "told"), MOVES)
-def test_prices(was: float, now: float, least: float, told: bool) -> None:
+def test_prices(was: object, now: object, least: float, told: bool) -> None:
     """The same moves of a price, in hundreds of millionths of a dollar as the market states it: what is supplied moves along."""
-    graphs = []
-    for price in (was, now):
-        rows = small_rows()
-        rows["prices"][0] = {**rows["prices"][0], "price_raw": round(Fraction(price) * 10**8)}
-        graphs.append(build(small_world(rows)))
-    found = changes(graphs[0], graphs[1], least)
+    found = changes(priced(was), priced(now), least)
     assert (found["topic"] == "price").any() == told
     assert ((found["topic"] == "amount") & found["label"].str.startswith("WETH")).any() == told
 
