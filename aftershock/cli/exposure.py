@@ -167,6 +167,8 @@ def _tables(page: Page, answer: aftershock.Exposure) -> None:
         for name, table in found.items():
             if len(table):
                 page.blank()
+                if "had_as" in table and set(table["had_as"]) == {"claim"}:  # a file of claims has nothing else
+                    table = table.drop(columns="had_as")
                 page.say((f"{way}: {TITLES.get(name, name.replace('_', ' '))}", "bold"))
                 _spread(page, table) if name == "concentration" else _plain(page, write, table)
                 if name == "holders" and "direct_holders_ratio" in figures:
