@@ -190,8 +190,9 @@ def test_in_a_drawn_world_all_together_have_what_is_there(seed: int) -> None:
         **reserve,
         "asset": SHARE,
         "reserve_index": 7,
-        "supplied_stored_raw": sum(posted),
-        "cash_raw": sum(posted),
+        "supplied_stored_raw": 0,
+        "cash_raw": 0,
+        "collateral_raw": sum(posted),
     }
     balances = [
         *({"asset": USDC, "holder": who, "amount_raw": raw, **read} for who, raw in zip(savers, own, strict=True)),
