@@ -41,25 +41,22 @@ def _receipt_contracts(graph: ProtocolGraph) -> dict[str, str]:
 
 
 def own_part(graph: ProtocolGraph, rows: pd.DataFrame, claims: set[str]) -> "pd.Series[float]":
-    """Which part of what they have is the holders' own, 0 to 1, by row (source, asset), where holders of some claims are told beside them.
+    """Which part of what they have is the holders' own, 0 to 1, by row (source, asset; each its own index), where holders of some claims are told beside them.
 
     Nothing is a market contract's or a pool's; a vault's, and what somebody keeps behind a claim, is so far theirs who have the claim as they are known.
     """
     part = (~rows["source"].isin(list(contracts_of_markets(graph)))).astype(float)
     pools, vaults, backs = graph.snapshot["pools"], graph.nodes["vault"], graph.relations["backs"]
     part[rows["source"].isin(pools[pools["lp_asset"].isin(list(claims))]["pool"])] = 0.0
-    for vault, share in vaults[vaults["asset"].isin(list(claims))][["node", "asset"]].itertuples(index=False):
-        mine = rows["source"] == vault
-        if mine.any():
-            part[mine] *= 1.0 - _had_of(graph, share)
-    kept = backs[
-        backs["target"].isin(list(claims))
-        & backs["holder"].isin(rows["source"])
-        & ~backs["holder"].isin(vaults["node"])
-    ]
+    vaults, backs = vaults[vaults["asset"].isin(list(claims))], backs[backs["target"].isin(list(claims))]
+    backs = backs[~backs["holder"].isin(vaults["node"])]
+    few = rows[rows["source"].isin([*vaults["node"], *backs["holder"]])]
+    for vault, share in vaults[vaults["node"].isin(few["source"])][["node", "asset"]].itertuples(index=False):
+        part[few.index[few["source"] == vault]] *= 1.0 - _had_of(graph, share)
+    kept = backs[backs["holder"].isin(few["source"])]
     for holder, backing, claim in kept[["holder", "source", "target"]].itertuples(index=False):
-        mine = (rows["source"] == holder) & (rows["asset"] == backing)
-        if mine.any():
+        mine = few.index[(few["source"] == holder) & (few["asset"] == backing)]
+        if len(mine):
             part[mine] *= 1.0 - _had_of(graph, claim)
     return part
 

@@ -167,7 +167,8 @@ def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> tupl
         parts[1] = parts[1][(parts[1]["asset"] != receipt) | ~parts[1]["source"].isin(rows["source"])]
         if len(rows) and rows["asset"].iat[0] not in reaching:
             parts.append(rows.assign(asset=receipt)[columns])
-    rows = pd.concat([part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts])
+    parts = [part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts]
+    rows = pd.concat(parts, ignore_index=True)
     shares = np.array([reaching[key] for key in rows["asset"].tolist()], dtype=float)
     own = own_part(graph, rows, set(reaching))
     rows = rows.assign(amount_usd=rows["amount_usd"] * own, looked_through_usd=rows["amount_usd"] * own * shares)

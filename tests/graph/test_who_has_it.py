@@ -15,7 +15,7 @@ from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import losses_if_it_fails
 from reports.amounts import percent
-from tests.graph.small_world import CENT, CHAIN, LP, MARKET, SHARE, USDC, WAD, E, small_rows, small_world
+from tests.graph.small_world import CENT, CHAIN, LP, MARKET, SHARE, USDC, WAD, E, Rows, small_rows, small_world
 
 FINAL = "final holders, directly or through claims"
 
@@ -203,7 +203,7 @@ def test_in_a_drawn_world_all_together_have_what_is_there(seed: int) -> None:
     ]
     pooled = 200_000 * CENT
     supply = {SHARE: shares, USDC: sum(lent) + sum(own) + pooled}
-    world = {
+    world: Rows = {
         "positions": positions,
         "reserves": [reserve, of_share],
         "balances": balances,
