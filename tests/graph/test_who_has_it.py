@@ -204,9 +204,9 @@ def test_in_a_drawn_world_all_together_have_what_is_there(seed: int) -> None:
     pooled = 200_000 * CENT
     supply = {SHARE: shares, USDC: sum(lent) + sum(own) + pooled}
     world: Rows = {
-        "positions": positions,
+        "positions": [*positions],
         "reserves": [reserve, of_share],
-        "balances": balances,
+        "balances": [*balances],
         "assets": [
             {**row, "total_supply_raw": supply.get(row["asset"], row["total_supply_raw"])} for row in rows["assets"]
         ],
