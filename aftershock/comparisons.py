@@ -16,7 +16,7 @@ from simulations.result import CascadeResult
 
 FIGURES = ("supplied_usd", "collateral_usd", "borrowed_usd", "cash_usd", "utilisation_ratio", "suppliers", "borrowers")
 LOSSES = ("before_usd", "bad_debt_usd", "relief_usd", "liquidated_usd", "waiting_debt_usd")
-"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, what of the former it covers again,
+"""Of a run, as in `simulations.cascade.run`: debt under water before the shock, what the run adds to it, by how much less of the former is uncovered,
 collateral taken, what those owe who are below 1 at the end and wait."""
 
 

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from chain.tables import each_row
+from graph.direct_holders import tables_of_holders
 from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, total
-from graph.holder_exposure import direct_holds, largest_holders, of_holder
+from graph.holder_exposure import of_holder
 from graph.lookthrough import finally_had, look_through, roots
 from graph.merged_rows import merged
 from graph.merged_rows import total as exact_sum
@@ -27,6 +28,7 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
     forms = named(graph, relations["wraps"][relations["wraps"]["target"] == asset], "source", "claim")
     claims = pd.concat([behind.assign(relation="backs"), forms.assign(relation="wraps")], ignore_index=True)
     claims = claims.assign(rate=[_rate(graph, claim, asset) for claim in claims["claim"]])
+    holders, concentrated, told = tables_of_holders(graph, {asset: "direct holders"}, top)
     inbound = {
         "markets": markets,
         "pools": largest_first(traded, "reserve_usd", "pool")[
@@ -39,17 +41,17 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
             "amount_usd",
             "claim",
         ),
-        "holders": largest_holders(graph, [asset], top),
+        "holders": holders,
     }
     everybody, amounts = dependents(graph, asset, top)
     made_of = roots(graph, asset)
+    spread = concentrations(
+        ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
+        ("final holders, directly or through claims", amounts, "table dependents"),
+    ).query("count > 0")
     inbound |= {
         "dependents": everybody,
-        "concentration": concentrations(
-            ("direct holders", direct_holds(graph, [asset])["amount_raw"].astype(float), "table holders"),
-            ("markets, looked through", markets.groupby("market")["collateral_usd"].sum(), "table markets"),
-            ("final holders, directly or through claims", amounts, "table dependents"),
-        ).query("count > 0"),
+        "concentration": pd.concat([concentrated, spread]),
     }
     finally_of = made_of.groupby("root")["share"].sum() if made_of["share"].notna().all() else pd.Series(dtype=float)
     direct = markets[markets["depth"] == 0]
@@ -60,6 +62,7 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
         "collateral_usd": total(direct["collateral_usd"]),
         "collateral_looked_through_usd": total(markets["collateral_usd"]),
         "pool_reserves_usd": total(inbound["pools"]["reserve_usd"]),
+        "direct_holders_ratio": told[asset],
     }
     outbound = {
         "backed_by": _backed_by(graph, asset),

@@ -14,8 +14,9 @@ from chain.errors import InputError
 from chain.tables import each_row
 from graph.asset_exposure import of_asset
 from graph.counted import value_counted
+from graph.direct_holders import tables_of_holders
 from graph.exposure_rows import Figures, Tables, largest_first, named, share_of, total
-from graph.holder_exposure import largest_holders, of_holder, spread_of_holders
+from graph.holder_exposure import of_holder
 from graph.market_exposure import collateral_feeds, market_tables
 from graph.market_figures import figures_of
 from graph.portfolio import final_roots
@@ -94,8 +95,10 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     -------
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound backed_by (what a claim has itself), made_of (looked through), feeds, concentration, and for a vault's share supplied,
-        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders (who has it itself), dependents
-        (who finally has some of it, directly or through claims, no claim among them), concentration of both.
+        held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders (who has it itself, each unit
+        once, and as what: `graph.direct_holders`), dependents (who finally has some of it, directly or through claims, no claim among them),
+        concentration of both. The figure direct_holders_ratio is which part of its supply all direct holders have; of less than nearly all
+        there is no concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
@@ -181,7 +184,7 @@ def _of_parts(graph: ProtocolGraph, protocol: str, top: int) -> tuple[Figures, T
     prices = collateral_feeds(graph, sorted(set(priced["market"])))
     inbound = {
         "prices": prices.loc[prices["feed"].isin(parts["node"]), FEED_COLUMNS].reset_index(drop=True),
-        "holders": largest_holders(graph, vaults["asset"].dropna().tolist(), top),
+        "holders": tables_of_holders(graph, dict.fromkeys(vaults["asset"].dropna(), ""), top)[0],
     }
     figures = {"value_usd": total(vaults["value_usd"])} if len(vaults) else {}
     return {**figures, **_counted(graph, protocol, "protocol")}, {"parts": parts}, inbound
@@ -203,17 +206,16 @@ def _of_pools(graph: ProtocolGraph, pools: list[str], top: int) -> tuple[Figures
     rows = rows.assign(share_ratio=share_of(rows["reserve_usd"]))
     columns = ["pool", "label", "asset", "symbol", "reserve_raw", "reserve_usd", "share_ratio", "evidence", "status"]
     share_of_pool = graph.snapshot["pools"].set_index("pool")["lp_asset"].reindex(pools).dropna()
-    shares = share_of_pool.tolist()
     pool_of = {asset: graph.label(pool) for pool, asset in share_of_pool.items()}
+    called = {share: f"holders of {pool}" for share, pool in pool_of.items()}
+    holders, spread, _ = tables_of_holders(graph, called, top)
     figures: Figures = {"value_usd": total(rows["reserve_usd"])}
     final = final_roots(graph, rows.assign(amount_usd=rows["reserve_usd"])[["asset", "amount_usd", "evidence"]])
     return (
         figures,
         {"reserves": largest_first(rows, "reserve_usd", "asset")[columns], "roots": final},
         {
-            "holders": largest_holders(graph, shares, top).pipe(
-                lambda held: held.assign(of=held["asset"].map(pool_of))
-            ),
-            "concentration": spread_of_holders(graph, pool_of),
+            "holders": holders.assign(of=holders["asset"].map(pool_of)),
+            "concentration": spread,
         },
     )

@@ -1,9 +1,6 @@
-"""What an account or a vault has and owes, where its money finally is, and who holds the shares of a vault or a pool."""
+"""What an account or a vault has and owes, where its money finally is, and who has the shares of a vault."""
 
-from collections.abc import Mapping, Sequence
-
-import pandas as pd
-
+from graph.direct_holders import tables_of_holders
 from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, share_of, total
 from graph.lent_through import lent_through
 from graph.lookthrough import LookThrough, look_through
@@ -41,8 +38,9 @@ def of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figu
     figures: Figures = {"supplied_usd": supplied, "borrowed_usd": borrowed, "held_usd": total(held["amount_usd"])}
     if kind == "vault":
         share = graph.nodes["vault"].set_index("node").at[key, "asset"]
-        inbound["holders"] = largest_holders(graph, [str(share)], top)
-        inbound["concentration"] = spread_of_holders(graph, {str(share): graph.label(str(share))})
+        named_so = {str(share): f"holders of {graph.label(str(share))}"} if isinstance(share, str) else {}
+        inbound["holders"], inbound["concentration"], told = tables_of_holders(graph, named_so, top)
+        figures["direct_holders_ratio"] = told.get(str(share))
     known = look_through(graph)
     markets = lent_through(graph, key, known)
     outbound = {"supplied": tables["supplied"], "held": held, "markets": markets, **_finally(graph, key, known)}
@@ -58,35 +56,3 @@ def _finally(graph: ProtocolGraph, key: str, known: LookThrough) -> Tables:
         ("final roots", final["amount_usd"], "table roots"),
     )
     return {"roots": final, "concentration": spread.query("count > 0")}
-
-
-def direct_holds(graph: ProtocolGraph, assets: Sequence[str]) -> pd.DataFrame:
-    """Who has these assets itself: rows of `holds`; of a file of claims also the names that have claims and owe some, which the graph shows as `backs`."""
-    rows, backs = (graph.relations[name] for name in ("holds", "backs"))
-    rows = rows[rows["target"].isin(list(assets))]
-    if not graph.is_of_claims:
-        return rows
-    behind = backs[backs["source"].isin(list(assets))].rename(columns={"source": "target", "target": "source"})
-    return pd.concat([rows, behind[rows.columns]], ignore_index=True)
-
-
-def spread_of_holders(graph: ProtocolGraph, shares: Mapping[str, str]) -> pd.DataFrame:
-    """Concentration of the holders of liquidity or vault shares, of each (asset -> name) by itself: their units do not add up."""
-    rows = graph.relations["holds"]
-    found = [(name, rows[rows["target"] == asset]["amount_raw"].astype(float)) for asset, name in shares.items()]
-    return concentrations(*[(f"holders of {name}", held, "relation holds") for name, held in found]).query("count > 0")
-
-
-def largest_holders(graph: ProtocolGraph, assets: list[str], top: int) -> pd.DataFrame:
-    """The largest holders of some assets by amount; share is of what the table of balances holds."""
-    rows = valued_holds(graph, direct_holds(graph, assets))
-    rows = named(graph, rows, "source", "holder").assign(asset=rows["target"])
-    everything = {asset: sum(part["amount_raw"].tolist()) for asset, part in rows.groupby("asset")}
-    share = [
-        amount / everything[asset] if everything[asset] else None
-        for amount, asset in zip(rows["amount_raw"], rows["asset"], strict=True)
-    ]
-    rows = largest_first(
-        rows.assign(share_ratio=pd.Series(share, index=rows.index, dtype=float)), "share_ratio", "holder"
-    )
-    return rows.head(top)[["holder", "label", "asset", "amount_raw", "amount_usd", "share_ratio", "evidence", "status"]]

@@ -8,6 +8,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle
+from graph.direct_holders import own_part, receipt_holders
 from graph.exposure_rows import largest_of, share_of
 from graph.lookthrough import LookThrough, finally_had, look_through
 from graph.merged_rows import joined
@@ -149,7 +150,8 @@ def shared_roots(graph: ProtocolGraph, left: str, right: str) -> pd.DataFrame:
 def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> tuple[pd.DataFrame, "pd.Series[float]"]:
     """Everybody who finally has some of an asset (`graph.lookthrough.finally_had`), directly or through claims on it: a table of the `top` largest, of all if that is not given, and what everybody has.
 
-    What a market's receipt contract keeps is its suppliers', who are in the table, so it is left out.
+    What a market's contract or its receipt's keeps is its suppliers', and what a vault or a pool has is theirs who have its shares; who supplied has the market's
+    receipts. They are in the table, so whoever keeps it for them is left out: nobody has more than there is.
 
     Returns
     -------
@@ -157,15 +159,20 @@ def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> tupl
     what he has, looked through. Largest first, both.
     """
     reaching = finally_had(graph).backing.reaching(asset)
-    holds = valued_holds(graph)
-    assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
-    issued = assets[assets["asset"].isin(receipts)]
-    holds = holds[~holds["source"].isin(issued["chain"] + ":" + issued["address"])]
     columns = ["source", "asset", "amount_usd", "evidence"]
-    parts = (graph.relations["supplies"][columns], holds.assign(asset=holds["target"])[columns])
-    rows = pd.concat([part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts])
+    supplies, holds = graph.relations["supplies"], valued_holds(graph)
+    parts = [supplies[columns], holds.assign(asset=holds["target"])[columns]]
+    for receipt in set(reaching) & set(graph.snapshot["reserves"]["receipt_asset"]):
+        rows = receipt_holders(graph, receipt)
+        parts[1] = parts[1][(parts[1]["asset"] != receipt) | ~parts[1]["source"].isin(rows["source"])]
+        if len(rows) and rows["asset"].iat[0] not in reaching:
+            parts.append(rows.assign(asset=receipt)[columns])
+    parts = [part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts]
+    rows = pd.concat(parts, ignore_index=True)
     shares = np.array([reaching[key] for key in rows["asset"].tolist()], dtype=float)
-    rows = rows.assign(looked_through_usd=rows["amount_usd"] * shares)
+    own = own_part(graph, rows, set(reaching))
+    rows = rows.assign(amount_usd=rows["amount_usd"] * own, looked_through_usd=rows["amount_usd"] * own * shares)
+    rows = rows[rows["looked_through_usd"] > 0]
     sums = rows.groupby("source")["looked_through_usd"].sum()
     holders = [name for name, _ in largest_of(sums, len(sums) if top is None else top)]
     rows = rows[rows["source"].isin(holders)]

@@ -2,7 +2,7 @@
 
 A node fails: all of its worth is gone. Each step of `dependences` passes a loss on in proportion to its share in the worth of what loses, no
 node loses more than it has, and what arrives at those on whom nobody depends (accounts, holders of a file) is added up. That is linear
-DebtRank (`graph.debtrank`) on these shares, with each holder's worth as the weight. Tokens and pools hold for others, so they are no holders
+DebtRank (`graph.debtrank`) on these shares, with each holder's worth as the weight. Tokens, pools and markets' contracts hold for others, so they are no holders
 themselves, even where nobody who has them was read. It bounds a loss by who holds what; it knows no
 prices that fall because something is sold, and nobody who reacts. These a cascade computes.
 """
@@ -18,6 +18,7 @@ from graph.balance_sheets import Floats, Network
 from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
+from graph.direct_holders import contracts_of_markets
 from graph.identity import told_apart
 from graph.merged_rows import weakest
 from graph.protocol_graph import ProtocolGraph
@@ -142,9 +143,14 @@ def losses_if_it_fails(
 
 
 def _worth_of_holders(graph: ProtocolGraph, table: pd.DataFrame, network: Network) -> Floats:
-    """The worth of the nodes that are holders, 0 for all others."""
+    """The worth of the nodes that are holders, 0 for all others; what a market's contract keeps is its suppliers'."""
     having = table[table["relation"].isin(HOLDING)].dropna(subset="amount_usd")
-    known = set(having["source"]) - set(graph.nodes["asset"]["node"]) - set(graph.nodes["pool"]["node"])
+    known = (
+        set(having["source"])
+        - set(graph.nodes["asset"]["node"])
+        - set(graph.nodes["pool"]["node"])
+        - contracts_of_markets(graph)
+    )
     is_holder = np.isin(network.names, list(known - set(table["target"])))
     return np.where(is_holder, network.face_equity, 0.0)
 

@@ -29,7 +29,7 @@ Progress = Callable[[Round], None]
 
 @dataclass(frozen=True)
 class Calm:
-    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), what of that is covered again, who waits, the largest residual of the identities."""
+    """Where a run ends: the state, every round, bad debt of each position with what was under water before (USD), what of that is no longer uncovered, who waits, the largest residual of the identities."""
 
     state: State
     rounds: tuple[Round, ...]
@@ -55,8 +55,8 @@ def run(source: Book | Opening, scenario: Scenario, progress: Progress = lambda 
         collateral_before_usd, collateral_after_usd, debt_before_usd, debt_after_usd, liquidated_usd, loss_usd, waits (why it could be
         liquidated at the end and is not, one of `simulations.result.WAITS`; else empty). `markets` columns: market, name, supplied_usd, borrowed_usd,
         liquidated_usd, bad_debt_usd, direct_usd, indirect_usd, waiting_debt_usd, paused_debt_usd (the part of it that waits for the end of
-        a pause), before_usd (debt that was under water before the shock; not part of the others), relief_usd (the part of that which is covered
-        again at the end; not taken off bad debt, since it is other debt), frozen_usd (the part of bad_debt_usd
+        a pause), before_usd (debt that was under water before the shock; not part of the others), relief_usd (the part of that which is no
+        longer uncovered at the end, by prices; not taken off bad debt, since it is other debt), frozen_usd (the part of bad_debt_usd
         that is owed against collateral none of whose prices moves: nobody can be liquidated for it).
 
     Raises

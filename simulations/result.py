@@ -101,7 +101,7 @@ class CascadeResult:
 
     @property
     def relief_usd(self) -> float:
-        """Debt that was under water before the shock and is covered again at the end: the debts that a rise, or a fall of what is owed, helps."""
+        """By how much less of the debt that was under water before the shock is uncovered at the end: collateral rose or what is owed fell in price, nobody paid."""
         return float(self.markets["relief_usd"].sum())
 
     def to_dict(self) -> dict[str, Any]:

@@ -144,10 +144,12 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
     before = float(result.markets["before_usd"].sum())
     if before > TINY_USD:
         relief = result.relief_usd
-        again = f" At the end {write.words(relief)} of it is covered again." if relief > TINY_USD else ""
-        text = (
-            f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers.{again}"
-        )
+        text = f"{write.words(before)} of debt was under water before the shock; it is not part of these numbers."
+        if relief > TINY_USD:
+            text += (
+                f" At the end {write.words(relief)} less of it is uncovered, as {_moved(result)}: "
+                "nobody paid it, and no new bad debt is less for it."
+            )
         page.say((text, HARM))
     found = result.waiting()
     if found:
@@ -156,6 +158,16 @@ def _markets(page: Page, result: CascadeResult, write: Money) -> None:
         held_back = any(part.why == "paused" for part in found)
         text = f"{who} with {owed} of debt could be liquidated and {waits}: {waiting.because(found)}."
         page.say((text, HARM if held_back else "dim"))
+
+
+def _moved(result: CascadeResult) -> str:
+    """Which prices left less of a debt uncovered, as far as those at the end tell."""
+    end = result.rounds[-1].market_price_usd if result.rounds else result.market_price_before_usd
+    ratios = [end[asset] / price for asset, price in result.market_price_before_usd.items() if price and asset in end]
+    fell, rose = "what is owed fell in price", "collateral rose in price"
+    if any(ratio < 1 for ratio in ratios):
+        return f"{fell} or {rose}" if any(ratio > 1 for ratio in ratios) else fell
+    return rose
 
 
 def _positions(page: Page, result: CascadeResult, write: Money, graph: aftershock.ProtocolGraph) -> None:

@@ -10,6 +10,7 @@ import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, report_of, with_source
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
+from graph.direct_holders import WHOLE
 from graph.identity import told_apart
 from reports import unmoved
 from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
@@ -166,8 +167,20 @@ def _tables(page: Page, answer: aftershock.Exposure) -> None:
         for name, table in found.items():
             if len(table):
                 page.blank()
+                if "had_as" in table and set(table["had_as"]) == {"claim"}:  # a file of claims has nothing else
+                    table = table.drop(columns="had_as")
                 page.say((f"{way}: {TITLES.get(name, name.replace('_', ' '))}", "bold"))
                 _spread(page, table) if name == "concentration" else _plain(page, write, table)
+                if name == "holders" and "direct_holders_ratio" in figures:
+                    _told(page, figures["direct_holders_ratio"])
+
+
+def _told(page: Page, part: float | None) -> None:
+    """Of which part of all units the direct holders are, unless it is all of them."""
+    if part is None:
+        page.say(("how much of all of it these have is not known: its supply was not read", "dim"))
+    elif part < WHOLE:
+        page.say((f"all that are told have {percent(part)} of it together; who has the rest was not read", "dim"))
 
 
 def _spread(page: Page, table: pd.DataFrame) -> None:

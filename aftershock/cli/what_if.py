@@ -125,7 +125,7 @@ def _losses(page: Page, answer: Comparison, chosen: aftershock.Scenario) -> None
     names = {
         "before_usd": "bad debt before the shock",
         "bad_debt_usd": "bad debt added",
-        "relief_usd": "covered again",
+        "relief_usd": "less of it by prices",
         "liquidated_usd": "liquidated",
         "waiting_debt_usd": "waiting debt",
         "rounds": "rounds",

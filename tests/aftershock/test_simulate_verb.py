@@ -22,7 +22,21 @@ def test_what_a_rise_covers_again_is_no_bad_debt_below_zero(ask: Ask, tmp_path: 
     shown = " ".join(ask("simulate", "--book", str(book), "--shock", "ETH=+20%").out.split())
     assert "bad debt is $0, " in shown and "-$" not in shown and "−$" not in shown
     assert "$10,000 of debt was under water before the shock" in shown
-    assert "At the end $2,857 of it is covered again." in shown
+    assert "At the end $2,857 less of it is uncovered, as collateral rose in price: nobody paid it" in shown
+
+
+def test_a_debt_that_became_cheaper_is_not_told_as_paid(ask: Ask, tmp_path: Path) -> None:
+    """5 ETH owed at 2,000 without collateral: at 1,400 they are 3,000 less, and all that is left is as uncovered as before."""
+    book = tmp_path / "book.csv"
+    rows = "m,whale,ETH,debt,5,2000,,,\nm,whale,USDC,collateral,0,1,8000,500,\nm,z,ETH,collateral,10,2000,8000,500,\nm,z,USDC,debt,15000,1,,,\n"
+    book.write_text(HEADER + rows)
+    shown = " ".join(ask("simulate", "--book", str(book), "--shock", "ETH=-30%").out.split())
+    assert "$10,000 of debt was under water before the shock" in shown
+    told = shown.partition("At the end ")[2]
+    assert told.startswith(
+        "$3,000 less of it is uncovered, as what is owed fell in price: nobody paid it, and no new bad debt is less for it."
+    )
+    assert "covered again" not in shown
 
 
 def test_the_price_beside_the_rounds_is_of_what_is_liquidated_most(ask: Ask, tmp_path: Path) -> None:

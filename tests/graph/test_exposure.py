@@ -221,8 +221,10 @@ def test_a_priced_asset_keeps_the_amounts_of_its_holders(sample: ProtocolGraph) 
     graph = sample
     held = graph.relations["holds"]
     [weth] = [node for node, label in graph.labels.items() if label == "WETH" and graph.kinds[node] == "asset"]
-    found = exposure(graph, "WETH", top=3).inbound["holders"]
+    found = exposure(graph, "WETH", top=100).inbound["holders"]
     first = held[held["target"] == weth].set_index("source")
+    found = found[found["holder"].isin(first.index)]
+    assert len(found) == len(first) == 2
     assert found["amount_usd"].tolist() == first.loc[found["holder"], "amount_usd"].tolist()
     assert found["evidence"].tolist() == first.loc[found["holder"], "evidence"].tolist()
 

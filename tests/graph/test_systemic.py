@@ -37,7 +37,10 @@ def lost_by_rounds(graph: ProtocolGraph, cause: str) -> float:
             if gain > 1e-9:
                 new[name] = gain
                 lost[name] = lost.get(name, 0.0) + gain
-    kept_for_others = {*graph.nodes["asset"]["node"], *graph.nodes["pool"]["node"]}
+    markets, assets = graph.snapshot["markets"], graph.snapshot["assets"]
+    issued = assets[assets["kind"] == "receipt"]
+    contracts = {*(markets["chain"] + ":" + markets["address"]), *(issued["chain"] + ":" + issued["address"])}
+    kept_for_others = {*graph.nodes["asset"]["node"], *graph.nodes["pool"]["node"], *contracts}
     holders = steps[~steps["source"].isin({*steps["target"], *kept_for_others}) & steps["relation"].isin(HAVING)]
     worth = (holders["amount_usd"] / holders["share"]).groupby(holders["source"]).max()
     return float(sum(usd * lost.get(name, 0.0) for name, usd in worth.dropna().items()))

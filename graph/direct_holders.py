@@ -1,0 +1,175 @@
+"""Who has an asset itself, each unit once: accounts, pools and markets, with what is theirs of all of it; and who keeps it for others.
+
+A pool has its reserves, a market what lies in it (lent out it lies elsewhere), an account its balance and its positions in pools without
+shares. A market's receipt is had by who supplied: positions say who, whether or not balances of the receipt were read.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from chain.tables import each_row
+from chain.units import whole_tokens
+from graph.exposure_rows import concentrations, largest_first, named
+from graph.protocol_graph import ProtocolGraph
+from graph.relations import supplies_of_claims
+from graph.worth import valued_holds
+
+WHOLE = 0.99  # part of all units from which on those who have them are told as all holders
+COLUMNS = ["source", "target", "had_as", "amount_raw", "amount_usd", "evidence", "status"]
+
+
+def contracts_of_markets(graph: ProtocolGraph) -> set[str]:
+    """Nodes of contracts in which markets and their receipts keep what is their suppliers'."""
+    return set(_contracts(graph).values()) | set(_receipt_contracts(graph).values())
+
+
+def _contracts(graph: ProtocolGraph) -> dict[str, str]:
+    """Market -> the node of its contract, which is the market itself where it has no other part."""
+    table = graph.snapshot["markets"]
+    table = table[table["address"] != ""]
+    keys = zip(table["market"].tolist(), table["chain"].tolist(), table["address"].tolist(), strict=True)
+    found = {market: f"{chain}:{address}" for market, chain, address in keys}
+    return {market: contract if contract in graph.kinds else market for market, contract in found.items()}
+
+
+def _receipt_contracts(graph: ProtocolGraph) -> dict[str, str]:
+    """Receipt -> the node that its contract is."""
+    assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
+    issued = assets[assets["asset"].isin(receipts)]
+    return dict(zip(issued["asset"].tolist(), (issued["chain"] + ":" + issued["address"]).tolist(), strict=True))
+
+
+def own_part(graph: ProtocolGraph, rows: pd.DataFrame, claims: set[str]) -> "pd.Series[float]":
+    """Which part of what they have is the holders' own, 0 to 1, by row (source, asset; each its own index), where holders of some claims are told beside them.
+
+    Nothing is a market contract's or a pool's; a vault's, and what somebody keeps behind a claim, is so far theirs who have the claim as they are known.
+    """
+    part = (~rows["source"].isin(list(contracts_of_markets(graph)))).astype(float)
+    pools, vaults, backs = graph.snapshot["pools"], graph.nodes["vault"], graph.relations["backs"]
+    part[rows["source"].isin(pools[pools["lp_asset"].isin(list(claims))]["pool"])] = 0.0
+    vaults, backs = vaults[vaults["asset"].isin(list(claims))], backs[backs["target"].isin(list(claims))]
+    backs = backs[~backs["holder"].isin(vaults["node"])]
+    few = rows[rows["source"].isin([*vaults["node"], *backs["holder"]])]
+    for vault, share in vaults[vaults["node"].isin(few["source"])][["node", "asset"]].itertuples(index=False):
+        part[few.index[few["source"] == vault]] *= 1.0 - _had_of(graph, share)
+    kept = backs[backs["holder"].isin(few["source"])]
+    for holder, backing, claim in kept[["holder", "source", "target"]].itertuples(index=False):
+        mine = few.index[(few["source"] == holder) & (few["asset"] == backing)]
+        if len(mine):
+            part[mine] *= 1.0 - _had_of(graph, claim)
+    return part
+
+
+def _had_of(graph: ProtocolGraph, claim: str) -> float:
+    """Which part of a claim somebody is known to have, with a value: balances, supplies and reserves of pools over its supply."""
+    relations, contracts = graph.relations, list(contracts_of_markets(graph))
+    held, supplied, pooled = (relations[name] for name in ("holds", "supplies", "trades_in"))
+    held, supplied = valued_holds(graph, held[held["target"] == claim]), supplied[supplied["asset"] == claim]
+    parts = [
+        rows[(rows["amount_usd"] > 0) & ~rows["source"].isin(contracts)]["amount_raw"] for rows in (held, supplied)
+    ]
+    units = [*parts[0], *parts[1], *pooled[pooled["source"] == claim]["reserve_raw"]]
+    known, supply = sum(units), supplies_of_claims(graph.snapshot).get(claim)
+    return min(1.0, known / supply) if supply else float(known > 0)
+
+
+def direct_holders(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """Everybody who has an asset itself: source (holder), target (the asset), had_as, amount_raw, amount_usd, evidence, status.
+
+    In a file of claims everybody whose row names it, also a name that owes others in its turn (which the graph shows as `backs`).
+    """
+    held = graph.relations["holds"]
+    held = held[held["target"] == asset]
+    if graph.is_of_claims:
+        backs = graph.relations["backs"]
+        behind = backs[backs["source"] == asset].rename(columns={"source": "target", "target": "source"})
+        rows = pd.concat([held, behind[held.columns]], ignore_index=True).assign(had_as="claim")
+        return valued_holds(graph, rows)[COLUMNS]
+    supplied = receipt_holders(graph, asset)
+    held = held[~held["source"].isin(supplied["source"])]
+    providers = set(graph.snapshot["pool_positions"]["owner"])
+    held = held.assign(
+        had_as=["position in a pool" if key in providers else "balance" for key in held["source"].tolist()]
+    )
+    parts = [held, supplied, _in_pools(graph, asset), _in_markets(graph, asset, held, supplied)]
+    known = [part[COLUMNS].astype(object) for part in parts if len(part)]
+    rows = pd.concat(known or [parts[0][COLUMNS]], ignore_index=True)
+    return valued_holds(graph, rows.assign(amount_usd=rows["amount_usd"].astype(float)))
+
+
+def receipt_holders(graph: ProtocolGraph, receipt: str) -> pd.DataFrame:
+    """Who supplied what a market's receipt stands for: rows of `supplies` in units of the receipt, rounded down, at its price; none for any other asset.
+
+    A receipt that grows with its rate has as many units of what was supplied as its supply has of the reserve's total.
+    """
+    supplies, reserves = graph.relations["supplies"], graph.snapshot["reserves"]
+    found = list(each_row(reserves[reserves["receipt_asset"] == receipt]))[:1]
+    rows = supplies[:0]
+    for of in found:
+        rows = supplies[(supplies["target"] == of.market) & (supplies["asset"] == of.asset)]
+        node, supply = (
+            graph.nodes["asset"].set_index("node").loc[receipt],
+            supplies_of_claims(graph.snapshot).get(receipt),
+        )
+        total = of.supplied_stored_raw * of.supply_index_raw // of.supply_index_unit_raw
+        if supply and abs(total - supply) > 1:
+            rows = rows.assign(amount_raw=rows["amount_raw"] * supply // total)
+        if not pd.isna(node["price_usd"]):
+            units = rows["amount_raw"].astype(float) / 10.0 ** int(node["decimals"])
+            rows = rows.assign(amount_usd=units * float(node["price_usd"]))
+    return rows.assign(target=receipt, had_as="supply")
+
+
+def _in_pools(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
+    """What pools have of it; where their owners are told with their positions, these have it."""
+    rows, pools = graph.relations["trades_in"], graph.snapshot["pools"]
+    own = [*graph.snapshot["pool_positions"]["pool"], *pools[pools["lp_asset"] == asset]["pool"]]
+    rows = rows[(rows["source"] == asset) & ~rows["target"].isin(own)]
+    return rows.assign(source=rows["target"], target=asset, amount_raw=rows["reserve_raw"]).assign(
+        had_as="pool reserve", amount_usd=rows["reserve_usd"]
+    )
+
+
+def _in_markets(graph: ProtocolGraph, asset: str, *told: pd.DataFrame) -> pd.DataFrame:
+    """What lies in markets, cash and posted collateral; not of contracts that are told as holders."""
+    node, reserves = graph.nodes["asset"].set_index("node").loc[asset], graph.snapshot["reserves"]
+    contracts, receipts, found = _contracts(graph), _receipt_contracts(graph), []
+    for row in each_row(reserves[reserves["asset"] == asset]):
+        contract = receipts.get(row.receipt_asset) or contracts.get(row.market, row.market)
+        raw = sum(int(part) for part in (row.cash_raw, row.collateral_raw) if not pd.isna(part))
+        if raw and not any((rows["source"] == contract).any() for rows in told):
+            usd = whole_tokens(raw, int(node["decimals"])) * float(node["price_usd"])
+            found.append((row.market, asset, "in the market", raw, usd, row.evidence, row.status))
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def tables_of_holders(
+    graph: ProtocolGraph, called: Mapping[str, str], top: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float | None]]:
+    """The largest that have some assets themselves, how concentrated those of each asset (-> what to call them) are, and how much of it they have.
+
+    Returns
+    -------
+    holder, label, had_as, asset, amount_raw, amount_usd, share_ratio (of all units, missing where the supply was not read), evidence, status.
+    Columns as `graph.exposure_rows.concentrations`; only of assets whose holders are told whole, as of a part it would say nothing about all.
+    Asset -> which part of all units all those have who are told, 0 to 1; None where the supply was not read or nobody is told.
+    """
+    columns = ["holder", "label", "had_as", "asset", "amount_raw", "amount_usd", "share_ratio", "evidence", "status"]
+    parts, spread, told = [], [], dict[str, float | None]()
+    supply = supplies_of_claims(graph.snapshot)
+    for asset, of in called.items():
+        rows = direct_holders(graph, asset)
+        units = rows["amount_raw"].astype(float)
+        share = units / float(supply.get(asset) or "nan")
+        part = share.sum(min_count=1)
+        told[asset] = None if pd.isna(part) else min(1.0, float(part))
+        if part >= WHOLE:
+            spread.append((of, units.groupby(rows["source"]).sum(), "table holders"))
+        rows = rows.assign(share_ratio=share, units=units)[units >= units.nlargest(top).min()]
+        parts.append(named(graph, rows, "source", "holder").assign(asset=asset))
+    concentrated = concentrations(*spread).query("count > 0")
+    if not parts:
+        return pd.DataFrame(columns=columns), concentrated, told
+    table = largest_first(pd.concat(parts, ignore_index=True), "share_ratio", "units", "holder")
+    return table.head(top)[columns], concentrated, told
