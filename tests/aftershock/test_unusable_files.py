@@ -51,7 +51,6 @@ def folder(tmp_path: Path) -> Path:
         ((*FORECAST, "nothing.csv"), "nothing.csv does not exist"),
         ((*FORECAST, "folder.csv"), "folder.csv is a folder"),
         ((*FORECAST, "ragged.csv"), "line 3 has 3 cells under 2 columns"),
-        (("check", "bars.csv", "--stamp", "open"), "--stamp open needs the length of a bar as well; add --bar 1h"),
         (("check", "nothing.csv"), "nothing.csv does not exist"),
         (("check", "folder.csv"), "folder.csv is a folder"),
     ],
