@@ -251,11 +251,8 @@ def test_a_report_says_in_the_terminal_what_its_outlook_stands_on(
     assert json.loads(ask("simulate", *words, "--json").out)["apart"] == note
 
 
-def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_with_forecasts_says_which_model_answers_and_by_how_much(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "book.csv").write_text(BOTH)
-    monkeypatch.setattr(joint_shocks, "LEAST_DRAWS", 1)
     words = ("report", "--snapshot", "book.csv", "--out", "out", "--shocks", "forecast", "--horizon", "168")
     told = ask(*words, "--draws", "100", "--seed", "1", "--json")
     assert told.code in (0, 1), told.err
