@@ -188,7 +188,7 @@ def adding_up(parts: Sequence[float], decimals: int) -> list[float]:
     unit = 10.0**-decimals
     exact = [part / unit for part in parts]
     down = [math.floor(value) for value in exact]
-    missing = round(sum(exact)) - sum(down)
+    missing = round(math.fsum(exact)) - sum(down)
     order = sorted(range(len(parts)), key=lambda position: (down[position] - exact[position], position))
     for position in order[:missing]:
         down[position] += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ class Coverage:
     @property
     def known_ratio(self) -> float:
         """Share that is verified or derived."""
-        return sum(part.share_ratio for part in self.by_status if part.status in ("verified", "derived"))
+        return fsum(part.share_ratio for part in self.by_status if part.status in ("verified", "derived"))
 
     @property
     def compared(self) -> int:
@@ -69,9 +70,9 @@ def coverage_of(snapshot: Snapshot, exposure: MarketRows, left_out: Sequence[str
     """Supplied value by status; `not seen` is what the market's own totals hold beyond the positions that were read."""
     words = exposure.supplies["status"].replace({"file": "unverified"})
     read = exposure.supplies.groupby(words)["amount_usd"].sum().to_dict()
-    unseen = exposure.supplied_usd - sum(read.values())
+    unseen = exposure.supplied_usd - fsum(read.values())
     read["not seen"] = unseen if unseen > _ROUNDING_RATIO * exposure.supplied_usd else 0.0
-    total = sum(read.values())
+    total = fsum(read.values())
     unrun = [f"scenarios that ship and were not run: {listing(left_out)}"] if left_out else []
     return Coverage(
         total_usd=total,

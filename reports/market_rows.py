@@ -1,6 +1,7 @@
 """What one market holds, owes and leans on, as rows asked from the protocol graph: the frames from which an assessment sums."""
 
 from dataclasses import dataclass
+from math import fsum
 
 import pandas as pd
 
@@ -94,7 +95,7 @@ def _roots(graph: ProtocolGraph, assets: list[str]) -> pd.DataFrame:
         for path in roots(graph, asset).itertuples():
             if path.ends == "root" and path.share > 0:
                 found[path.label] = found.get(path.label, 0.0) + float(path.share)
-        rest = 1 - sum(found.values())
+        rest = 1 - fsum(found.values())
         if rest > 1e-9:
             found[OTHER_ROOT] = rest
         rows += [(asset, root, share) for root, share in sorted(found.items())]

@@ -4,6 +4,8 @@ First what is lost already, if anything is, and what is paused, if anything is; 
 there are any; then the danger and its cause, then what bounds it. No sentence says more than the readings do: a level picks the words, the record fills in the numbers.
 """
 
+from math import fsum
+
 from reports import thresholds
 from reports.amounts import change, listing, money, percent, ratio, sentence, spelled, unbroken
 from reports.at_risk import AtRisk
@@ -34,7 +36,7 @@ def judge(found: Assessment) -> Verdict:
     supplied = found.coverage.total_usd
     leading = exposure.feeds[0].share_ratio if exposure.feeds else 0.0
     watched = at_risk.at(limits.watch_fall_percent)
-    few = sum(cascade.of_position(line) for line in cascade.positions[:_FEW])
+    few = fsum(cascade.of_position(line) for line in cascade.positions[:_FEW])
     values = {
         "bad_debt": ratio(worst.bad_debt_usd, supplied),
         "under_water": _of(found.under_water_usd, supplied),

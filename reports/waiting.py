@@ -1,6 +1,7 @@
 """Words about positions that could be liquidated and are not: what they owe, and why nobody does it."""
 
 from collections.abc import Sequence
+from math import fsum
 
 from reports.amounts import money
 from simulations.result import Waiting
@@ -24,7 +25,7 @@ def because(found: Sequence[Waiting]) -> str:
 
 def debt_usd(found: Sequence[Waiting], why: str | None = None) -> float:
     """What those owe who wait, for one reason or for any."""
-    return sum(part.debt_usd for part in found if why in (None, part.why))
+    return fsum(part.debt_usd for part in found if why in (None, part.why))
 
 
 def positions(found: Sequence[Waiting]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class CascadeResult:
     @property
     def liquidated_usd(self) -> float:
         """Collateral taken in all rounds."""
-        return sum(step.liquidated_usd for step in self.rounds)
+        return fsum(step.liquidated_usd for step in self.rounds)
 
     def price_change_ratio(self, asset: str, step: Round) -> float:
         """Market price of an asset after a round against the same market price before the shock; NaN where it has none."""
@@ -144,8 +145,8 @@ class CascadeResult:
 
 def direct_and_indirect_usd(rounds: Sequence[Round]) -> tuple[float, float]:
     """Bad debt of the first round, and of all later ones."""
-    first, *later = (sum(step.bad_debt_usd.values()) for step in rounds)
-    return first, sum(later)
+    first, *later = (fsum(step.bad_debt_usd.values()) for step in rounds)
+    return first, fsum(later)
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The tables of a result, made while a run goes on and at its end: liquidations and sales by round, positions and markets before and after."""
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -173,9 +174,9 @@ def market_rows(
                 "supplied_usd": float((at_block.supply_tokens * price)[mine].sum()),
                 "borrowed_usd": float((at_block.debt_tokens * price)[mine].sum()),
                 "liquidated_usd": float(taken.loc[taken["market"] == market.key, "seized_usd"].sum()),
-                "bad_debt_usd": sum(losses),
+                "bad_debt_usd": fsum(losses),
                 "direct_usd": losses[0],
-                "indirect_usd": sum(losses[1:]),
+                "indirect_usd": fsum(losses[1:]),
                 "waiting_debt_usd": rounds[-1].waiting_debt_usd[market.key],
                 "paused_debt_usd": paused_debt_usd[market.key],
                 "before_usd": before_usd[market.key],

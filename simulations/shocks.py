@@ -119,9 +119,9 @@ def factors(book: Book, own: FloatArray) -> FloatArray:
     for _ in range(1000):
         before = factor.copy()
         for claim, parts in weights.items():
-            total = sum(weight for _, weight in parts)
+            total = math.fsum(weight for _, weight in parts)
             if total > 0:
-                factor[claim] = own[claim] * sum(weight * before[backing] for backing, weight in parts) / total
+                factor[claim] = own[claim] * math.fsum(weight * before[backing] for backing, weight in parts) / total
         if np.array_equal(factor, before):
             return factor
     raise ConvergenceError(

@@ -111,7 +111,7 @@ def with_progress(graph: aftershock.ProtocolGraph, chosen: aftershock.Scenario) 
 
         def tell(done: Round) -> None:
             nonlocal lost
-            lost += sum(done.bad_debt_usd.values())
+            lost += math.fsum(done.bad_debt_usd.values())
             running.note(
                 f"round {done.number}, {count(len(done.liquidations))} liquidated, bad debt so far {money(lost)}"
             )

@@ -9,6 +9,7 @@ Not in it: flows, liquidations and rebalancing of pools within the horizon, and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def value_forecasts(graph: ProtocolGraph, law: ShockLaw, names: Sequence[str], s
 def _of(graph: ProtocolGraph, law: ShockLaw, name: str, drawn: FloatArray) -> ValueForecast:
     node = graph.find(name)
     kind, held = holdings(graph, node)
-    total = float(sum(held.values()))
+    total = fsum(held.values())
     if not total > 0:
         raise InputError(
             f"{graph.label(node)} holds nothing whose value is known; name a protocol, market or pool that does"

@@ -21,13 +21,13 @@ def rows_of(cascade: Cascade) -> list[tuple[str, float, float, str]]:
     cut = len(steps) if len(steps) <= _MOST_ROWS else _MOST_ROWS - 1
     groups = [[step] for step in steps[:cut]] + ([list(steps[cut:])] if cut < len(steps) else [])
     printed = adding_up(
-        [sum(map(cascade.of_step, group)) / cascade.money.usd for group in groups], decimals_of(cascade)
+        [math.fsum(map(cascade.of_step, group)) / cascade.money.usd for group in groups], decimals_of(cascade)
     )
     return [
         (
             _named(cascade, group),
             part,
-            sum(step.liquidated_usd for step in group),
+            math.fsum(step.liquidated_usd for step in group),
             f"{fixed(100 * group[-1].price_change_ratio, 1)}{THIN}%"
             if math.isfinite(group[-1].price_change_ratio)
             else "",

@@ -6,6 +6,7 @@ Drawn by hand, all columns at one scale (pixels per dollar). A node whose value 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import fsum
 from textwrap import wrap
 
 from reports.amounts import count, money, short, spelled
@@ -76,20 +77,20 @@ def _posted(part: Dependence) -> list[Node]:
     totals: dict[str, list[Posted]] = {}
     for piece in part.posted:
         totals.setdefault(piece.asset, []).append(piece)
-    ranked = sorted(totals.values(), key=lambda pieces: -sum(piece.amount_usd for piece in pieces))
+    ranked = sorted(totals.values(), key=lambda pieces: -fsum(piece.amount_usd for piece in pieces))
     kept, rest = (ranked, []) if len(ranked) <= _MOST + 1 else (ranked[:_MOST], ranked[_MOST:])
     order = {root.name: number for number, root in enumerate(part.roots)}
     kept.sort(key=lambda pieces: order[pieces[0].root])
     nodes = []
     for pieces in kept:
         blue = bool(leading) and pieces[0].feed == leading
-        total = sum(piece.amount_usd for piece in pieces)
+        total = fsum(piece.amount_usd for piece in pieces)
         nodes.append(
             Node(pieces[0].symbol, total, "s700" if blue else "ink3", "s200" if blue else "rule", tuple(pieces))
         )
     if rest:
         loose = tuple(piece for pieces in rest for piece in pieces)
-        nodes.append(Node(f"{len(rest)} others", sum(piece.amount_usd for piece in loose), "ink3", "rule", loose))
+        nodes.append(Node(f"{len(rest)} others", fsum(piece.amount_usd for piece in loose), "ink3", "rule", loose))
     return nodes
 
 
@@ -104,26 +105,26 @@ def _lenders(lenders: Sequence[Amount], most: int) -> list[Node]:
     kept, rest = (lenders, []) if len(lenders) <= most + 1 else (lenders[:most], lenders[most:])
     nodes = [Node(short(holder.name), holder.amount_usd, "h700", "h300") for holder in kept]
     if rest:
-        nodes.append(Node(f"{len(rest):,} others", sum(holder.amount_usd for holder in rest), "ink3", "rule"))
+        nodes.append(Node(f"{len(rest):,} others", fsum(holder.amount_usd for holder in rest), "ink3", "rule"))
     return nodes
 
 
 def _scale(nodes: Sequence[Node], height: float, slot: float) -> float:
     """Pixels per dollar at which the column, small nodes widened to a slot, fills the height (bisection)."""
-    total = sum(node.usd for node in nodes)
+    total = fsum(node.usd for node in nodes)
     if total <= 0:
         return height
     low, high = 0.0, height / total
     for _ in range(50):
         middle = (low + high) / 2
-        used = sum(max(node.usd * middle, slot) for node in nodes) + _GAP * (len(nodes) - 1)
+        used = fsum(max(node.usd * middle, slot) for node in nodes) + _GAP * (len(nodes) - 1)
         low, high = (middle, high) if used <= height else (low, middle)
     return low
 
 
 def _place(nodes: Sequence[Node], scale: float, top: float, height: float, slot: float) -> list[Placed]:
     """Nodes from the top down, the column spread over the height."""
-    used = sum(max(node.usd * scale, slot) for node in nodes)
+    used = fsum(max(node.usd * scale, slot) for node in nodes)
     gap = min(34.0, (height - used) / max(1, len(nodes) - 1))
     y = top + max(0.0, (height - used - gap * (len(nodes) - 1)) / 2)
     placed = []
@@ -144,7 +145,7 @@ def _into_market(
     """Flows posted -> market -> lenders, each side centred on the market's bar."""
     drawn = []
     for column in ("posted", "lenders"):
-        total = sum(placed.height for placed in columns[column])
+        total = fsum(placed.height for placed in columns[column])
         edge = market[0] + (market[1] - total) / 2
         for placed in columns[column]:
             if column == "posted":

@@ -1,5 +1,7 @@
 """What the scenarios do to it: side by side, the chosen one round by round, and the positions that carry the loss."""
 
+from math import fsum
+
 from reports.amounts import (
     count,
     fixed,
@@ -122,7 +124,7 @@ def cascade(assessment: Assessment, number: int) -> Block:
         ),
         (
             Cell("total"),
-            Cell(fixed(sum(part for _, part, _, _ in rows), decimals)),
+            Cell(fixed(fsum(part for _, part, _, _ in rows), decimals)),
             Cell(write.column(line.liquidated_usd)),
             Cell(""),
         ),
@@ -156,7 +158,7 @@ def positions(assessment: Assessment, number: int) -> Block:
     lines = record.positions
     what = "loss" if record.by_bad_debt else "liquidated"
     write = money_for(max((max(line.collateral_usd, line.debt_usd) for line in lines), default=0.0))
-    top = sum(record.of_position(line) for line in lines)
+    top = fsum(record.of_position(line) for line in lines)
     share = percent(ratio(top, record.total_usd))
     named = any(line.address for line in lines)
     names = "Names: entities table." if named else "None of these addresses has a name in the entities table."

@@ -1,6 +1,7 @@
 """The market as it stands: how well it is known, what it depends on, who depends on it, and where it breaks."""
 
 from collections.abc import Sequence
+from math import fsum
 
 from reports.amounts import adding_up, change, count, fixed, money, money_for, percent, ratio, short, spelled, unbroken
 from reports.dependence import Amount, Spread
@@ -51,8 +52,8 @@ def coverage(assessment: Assessment) -> Block:
         ),
         (
             Cell("supplied"),
-            Cell(fixed(sum(shares), 1)),
-            Cell(write.column(sum(amounts))),
+            Cell(fixed(fsum(shares), 1)),
+            Cell(write.column(fsum(amounts))),
             Cell("by the market’s own totals"),
         ),
     )
@@ -166,7 +167,7 @@ def _posted(assessment: Assessment) -> Table:
             Cell(""),
             Cell(""),
             Cell(write.column(assessment.exposure.collateral_usd)),
-            Cell(fixed(sum(shares), 1)),
+            Cell(fixed(fsum(shares), 1)),
         ),
     )
 
@@ -179,12 +180,12 @@ def _amounts(name: str, head: str, lines: Sequence[Amount], are_addresses: bool)
             Amount(
                 "",
                 f"{len(rest):,} others",
-                sum(line.amount_usd for line in rest),
-                sum(line.share_ratio for line in rest),
+                fsum(line.amount_usd for line in rest),
+                fsum(line.share_ratio for line in rest),
             )
         )
     shares = adding_up([100 * line.share_ratio for line in kept], 1)
-    write = money_for(sum(line.amount_usd for line in kept))
+    write = money_for(fsum(line.amount_usd for line in kept))
     return Table(
         name,
         (Column(head, "name"), Column(write.heading, "number"), Column("%", "number")),
@@ -196,7 +197,7 @@ def _amounts(name: str, head: str, lines: Sequence[Amount], are_addresses: bool)
             )
             for line, share in zip(kept, shares, strict=True)
         ),
-        (Cell("all"), Cell(write.column(sum(line.amount_usd for line in kept))), Cell(fixed(sum(shares), 1))),
+        (Cell("all"), Cell(write.column(fsum(line.amount_usd for line in kept))), Cell(fixed(fsum(shares), 1))),
     )
 
 

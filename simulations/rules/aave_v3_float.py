@@ -53,11 +53,11 @@ class FloatOutcome:
 
 def health_factor(legs: Sequence[FloatLeg], revision: int) -> float:
     """Sum of collateral x threshold over debt; infinity without debt. To 3.4 the average threshold is cut to whole bps first."""
-    debt = sum(leg.debt * leg.price for leg in legs)
+    debt = math.fsum(leg.debt * leg.price for leg in legs)
     values = [leg.supply * leg.price if leg.enabled else 0.0 for leg in legs]
-    weighted = sum(value * leg.threshold_ratio for value, leg in zip(values, legs, strict=True))
+    weighted = math.fsum(value * leg.threshold_ratio for value, leg in zip(values, legs, strict=True))
     if roundings(revision).average_threshold_first and weighted:
-        weighted = sum(values) * math.floor(weighted / sum(values) * 1e4 + SLACK) / 1e4
+        weighted = math.fsum(values) * math.floor(weighted / math.fsum(values) * 1e4 + SLACK) / 1e4
     return weighted / debt if debt > 0 else math.inf
 
 
@@ -76,7 +76,7 @@ def liquidate(
         return replace(nothing, refused="CollateralCannotBeLiquidated")
     if owed.debt <= 0:
         return replace(nothing, refused="SpecifiedCurrencyNotBorrowedByUser")
-    total_debt = sum(leg.debt * leg.price for leg in legs)
+    total_debt = math.fsum(leg.debt * leg.price for leg in legs)
     margins["health factor 0.95"] = health / CLOSE_FACTOR_HEALTH_FACTOR - 1
     half = health > CLOSE_FACTOR_HEALTH_FACTOR
     most = owed.debt

@@ -51,8 +51,8 @@ class FloatOutcome:
 
 def health_factor(legs: Sequence[FloatLeg]) -> float:
     """Sum of collateral x factor over debt; infinity without debt."""
-    weighted = sum(leg.ctokens * leg.rate * leg.price * leg.factor_ratio for leg in legs if leg.entered)
-    debt = sum(leg.debt * leg.price for leg in legs)
+    weighted = math.fsum(leg.ctokens * leg.rate * leg.price * leg.factor_ratio for leg in legs if leg.entered)
+    debt = math.fsum(leg.debt * leg.price for leg in legs)
     return weighted / debt if debt else math.inf
 
 

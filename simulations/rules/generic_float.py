@@ -12,8 +12,8 @@ from simulations.rules.aave_v3_float import SLACK, FloatLeg, FloatOutcome
 
 def health_factor(legs: Sequence[FloatLeg]) -> float:
     """Sum of collateral x threshold over debt; infinity without debt."""
-    weighted = sum(leg.supply * leg.price * leg.threshold_ratio for leg in legs if leg.enabled)
-    debt = sum(leg.debt * leg.price for leg in legs)
+    weighted = math.fsum(leg.supply * leg.price * leg.threshold_ratio for leg in legs if leg.enabled)
+    debt = math.fsum(leg.debt * leg.price for leg in legs)
     return weighted / debt if debt > 0 else math.inf
 
 

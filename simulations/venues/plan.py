@@ -7,6 +7,7 @@ is never left over. What nobody takes stays with the seller and stands in the pl
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 from typing import NamedTuple
 
 from simulations.venues.venue import Venue
@@ -90,7 +91,7 @@ def carry_out(venues: Sequence[Venue], ways: Ways, shares: Shares, amount_raw: i
     between = [*([[]] if ways.direct else []), *shares.second]
     limits = [amount_raw] * len(groups)
     while True:
-        totals, left = _divide([sum(size) for size in sizes], limits, amount_raw)
+        totals, left = _divide([fsum(size) for size in sizes], limits, amount_raw)
         now = list(venues)
         steps: list[Step] = []
         placed: list[int] = []
@@ -186,7 +187,7 @@ def _fill(now: Sequence[Venue], hops: Sequence[Hop], shares: Sequence[float], to
 
 def _divide(shares: Sequence[float], rooms: Sequence[int], total: int) -> tuple[list[int], int]:
     """Whole numbers in proportion to the shares, none above its room, and what is left; what rounding leaves goes to the largest with room."""
-    scale = sum(shares)
+    scale = fsum(shares)
     parts = [min(room, int(total * (share / scale)) if scale else 0) for share, room in zip(shares, rooms, strict=True)]
     left = total - sum(parts)
     for number in sorted(range(len(parts)), key=lambda number: -shares[number]):

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import exp, log
+from math import exp, fsum, log
 
 from simulations.venues.crossing import Point, crossing, part
 from simulations.venues.plan import Hop, Plan, Shares, Ways, carry_out, paths, single
@@ -40,7 +40,7 @@ class _Group:
     def at(self, price: float) -> tuple[list[float], float]:
         """What each takes, and what all bring together."""
         answers = [one(price) for one in self.down_to]
-        return [taken for taken, _ in answers], sum(made for _, made in answers)
+        return [taken for taken, _ in answers], fsum(made for _, made in answers)
 
 
 def split(venues: Sequence[Venue], ways: Ways, amount_raw: int) -> Plan:
@@ -85,7 +85,7 @@ def surplus(venues: Sequence[Venue], ways: Ways, price: float) -> float:
 def gain(venues: Sequence[Venue], hops: Sequence[Hop], price: float) -> float:
     """What some venues pay beyond a price down to which each is sold into, and SLACK of it all for what floats cut."""
     answers = [venues[hop.venue].down_to(hop.sold, hop.bought, price) for hop in hops]
-    return sum(max(made - price * taken, 0.0) + SLACK * made for taken, made in answers)
+    return fsum(max(made - price * taken, 0.0) + SLACK * made for taken, made in answers)
 
 
 def _each_venue_once(ways: Ways) -> Ways:
@@ -108,7 +108,7 @@ def _at_equal_prices(venues: Sequence[Venue], ways: Ways, amount_raw: int) -> Pl
 
     def ask(log_price: float) -> Point[Shares]:
         shares = _shares(direct, through, exp(log_price))
-        return Point(log_price, amount_raw - sum(shares.first), shares)
+        return Point(log_price, amount_raw - fsum(shares.first), shares)
 
     nothing = Shares(
         [0.0] * (len(ways.direct) + sum(len(first) for first, _ in ways.through)),
@@ -120,7 +120,7 @@ def _at_equal_prices(venues: Sequence[Venue], ways: Ways, amount_raw: int) -> Pl
         drop *= DROP_FACTOR
         high, low = low, ask(log(top) - drop)
     if low.value > 0:
-        amount_taken = min(amount_raw, int(sum(low.said.first) * (1 + ENOUGH)) + len(low.said.first))
+        amount_taken = min(amount_raw, int(fsum(low.said.first) * (1 + ENOUGH)) + len(low.said.first))
         plan = carry_out(venues, ways, low.said, amount_taken)
         return Plan(plan.steps, plan.received_raw, plan.unsold_raw + amount_raw - amount_taken)
     low, high = crossing(ask, low, high, WIDTH, ENOUGH * amount_raw)
@@ -157,12 +157,12 @@ def _clearing(
         price_between = exp(log_between)
         sold, made = first.at(price / price_between)
         between, _ = second.at(price_between)
-        return Point(log_between, made - sum(between), (sold, between))
+        return Point(log_between, made - fsum(between), (sold, between))
 
     cheapest, dearest = price / first.best, second.best
     between, _ = second.at(cheapest)
     sold, made = first.at(price / dearest)
-    low = Point(log(cheapest), -sum(between), (none_sold, between))
+    low = Point(log(cheapest), -fsum(between), (none_sold, between))
     high = Point(log(dearest), made, (sold, none_between))
     return crossing(ask, low, high, width, ENOUGH * min(-low.value, high.value))
 

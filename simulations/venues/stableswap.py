@@ -7,7 +7,7 @@ formula H12: A n**n Σx + D = A D n**n + D**(n+1) / (n**n Πx), with the contrac
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from math import exp, log, sqrt
+from math import exp, fsum, log, sqrt
 
 from chain.accounting.stableswap import balance_for
 from chain.accounting.stableswap import invariant as invariant_of
@@ -103,7 +103,7 @@ class StableSwap:
             product *= d / (count * one)
         product *= d / count * d / count
         price = self.rates[sold] / self.rates[bought]
-        return _Curve(float(scaled[sold]), sum(rest) + d / ann - d, product, ann, 1 - self.fee / FEE_UNIT, price)
+        return _Curve(float(scaled[sold]), fsum(rest) + d / ann - d, product, ann, 1 - self.fee / FEE_UNIT, price)
 
     def _sale(self, sold: int, bought: int, amount_raw: int) -> tuple[int, int]:
         gross = max(0, self._gross(sold, bought, amount_raw))
