@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from benchmarks.forecasts import bars_of, drawn_prices
-from benchmarks.volatility_compare import spread
-from benchmarks.volatility_page import _looks, _openings
-from benchmarks.volatility_pictures import reliability, transforms
-from benchmarks.volatility_prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
-from benchmarks.volatility_record import RESULTS, command, openings, replications
-from benchmarks.volatility_swans import swan
+from benchmarks.volatility.compare import spread
+from benchmarks.volatility.page import _looks, _openings
+from benchmarks.volatility.pictures import reliability, transforms
+from benchmarks.volatility.prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
+from benchmarks.volatility.record import RESULTS, command, openings, replications
+from benchmarks.volatility.swans import swan
 from models.panel import read_panel
 from models.samples import Samples
 from models.task import Task

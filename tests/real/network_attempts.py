@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.volatility_networks import (
+from benchmarks.volatility.networks import (
     PATIENT,
     PLAIN,
     SMALL,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_world import DAY_S, MAJORS, World, stamp
+from benchmarks.volatility.world import DAY_S, MAJORS, World, stamp
 from models.baselines.har import har_models
 from models.evaluation import Fold
 from models.line_up import boosting, glm

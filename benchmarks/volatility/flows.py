@@ -1,7 +1,7 @@
 """The daily network panel, scored: every baseline, and graph networks over real token flows against twins without them; docs/results/volatility-flows.md and .csv.
 
-    python -m benchmarks.volatility_flows --window validation
-    python -m benchmarks.volatility_flows --window "held out" --open "why"
+    python -m benchmarks.volatility.flows --window validation
+    python -m benchmarks.volatility.flows --window "held out" --open "why"
 
 Everything was chosen on October 2021 to March 2022. April to June 2022 is read from the files only with --open, and each opening is written into
 docs/results/volatility-openings.csv. Forecasts are kept as those of `benchmarks.volatility` are.
@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_calibration import calibration
-from benchmarks.volatility_compare import against, compared, spread
-from benchmarks.volatility_flow_page import write_page
-from benchmarks.volatility_flow_world import (
+from benchmarks.volatility.calibration import calibration
+from benchmarks.volatility.compare import against, compared, spread
+from benchmarks.volatility.flow_page import write_page
+from benchmarks.volatility.flow_world import (
     FLOWS,
     WINDOWS,
     WRAPPED,
@@ -35,10 +35,10 @@ from benchmarks.volatility_flow_world import (
     read_flows,
     unpriced,
 )
-from benchmarks.volatility_networks import Attempt, forecasts, graph_attempts, own_features, sizes
-from benchmarks.volatility_record import RESULTS, command, log_opening
-from benchmarks.volatility_regimes import market_regime, regime_scores_of
-from benchmarks.volatility_world import DAY_S, MAIN
+from benchmarks.volatility.networks import Attempt, forecasts, graph_attempts, own_features, sizes
+from benchmarks.volatility.record import RESULTS, command, log_opening
+from benchmarks.volatility.regimes import market_regime, regime_scores_of
+from benchmarks.volatility.world import DAY_S, MAIN
 from chain.files.frames import file_hash
 from models.baselines.boosting import Boosting
 from models.baselines.combination import Combination
@@ -155,7 +155,7 @@ def main() -> None:
     count, without = unpriced(flows, priced)
     found["flows"] = {"tokens": count, "unpriced": len(without), "largest": without[:6]}
     found["run"] = {
-        "command": command("benchmarks.volatility_flows"),
+        "command": command("benchmarks.volatility.flows"),
         "seed": SEED,
         "data": {path.name: file_hash(path) for path in (*sorted(FLOWS.glob("token_[fp]*.gz")), MAIN)},
         "seconds": round(time.perf_counter() - start),

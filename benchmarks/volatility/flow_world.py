@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DATA, DAY_S, HOUR_S, MAIN, PEGGED, World, stamp
+from benchmarks.volatility.world import DATA, DAY_S, HOUR_S, MAIN, PEGGED, World, stamp
 from models.features import price_samples
 from models.features.correlation import shuffled_weights
 from models.features.surroundings import weights_by_day

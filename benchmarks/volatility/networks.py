@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DAY_S, World
+from benchmarks.volatility.world import DAY_S, World
 from models.digests import digest
 from models.evaluation import Fold, content_of, walk_forward
 from models.forecaster import Fitted, Forecaster

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_world import World
+from benchmarks.volatility.world import World
 from models.calibration import FINE_LEVELS, Adaptive, coverage, crps_of_quantiles, pit
 from models.evaluation import Fold
 from models.forecaster import Forecaster

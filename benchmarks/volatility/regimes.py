@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DAY_S, World, folds_of
+from benchmarks.volatility.world import DAY_S, World, folds_of
 from models.drift import drift_of
 from models.evaluation import Fold, score
 from models.forecaster import Forecaster

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.volatility_choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
+from benchmarks.volatility.choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
 from models.baselines.levels import log_move

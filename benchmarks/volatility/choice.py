@@ -1,6 +1,6 @@
 """What the regression and the trees that answer were chosen on: every quarter before 2023 that has a history, not one half-year. Written to docs/results/volatility-choice.md.
 
-    python -m benchmarks.volatility_choice
+    python -m benchmarks.volatility.choice
 
 Two records: twelve majors from 2019 to June 2022, through the calm of 2019 and the crashes of 2020 and 2021; and the main panel from October 2021 to December 2022 (an hour
 ahead the main panel alone). Walk-forward, a refit each quarter, QLIKE over that of log-HAR fitted an asset at a time; the mean of both records decides. Nothing of 2023 is read.
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_record import RESULTS, command
-from benchmarks.volatility_world import MAJORS, World, hashes, main_panel, stamp
+from benchmarks.volatility.record import RESULTS, command
+from benchmarks.volatility.world import MAJORS, World, hashes, main_panel, stamp
 from models.baselines.combination import Combination
 from models.baselines.har import har_models
 from models.evaluation import Fold, quarters
@@ -111,7 +111,7 @@ def main() -> None:
         lines += ["", f"## {horizon} hour{'s' if horizon > 1 else ''} ahead", "", *_table(rows)]
     lines += [
         "",
-        f"Command: `{command('benchmarks.volatility_choice')}`; seed 0; data, sha256: "
+        f"Command: `{command('benchmarks.volatility.choice')}`; seed 0; data, sha256: "
         + "; ".join(f"{name} {digest[:16]}" for name, digest in hashes().items())
         + f"; {time.perf_counter() - start:,.0f} s, forecasts that were kept from an earlier run not counted.",
     ]
