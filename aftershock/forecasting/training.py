@@ -18,7 +18,7 @@ from aftershock.forecasting.hourly_prices import Priced
 from aftershock.forecasting.learners import LEARNERS, Learner, learner_of
 from chain.errors import InputError, many, unknown_name
 from models.answering import Answering, Law, features_of, law_of
-from models.baselines.har import har_models
+from models.baselines.har import log_har
 from models.baselines.simple import rolling_mean
 from models.evaluation import score
 from models.features import asked_samples
@@ -185,8 +185,7 @@ def lessons_of(panel: Panel, horizon_hours: int, reads: tuple[str, ...]) -> Less
 
 def candidates(learner: Learner, horizon_hours: int) -> list[Forecaster]:
     """What is fitted: the learner, the regression that it rests on, log-HAR an asset, a regression on closes, the mean of thirty days."""
-    reference = next(model for model in har_models(horizon_hours) if model.name == "log-HAR")
-    found = [learner.model, learner.base, reference, closes_only(horizon_hours), rolling_mean()]
+    found = [learner.model, learner.base, log_har(horizon_hours), closes_only(horizon_hours), rolling_mean()]
     return [model for place, model in enumerate(found) if model.name not in {one.name for one in found[:place]}]
 
 

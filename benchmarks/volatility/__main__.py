@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.volatility.calibration import calibration
-from benchmarks.volatility.compare import against, compared, spread
+from benchmarks.volatility.compare import against, compared, spread, twins
 from benchmarks.volatility.networks import forecasts as network_forecasts
 from benchmarks.volatility.networks import hourly_attempts, own_features, sizes
 from benchmarks.volatility.page import write_page
@@ -114,16 +114,10 @@ def _networks(world: World, asked: Samples, base: Forecaster, folds: list[Fold],
     """Networks on the gamma regression: each seed against it, and graph networks against their twins."""
     names = own_features(world.samples)
     by_seed = network_forecasts(world, base, hourly_attempts(world), folds, names)
-    joint = {name: np.exp(np.mean(np.log(each), axis=0)) for name, each in by_seed.items()}
     return {
         "networks": spread(asked, by_seed, linear),
         "parameters": sizes(names, hourly_attempts(world)),
-        "twins": [
-            [name, twin, *against(asked, joint[name], joint[f"{name}, {twin}"])]
-            for name in joint
-            for twin in ("identity", "shuffled")
-            if f"{name}, {twin}" in joint
-        ],
+        "twins": twins(asked, by_seed),
     }
 
 

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility.world import DAY_S, World, folds_of
+from benchmarks.volatility.world import World, folds_of
 from models.drift import drift_of
 from models.evaluation import Fold, score
 from models.forecaster import Forecaster
 from models.panel import FloatArray
 from models.regimes import fit_regimes
 from models.scores import brier, daily
+from models.task import DAY_S
 
 
 def market(world: World) -> tuple[FloatArray, FloatArray]:

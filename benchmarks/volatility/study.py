@@ -19,7 +19,7 @@ from benchmarks.volatility.study_models import WithIntercepts, readings
 from benchmarks.volatility.world import World, folds_of, hashes, main_panel, months, stamp
 from models.baselines.boosting import Boosting
 from models.baselines.combination import combined
-from models.baselines.har import har_models
+from models.baselines.har import log_har
 from models.evaluation import score
 from models.line_up import boosting, glm
 from models.panel import FloatArray
@@ -77,8 +77,7 @@ def before(horizon_hours: int, kept: Path) -> list[str]:
 def as_it_refits(world: World, window: str) -> Iterator[tuple[str, FloatArray]]:
     """Forecasts under the study's refitting: linear models every month, trees every quarter."""
     monthly, quarterly = months(window), folds_of(window)[1]
-    log_har = next(model for model in har_models(world.horizon_hours) if model.name == "log-HAR")
-    yield log_har.name, world.forecast(log_har, monthly)
+    yield "log-HAR", world.forecast(log_har(world.horizon_hours), monthly)
     ours = boosting(world.horizon_hours)
     yield "what answers now", world.forecast(ours, quarterly)
     shown = [reading for reading in READINGS if window != "test" or reading != NOT_OPENED]

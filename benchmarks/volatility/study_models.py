@@ -96,6 +96,16 @@ class FittedOnOwnLevel:
     model: OnOwnLevel
     fitted: FittedGlm
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Levels, what has none, and the own level."""
+        return (*self.model.levels, *self.model.free, self.model.level)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those of the regression."""
+        return self.fitted.assets
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         return self.fitted.predict(self.model.relative(samples)) * self.model.own(samples)
@@ -121,6 +131,11 @@ class FittedWithIntercepts:
 
     assets: tuple[str, ...]
     fitted: FittedGlm
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The features of the samples that it is asked with; its own columns are made of them."""
+        return self.fitted.features[: -len(self.assets)]
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""

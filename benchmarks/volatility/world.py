@@ -17,12 +17,11 @@ from models.features.correlation import correlation_weights, shuffled_weights
 from models.forecaster import Forecaster
 from models.panel import FloatArray, IntArray, Panel, read_panel
 from models.samples import Samples
-from models.task import Task, as_of_grid, horizon_returns
+from models.task import DAY_S, HOUR_S, Task, as_of_grid, horizon_returns
 
 DATA = Path(os.environ.get("AFTERSHOCK_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 MAIN = DATA / "prices-hourly-binance-2021-2023" / "ohlcv_1h.parquet"
 MAJORS = DATA / "prices-hourly-binance-2017-2022-majors" / "ohlcv_1h.parquet"
-HOUR_S, DAY_S = 3_600, 86_400
 FULL_SPAN = 0.99
 PEGGED = 2e-4
 """Median absolute hourly return below which an asset is taken as pegged to the dollar."""

@@ -122,6 +122,16 @@ class FittedBoosting:
     free: tuple[str, ...]
     level: str
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the trees read, then the offset's."""
+        return (*self.levels, *self.free, self.level, *self.offset.reads)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those of the offset; trees know none."""
+        return self.offset.assets
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         sums = self.trees.sums(level_free(samples, self.levels, self.free, self.level))

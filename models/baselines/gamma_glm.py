@@ -154,6 +154,11 @@ class FittedGlm:
     assets: tuple[str, ...]
     effects: FloatArray
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its features."""
+        return self.features
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         x = samples.x[:, :, samples.columns(self.features)] - self.centre

@@ -6,7 +6,7 @@ import pytest
 
 from models.features import price_features
 from models.features.surroundings import neighbour_features, weights_by_day
-from models.features.windows import Lookback
+from models.features.windows import Windows
 from models.panel import FloatArray, Panel
 from models.task import HOUR_S
 from tests.models.drawn_panel import START_S, drawn_panel
@@ -112,7 +112,7 @@ def test_an_edge_stamped_with_a_day_is_used_from_the_next_day_on() -> None:
 
 
 def test_a_young_asset_has_an_answer_once_two_thirds_of_a_week_are_known() -> None:
-    back = Lookback(np.array([111, 112]), HOUR_S)
+    back = Windows(np.array([111, 112]), HOUR_S)
     values: FloatArray = np.ones((200, 1))
     assert np.isnan(back.mean(values, 720)[0, 0]) and back.mean(values, 720)[1, 0] == 1.0
 

@@ -11,7 +11,7 @@ from models.baselines.garch import Garch
 from models.baselines.har import Har
 from models.baselines.simple import ewma, persistence, rolling_mean
 from models.baselines.stochastic_volatility import StochasticVolatility
-from models.features import price_samples
+from models.features import price_features, price_samples
 from models.features.correlation import correlation_weights
 from models.forecaster import Forecaster
 from models.panel import COLUMNS, Panel
@@ -48,6 +48,13 @@ def altered(panel: Panel, from_s: int) -> Panel:
     return replace(panel, **columns)
 
 
+def told_later(panel: Panel, from_s: int, columns: tuple[str, ...]) -> Panel:
+    """The same panel, of which some columns are known from an instant on only: what a file of bars behind a file of closes gives."""
+    later = (panel.end_s > from_s)[:, None]
+    changed = {name: np.where(later, getattr(panel, name), np.nan) for name in columns}
+    return replace(panel, **changed)  # type: ignore[arg-type]
+
+
 def samples_of(panel: Panel) -> Samples:
     task = Task(horizon_hours=24, step_hours=24)
     weights = correlation_weights(panel, as_of_grid(panel, task, START_S, 2**40), days=30, keep=2)
@@ -71,6 +78,18 @@ def test_altering_prices_from_an_instant_changes_no_feature_known_by_then(
     changed = ~known & (before.as_of_s >= CUT_S + 7 * 86_400)
     assert not np.array_equal(before.x[changed], after.x[changed], equal_nan=True)  # the alteration was felt afterwards
     assert before.known_by(CUT_S).y.tobytes() == after.known_by(CUT_S).y.tobytes()
+
+
+@pytest.mark.parametrize("columns", [("open", "high", "low"), ("volume",)], ids=lambda columns: columns[-1])
+def test_what_a_file_tells_from_an_instant_on_changes_no_feature_known_by_then(columns: tuple[str, ...]) -> None:
+    bars = drawn_panel(120)
+    late = told_later(bars, CUT_S - 60 * 86_400, columns)
+    never = told_later(bars, 2**40, columns)
+    at = late.end_s[late.end_s <= CUT_S - 60 * 86_400][24::6]
+    before, after = (price_features(panel, at, 24) for panel in (never, late))
+    for name, values in before.items():
+        assert values.tobytes() == after[name].tobytes(), name
+    assert np.isfinite(before["peak_24"]).any() and before["slot_own"].any()  # and there was something to change
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

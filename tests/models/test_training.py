@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from chain.errors import InputError, SchemaError
+from models.forecaster import Fitted
 from models.networks.build import build
 from models.networks.forecaster import NetworkFitted, NetworkForecaster, train_network
 from models.networks.layout import lay_out
@@ -251,7 +252,7 @@ def test_a_killed_process_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class HoleyFitted:
+class HoleyFitted(Fitted):
     """Means, but for some rows nothing."""
 
     level: LevelFitted

@@ -9,7 +9,7 @@ import pytest
 
 from chain.errors import InputError
 from models.baselines.gamma_glm import GammaGlm
-from models.forecaster import Forecaster
+from models.forecaster import Fitted, Forecaster
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.scores import qlike
@@ -97,7 +97,7 @@ def test_folds_are_cut_where_outcomes_are_known(tmp_path: Path) -> None:
     assert np.isfinite(tuned(tmp_path / "holed", holed, trials=1).best.qlike)
 
 
-class Silent:
+class Silent(Fitted):
     """A model that never has an answer."""
 
     name = "silent"

@@ -26,9 +26,8 @@ from models.baselines.gamma_glm import GammaGlm
 from models.calibration import Adaptive, conformal_quantile
 from models.evaluation import content_of
 from models.features import price_samples
+from models.features.past import MARK, with_past
 from models.networks.forecaster import NetworkForecaster
-from models.networks.layout import MARK
-from models.networks.past import with_past
 from models.networks.relations import GraphHistory
 from models.networks.shape import Shape
 from models.panel import FloatArray, Panel
