@@ -27,7 +27,7 @@ from models.line_up import HORIZONS, closes_only
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.store import Card, hash_of, save
-from models.task import Task, as_of_grid, horizon_returns, outcomes, range_proxy
+from models.task import as_of_grid, horizon_returns, hourly_task, outcomes, range_proxy
 
 HELD_OUT = 0.2
 LEAST_SCORED = 20
@@ -168,7 +168,7 @@ def lessons_of(panel: Panel, horizon_hours: int, reads: tuple[str, ...]) -> Less
     ------
     InputError : too few outcomes.
     """
-    task = Task(horizon_hours=horizon_hours, step_hours=6 if horizon_hours > 1 else 3)
+    task = hourly_task(horizon_hours)
     at = as_of_grid(panel, task, int(panel.end_s[0]), int(panel.end_s[-1]) + 1)
     true = outcomes(panel, at, task)
     proxy = range_proxy(panel, at, task)

@@ -23,7 +23,7 @@ from models.evaluation import score
 from models.forecaster import Forecaster
 from models.line_up import HORIZONS, answers, baselines, closes_only
 from models.store import Card, hash_of, save
-from models.task import Task, outcomes
+from models.task import outcomes
 
 CUTOFF = "2023-01-01"
 TEST_YEAR = RESULTS / "volatility.csv"
@@ -77,7 +77,7 @@ def main() -> None:
         }
         card = Card(
             f"volatility, {horizon} h",
-            Task(horizon_hours=horizon),
+            train.task,
             features_of(fitted),
             hash_of(panel),
             stamp(CUTOFF),

@@ -123,8 +123,8 @@ class NetworkFitted:
         offset = np.log(self.base.predict(samples))
         outputs = max(1, len(self.levels))
         total = np.zeros((*offset.shape, outputs))
-        if self._batches is not None:
-            _refuse_others(self._batches.history, samples.assets)
+        if self.batches is not None:
+            _refuse_others(self.batches.history, samples.assets)
         modules = self.modules  # made out here, so that who explains a forecast can ask them for gradients
         at_once = max(1, NODES_AT_ONCE // max(1, len(samples.assets)))
         with torch.inference_mode(), one_thread():
@@ -132,7 +132,7 @@ class NetworkFitted:
                 for start in range(0, len(x), at_once):
                     rows = slice(start, start + at_once)
                     total[rows] += answers(
-                        module, self._batches, samples.as_of_s[rows], torch.from_numpy(x[rows])
+                        module, self.batches, samples.as_of_s[rows], torch.from_numpy(x[rows])
                     ).numpy()
         return np.asarray(offset[:, :, None] + total / len(self.members))
 
@@ -147,7 +147,7 @@ class NetworkFitted:
         return tuple(modules)
 
     @cached_property
-    def _batches(self) -> GraphBatches | None:
+    def batches(self) -> GraphBatches | None:
         """The graphs as tensors; made once, when first asked."""
         return None if self.history is None else GraphBatches(self.history, self.node_scales)
 
@@ -187,8 +187,8 @@ def train_network(
     node_scales = _node_scales(history, int(train.as_of_s[-1])) if history is not None else {}
     graphs = GraphBatches(history, node_scales) if history is not None else None
     lesson = Lesson(
+        train.task,
         train.as_of_s,
-        train.task.horizon_s,
         scale(known.x),
         np.zeros(train.y.shape, np.float32),
         train.y.astype(np.float32),

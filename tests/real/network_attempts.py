@@ -196,6 +196,6 @@ def _parted(train: Samples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The instants that teach a network, and those that choose its epoch."""
     nothing = np.zeros((len(train.as_of_s), 0, 0), np.float32)
     y = train.y.astype(np.float32)
-    parts = Lesson(train.as_of_s, train.task.horizon_s, nothing, np.zeros_like(y), y).split(PLAIN.tail_share)
+    parts = Lesson(train.task, train.as_of_s, nothing, np.zeros_like(y), y).split(PLAIN.tail_share)
     head, tail = (np.isin(np.arange(len(y)), part) for part in parts)
     return head, tail
