@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from aftershock.forecasting.forecasts import QUANTILES
 from chain.errors import InputError
@@ -65,7 +65,7 @@ class ShockLaw:
         drawn = self.draw(count, rng)
         if self.quantiles is None:
             return drawn
-        t = stats.t.ppf(CALIBRATED, self.freedom) * np.sqrt((self.freedom - 2) / self.freedom)
+        t = stdtrit(self.freedom, CALIBRATED) * np.sqrt((self.freedom - 2) / self.freedom)
         for n, own in enumerate(self.quantiles):
             z = drawn[:, n] / self.deviation[n]
             middle = int(np.argmin(np.abs(t)))
@@ -147,5 +147,5 @@ def correlation_at(panel: Panel, as_of_s: int) -> tuple[FloatArray, tuple[str, .
 def implied_freedom(width: float) -> float:
     """Degrees of freedom at which the 95 % quantile of a Student t with deviation 1 is `width`; the nearest within 2.5 to 60."""
     freedoms = np.exp(np.linspace(np.log(LEAST_FREEDOM), np.log(MOST_FREEDOM), 200))
-    quantiles = stats.t.ppf(0.95, freedoms) * np.sqrt((freedoms - 2) / freedoms)
+    quantiles = stdtrit(freedoms, 0.95) * np.sqrt((freedoms - 2) / freedoms)
     return float(freedoms[np.argmin(np.abs(quantiles - width))])

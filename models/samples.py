@@ -55,14 +55,14 @@ class Samples:
 
     def between(self, from_s: int, to_s: int) -> "Samples":
         """Forecasts made in [from_s, to_s)."""
-        return self.at((self.as_of_s >= from_s) & (self.as_of_s < to_s))
+        return self.at(slice(*np.searchsorted(self.as_of_s, (from_s, to_s)).tolist()))
 
     def known_by(self, cutoff_s: int) -> "Samples":
         """Forecasts whose whole outcome is known at an instant: all that a model fitted then may see."""
-        return self.at(self.as_of_s + self.task.horizon_s <= cutoff_s)
+        return self.at(slice(int(np.searchsorted(self.as_of_s + self.task.horizon_s, cutoff_s, side="right"))))
 
-    def at(self, instants: npt.NDArray[np.bool_]) -> "Samples":
-        """The instants that a mask of shape (A,) picks."""
+    def at(self, instants: npt.NDArray[np.bool_] | slice) -> "Samples":
+        """The instants that a mask of shape (A,) or a slice picks."""
         return replace(
             self,
             as_of_s=self.as_of_s[instants],

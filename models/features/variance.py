@@ -5,8 +5,9 @@ Garman and Klass 1980 (doi:10.1086/296072), equation 19b without drift; semivari
 variation and jumps, Barndorff-Nielsen and Shephard 2004 (doi:10.1093/jjfinec/nbh001), equation 4.
 """
 
+from itertools import pairwise
+
 import numpy as np
-from scipy.signal import lfilter
 
 from models.features.windows import Running, Windows, log_floored
 from models.panel import FloatArray, Panel
@@ -68,7 +69,8 @@ def variance_features(panel: Panel, back: Windows, horizon_hours: int) -> dict[s
 def decayed_mean(values: FloatArray, decay: float) -> FloatArray:
     """Mean of all values so far with weights decay^age, by row, shape (T, N); what is missing has no weight."""
     known = np.isfinite(values)
-    taps = [1.0], [1.0, -decay]
-    total = lfilter(*taps, np.where(known, values, 0.0), axis=0)
-    weight = lfilter(*taps, known.astype(float), axis=0)
+    sums = np.concatenate([np.where(known, values, 0.0), known], axis=1)
+    for before, now in pairwise(sums):
+        now += decay * before
+    total, weight = np.split(sums, 2, axis=1)
     return np.asarray(np.where(weight > 1e-9, total / np.maximum(weight, 1e-9), np.nan))

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from models.features import price_features
 from models.features.surroundings import neighbour_features, weights_by_day
+from models.features.variance import decayed_mean
 from models.features.windows import Windows
 from models.panel import FloatArray, Panel
 from models.task import HOUR_S
@@ -124,3 +126,14 @@ def test_closes_alone_give_what_closes_can() -> None:
     assert np.isnan(features["abs_range_24"]).all() and np.isnan(features["vwap_24"]).all()
     np.testing.assert_array_equal(features["rv_24"], FEATURES["rv_24"])
     assert np.isfinite(features["peak_24"]).mean() > 0.9
+
+
+def test_a_decayed_mean_is_the_filter_of_scipy_to_the_last_bit() -> None:
+    values = np.where(np.random.default_rng(4).random((900, 3)) < 0.05, np.nan, RETURNS.to_numpy()[:900, :3] ** 2)
+    known, decay = np.isfinite(values), 0.94 ** (1 / 24)
+    total, weight = (
+        lfilter([1.0], [1.0, -decay], part, axis=0) for part in (np.where(known, values, 0.0), 1.0 * known)
+    )
+    with np.errstate(invalid="ignore"):
+        expected = np.where(weight > 0, total / weight, np.nan)
+    np.testing.assert_array_equal(decayed_mean(values, decay), expected)
