@@ -13,11 +13,10 @@ from models.task import Task
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples laid flat, one row for each (instant, asset): x (R, F), y (R,), the number of the instant and of the asset (R,)."""
+    """Samples laid flat, one row for each (instant, asset): x (R, F), y (R,), the number of the asset (R,)."""
 
     x: FloatArray
     y: FloatArray
-    instant: IntArray
     asset: IntArray
 
 
@@ -97,6 +96,5 @@ class Samples:
         return Rows(
             self.x.reshape(instants * assets, len(self.names)),
             self.y.reshape(-1),
-            np.repeat(np.arange(instants, dtype=np.int64), assets),
             np.tile(np.arange(assets, dtype=np.int64), instants),
         )

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,11 +17,15 @@ from benchmarks.volatility.page import _looks, _openings
 from benchmarks.volatility.pictures import reliability, transforms
 from benchmarks.volatility.prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
 from benchmarks.volatility.record import RESULTS, command, openings, replications
+from benchmarks.volatility.regimes import drift
 from benchmarks.volatility.swans import swan
+from benchmarks.volatility.world import World
+from models.baselines.simple import rolling_mean
+from models.evaluation import Fold
 from models.panel import read_panel
 from models.samples import Samples
-from models.task import Task
-from tests.models.drawn_panel import drawn_panel
+from models.task import DAY_S, Task
+from tests.models.drawn_panel import START_S, drawn_panel
 
 
 def test_a_date_without_enough_history_says_how_much_there_is(tmp_path: Path) -> None:
@@ -128,3 +133,20 @@ def test_the_drawn_file_of_the_benchmark_is_read_as_it_was_drawn(tmp_path: Path)
     assert (read.end_s - 1_640_995_200).tolist() == drawn.end_s.tolist()
     for name in ("open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))
+
+
+def test_a_refit_is_asked_for_on_the_day_of_the_forecast_that_went_wrong_although_days_are_missing(
+    tmp_path: Path,
+) -> None:
+    """Three days without a price, then, from midnight of day 200 on, moves five times as large: forecasts of that midnight and of those after it go wrong, and none before."""
+    panel = drawn_panel(240)
+    day = (panel.end_s - START_S - 1) // DAY_S
+    scale = np.where(day >= 200, 5.0, 1.0)[:, None]
+    close = np.exp(np.nancumsum(scale * panel.log_returns(), axis=0))
+    gone = np.isin(day, (160, 161, 162))[:, None]
+    columns = {name: np.where(gone, np.nan, close) for name in ("open", "high", "low", "close")}
+    world = World(replace(panel, **columns), 24, tmp_path, tell=False)  # type: ignore[arg-type]
+    edges = [START_S + at * DAY_S for at in (60, 140, 239)]
+    found = drift(world, rolling_mean(), [Fold(*edges[:2])], [Fold(*edges[1:])], 0)
+    asked = [(pd.Timestamp(at).timestamp() - START_S) / DAY_S for at in found["alarms"]]
+    assert 200 <= min(at for at in asked if at > 190) <= 202
