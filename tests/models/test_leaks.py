@@ -85,7 +85,7 @@ def test_what_a_file_tells_from_an_instant_on_changes_no_feature_known_by_then(c
     bars = drawn_panel(120)
     late = told_later(bars, CUT_S - 60 * 86_400, columns)
     never = told_later(bars, 2**40, columns)
-    at = late.end_s[late.end_s <= CUT_S - 60 * 86_400][24::6]
+    at = late.end_s[late.end_s <= CUT_S - 60 * 86_400][23::6]
     before, after = (price_features(panel, at, 24) for panel in (never, late))
     for name, values in before.items():
         assert values.tobytes() == after[name].tobytes(), name

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.forecasts import bars_of, drawn_prices
-from benchmarks.volatility.compare import spread
+from benchmarks.volatility.compare import spread, twins
+from benchmarks.volatility.networks import correlation_history
 from benchmarks.volatility.page import _looks, _openings
 from benchmarks.volatility.pictures import reliability, transforms
 from benchmarks.volatility.prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
@@ -74,6 +75,34 @@ def test_spread_over_seeds() -> None:
     assert found["deviation"] == pytest.approx(np.sqrt(sum((e - sum(each) / 3) ** 2 for e in each) / 2))
     assert found["together"] == pytest.approx(mean_qlike(0.8 ** (1 / 3)) / mean_qlike(1.0))  # 0.5 x 2 x 0.8
     assert found["above"] == pytest.approx((y > 0.8 ** (1 / 3)).mean())
+
+
+def test_twins_are_compared_with_the_network_of_their_name() -> None:
+    rng = np.random.default_rng(5)
+    y = rng.gamma(2.0, 0.5, (60, 3))
+    asked = Samples(Task(), np.arange(60, dtype=np.int64) * DAY_S, ("A", "B", "C"), ("none",), np.zeros((60, 3, 1)), y)
+    levels = {"one": (0.5, 2.0), "one, shuffled": (0.8, 0.8), "one, identity": (1.5, 1.5), "MLP": (3.0, 3.0)}
+    by_seed = {name: [np.full(y.shape, level) for level in each] for name, each in levels.items()}
+
+    def mean_qlike(level: float) -> float:
+        return float(np.mean(y / level - np.log(y / level) - 1))
+
+    found = {(name, twin): ratio for name, twin, ratio, _ in twins(asked, by_seed)}
+    assert found == {
+        ("one", "identity"): pytest.approx(mean_qlike(1.0) / mean_qlike(1.5)),
+        ("one", "shuffled"): pytest.approx(mean_qlike(1.0) / mean_qlike(0.8)),
+    }
+
+
+def test_the_graph_of_a_month_is_of_the_sixty_days_before_it() -> None:
+    panel = drawn_panel(130)
+    history = correlation_history(panel)
+    place = [str(np.datetime64(int(at), "s")) for at in history.known_s].index("2022-04-01T00:00:00")
+    returns = pd.DataFrame(panel.log_returns(), index=pd.to_datetime(panel.end_s, unit="s"))
+    alike = returns["2022-01-31 01:00":"2022-04-01 00:00"].corr().to_numpy()  # type: ignore[misc]
+    edges = history.graphs[place][0]
+    assert edges.ends.shape == (2, 12)  # of four assets each hears the three others
+    np.testing.assert_allclose(edges.values[:, 0], alike[edges.ends[1], edges.ends[0]], rtol=1e-9)
 
 
 def horizons() -> dict[str, Any]:
