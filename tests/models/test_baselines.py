@@ -40,6 +40,23 @@ def test_a_gamma_model_fills_in_what_is_missing_but_not_the_level() -> None:
     assert answer[5, 0] == pytest.approx(np.exp(x[5, 0, 0]), rel=0.25)
 
 
+def test_what_is_missing_in_training_stands_at_the_mean_of_what_is_known() -> None:
+    sm = pytest.importorskip("statsmodels.api")
+    samples = levels_of(3)
+    holed, given = np.random.default_rng(4).random(samples.x.shape) < [0.0, 0.2, 0.4], samples.x.copy()
+    holed_samples = samples_of(np.where(holed, np.nan, given), samples.y, samples.names)
+    fitted = GammaGlm("holed", samples.names, ("abs_range_720",), 0.0).fit(holed_samples, None, RNG)
+    rows = np.ma.masked_array(given, holed).reshape(-1, 3)
+    design = sm.add_constant(rows.filled(rows.mean(axis=0)[None].repeat(len(rows), axis=0)))
+    family = sm.families.Gamma(sm.families.links.Log())
+    theirs = sm.GLM(samples.y.reshape(-1), design, family=family).fit(tol=1e-12)
+    np.testing.assert_allclose(fitted.slopes, theirs.params[1:], atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(holed_samples).reshape(-1), theirs.fittedvalues, rtol=1e-5)
+    assert (
+        holed_samples.x[:, :, 1:][holed[:, :, 1:]].size and np.isnan(holed_samples.x[holed]).all()
+    )  # nothing filled in place
+
+
 def levels_of(seed: int, assets: int = 2) -> Samples:
     """Outcomes of a gamma law whose mean follows two levels of the asset and one feature without level."""
     rng = np.random.default_rng(seed)
