@@ -6,7 +6,7 @@ import pytest
 from models.baselines.boosting import trees_of
 from models.baselines.gamma_glm import GammaGlm, fit_gamma
 from models.baselines.garch import aggregated, estimate, variances
-from models.baselines.har import Har
+from models.baselines.har import Har, har_models, log_har, network_har
 from models.baselines.stochastic_volatility import Noise, StochasticVolatility, filtered
 from models.panel import FloatArray, Panel
 from models.samples import Samples
@@ -127,6 +127,26 @@ def test_pooled_log_har_shares_its_slopes_and_keeps_each_level() -> None:
     unseen = samples_of(x, y, ("rv_24", "rv_168", "rv_720"))
     renamed = Samples(unseen.task, unseen.as_of_s, ("A", "Z"), unseen.names, x, y)
     assert np.isfinite(fitted.predict(renamed)[:, 0]).all() and np.isnan(fitted.predict(renamed)[:, 1]).all()
+
+
+def test_har_looks_back_on_a_day_a_week_and_a_month_and_an_hour_ahead_on_six_hours_too() -> None:
+    month = ("rv_24", "rv_168", "rv_720")
+    for hours, lags in ((168, month), (24, month), (1, ("rv_6", *month))):
+        assert log_har(hours) == Har("log-HAR", lags)
+        by_name = {model.name: model for model in (*har_models(hours), network_har("swaps", hours))}
+        assert [model.features for model in by_name.values()] == [
+            lags,
+            lags,
+            lags,
+            (*lags, "swaps_rv_24", "swaps_rv_168"),
+        ]
+        told = {name: (model.logs, model.pooled) for name, model in by_name.items()}
+        assert told == {
+            "HAR": (False, False),
+            "log-HAR": (True, False),
+            "pooled log-HAR": (True, True),
+            "network HAR (swaps)": (True, True),
+        }
 
 
 def test_trees_as_arrays_answer_as_scikit_learn() -> None:
