@@ -1,6 +1,6 @@
 """What moved around an asset: the market as a whole, Bitcoin and Ether, the calendar, and neighbours by a relation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -47,7 +47,7 @@ def market_features(
 
 def calendar_features(panel: Panel, back: Windows, as_of_s: IntArray, horizon_hours: int) -> dict[str, FloatArray]:
     """weekday_0 (Monday) to weekday_6 of the instant; hour_sin, hour_cos; slot_market, slot_own: log of the mean range in the same hours of the
-    week that the horizon covers, over the last 12 weeks, against the mean of all hours of those weeks (0 where fewer than 4 weeks are known)."""
+    week that the horizon covers, over the last 12 weeks, against the mean of all hours of those weeks (0 where fewer than 4 weeks are known); absolute returns take the place of ranges until a bar has one."""
     shape = (len(as_of_s), len(panel.assets))
     hour = (as_of_s // HOUR_S) % 24
     weekday = (as_of_s // DAY_S + 3) % 7  # 1970-01-01 was a Thursday
@@ -56,12 +56,12 @@ def calendar_features(panel: Panel, back: Windows, as_of_s: IntArray, horizon_ho
     features["hour_cos"] = np.broadcast_to(np.cos(2 * np.pi * hour / 24)[:, None], shape)
     ranges, moves = np.log(panel.high / panel.low), np.abs(panel.log_returns())
 
-    def slot(of: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        own, instead = (partial(_slot, back, of(each), horizon_hours) for each in (ranges, moves))
-        return back.of_ranges(ranges, own, instead)
+    def slot(own: FloatArray, instead: FloatArray) -> FloatArray:
+        with_ranges, without = (partial(_slot, back, each, horizon_hours) for each in (own, instead))
+        return back.of_ranges(ranges, with_ranges, without)
 
-    features["slot_market"] = np.broadcast_to(slot(lambda each: _mean(each)[:, None]), shape)
-    features["slot_own"] = slot(lambda each: each)
+    features["slot_market"] = np.broadcast_to(slot(_mean(ranges)[:, None], _mean(moves)[:, None]), shape)
+    features["slot_own"] = slot(ranges, moves)
     return features
 
 

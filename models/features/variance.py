@@ -24,7 +24,7 @@ def variance_features(panel: Panel, back: Windows, horizon_hours: int) -> dict[s
     """Features by name, each of shape (A, N).
 
     rv_W, range_W, abs_range_W, abs_return_W over WINDOWS and the horizon; gk_24, gk_168; down_W and jump_W: shares of rv_W; peak_24: largest log range of a day
-    over its mean; ewma; return_24, return_168: signed; drop_720: how far below its highest close.
+    over its mean (absolute returns until a bar has a range); ewma; return_24, return_168: signed; drop_720: how far below its highest close.
     """
     returns = panel.log_returns()
     moves = np.abs(returns)

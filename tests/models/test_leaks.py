@@ -14,10 +14,14 @@ from models.baselines.stochastic_volatility import StochasticVolatility
 from models.features import price_features, price_samples
 from models.features.correlation import correlation_weights
 from models.forecaster import Forecaster
+from models.networks.forecaster import NetworkForecaster
+from models.networks.relations import correlation_history
+from models.networks.shape import Shape
 from models.panel import COLUMNS, Panel
 from models.samples import Samples
 from models.scores import qlike
 from models.task import Task, as_of_grid
+from models.training import TrainingOptions
 from tests.models.drawn_panel import START_S, drawn_panel
 
 DAYS, CUT_DAY, FIT_DAY = 200, 165, 140
@@ -99,6 +103,23 @@ def test_altering_prices_from_an_instant_changes_no_forecast_made_by_then(
     answers = []
     for panel, samples in (worlds[:2], worlds[2:]):
         fitted = model.fit(samples.known_by(FIT_S), panel, np.random.default_rng(5))
+        answers.append(fitted.predict(samples.between(FIT_S, CUT_S + 1)))
+    assert np.isfinite(answers[0]).mean() > 0.9
+    assert answers[0].tobytes() == answers[1].tobytes()
+
+
+def test_altering_prices_from_an_instant_changes_no_forecast_that_a_graph_network_made_by_then(
+    worlds: tuple[Panel, Samples, Panel, Samples],
+) -> None:
+    """Its graphs are made of the same prices, anew every thirty days, up to the end of the file."""
+    answers = []
+    for panel, samples in (worlds[:2], worlds[2:]):
+        known = np.arange(START_S, panel.end_s[-1] + 1, 30 * 86_400)
+        history = correlation_history(panel.assets, panel.end_s, panel.log_returns(), known, 30 * 24)
+        options = TrainingOptions(epochs=3, patience=3, members=1, learning_rate=1e-2)
+        model = NetworkForecaster("graph", GLM, options, Shape(8, 1, 2), history, LEVELS)
+        fitted = model.fit(samples.known_by(FIT_S), panel, np.random.default_rng(5))
+        assert fitted.lived[0].kept > 0  # it learnt, so it is not the regression alone
         answers.append(fitted.predict(samples.between(FIT_S, CUT_S + 1)))
     assert np.isfinite(answers[0]).mean() > 0.9
     assert answers[0].tobytes() == answers[1].tobytes()

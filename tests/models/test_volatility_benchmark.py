@@ -99,7 +99,7 @@ def test_the_graph_of_a_month_is_of_the_sixty_days_before_it() -> None:
     history = correlation_history(panel)
     place = [str(np.datetime64(int(at), "s")) for at in history.known_s].index("2022-04-01T00:00:00")
     returns = pd.DataFrame(panel.log_returns(), index=pd.to_datetime(panel.end_s, unit="s"))
-    alike = returns["2022-01-31 01:00":"2022-04-01 00:00"].corr().to_numpy()  # type: ignore[misc]
+    alike = returns["2022-01-31 01:00":"2022-04-01 00:00"].corr().to_numpy()
     edges = history.graphs[place][0]
     assert edges.ends.shape == (2, 12)  # of four assets each hears the three others
     np.testing.assert_allclose(edges.values[:, 0], alike[edges.ends[1], edges.ends[0]], rtol=1e-9)
