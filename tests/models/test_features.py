@@ -93,6 +93,10 @@ def test_the_slot_is_the_same_hours_of_earlier_weeks() -> None:
     ranges = RANGES.to_numpy()[:, 1]
     same = [ranges[row + 1 - 168 * week : row + 7 - 168 * week].mean() for week in range(1, 12)]
     assert features["slot_own"][0, 1] == pytest.approx(np.log(np.mean(same) / ranges[: row + 1][-168 * 12 :].mean()))
+    ranges = RANGES.mean(axis=1).to_numpy()
+    same = [ranges[row + 1 - 168 * week : row + 7 - 168 * week].mean() for week in range(1, 12)]
+    expected = np.log(np.mean(same) / ranges[: row + 1][-168 * 12 :].mean())
+    np.testing.assert_allclose(features["slot_market"][0], expected)
 
 
 def test_neighbours_are_weighted_and_never_the_asset_itself() -> None:
