@@ -62,9 +62,9 @@ sample-prices: setup  ## draw the embedded, invented prices again, up to the emb
 	$(BIN)/python -m tests.devnet.sample_prices
 
 evaluate-volatility: setup  ## score every volatility model, on the hourly panel (2022-07 to 2022-12) and the network of token flows; WINDOW=test OPEN_TEST="why" opens 2023
-	$(BIN)/python -m benchmarks.volatility_choice
+	$(BIN)/python -m benchmarks.volatility.choice
 	$(BIN)/python -m benchmarks.volatility --window $(or $(WINDOW),validation) $(if $(OPEN_TEST),--open-test "$(OPEN_TEST)")
-	$(BIN)/python -m benchmarks.volatility_flows
+	$(BIN)/python -m benchmarks.volatility.flows
 
 clean:  ## remove the environment, the node packages and every cache
 	rm -rf $(VENV) $(DEVNET)/node_modules build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

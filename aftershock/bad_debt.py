@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import betaincinv
 
 from aftershock.forecast_shocks import ShockLaw
 from chain.errors import AftershockError, InputError
@@ -79,8 +79,8 @@ class BadDebt:
     def hit_interval(self) -> tuple[float, float]:
         """95 % interval of the share of draws with bad debt: Clopper and Pearson 1934 (doi:10.1093/biomet/26.4.404), exact for a share of independent draws."""
         draws, hits = len(self.bad_debt_usd), int((self.bad_debt_usd > SMALLEST_MOVE).sum())
-        low = float(stats.beta.ppf(0.025, hits, draws - hits + 1)) if hits else 0.0
-        return low, float(stats.beta.ppf(0.975, hits + 1, draws - hits)) if hits < draws else 1.0
+        low = float(betaincinv(hits, draws - hits + 1, 0.025)) if hits else 0.0
+        return low, float(betaincinv(hits + 1, draws - hits, 0.975)) if hits < draws else 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Tail figures; VaR is the smallest amount that at most 5 (1) % of draws exceed, ES the mean of the worst 5 (1) %; None where fewer than five draws lie beyond.

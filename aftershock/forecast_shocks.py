@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from aftershock.forecasting.forecasts import QUANTILES
 from chain.errors import InputError
 from models.calibration import LEVELS as CALIBRATED
 from models.panel import FloatArray, Panel
+from models.task import DAY_S, HOUR_S
 
 CORRELATION_DAYS = 90
 LEAST_COMMON = 240
@@ -64,7 +65,7 @@ class ShockLaw:
         drawn = self.draw(count, rng)
         if self.quantiles is None:
             return drawn
-        t = stats.t.ppf(CALIBRATED, self.freedom) * np.sqrt((self.freedom - 2) / self.freedom)
+        t = stdtrit(self.freedom, CALIBRATED) * np.sqrt((self.freedom - 2) / self.freedom)
         for n, own in enumerate(self.quantiles):
             z = drawn[:, n] / self.deviation[n]
             middle = int(np.argmin(np.abs(t)))
@@ -104,7 +105,7 @@ def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
 def constant_law(like: ShockLaw, panel: Panel, as_of_s: int, horizon_hours: int) -> ShockLaw:
     """The yardstick: a law with each asset's mean variance over everything known by an instant, so that calm and stressed weeks look alike; correlations and the form of the tails as in the other."""
     known = panel.select(like.assets).until(as_of_s)
-    deviation = np.sqrt(np.nanmean(known.log_returns() ** 2, axis=0) * horizon_hours * 3_600 / panel.bar_s)
+    deviation = np.sqrt(np.nanmean(known.log_returns() ** 2, axis=0) * horizon_hours * HOUR_S / panel.bar_s)
     quantiles = None if like.quantiles is None else like.quantiles * (deviation / like.deviation)[:, None]
     return replace(like, deviation=deviation, quantiles=quantiles, text="constant volatility")
 
@@ -120,7 +121,7 @@ def correlation_at(panel: Panel, as_of_s: int) -> tuple[FloatArray, tuple[str, .
     InputError
         If an asset does not move in these days.
     """
-    returns = pd.DataFrame(panel.until(as_of_s).log_returns()[-CORRELATION_DAYS * 86_400 // panel.bar_s :])
+    returns = pd.DataFrame(panel.until(as_of_s).log_returns()[-CORRELATION_DAYS * DAY_S // panel.bar_s :])
     still = [asset for asset, moves in zip(panel.assets, (returns.fillna(0.0) != 0).any(), strict=True) if not moves]
     if still and len(panel.assets) > 1:
         raise InputError(
@@ -146,5 +147,5 @@ def correlation_at(panel: Panel, as_of_s: int) -> tuple[FloatArray, tuple[str, .
 def implied_freedom(width: float) -> float:
     """Degrees of freedom at which the 95 % quantile of a Student t with deviation 1 is `width`; the nearest within 2.5 to 60."""
     freedoms = np.exp(np.linspace(np.log(LEAST_FREEDOM), np.log(MOST_FREEDOM), 200))
-    quantiles = stats.t.ppf(0.95, freedoms) * np.sqrt((freedoms - 2) / freedoms)
+    quantiles = stdtrit(freedoms, 0.95) * np.sqrt((freedoms - 2) / freedoms)
     return float(freedoms[np.argmin(np.abs(quantiles - width))])

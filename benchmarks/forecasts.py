@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from models.panel import Panel
+from models.task import HOUR_S
 
-HOUR_S = 3_600
 ASSETS, DAYS, BEFORE = 50, 365, 31
 """BEFORE: days of prices before the first forecast."""
 

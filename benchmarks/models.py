@@ -34,10 +34,10 @@ from models.networks.relations import ASSET, Edges, GraphHistory
 from models.networks.shape import Shape
 from models.panel import FloatArray, Panel
 from models.samples import Samples
-from models.task import Task
+from models.task import HOUR_S, Task
 from models.training import Epoch, Lesson, TrainingOptions, learn, one_thread
 
-HOUR_S, WINDOWS = 3600, (6, 24, 168, 720)
+WINDOWS = (6, 24, 168, 720)
 SHAPE = Shape(hidden=32, layers=2, heads=2, dropout=0.0)
 NEAR = (ASSET, "near", ASSET)
 
@@ -145,7 +145,7 @@ def drawn(instants: int, assets: int, width: int, rng: np.random.Generator) -> L
     """Features, and outcomes that depend on them."""
     x = rng.standard_normal((instants, assets, width)).astype(np.float32)
     y = (np.exp(0.5 * x[:, :, 0]) * rng.gamma(4.0, 0.25, (instants, assets))).astype(np.float32)
-    return Lesson(np.arange(instants) * 21_600, 86_400, x, np.zeros_like(y), y)
+    return Lesson(Task(), np.arange(instants) * 6 * HOUR_S, x, np.zeros_like(y), y)
 
 
 def training() -> list[str]:

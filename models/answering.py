@@ -63,6 +63,16 @@ class Answering:
     laws: tuple[Law, ...]
     factors: tuple[float, ...]
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Of all of them."""
+        return features_of(self.models)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Of all of them."""
+        return tuple(dict.fromkeys(name for model in self.models for name in model.assets))
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         return self.answer(samples).variance
@@ -91,6 +101,11 @@ class OfAssets:
     assets: tuple[str, ...]
     from_s: int
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As the model."""
+        return self.model.reads
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         answer = np.full(samples.y.shape, np.nan)
@@ -111,28 +126,9 @@ class OfAssets:
 
 def features_of(models: Sequence[Fitted]) -> tuple[str, ...]:
     """Names of all features that some fitted models read, for a card."""
-    names: dict[str, None] = {}
-    for model in models:
-        is_network = hasattr(model, "members")
-        for field in ("names",) if is_network else ("features", "levels", "free"):
-            names |= dict.fromkeys(getattr(model, field, ()))
-        if not is_network and isinstance(getattr(model, "level", None), str):
-            names[model.level] = None  # type: ignore[attr-defined]
-        names |= dict.fromkeys(features_of(_inside(model)))
-        if isinstance(getattr(model, "feature", None), str):
-            names[model.feature] = None  # type: ignore[attr-defined]
-    return tuple(names)
+    return tuple(dict.fromkeys(name for model in models for name in model.reads))
 
 
 def trained_on(models: Sequence[Fitted]) -> frozenset[str]:
-    """Assets that some fitted models were fitted on, `folded`, as far as they know; empty if they know of none (an average needs no training)."""
-    names: set[str] = set()
-    for model in models:
-        names.update(map(folded, getattr(model, "assets", ())))
-        names |= trained_on(_inside(model))
-    return frozenset(names)
-
-
-def _inside(model: Fitted) -> list[Fitted]:
-    """Fitted models that another one stands on."""
-    return [part for field in ("offset", "base", "model") if (part := getattr(model, field, None)) is not None]
+    """Assets that some fitted models were fitted on, `folded`; empty if there was nothing to fit."""
+    return frozenset(folded(name) for model in models for name in model.assets)

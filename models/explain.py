@@ -25,7 +25,6 @@ from torch_geometric.explain import CaptumExplainer, Explainer
 
 from chain.errors import InputError, unknown_name
 from models.forecaster import Fitted
-from models.networks.batches import GraphBatches
 from models.networks.build import corrections
 from models.networks.forecaster import NetworkFitted
 from models.networks.graph import GraphNetwork
@@ -171,8 +170,7 @@ def _scaled(fitted: NetworkFitted, samples: Samples) -> Floats32:
 
 def _correction(fitted: NetworkFitted, x: Floats32, as_of_s: int, place: int, at_mean: bool = False) -> float:
     """The mean correction of the members for one asset; `at_mean`: with every feature of every node at its training mean."""
-    graphs = GraphBatches(fitted.history, fitted.node_scales) if fitted.history is not None else None
-    answers = []
+    answers, graphs = [], fitted.batches
     for member in fitted.modules:
         with torch.inference_mode(), one_thread():
             if graphs is None:
@@ -199,9 +197,9 @@ def _of_rows(fitted: NetworkFitted, member: nn.Module, x: Floats32, place: int, 
 
 
 def _of_graph(fitted: NetworkFitted, member: GraphNetwork, x: Floats32, as_of_s: int, place: int) -> pd.DataFrame:
-    assert fitted.history is not None
-    history = fitted.history
-    inputs, ends, values = GraphBatches(history, fitted.node_scales).at(np.array([as_of_s]), torch.from_numpy(x))
+    assert fitted.batches is not None
+    history = fitted.batches.history
+    inputs, ends, values = fitted.batches.at(np.array([as_of_s]), torch.from_numpy(x))
     explainer = Explainer(
         member,
         CaptumExplainer(IntegratedGradients, n_steps=STEPS),

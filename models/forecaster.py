@@ -15,6 +15,16 @@ from models.samples import Samples
 class Fitted(Protocol):
     """A fitted model. It may look at a sample's features, and at bars that end by the sample's instant; at nothing else."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the features that it reads; none if it reads bars themselves."""
+        return ()
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Symbols of what it was fitted on; none if there is nothing to fit."""
+        return ()
+
     def predict(self, samples: Samples) -> FloatArray:
         """Expected realised variance over the task's horizon, shape (A, N), above zero; NaN where the model has no answer."""
         ...

@@ -12,15 +12,13 @@ Koenker, R., Bassett, G. (1978). Regression quantiles. Econometrica 46, 33-50, d
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from chain.errors import InputError, unknown_name
 
-LossName = Literal["gamma", "log", "quantile", "asymmetric"]
-LOSSES: tuple[LossName, ...] = ("gamma", "log", "quantile", "asymmetric")
+LOSSES = ("gamma", "log", "quantile", "asymmetric")
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(log forecasts (..., outputs), outcomes (...,), known (...,)) -> the mean loss over the known rows, a scalar."""
 

@@ -13,11 +13,10 @@ from models.task import Task
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples laid flat, one row for each (instant, asset): x (R, F), y (R,), the number of the instant and of the asset (R,)."""
+    """Samples laid flat, one row for each (instant, asset): x (R, F), y (R,), the number of the asset (R,)."""
 
     x: FloatArray
     y: FloatArray
-    instant: IntArray
     asset: IntArray
 
 
@@ -55,14 +54,14 @@ class Samples:
 
     def between(self, from_s: int, to_s: int) -> "Samples":
         """Forecasts made in [from_s, to_s)."""
-        return self.at((self.as_of_s >= from_s) & (self.as_of_s < to_s))
+        return self.at(slice(*np.searchsorted(self.as_of_s, (from_s, to_s)).tolist()))
 
     def known_by(self, cutoff_s: int) -> "Samples":
         """Forecasts whose whole outcome is known at an instant: all that a model fitted then may see."""
-        return self.at(self.as_of_s + self.task.horizon_s <= cutoff_s)
+        return self.at(slice(int(np.searchsorted(self.as_of_s + self.task.horizon_s, cutoff_s, side="right"))))
 
-    def at(self, instants: npt.NDArray[np.bool_]) -> "Samples":
-        """The instants that a mask of shape (A,) picks."""
+    def at(self, instants: npt.NDArray[np.bool_] | slice) -> "Samples":
+        """The instants that a mask of shape (A,) or a slice picks."""
         return replace(
             self,
             as_of_s=self.as_of_s[instants],
@@ -97,6 +96,5 @@ class Samples:
         return Rows(
             self.x.reshape(instants * assets, len(self.names)),
             self.y.reshape(-1),
-            np.repeat(np.arange(instants, dtype=np.int64), assets),
             np.tile(np.arange(assets, dtype=np.int64), instants),
         )

@@ -7,7 +7,7 @@ forecasts as the true variance would. Outcomes are at least LEAST_VARIANCE (`mod
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from models.panel import FloatArray, IntArray
 from models.task import DAY_S, LEAST_VARIANCE
@@ -66,4 +66,4 @@ def diebold_mariano(first: FloatArray, second: FloatArray, lags: int) -> Diebold
         return DieboldMariano(float(d.mean()), 0.0, 1.0)
     h = lags + 1
     corrected = np.sqrt(max(n + 1 - 2 * h + h * (h - 1) / n, 1.0) / n) * d.mean() / np.sqrt(variance / n)
-    return DieboldMariano(float(d.mean()), float(corrected), float(2 * stats.t.sf(abs(corrected), n - 1)))
+    return DieboldMariano(float(d.mean()), float(corrected), float(2 * stdtr(n - 1, -abs(corrected))))

@@ -61,6 +61,11 @@ class Task:
         return asdict(self)
 
 
+def hourly_task(horizon_hours: int) -> Task:
+    """What is learnt and scored on hourly bars: a forecast every six hours, an hour ahead every three."""
+    return Task(horizon_hours=horizon_hours, step_hours=6 if horizon_hours > 1 else 3)
+
+
 def as_of_grid(panel: Panel, task: Task, from_s: int, to_s: int) -> IntArray:
     """Instants of forecasts in [from_s, to_s): whole multiples of the step since 1970, so that 24 hours means midnight UTC, inside the panel."""
     step = task.step_hours * HOUR_S

@@ -23,6 +23,7 @@ from models.losses import Loss, loss_of
 from models.networks.batches import GraphBatches
 from models.networks.build import corrections
 from models.networks.relations import Ints
+from models.task import Task
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,15 @@ class Lesson:
 
     Attributes
     ----------
+    task : what is learnt; it stands in every checkpoint.
     as_of_s : (A,), rising.
-    horizon_s : how long after its instant an outcome is known.
     x : scaled features, float32, (A, N, F).
     offset : log variance of the base, (A, N).
     y : outcomes, (A, N); NaN where unknown.
     """
 
+    task: Task
     as_of_s: Ints
-    horizon_s: int
     x: NDArray[np.float32]
     offset: NDArray[np.float32]
     y: NDArray[np.float32]
@@ -103,7 +104,7 @@ class Lesson:
         rows = np.flatnonzero(self.known.any(axis=1))
         first = len(rows) - max(1, round(len(rows) * tail_share))
         tail = rows[first:]
-        head = rows[self.as_of_s[rows] + self.horizon_s <= self.as_of_s[tail[0]]] if len(tail) else rows
+        head = rows[self.as_of_s[rows] + self.task.horizon_s <= self.as_of_s[tail[0]]] if len(tail) else rows
         if not len(head) or not len(tail):
             raise InputError(
                 f"{len(rows)} instants with a known outcome are too few to learn from and to choose by; give a longer history."
@@ -184,7 +185,7 @@ def learn(
                 best = _copy(network)
             epochs.append(Epoch(member, number, head_loss, tail_loss, time.monotonic() - started))
             if checkpoint is not None:
-                _save(checkpoint, print_of, network, optimiser, epochs, best)
+                _save(checkpoint, print_of, lesson.task, network, optimiser, epochs, best)
             if report is not None:
                 report(epochs[-1])
         network.load_state_dict(best)
@@ -274,7 +275,7 @@ def _fingerprint(
     edges = [edges for graph in graphs.history.graphs for edges in graph] if graphs is not None else []
     around = [nodes.x for nodes in graphs.history.others] if graphs is not None else []
     return digest(
-        (sorted(said.items()), seed, lesson.horizon_s, shapes),
+        (sorted(said.items()), seed, lesson.task.horizon_s, shapes),
         *(lesson.as_of_s, lesson.x, lesson.offset, lesson.y),
         *(array for each in edges for array in (each.ends, each.values)),
         *around,
@@ -284,6 +285,7 @@ def _fingerprint(
 def _save(
     path: Path,
     print_of: str,
+    task: Task,
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     epochs: list[Epoch],
@@ -292,6 +294,7 @@ def _save(
     """Write the checkpoint beside the old one, then put it in its place: a run that dies here leaves a whole file."""
     state: dict[str, Any] = {
         "made_from": print_of,
+        "task": task.as_record(),
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "epochs": [tuple(vars(epoch).values()) for epoch in epochs],

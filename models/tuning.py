@@ -10,7 +10,6 @@ References
 Akiba, T. et al. (2019). Optuna. KDD, arXiv:1907.10902. Bergstra, J. et al. (2011). Algorithms for hyper-parameter optimization. NeurIPS: TPE.
 """
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from chain.errors import InputError
+from models.digests import digest
 from models.forecaster import Forecaster
 from models.panel import Panel
 from models.samples import Samples
@@ -185,10 +185,8 @@ def _drawn(trial: optuna.Trial, space: Space) -> Values:
 
 def _fingerprint(space: Space, train: Samples, settings: tuple[float, ...]) -> str:
     said = {name: [type(allowed).__name__, asdict(allowed)] for name, allowed in space.items()}
-    digest = hashlib.sha256(json.dumps([said, train.task.as_record(), train.names, train.assets, settings]).encode())
-    for array in (train.as_of_s, train.x, train.y):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    given = [said, train.task.as_record(), train.names, train.assets, settings]
+    return digest(json.dumps(given), train.as_of_s, train.x, train.y)
 
 
 def _write(path: Path, tuned: Tuned, train: Samples, print_of: str, seed: int) -> None:

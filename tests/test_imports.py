@@ -39,6 +39,8 @@ NOT_FOR_A_QUESTION = (
     "pydantic",
     "importlib.metadata",
 )
+# What takes longer to import than forecasts to make, or than a regression to fit.
+NOT_FOR_A_FORECAST = ("scipy.stats", "scipy.signal", "sklearn", "statsmodels", "arch", "optuna")
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("exposure", "aave-v3"),
     ("paths", "--from", "aave-v3", "--to", "ETH"),
@@ -102,9 +104,14 @@ def test_verbs_that_need_no_network_do_not_import_torch(tripwire: Path, verb: tu
     out = tripwire / "out"
     out.mkdir()
     arguments = [argument.format(out=out) for argument in verb]
-    done = run(tripwire, "from aftershock.cli import main; main()", *arguments)
+    code = "import sys; from aftershock.cli import main\ntry: main()\nfinally: sys.stderr.write('\\n' + ' '.join(sys.modules))"
+    done = run(tripwire, code, *arguments)
     assert done.returncode in (0, 1), done.stderr
     assert_untouched(tripwire)
+    if verb[0] in ("forecast", "train"):
+        imported = set(done.stderr.splitlines()[-1].split())
+        assert "models.answering" in imported
+        assert not imported.intersection(NOT_FOR_A_FORECAST)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)

@@ -18,7 +18,7 @@ from chain.files.price_moves import moves
 from chain.files.price_panel import span
 from models.features.windows import ENOUGH_BARS
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
-from models.task import HOUR_S
+from models.task import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
     from graph.protocol_graph import ProtocolGraph
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SAMPLE_PRICES = Path(__file__).parent.parent / "sample" / "prices" / "bars.parquet"
 SAMPLE_CAPTION = "invented prices"
 """What stands beside every number that comes from the embedded price sample (tests/devnet/sample_prices.py drew it)."""
-BAR_S, DAY_S = HOUR_S, 86_400
+BAR_S = HOUR_S
 LEAST_CLOSES = ENOUGH_BARS + 1
 """Before an instant, for the simplest model to answer: it needs ENOUGH_BARS returns, and a return is of two closes."""
 APART, MOST_APART = 0.02, 0.05

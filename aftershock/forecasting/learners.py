@@ -13,12 +13,13 @@ from models.answering import OfAssets
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import GammaGlm
 from models.features.columns import features_of_column
+from models.features.past import MARK
 from models.forecaster import Fitted, Forecaster
 from models.line_up import boosting, closes_only, glm
-from models.networks.layout import MARK
 from models.networks.shape import ENCODERS, GRAPHS, NETWORKS
 from models.panel import Panel
 from models.samples import Samples
+from models.task import DAY_S
 
 if TYPE_CHECKING:
     from graph.protocol_graph import ProtocolGraph
@@ -29,7 +30,6 @@ LEARNERS = ("glm", "boosting", *NETWORKS)
 PAST = ("rv_24", "abs_range_24", "abs_return_24", "market_abs_range_24", "return_24", "volume_24_720")
 PAST_DAYS = 13
 CORRELATION_HOURS = 60 * 24
-DAY_S = 86_400
 ENDED = {
     "patience": "ended as its tail got no better",
     "epochs": "all that were asked for",

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from aftershock.forecasting.hourly_prices import DAY_S, LEAST_CLOSES, Span, written
+from aftershock.forecasting.hourly_prices import LEAST_CLOSES, Span, written
 from chain.errors import many
 from chain.files.price_files import folded
 from models.features.columns import COLUMN_FEATURES
 from models.features.surroundings import LEADERS
 from models.panel import BoolArray, IntArray, Panel
 from models.samples import Samples
+from models.task import DAY_S
 
 LOOK_BACK_S = 90 * DAY_S
 """Behind the first instant, where a missing bar is told: twelve weeks are the longest window of a feature, ninety days that of correlations."""

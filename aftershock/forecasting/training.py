@@ -18,7 +18,7 @@ from aftershock.forecasting.hourly_prices import Priced
 from aftershock.forecasting.learners import LEARNERS, Learner, learner_of
 from chain.errors import InputError, many, unknown_name
 from models.answering import Answering, Law, features_of, law_of
-from models.baselines.har import har_models
+from models.baselines.har import log_har
 from models.baselines.simple import rolling_mean
 from models.evaluation import score
 from models.features import asked_samples
@@ -27,7 +27,7 @@ from models.line_up import HORIZONS, closes_only
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.store import Card, hash_of, save
-from models.task import Task, as_of_grid, horizon_returns, outcomes, range_proxy
+from models.task import as_of_grid, horizon_returns, hourly_task, outcomes, range_proxy
 
 HELD_OUT = 0.2
 LEAST_SCORED = 20
@@ -168,7 +168,7 @@ def lessons_of(panel: Panel, horizon_hours: int, reads: tuple[str, ...]) -> Less
     ------
     InputError : too few outcomes.
     """
-    task = Task(horizon_hours=horizon_hours, step_hours=6 if horizon_hours > 1 else 3)
+    task = hourly_task(horizon_hours)
     at = as_of_grid(panel, task, int(panel.end_s[0]), int(panel.end_s[-1]) + 1)
     true = outcomes(panel, at, task)
     proxy = range_proxy(panel, at, task)
@@ -185,8 +185,7 @@ def lessons_of(panel: Panel, horizon_hours: int, reads: tuple[str, ...]) -> Less
 
 def candidates(learner: Learner, horizon_hours: int) -> list[Forecaster]:
     """What is fitted: the learner, the regression that it rests on, log-HAR an asset, a regression on closes, the mean of thirty days."""
-    reference = next(model for model in har_models(horizon_hours) if model.name == "log-HAR")
-    found = [learner.model, learner.base, reference, closes_only(horizon_hours), rolling_mean()]
+    found = [learner.model, learner.base, log_har(horizon_hours), closes_only(horizon_hours), rolling_mean()]
     return [model for place, model in enumerate(found) if model.name not in {one.name for one in found[:place]}]
 
 

@@ -39,16 +39,23 @@ class Trees:
 
     def sums(self, x: FloatArray) -> FloatArray:
         """Sum over trees for each row of x, shape (R,)."""
-        total = np.full(len(x), self.baseline)
-        rows = np.arange(len(x))
-        for root in self.roots:
-            node = np.full(len(x), root, dtype=np.int32)
-            while (going := self.feature[node] >= 0).any():
-                here, at = node[going], rows[going]
-                seen = x[at, self.feature[here]]
-                goes_left = np.where(np.isnan(seen), self.missing_left[here], seen <= self.threshold[here])
-                node[going] = np.where(goes_left, self.left[here], self.right[here])
-            total += self.value[node]
+        total, everybody = np.full(len(x), self.baseline), np.arange(len(x))
+        columns = np.ascontiguousarray(x.T)
+        missing = np.isnan(columns)
+        fields = (self.feature, self.threshold, self.left, self.right, self.missing_left, self.value)
+        nodes = list(zip(*(field.tolist() for field in fields), strict=True))
+        for root in self.roots.tolist():
+            waiting = [(root, everybody)]
+            while waiting:  # the rows that come to a node are parted, until each part stands at a leaf
+                node, rows = waiting.pop()
+                feature, threshold, left, right, missing_left, value = nodes[node]
+                if feature < 0:
+                    total[rows] += value
+                elif len(rows):
+                    goes_left = columns[feature][rows] <= threshold
+                    if missing_left:
+                        goes_left |= missing[feature][rows]
+                    waiting += [(left, rows[goes_left]), (right, rows[~goes_left])]
         return total
 
 
@@ -121,6 +128,16 @@ class FittedBoosting:
     levels: tuple[str, ...]
     free: tuple[str, ...]
     level: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the trees read, then the offset's."""
+        return (*self.levels, *self.free, self.level, *self.offset.reads)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those of the offset; trees know none."""
+        return self.offset.assets
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""

@@ -37,6 +37,16 @@ class FittedCombination:
 
     parts: tuple[Fitted, ...]
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return tuple(name for part in self.parts for name in part.reads)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.assets))
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         return combined([part.predict(samples) for part in self.parts])

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from chain.errors import ConvergenceError, InputError
 from chain.files.price_files import folded
@@ -34,6 +33,8 @@ def fit_gamma(x: FloatArray, y: FloatArray, penalty: FloatArray) -> FloatArray:
     ConvergenceError
         If the scoring does not come to rest, or the columns of x depend on each other and there is no ridge.
     """
+    from scipy.linalg import cho_factor, cho_solve
+
     normal = x.T @ x / len(y) + np.diag(penalty)
     try:
         factor = cho_factor(normal)
@@ -109,13 +110,17 @@ class GammaGlm:
             raise InputError(
                 f"{self.name} has {len(self.features)} features and {len(y)} rows with a known outcome to fit; give a longer history"
             )
-        known = np.isfinite(x)
-        centre = np.where(known, x, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        missing = ~np.isfinite(x)
+        x[missing] = 0.0
+        centre = x.sum(axis=0) / np.maximum(len(x) - missing.sum(axis=0), 1)
+        x -= centre
+        x[missing] = 0.0
         turned = np.eye(x.shape[1]) if self.level is None else from_own_level(self.features, self.level)
-        centred = np.where(known, x - centre, 0.0) @ turned
+        centred = x @ turned
         scale = np.sqrt((centred**2).mean(axis=0))
         scale = np.where(scale > 1e-9, scale, np.inf)  # a constant column says nothing
-        design = np.column_stack([np.ones(len(y)), centred / scale])
+        design = np.ones((len(y), 1 + x.shape[1]))
+        np.divide(centred, scale, out=design[:, 1:])
         penalty = np.array([0.0, *(0.0 if name == self.level else self.ridge for name in self.features)])
         beta = fit_gamma(design, y, penalty)
         if self.cap is not None:
@@ -153,6 +158,11 @@ class FittedGlm:
     intercept: float
     assets: tuple[str, ...]
     effects: FloatArray
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its features."""
+        return self.features
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""

@@ -77,6 +77,11 @@ class FittedGarch:
     panel: Panel
     seed: int
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """None: it reads bars."""
+        return ()
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         days = max(1.0, samples.task.horizon_hours / 24)

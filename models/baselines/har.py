@@ -5,7 +5,7 @@ the log form comes back from logs by the mean of the residuals' exponentials (Du
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,6 +78,11 @@ class FittedHar:
     least: FloatArray
     most: FloatArray
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its regressors."""
+        return tuple(self.model.features)
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`; an asset that was not in training has NaN."""
         place = {folded(name): number for number, name in enumerate(self.assets)}
@@ -88,17 +93,18 @@ class FittedHar:
         return np.where(np.array(at)[None, :] >= 0, bounded, np.nan)
 
 
+def log_har(horizon_hours: int) -> Har:
+    """Log-HAR fitted an asset at a time: what every score is a ratio to. An hour ahead the last six hours are one more lag."""
+    return Har("log-HAR", LAGS if horizon_hours > 1 else LAGS_OF_AN_HOUR)
+
+
 def har_models(horizon_hours: int) -> list[Har]:
-    """The HAR family for a horizon; an hour ahead the last six hours are one more lag."""
-    lags = LAGS if horizon_hours > 1 else LAGS_OF_AN_HOUR
-    return [
-        Har("HAR", lags, logs=False),
-        Har("log-HAR", lags),
-        Har("pooled log-HAR", lags, pooled=True),
-    ]
+    """The HAR family for a horizon."""
+    own = log_har(horizon_hours)
+    return [replace(own, name="HAR", logs=False), own, replace(own, name="pooled log-HAR", pooled=True)]
 
 
 def network_har(relation: str, horizon_hours: int) -> Har:
     """Log-HAR with the neighbours' last day and week as two more lags, pooled."""
-    lags = LAGS if horizon_hours > 1 else LAGS_OF_AN_HOUR
-    return Har(f"network HAR ({relation})", (*lags, f"{relation}_rv_24", f"{relation}_rv_168"), pooled=True)
+    own = log_har(horizon_hours).features
+    return Har(f"network HAR ({relation})", (*own, f"{relation}_rv_24", f"{relation}_rv_168"), pooled=True)

@@ -20,6 +20,16 @@ class Lookback:
         """Nothing to fit."""
         return self
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The one feature."""
+        return (self.feature,)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """None: nothing was fitted."""
+        return ()
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         return np.asarray(np.maximum(np.exp(samples.feature(self.feature)) * samples.task.horizon_bars, LEAST_VARIANCE))

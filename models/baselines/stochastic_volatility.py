@@ -94,6 +94,11 @@ class FittedStochasticVolatility:
     parameters: FloatArray
     panel: Panel
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """None: it reads bars."""
+        return ()
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         days = samples.task.horizon_hours / 24

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from models.features.columns import column_features
+from models.features.past import MARK, with_past
 from models.features.surroundings import calendar_features, market_features, neighbour_features
 from models.features.trading import trading_features
 from models.features.variance import variance_features
 from models.features.windows import lookback
-from models.networks.layout import MARK
-from models.networks.past import with_past
 from models.panel import FloatArray, IntArray, Panel
 from models.samples import Samples
 from models.task import DAY_S, Task, as_of_grid, outcomes, range_proxy

@@ -5,7 +5,7 @@ No table that we have covers the years of the price panels, so these features ar
 
 import numpy as np
 
-from models.features.windows import Lookback, log_floored
+from models.features.windows import Windows, log_floored
 from models.panel import FloatArray, IntArray, Panel
 
 OLDEST_HOURS = 168
@@ -37,7 +37,7 @@ COLUMN_FEATURES = frozenset(feature for name in (*STATES, *EVENTS) for feature i
 """All that columns can give."""
 
 
-def column_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:
+def column_features(panel: Panel, back: Windows) -> dict[str, FloatArray]:
     """Features of all columns besides prices, by name, each of shape (A, N).
 
     A cell stands in the row of a bar, so it is known from the end of that bar on. How things stood: the last known value, at most seven days old, NaN where there is none.

@@ -1,13 +1,14 @@
 """What moved around an asset: the market as a whole, Bitcoin and Ether, the calendar, and neighbours by a relation."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from chain.files.price_files import folded
 from models.features.variance import LEAST_OF_A_BAR, WINDOWS
-from models.features.windows import Lookback, log_floored
+from models.features.windows import Windows, log_floored
 from models.panel import FloatArray, IntArray, Panel
 from models.task import DAY_S, HOUR_S
 
@@ -17,7 +18,7 @@ WEEK_HOURS, SLOT_WEEKS, LEAST_SLOT_WEEKS = 168, 12, 4
 
 
 def market_features(
-    panel: Panel, back: Lookback, own: Mapping[str, FloatArray], horizon_hours: int
+    panel: Panel, back: Windows, own: Mapping[str, FloatArray], horizon_hours: int
 ) -> dict[str, FloatArray]:
     """Market factors, the same for every asset at an instant, each of shape (A, N).
 
@@ -44,20 +45,23 @@ def market_features(
     return {name: np.broadcast_to(values[:, None], shape) for name, values in features.items()}
 
 
-def calendar_features(panel: Panel, back: Lookback, as_of_s: IntArray, horizon_hours: int) -> dict[str, FloatArray]:
+def calendar_features(panel: Panel, back: Windows, as_of_s: IntArray, horizon_hours: int) -> dict[str, FloatArray]:
     """weekday_0 (Monday) to weekday_6 of the instant; hour_sin, hour_cos; slot_market, slot_own: log of the mean range in the same hours of the
-    week that the horizon covers, over the last 12 weeks, against the mean of all hours of those weeks (0 where fewer than 4 weeks are known)."""
+    week that the horizon covers, over the last 12 weeks, against the mean of all hours of those weeks (0 where fewer than 4 weeks are known); absolute returns take the place of ranges until a bar has one."""
     shape = (len(as_of_s), len(panel.assets))
     hour = (as_of_s // HOUR_S) % 24
     weekday = (as_of_s // DAY_S + 3) % 7  # 1970-01-01 was a Thursday
     features = {f"weekday_{day}": np.broadcast_to((weekday == day).astype(float)[:, None], shape) for day in range(7)}
     features["hour_sin"] = np.broadcast_to(np.sin(2 * np.pi * hour / 24)[:, None], shape)
     features["hour_cos"] = np.broadcast_to(np.cos(2 * np.pi * hour / 24)[:, None], shape)
-    ranges = np.log(panel.high / panel.low)
-    if not np.isfinite(ranges).any():
-        ranges = np.abs(panel.log_returns())
-    features["slot_market"] = np.broadcast_to(_slot(back, _mean(ranges)[:, None], horizon_hours), shape)
-    features["slot_own"] = _slot(back, ranges, horizon_hours)
+    ranges, moves = np.log(panel.high / panel.low), np.abs(panel.log_returns())
+
+    def slot(own: FloatArray, instead: FloatArray) -> FloatArray:
+        with_ranges, without = (partial(_slot, back, each, horizon_hours) for each in (own, instead))
+        return back.of_ranges(ranges, with_ranges, without)
+
+    features["slot_market"] = np.broadcast_to(slot(_mean(ranges)[:, None], _mean(moves)[:, None]), shape)
+    features["slot_own"] = slot(ranges, moves)
     return features
 
 
@@ -111,7 +115,7 @@ def weights_by_day(edges: pd.DataFrame, assets: tuple[str, ...], as_of_s: IntArr
     return np.asarray(np.where(total > 0, summed / np.where(total > 0, total, 1.0), 0.0))
 
 
-def _slot(back: Lookback, moves: FloatArray, horizon_hours: int) -> FloatArray:
+def _slot(back: Windows, moves: FloatArray, horizon_hours: int) -> FloatArray:
     same, weeks = np.zeros((2, len(back.stop), moves.shape[1]))
     running = back.running(moves)
     for week in range(1, SLOT_WEEKS + 1):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.features.windows import Lookback, log_floored
+from models.features.windows import Windows, log_floored
 from models.panel import FloatArray, Panel
 
 LEAST_VOLUME = 1e-12
@@ -12,7 +12,7 @@ TRADING_FEATURES = (
 )
 
 
-def trading_features(panel: Panel, back: Lookback) -> dict[str, FloatArray]:
+def trading_features(panel: Panel, back: Windows) -> dict[str, FloatArray]:
     """Features by name, each of shape (A, N); NaN without volumes.
 
     volume_6_168, volume_24_720: log of the mean traded value (volume x close) of the short window over that of the long one.

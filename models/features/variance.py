@@ -5,10 +5,11 @@ Garman and Klass 1980 (doi:10.1086/296072), equation 19b without drift; semivari
 variation and jumps, Barndorff-Nielsen and Shephard 2004 (doi:10.1093/jjfinec/nbh001), equation 4.
 """
 
-import numpy as np
-from scipy.signal import lfilter
+from itertools import pairwise
 
-from models.features.windows import Lookback, log_floored
+import numpy as np
+
+from models.features.windows import Running, Windows, log_floored
 from models.panel import FloatArray, Panel
 from models.task import DAY_S, RANGE_TO_VARIANCE
 
@@ -19,11 +20,11 @@ LEAST_OF_A_BAR, LEAST_MOVE = 1e-12, 1e-5
 """Of a mean variance and of a mean move of a bar, before the logarithm: nothing moved."""
 
 
-def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[str, FloatArray]:
+def variance_features(panel: Panel, back: Windows, horizon_hours: int) -> dict[str, FloatArray]:
     """Features by name, each of shape (A, N).
 
     rv_W, range_W, abs_range_W, abs_return_W over WINDOWS and the horizon; gk_24, gk_168; down_W and jump_W: shares of rv_W; peak_24: largest log range of a day
-    over its mean; ewma; return_24, return_168: signed; drop_720: how far below its highest close.
+    over its mean (absolute returns until a bar has a range); ewma; return_24, return_168: signed; drop_720: how far below its highest close.
     """
     returns = panel.log_returns()
     moves = np.abs(returns)
@@ -36,6 +37,10 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
     in_squares, in_range_squares, in_ranges, in_moves = (
         back.running(values) for values in (squares, range_squares, ranges, moves)
     )
+
+    def peak(each: FloatArray, running: Running) -> FloatArray:
+        return log_floored(back.largest(each, 24), LEAST_MOVE) - log_floored(running.mean(24), LEAST_MOVE)
+
     features: dict[str, FloatArray] = {}
     for hours in sorted({*WINDOWS, horizon_hours}):
         features[f"rv_{hours}"] = log_floored(in_squares.mean(hours), LEAST_OF_A_BAR)
@@ -51,9 +56,7 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
         features[f"down_{hours}"] = in_down.mean(hours) / total
         features[f"jump_{hours}"] = np.clip(1.0 - in_pairs.mean(hours) / total, 0.0, 1.0)
         features[f"return_{hours}"] = in_returns.sums(hours)[0]
-    has_ranges = np.isfinite(ranges).any()
-    move, in_move = (ranges, in_ranges) if has_ranges else (moves, in_moves)
-    features["peak_24"] = log_floored(back.largest(move, 24), LEAST_MOVE) - log_floored(in_move.mean(24), LEAST_MOVE)
+    features["peak_24"] = back.of_ranges(ranges, lambda: peak(ranges, in_ranges), lambda: peak(moves, in_moves))
     features["ewma"] = log_floored(
         back.last(decayed_mean(squares, DECAY_A_DAY ** (panel.bar_s / DAY_S))), LEAST_OF_A_BAR
     )
@@ -66,7 +69,8 @@ def variance_features(panel: Panel, back: Lookback, horizon_hours: int) -> dict[
 def decayed_mean(values: FloatArray, decay: float) -> FloatArray:
     """Mean of all values so far with weights decay^age, by row, shape (T, N); what is missing has no weight."""
     known = np.isfinite(values)
-    taps = [1.0], [1.0, -decay]
-    total = lfilter(*taps, np.where(known, values, 0.0), axis=0)
-    weight = lfilter(*taps, known.astype(float), axis=0)
+    sums = np.concatenate([np.where(known, values, 0.0), known], axis=1)
+    for before, now in pairwise(sums):
+        now += decay * before
+    total, weight = np.split(sums, 2, axis=1)
     return np.asarray(np.where(weight > 1e-9, total / np.maximum(weight, 1e-9), np.nan))

@@ -1,8 +1,9 @@
 """Sums, means and maxima over the last so many bars before each instant, however long the window: two look-ups an instant in running sums, two in running maxima.
 
-Running sums of one array serve all its windows, so whoever needs several asks `Lookback.running` once.
+Running sums of one array serve all its windows, so whoever needs several asks `Windows.running` once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ ENOUGH_BARS = 112
 
 
 @dataclass(frozen=True)
-class Lookback:
+class Windows:
     """Where each instant stands in a panel: the bars before row `stop[a]` end by then."""
 
     stop: IntArray
@@ -53,6 +54,15 @@ class Lookback:
         fresh = (newest >= 0) & (self.stop[:, None] - 1 - newest <= self.bars(hours)) & (self.stop > 0)[:, None]
         return np.where(fresh, np.take_along_axis(values, np.maximum(newest, 0), axis=0), np.nan)
 
+    def of_ranges(
+        self, ranges: FloatArray, feature: Callable[[], FloatArray], without: Callable[[], FloatArray]
+    ) -> FloatArray:
+        """A feature of ranges, (A, N), at the instants by which some bar had one; before that, and in a file of closes, what takes its place. So highs that a later bar has change nothing earlier."""
+        known = np.flatnonzero(np.isfinite(ranges).any(axis=1))
+        if not len(known):
+            return without()
+        return feature() if known[0] == 0 else np.where((self.stop > known[0])[:, None], feature(), without())
+
     def largest(self, values: FloatArray, hours: int) -> FloatArray:
         """Largest known value of the window, shape (A, N); NaN where none is known."""
         window, span = self.bars(hours), 1
@@ -71,7 +81,7 @@ class Lookback:
 class Running:
     """Sum and count of the known values of the rows before each, shape (T + 1, N); the count is of one column where all assets have the same holes."""
 
-    back: Lookback
+    back: Windows
     total: FloatArray
     count: npt.NDArray[np.int32]
 
@@ -90,9 +100,9 @@ class Running:
         return result
 
 
-def lookback(panel: Panel, as_of_s: IntArray) -> Lookback:
+def lookback(panel: Panel, as_of_s: IntArray) -> Windows:
     """The look-back of a panel at some instants."""
-    return Lookback(np.searchsorted(panel.end_s, as_of_s, side="right").astype(np.int64), panel.bar_s)
+    return Windows(np.searchsorted(panel.end_s, as_of_s, side="right").astype(np.int64), panel.bar_s)
 
 
 def log_floored(values: FloatArray, floor: float) -> FloatArray:

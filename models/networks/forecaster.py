@@ -3,7 +3,6 @@
 `train_network` is what a command calls; `NetworkForecaster.fit` is the same without progress and files.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +83,16 @@ class NetworkFitted:
     smear: float
     lived: tuple[Lived, ...] = field(default=())
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the network reads, then the base's."""
+        return (*self.names, *self.base.reads)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those of the base; weights know none."""
+        return self.base.assets
+
     def predict(self, samples: Samples) -> FloatArray:
         """Expected realised variance, (A, N); NaN where the base has no answer.
 
@@ -114,8 +123,8 @@ class NetworkFitted:
         offset = np.log(self.base.predict(samples))
         outputs = max(1, len(self.levels))
         total = np.zeros((*offset.shape, outputs))
-        if self._graphs is not None:
-            _refuse_others(self._graphs.history, samples.assets)
+        if self.batches is not None:
+            _refuse_others(self.batches.history, samples.assets)
         modules = self.modules  # made out here, so that who explains a forecast can ask them for gradients
         at_once = max(1, NODES_AT_ONCE // max(1, len(samples.assets)))
         with torch.inference_mode(), one_thread():
@@ -123,7 +132,7 @@ class NetworkFitted:
                 for start in range(0, len(x), at_once):
                     rows = slice(start, start + at_once)
                     total[rows] += answers(
-                        module, self._graphs, samples.as_of_s[rows], torch.from_numpy(x[rows])
+                        module, self.batches, samples.as_of_s[rows], torch.from_numpy(x[rows])
                     ).numpy()
         return np.asarray(offset[:, :, None] + total / len(self.members))
 
@@ -138,11 +147,9 @@ class NetworkFitted:
         return tuple(modules)
 
     @cached_property
-    def _graphs(self) -> GraphBatches | None:
+    def batches(self) -> GraphBatches | None:
         """The graphs as tensors; made once, when first asked."""
-        return (
-            None if self.history is None else _graphs(self.network, self.history, self.node_scales, self.history.assets)
-        )
+        return None if self.history is None else GraphBatches(self.history, self.node_scales)
 
 
 def train_network(
@@ -170,16 +177,18 @@ def train_network(
     ------
     InputError, UnknownNameError, SchemaError : see `models.training.learn` and `models.networks.build.build`.
     """
-    options, history = forecaster.options, forecaster.history
+    options, history = forecaster.options, forecaster.history if forecaster.network in GRAPHS else None
+    if history is not None:
+        _refuse_others(history, train.assets)
     base_rng, seed_rng = rng.spawn(2)
     seeds = [int(seed) for seed in seed_rng.integers(2**31, size=options.members)]
     known = train.with_features(forecaster.features or train.names)
     scale = scale_of(known.x, known.names)
     node_scales = _node_scales(history, int(train.as_of_s[-1])) if history is not None else {}
-    graphs = _graphs(forecaster.network, history, node_scales, train.assets)
+    graphs = GraphBatches(history, node_scales) if history is not None else None
     lesson = Lesson(
+        train.task,
         train.as_of_s,
-        train.task.horizon_s,
         scale(known.x),
         np.zeros(train.y.shape, np.float32),
         train.y.astype(np.float32),
@@ -212,7 +221,7 @@ def train_network(
         levels=options.levels if options.loss == "quantile" else (),
         scale=scale,
         node_scales=node_scales,
-        history=history if forecaster.network in GRAPHS else None,
+        history=history,
         members=tuple(members),
         base=base,
         smear=1.0,
@@ -228,15 +237,6 @@ def _node_scales(history: GraphHistory, last_s: int) -> dict[str, Scale]:
     """Scales of the nodes that are no assets, from graphs known in the training window only."""
     graphs = max(1, int((history.known_s <= last_s).sum()))
     return {nodes.kind: scale_of(nodes.x[:graphs], nodes.names) for nodes in history.others}
-
-
-def _graphs(
-    network: str, history: GraphHistory | None, scales: Mapping[str, Scale], assets: tuple[str, ...]
-) -> GraphBatches | None:
-    if history is None or network not in GRAPHS:
-        return None
-    _refuse_others(history, assets)
-    return GraphBatches(history, scales)
 
 
 def _refuse_others(history: GraphHistory, assets: tuple[str, ...]) -> None:

@@ -1,7 +1,6 @@
 """Which columns a network reads as features of now, and which as a look-back sequence; and how they are put on one scale.
 
-A feature called `name@k` is `name` as it stood k steps earlier. So a table of samples carries its own past, and nobody who holds
-only samples can look further ahead, or further back, than they do.
+A feature called `name@k` is `name` as it stood k steps earlier (`models.features.past`).
 """
 
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chain.errors import InputError
+from models.features.past import MARK
 
-MARK = "@"
 LIMIT = 6.0
 """Scaled features are held within so many standard deviations: one broken bar shall not move a forecast by more."""
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.features.past import with_past
+from models.forecaster import Fitted
 from models.networks.forecaster import NetworkForecaster
-from models.networks.past import with_past
 from models.networks.relations import ASSET, Edges, GraphHistory, Nodes
 from models.networks.shape import Shape
 from models.panel import FloatArray, Panel
@@ -20,7 +21,7 @@ SHORT = TrainingOptions(epochs=3, patience=3, members=1, batch=16, learning_rate
 
 
 @dataclass(frozen=True)
-class LevelFitted:
+class LevelFitted(Fitted):
     """Each asset's mean."""
 
     level: FloatArray

@@ -6,7 +6,7 @@ import pytest
 from models.baselines.boosting import trees_of
 from models.baselines.gamma_glm import GammaGlm, fit_gamma
 from models.baselines.garch import aggregated, estimate, variances
-from models.baselines.har import Har
+from models.baselines.har import Har, har_models, log_har, network_har
 from models.baselines.stochastic_volatility import Noise, StochasticVolatility, filtered
 from models.panel import FloatArray, Panel
 from models.samples import Samples
@@ -38,6 +38,23 @@ def test_a_gamma_model_fills_in_what_is_missing_but_not_the_level() -> None:
     answer = fitted.predict(samples_of(holed, samples.y, samples.names))
     assert np.isnan(answer[0, 0]) and np.isfinite(answer[0, 1])
     assert answer[5, 0] == pytest.approx(np.exp(x[5, 0, 0]), rel=0.25)
+
+
+def test_what_is_missing_in_training_stands_at_the_mean_of_what_is_known() -> None:
+    sm = pytest.importorskip("statsmodels.api")
+    samples = levels_of(3)
+    holed, given = np.random.default_rng(4).random(samples.x.shape) < [0.0, 0.2, 0.4], samples.x.copy()
+    holed_samples = samples_of(np.where(holed, np.nan, given), samples.y, samples.names)
+    fitted = GammaGlm("holed", samples.names, ("abs_range_720",), 0.0).fit(holed_samples, None, RNG)
+    rows = np.ma.masked_array(given, holed).reshape(-1, 3)
+    design = sm.add_constant(rows.filled(rows.mean(axis=0)[None].repeat(len(rows), axis=0)))
+    family = sm.families.Gamma(sm.families.links.Log())
+    theirs = sm.GLM(samples.y.reshape(-1), design, family=family).fit(tol=1e-12)
+    np.testing.assert_allclose(fitted.slopes, theirs.params[1:], atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(holed_samples).reshape(-1), theirs.fittedvalues, rtol=1e-5)
+    assert (
+        holed_samples.x[:, :, 1:][holed[:, :, 1:]].size and np.isnan(holed_samples.x[holed]).all()
+    )  # nothing filled in place
 
 
 def levels_of(seed: int, assets: int = 2) -> Samples:
@@ -110,6 +127,26 @@ def test_pooled_log_har_shares_its_slopes_and_keeps_each_level() -> None:
     unseen = samples_of(x, y, ("rv_24", "rv_168", "rv_720"))
     renamed = Samples(unseen.task, unseen.as_of_s, ("A", "Z"), unseen.names, x, y)
     assert np.isfinite(fitted.predict(renamed)[:, 0]).all() and np.isnan(fitted.predict(renamed)[:, 1]).all()
+
+
+def test_har_looks_back_on_a_day_a_week_and_a_month_and_an_hour_ahead_on_six_hours_too() -> None:
+    month = ("rv_24", "rv_168", "rv_720")
+    for hours, lags in ((168, month), (24, month), (1, ("rv_6", *month))):
+        assert log_har(hours) == Har("log-HAR", lags)
+        by_name = {model.name: model for model in (*har_models(hours), network_har("swaps", hours))}
+        assert [model.features for model in by_name.values()] == [
+            lags,
+            lags,
+            lags,
+            (*lags, "swaps_rv_24", "swaps_rv_168"),
+        ]
+        told = {name: (model.logs, model.pooled) for name, model in by_name.items()}
+        assert told == {
+            "HAR": (False, False),
+            "log-HAR": (True, False),
+            "pooled log-HAR": (True, True),
+            "network HAR (swaps)": (True, True),
+        }
 
 
 def test_trees_as_arrays_answer_as_scikit_learn() -> None:

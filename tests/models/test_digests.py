@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.volatility_networks import digest_of
+from benchmarks.volatility.networks import digest_of
 from models.digests import digest
 from models.networks.relations import ASSET, GraphHistory, correlation_edges, identity
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from models.baselines.combination import combined
 from models.baselines.har import Har
@@ -47,6 +48,7 @@ def test_diebold_mariano_is_a_regression_on_a_constant_with_hac_errors() -> None
     harvey = np.sqrt((n + 1 - 2 * 7 + 7 * 6 / n) / n)
     found = diebold_mariano(a, b, lags)
     assert found.statistic == pytest.approx(theirs.tvalues[0] * harvey, rel=1e-9)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.statistic), n - 1), rel=1e-12)
     assert found.difference == pytest.approx((a - b).mean()) and diebold_mariano(a, a, lags).p == 1.0
 
 

@@ -10,6 +10,7 @@ from models.answering import OfAssets
 from models.baselines.har import Har
 from models.baselines.simple import rolling_mean
 from models.explain import attributions, fidelity, permutation_importance
+from models.forecaster import Fitted
 from models.networks.forecaster import NetworkFitted
 from models.panel import FloatArray
 from models.reasons import reasons_of
@@ -76,7 +77,7 @@ def test_the_account_of_a_network_without_a_graph(samples: Samples, on_rows: Net
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Fitted):
     """Forecasts with the first feature only: its square, and nothing else."""
 
     def predict(self, samples: Samples) -> FloatArray:

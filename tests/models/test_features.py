@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from models.features import price_features
 from models.features.surroundings import neighbour_features, weights_by_day
-from models.features.windows import Lookback
+from models.features.variance import decayed_mean
+from models.features.windows import Windows
 from models.panel import FloatArray, Panel
 from models.task import HOUR_S
 from tests.models.drawn_panel import START_S, drawn_panel
@@ -91,6 +93,10 @@ def test_the_slot_is_the_same_hours_of_earlier_weeks() -> None:
     ranges = RANGES.to_numpy()[:, 1]
     same = [ranges[row + 1 - 168 * week : row + 7 - 168 * week].mean() for week in range(1, 12)]
     assert features["slot_own"][0, 1] == pytest.approx(np.log(np.mean(same) / ranges[: row + 1][-168 * 12 :].mean()))
+    ranges = RANGES.mean(axis=1).to_numpy()
+    same = [ranges[row + 1 - 168 * week : row + 7 - 168 * week].mean() for week in range(1, 12)]
+    expected = np.log(np.mean(same) / ranges[: row + 1][-168 * 12 :].mean())
+    np.testing.assert_allclose(features["slot_market"][0], expected)
 
 
 def test_neighbours_are_weighted_and_never_the_asset_itself() -> None:
@@ -112,7 +118,7 @@ def test_an_edge_stamped_with_a_day_is_used_from_the_next_day_on() -> None:
 
 
 def test_a_young_asset_has_an_answer_once_two_thirds_of_a_week_are_known() -> None:
-    back = Lookback(np.array([111, 112]), HOUR_S)
+    back = Windows(np.array([111, 112]), HOUR_S)
     values: FloatArray = np.ones((200, 1))
     assert np.isnan(back.mean(values, 720)[0, 0]) and back.mean(values, 720)[1, 0] == 1.0
 
@@ -124,3 +130,14 @@ def test_closes_alone_give_what_closes_can() -> None:
     assert np.isnan(features["abs_range_24"]).all() and np.isnan(features["vwap_24"]).all()
     np.testing.assert_array_equal(features["rv_24"], FEATURES["rv_24"])
     assert np.isfinite(features["peak_24"]).mean() > 0.9
+
+
+def test_a_decayed_mean_is_the_filter_of_scipy_to_the_last_bit() -> None:
+    values = np.where(np.random.default_rng(4).random((900, 3)) < 0.05, np.nan, RETURNS.to_numpy()[:900, :3] ** 2)
+    known, decay = np.isfinite(values), 0.94 ** (1 / 24)
+    total, weight = (
+        lfilter([1.0], [1.0, -decay], part, axis=0) for part in (np.where(known, values, 0.0), 1.0 * known)
+    )
+    with np.errstate(invalid="ignore"):
+        expected = np.where(weight > 0, total / weight, np.nan)
+    np.testing.assert_array_equal(decayed_mean(values, decay), expected)

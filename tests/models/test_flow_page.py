@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from benchmarks.volatility_flow_page import UNSCORED, write_page
+from benchmarks.volatility.flow_page import UNSCORED, write_page
 
 SCORE = {
     "name": "EWMA 0.94",

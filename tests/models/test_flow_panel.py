@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.volatility_calibration import calibration
-from benchmarks.volatility_flow_world import (
+from benchmarks.volatility.calibration import calibration
+from benchmarks.volatility.flow_world import (
     CHOSEN_BY,
     FlowWorld,
     closes_panel,
@@ -17,7 +17,7 @@ from benchmarks.volatility_flow_world import (
     nodes_of,
     read_flows,
 )
-from benchmarks.volatility_regimes import market
+from benchmarks.volatility.regimes import market
 from models.baselines.simple import ewma
 from models.evaluation import Fold
 from models.networks.relations import identity, shuffled

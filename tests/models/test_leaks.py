@@ -11,13 +11,17 @@ from models.baselines.garch import Garch
 from models.baselines.har import Har
 from models.baselines.simple import ewma, persistence, rolling_mean
 from models.baselines.stochastic_volatility import StochasticVolatility
-from models.features import price_samples
+from models.features import price_features, price_samples
 from models.features.correlation import correlation_weights
 from models.forecaster import Forecaster
+from models.networks.forecaster import NetworkForecaster
+from models.networks.relations import correlation_history
+from models.networks.shape import Shape
 from models.panel import COLUMNS, Panel
 from models.samples import Samples
 from models.scores import qlike
 from models.task import Task, as_of_grid
+from models.training import TrainingOptions
 from tests.models.drawn_panel import START_S, drawn_panel
 
 DAYS, CUT_DAY, FIT_DAY = 200, 165, 140
@@ -48,6 +52,13 @@ def altered(panel: Panel, from_s: int) -> Panel:
     return replace(panel, **columns)
 
 
+def told_later(panel: Panel, from_s: int, columns: tuple[str, ...]) -> Panel:
+    """The same panel, of which some columns are known from an instant on only: what a file of bars behind a file of closes gives."""
+    later = (panel.end_s > from_s)[:, None]
+    changed = {name: np.where(later, getattr(panel, name), np.nan) for name in columns}
+    return replace(panel, **changed)  # type: ignore[arg-type]
+
+
 def samples_of(panel: Panel) -> Samples:
     task = Task(horizon_hours=24, step_hours=24)
     weights = correlation_weights(panel, as_of_grid(panel, task, START_S, 2**40), days=30, keep=2)
@@ -73,6 +84,18 @@ def test_altering_prices_from_an_instant_changes_no_feature_known_by_then(
     assert before.known_by(CUT_S).y.tobytes() == after.known_by(CUT_S).y.tobytes()
 
 
+@pytest.mark.parametrize("columns", [("open", "high", "low"), ("volume",)], ids=lambda columns: columns[-1])
+def test_what_a_file_tells_from_an_instant_on_changes_no_feature_known_by_then(columns: tuple[str, ...]) -> None:
+    bars = drawn_panel(120)
+    late = told_later(bars, CUT_S - 60 * 86_400, columns)
+    never = told_later(bars, 2**40, columns)
+    at = late.end_s[late.end_s <= CUT_S - 60 * 86_400][23::6]
+    before, after = (price_features(panel, at, 24) for panel in (never, late))
+    for name, values in before.items():
+        assert values.tobytes() == after[name].tobytes(), name
+    assert np.isfinite(before["peak_24"]).any() and before["slot_own"].any()  # and there was something to change
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_altering_prices_from_an_instant_changes_no_forecast_made_by_then(
     model: Forecaster, worlds: tuple[Panel, Samples, Panel, Samples]
@@ -80,6 +103,23 @@ def test_altering_prices_from_an_instant_changes_no_forecast_made_by_then(
     answers = []
     for panel, samples in (worlds[:2], worlds[2:]):
         fitted = model.fit(samples.known_by(FIT_S), panel, np.random.default_rng(5))
+        answers.append(fitted.predict(samples.between(FIT_S, CUT_S + 1)))
+    assert np.isfinite(answers[0]).mean() > 0.9
+    assert answers[0].tobytes() == answers[1].tobytes()
+
+
+def test_altering_prices_from_an_instant_changes_no_forecast_that_a_graph_network_made_by_then(
+    worlds: tuple[Panel, Samples, Panel, Samples],
+) -> None:
+    """Its graphs are made of the same prices, anew every thirty days, up to the end of the file."""
+    answers = []
+    for panel, samples in (worlds[:2], worlds[2:]):
+        known = np.arange(START_S, panel.end_s[-1] + 1, 30 * 86_400)
+        history = correlation_history(panel.assets, panel.end_s, panel.log_returns(), known, 30 * 24)
+        options = TrainingOptions(epochs=3, patience=3, members=1, learning_rate=1e-2)
+        model = NetworkForecaster("graph", GLM, options, Shape(8, 1, 2), history, LEVELS)
+        fitted = model.fit(samples.known_by(FIT_S), panel, np.random.default_rng(5))
+        assert fitted.lived[0].kept > 0  # it learnt, so it is not the regression alone
         answers.append(fitted.predict(samples.between(FIT_S, CUT_S + 1)))
     assert np.isfinite(answers[0]).mean() > 0.9
     assert answers[0].tobytes() == answers[1].tobytes()

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from chain.errors import InputError, UnknownNameError
+from models.features.past import with_past
 from models.forecaster import Fitted, Forecaster
 from models.networks.attention import table_of
 from models.networks.batches import GraphBatches
 from models.networks.build import answers, build, corrections, parameters
 from models.networks.graph import GraphNetwork
 from models.networks.layout import Layout, Scale, lay_out, scale_of
-from models.networks.past import with_past
 from models.networks.relations import (
     ASSET,
     Edges,

@@ -115,7 +115,7 @@ def test_damage_and_absence_say_what_to_do(tmp_path: Path) -> None:
 
 def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path: Path) -> None:
     @dataclass(frozen=True)
-    class Strange:
+    class Strange(Fitted):
         secret: object
 
         def predict(self, samples: Samples) -> np.ndarray:
@@ -144,7 +144,7 @@ def test_the_hash_is_that_of_the_bars() -> None:
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
-import models.features, models.networks.past, models.networks.relations, models.networks.shape, models.tuning
+import models.features, models.features.past, models.networks.relations, models.networks.shape, models.tuning
 from models.store import load
 fitted, card = load(Path(sys.argv[1]))
 assert type(fitted).__name__ == "FittedGlm"

@@ -1,12 +1,16 @@
 """Outcomes by hand, and what a sample lets a model see."""
 
+import json
+
 import numpy as np
 import pytest
 
+from aftershock.forecasting.forecasts import SHIPPED
 from chain.errors import InputError
 from models.panel import FloatArray, Panel
 from models.samples import Samples
-from models.task import HOUR_S, Task, as_of_grid, outcomes, range_proxy
+from models.store import load
+from models.task import HOUR_S, Task, as_of_grid, hourly_task, outcomes, range_proxy
 
 
 def panel_of(closes: list[list[float]], high: FloatArray | None = None) -> Panel:
@@ -59,11 +63,7 @@ def test_samples_known_by_an_instant_have_their_whole_outcome_before_it() -> Non
     assert samples.known_by(36 * HOUR_S - 1).as_of_s.tolist() == at[:2].tolist()
     assert samples.between(int(at[1]), int(at[3])).as_of_s.tolist() == at[1:3].tolist()
     rows = samples.rows()
-    assert (
-        rows.x[:, 0].tolist() == list(range(10))
-        and rows.instant[:3].tolist() == [0, 0, 1]
-        and rows.asset[:3].tolist() == [0, 1, 0]
-    )
+    assert rows.x[:, 0].tolist() == list(range(10)) and rows.asset[:3].tolist() == [0, 1, 0]
     with pytest.raises(InputError, match="no feature g"):
         samples.feature("g")
 
@@ -73,3 +73,11 @@ def test_a_task_that_cannot_be_is_refused() -> None:
         Task(horizon_hours=1, bar_s=7_200)
     with pytest.raises(InputError, match="'return'"):
         Task(target="return")
+
+
+@pytest.mark.parametrize(("hours", "apart"), [(1, 3), (24, 6), (168, 6)])
+def test_the_models_that_ship_hold_the_task_that_they_learnt(hours: int, apart: int) -> None:
+    """Hours between two instants of training as docs/volatility.md and the pages of scores say; an hour ahead a grid of three hours."""
+    card = json.loads((SHIPPED / f"volatility_{hours}h" / "card.json").read_text(encoding="utf-8"))
+    assert (card["task"]["horizon_hours"], card["task"]["step_hours"]) == (hours, apart)
+    assert load(SHIPPED / f"volatility_{hours}h")[1].task == hourly_task(hours) == Task(**card["task"])

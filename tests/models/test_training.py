@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from chain.errors import InputError, SchemaError
+from models.forecaster import Fitted
 from models.networks.build import build
 from models.networks.forecaster import NetworkFitted, NetworkForecaster, train_network
 from models.networks.layout import lay_out
 from models.networks.relations import identity
 from models.panel import Panel
 from models.samples import Samples
+from models.task import Task
 from models.training import Epoch, Lesson, TrainingOptions, learn
 from tests.models.network_worlds import DAY_S, SHORT, SMALL, Level, LevelFitted, forecaster, ring, world
 
@@ -85,6 +87,19 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
         fit(forecaster("mlp"), folder=tmp_path)
 
 
+def test_a_checkpoint_says_what_is_learnt(tmp_path: Path) -> None:
+    week = replace(world(), task=Task(horizon_hours=7 * 24, step_hours=24))
+    fit(forecaster("mlp"), week, folder=tmp_path)
+    said = torch.load(tmp_path / "member-0.pt", weights_only=True)["task"]
+    assert said == {
+        "target": "realised variance",
+        "horizon_hours": 168,
+        "bar_s": 3_600,
+        "step_hours": 24,
+        "least_known": 0.9,
+    }
+
+
 def test_a_network_learns_what_its_base_cannot_know() -> None:
     """The outcome depends on a feature and its square; a constant level knows neither. Scored on instants never seen."""
     samples = world(600, past=0)
@@ -130,11 +145,11 @@ def test_where_nothing_is_learnt_the_base_answers() -> None:
 def test_the_tail_chooses_the_epoch_and_teaches_nothing(tmp_path: Path) -> None:
     samples = world()
     x = np.nan_to_num(samples.x).astype(np.float32)
-    lesson = Lesson(samples.as_of_s, DAY_S, x, np.zeros((80, 5), np.float32), samples.y.astype(np.float32))
+    lesson = Lesson(samples.task, samples.as_of_s, x, np.zeros((80, 5), np.float32), samples.y.astype(np.float32))
     head, tail = lesson.split(0.25)
     assert tail.tolist() == list(range(60, 80))
     assert head.tolist() == list(range(60))
-    wide = replace(lesson, horizon_s=7 * DAY_S)
+    wide = replace(lesson, task=Task(horizon_hours=7 * 24))
     assert wide.split(0.25)[0].tolist() == list(range(54))
     other = replace(lesson, y=np.where(np.arange(80)[:, None] >= 60, 100 * lesson.y, lesson.y))
     ends = [after_one_epoch(part, tmp_path / str(number)) for number, part in enumerate((lesson, other))]
@@ -251,7 +266,7 @@ def test_a_killed_process_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class HoleyFitted:
+class HoleyFitted(Fitted):
     """Means, but for some rows nothing."""
 
     level: LevelFitted

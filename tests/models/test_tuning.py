@@ -9,11 +9,11 @@ import pytest
 
 from chain.errors import InputError
 from models.baselines.gamma_glm import GammaGlm
-from models.forecaster import Forecaster
+from models.forecaster import Fitted, Forecaster
 from models.panel import FloatArray, Panel
 from models.samples import Samples
 from models.scores import qlike
-from models.tuning import Between, OneOf, Trial, Tuned, Values, folds, tune
+from models.tuning import Between, OneOf, Space, Trial, Tuned, Values, folds, tune
 from tests.models.network_worlds import DAY_S, SHORT, forecaster, world
 
 SPACE: dict[str, Between | OneOf] = {"ridge": Between(1e-4, 10.0, log=True), "features": OneOf(("z", "noise"))}
@@ -23,9 +23,9 @@ def glm(values: Values) -> Forecaster:
     return GammaGlm("glm", (str(values["features"]), "holes"), (), float(values["ridge"]))
 
 
-def tuned(folder: Path, samples: Samples | None = None, trials: int = 4, **more: object) -> Tuned:
+def tuned(folder: Path, samples: Samples | None = None, trials: int = 4, space: Space = SPACE, **more: object) -> Tuned:
     given: dict[str, object] = {"seed": 5, "study": folder / "study.db", "chosen": folder / "chosen.toml"} | more
-    return tune(glm, SPACE, samples or world(past=0), None, trials=trials, **given)  # type: ignore[arg-type]
+    return tune(glm, space, samples or world(past=0), None, trials=trials, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_folds_are_cut_where_outcomes_are_known(tmp_path: Path) -> None:
     assert np.isfinite(tuned(tmp_path / "holed", holed, trials=1).best.qlike)
 
 
-class Silent:
+class Silent(Fitted):
     """A model that never has an answer."""
 
     name = "silent"
@@ -116,7 +116,15 @@ def test_a_fold_that_nobody_can_answer_ends_the_study(tmp_path: Path) -> None:
 
 
 def test_a_study_of_something_else_is_refused(whole: tuple[Path, Tuned, list[Trial]], tmp_path: Path) -> None:
-    differently: list[dict[str, object]] = [{"samples": world(seed=9, past=0)}, {"seed": 6}]
+    same = world(past=0)
+    differently: list[dict[str, object]] = [
+        {"samples": replace(same, x=1.01 * same.x)},
+        {"samples": replace(same, y=1.01 * same.y)},
+        {"samples": replace(same, task=replace(same.task, step_hours=12))},
+        {"space": SPACE | {"ridge": Between(1e-4, 11.0, log=True)}},
+        {"seed": 6},
+    ]
+    assert len(tuned(whole[0], trials=1).trials) == 4  # and the same is taken up
     for changes in differently:
         with pytest.raises(InputError, match=r"study\.db was made from other data"):
             tuned(whole[0], trials=1, **changes)  # type: ignore[arg-type]

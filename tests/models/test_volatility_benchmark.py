@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,16 +12,21 @@ import pandas as pd
 import pytest
 
 from benchmarks.forecasts import bars_of, drawn_prices
-from benchmarks.volatility_compare import spread
-from benchmarks.volatility_page import _looks, _openings
-from benchmarks.volatility_pictures import reliability, transforms
-from benchmarks.volatility_prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
-from benchmarks.volatility_record import RESULTS, command, openings, replications
-from benchmarks.volatility_swans import swan
+from benchmarks.volatility.compare import spread, twins
+from benchmarks.volatility.networks import correlation_history
+from benchmarks.volatility.page import _looks, _openings
+from benchmarks.volatility.pictures import reliability, transforms
+from benchmarks.volatility.prices import SHRINKS, WEEK_S, next_weeks, shrink_errors, standing_still
+from benchmarks.volatility.record import RESULTS, command, openings, replications
+from benchmarks.volatility.regimes import drift
+from benchmarks.volatility.swans import swan
+from benchmarks.volatility.world import World
+from models.baselines.simple import rolling_mean
+from models.evaluation import Fold
 from models.panel import read_panel
 from models.samples import Samples
-from models.task import Task
-from tests.models.drawn_panel import drawn_panel
+from models.task import DAY_S, Task
+from tests.models.drawn_panel import START_S, drawn_panel
 
 
 def test_a_date_without_enough_history_says_how_much_there_is(tmp_path: Path) -> None:
@@ -69,6 +75,34 @@ def test_spread_over_seeds() -> None:
     assert found["deviation"] == pytest.approx(np.sqrt(sum((e - sum(each) / 3) ** 2 for e in each) / 2))
     assert found["together"] == pytest.approx(mean_qlike(0.8 ** (1 / 3)) / mean_qlike(1.0))  # 0.5 x 2 x 0.8
     assert found["above"] == pytest.approx((y > 0.8 ** (1 / 3)).mean())
+
+
+def test_twins_are_compared_with_the_network_of_their_name() -> None:
+    rng = np.random.default_rng(5)
+    y = rng.gamma(2.0, 0.5, (60, 3))
+    asked = Samples(Task(), np.arange(60, dtype=np.int64) * DAY_S, ("A", "B", "C"), ("none",), np.zeros((60, 3, 1)), y)
+    levels = {"one": (0.5, 2.0), "one, shuffled": (0.8, 0.8), "one, identity": (1.5, 1.5), "MLP": (3.0, 3.0)}
+    by_seed = {name: [np.full(y.shape, level) for level in each] for name, each in levels.items()}
+
+    def mean_qlike(level: float) -> float:
+        return float(np.mean(y / level - np.log(y / level) - 1))
+
+    found = {(name, twin): ratio for name, twin, ratio, _ in twins(asked, by_seed)}
+    assert found == {
+        ("one", "identity"): pytest.approx(mean_qlike(1.0) / mean_qlike(1.5)),
+        ("one", "shuffled"): pytest.approx(mean_qlike(1.0) / mean_qlike(0.8)),
+    }
+
+
+def test_the_graph_of_a_month_is_of_the_sixty_days_before_it() -> None:
+    panel = drawn_panel(130)
+    history = correlation_history(panel)
+    place = [str(np.datetime64(int(at), "s")) for at in history.known_s].index("2022-04-01T00:00:00")
+    returns = pd.DataFrame(panel.log_returns(), index=pd.to_datetime(panel.end_s, unit="s"))
+    alike = returns["2022-01-31 01:00":"2022-04-01 00:00"].corr().to_numpy()
+    edges = history.graphs[place][0]
+    assert edges.ends.shape == (2, 12)  # of four assets each hears the three others
+    np.testing.assert_allclose(edges.values[:, 0], alike[edges.ends[1], edges.ends[0]], rtol=1e-9)
 
 
 def horizons() -> dict[str, Any]:
@@ -128,3 +162,20 @@ def test_the_drawn_file_of_the_benchmark_is_read_as_it_was_drawn(tmp_path: Path)
     assert (read.end_s - 1_640_995_200).tolist() == drawn.end_s.tolist()
     for name in ("open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))
+
+
+def test_a_refit_is_asked_for_on_the_day_of_the_forecast_that_went_wrong_although_days_are_missing(
+    tmp_path: Path,
+) -> None:
+    """Three days without a price, then, from midnight of day 200 on, moves five times as large: forecasts of that midnight and of those after it go wrong, and none before."""
+    panel = drawn_panel(240)
+    day = (panel.end_s - START_S - 1) // DAY_S
+    scale = np.where(day >= 200, 5.0, 1.0)[:, None]
+    close = np.exp(np.nancumsum(scale * panel.log_returns(), axis=0))
+    gone = np.isin(day, (160, 161, 162))[:, None]
+    columns = {name: np.where(gone, np.nan, close) for name in ("open", "high", "low", "close")}
+    world = World(replace(panel, **columns), 24, tmp_path, tell=False)  # type: ignore[arg-type]
+    edges = [START_S + at * DAY_S for at in (60, 140, 239)]
+    found = drift(world, rolling_mean(), [Fold(*edges[:2])], [Fold(*edges[1:])], 0)
+    asked = [(pd.Timestamp(at).timestamp() - START_S) / DAY_S for at in found["alarms"]]
+    assert 200 <= min(at for at in asked if at > 190) <= 202

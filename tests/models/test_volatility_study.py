@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.volatility_study_models import OnOwnLevel, WithIntercepts, readings
+from benchmarks.volatility.study_models import OnOwnLevel, WithIntercepts, readings
 from models.baselines.gamma_glm import GammaGlm
 from models.baselines.levels import is_level, is_variance
 from models.features import price_samples

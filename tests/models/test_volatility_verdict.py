@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.volatility_record import RESULTS
-from benchmarks.volatility_verdict import verdict
+from benchmarks.volatility.record import RESULTS
+from benchmarks.volatility.verdict import verdict
 
 PAGE = (RESULTS / "volatility.md").read_text(encoding="utf-8")
 

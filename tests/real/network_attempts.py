@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.volatility_networks import (
+from benchmarks.volatility.networks import (
     PATIENT,
     PLAIN,
     SMALL,
@@ -26,9 +26,8 @@ from models.baselines.gamma_glm import GammaGlm
 from models.calibration import Adaptive, conformal_quantile
 from models.evaluation import content_of
 from models.features import price_samples
+from models.features.past import MARK, with_past
 from models.networks.forecaster import NetworkForecaster
-from models.networks.layout import MARK
-from models.networks.past import with_past
 from models.networks.relations import GraphHistory
 from models.networks.shape import Shape
 from models.panel import FloatArray, Panel
@@ -197,6 +196,6 @@ def _parted(train: Samples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The instants that teach a network, and those that choose its epoch."""
     nothing = np.zeros((len(train.as_of_s), 0, 0), np.float32)
     y = train.y.astype(np.float32)
-    parts = Lesson(train.as_of_s, train.task.horizon_s, nothing, np.zeros_like(y), y).split(PLAIN.tail_share)
+    parts = Lesson(train.task, train.as_of_s, nothing, np.zeros_like(y), y).split(PLAIN.tail_share)
     head, tail = (np.isin(np.arange(len(y)), part) for part in parts)
     return head, tail

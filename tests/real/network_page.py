@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from benchmarks.volatility_compare import against, spread
-from benchmarks.volatility_record import p_of
+from benchmarks.volatility.compare import against, spread
+from benchmarks.volatility.record import p_of
 from models.baselines.combination import combined
 from models.calibration import coverage
 from models.evaluation import lags_of

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_networks import SEEDS, digest_of
-from benchmarks.volatility_record import RESULTS
+from benchmarks.volatility.networks import SEEDS, digest_of
+from benchmarks.volatility.record import RESULTS
 from chain.files.frames import file_hash
 from models.digests import digest
 from models.networks.forecaster import train_network

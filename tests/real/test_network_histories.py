@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.volatility_networks import correlation_history
+from benchmarks.volatility.networks import correlation_history
 from models.panel import Panel
 from tests.real.files import real_file
 from tests.real.network_histories import CATEGORY, FLOWS, category_history, flow_history, joined

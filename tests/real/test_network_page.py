@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from benchmarks.volatility_networks import Kept
+from benchmarks.volatility.networks import Kept
 from models.baselines.gamma_glm import GammaGlm
 from models.panel import FloatArray
 from models.samples import Samples

@@ -1,4 +1,7 @@
-"""Samples that carry their own past: each chosen feature as it stood some steps earlier. No torch."""
+"""Samples that carry their own past: `name@k` is the feature `name` as it stood k steps earlier.
+
+So whoever holds only samples can look no further back, and no further ahead, than they do.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from chain.errors import InputError
-from models.networks.layout import MARK
 from models.samples import Samples
+
+MARK = "@"
 
 
 def with_past(

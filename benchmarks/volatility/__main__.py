@@ -3,7 +3,7 @@
     python -m benchmarks.volatility --window validation
     python -m benchmarks.volatility --window test --open-test "why"
 
-Data in ../shared/data, or the folder in AFTERSHOCK_DATA. Everything was chosen on the validation window (2022-07 to 2022-12) and the quarters before it (`benchmarks.volatility_choice`); the test year 2023 is read from
+Data in ../shared/data, or the folder in AFTERSHOCK_DATA. Everything was chosen on the validation window (2022-07 to 2022-12) and the quarters before it (`benchmarks.volatility.choice`); the test year 2023 is read from
 the file only with --open-test, and each opening is written into docs/results/volatility-openings.csv. Forecasts are kept in --kept by model, settings, seed, fold
 and a hash of the samples, so a run that was stopped goes on where it was.
 """
@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_calibration import calibration
-from benchmarks.volatility_compare import against, compared, spread
-from benchmarks.volatility_networks import forecasts as network_forecasts
-from benchmarks.volatility_networks import hourly_attempts, own_features, sizes
-from benchmarks.volatility_page import write_page
-from benchmarks.volatility_record import RESULTS, command, log_opening
-from benchmarks.volatility_regimes import drift, market_regime, regime_scores
-from benchmarks.volatility_swans import swans
-from benchmarks.volatility_world import WINDOWS, World, folds_of, hashes, main_panel, months
+from benchmarks.volatility.calibration import calibration
+from benchmarks.volatility.compare import against, compared, spread, twins
+from benchmarks.volatility.networks import forecasts as network_forecasts
+from benchmarks.volatility.networks import hourly_attempts, own_features, sizes
+from benchmarks.volatility.page import write_page
+from benchmarks.volatility.record import RESULTS, command, log_opening
+from benchmarks.volatility.regimes import drift, market_regime, regime_scores
+from benchmarks.volatility.swans import swans
+from benchmarks.volatility.world import WINDOWS, World, folds_of, hashes, main_panel, months
 from models.evaluation import Fold, by_group
 from models.forecaster import Forecaster
 from models.line_up import HORIZONS, answers, baselines
@@ -44,7 +44,8 @@ SEEDS = (0, 1, 2)
 
 def main() -> None:
     """Run one window."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    told = __doc__.splitlines()[0] if __doc__ else None
+    parser = argparse.ArgumentParser("python -m benchmarks.volatility", description=told)
     parser.add_argument("--window", choices=list(WINDOWS), default="validation")
     parser.add_argument("--open-test", metavar="REASON", help="read the year 2023; the opening is logged")
     parser.add_argument("--horizons", type=int, nargs="+", default=list(HORIZONS))
@@ -113,16 +114,10 @@ def _networks(world: World, asked: Samples, base: Forecaster, folds: list[Fold],
     """Networks on the gamma regression: each seed against it, and graph networks against their twins."""
     names = own_features(world.samples)
     by_seed = network_forecasts(world, base, hourly_attempts(world), folds, names)
-    joint = {name: np.exp(np.mean(np.log(each), axis=0)) for name, each in by_seed.items()}
     return {
         "networks": spread(asked, by_seed, linear),
         "parameters": sizes(names, hourly_attempts(world)),
-        "twins": [
-            [name, twin, *against(asked, joint[name], joint[f"{name}, {twin}"])]
-            for name in joint
-            for twin in ("identity", "shuffled")
-            if f"{name}, {twin}" in joint
-        ],
+        "twins": twins(asked, by_seed),
     }
 
 

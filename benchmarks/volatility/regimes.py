@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DAY_S, World, folds_of
+from benchmarks.volatility.world import World, folds_of
 from models.drift import drift_of
 from models.evaluation import Fold, score
 from models.forecaster import Forecaster
 from models.panel import FloatArray
 from models.regimes import fit_regimes
 from models.scores import brier, daily
+from models.task import DAY_S, LEAST_VARIANCE
 
 
 def market(world: World) -> tuple[FloatArray, FloatArray]:
@@ -71,15 +72,16 @@ def regime_scores_of(world: World, folds: list[Fold]) -> dict[str, Any]:
 
 
 def drift(world: World, model: Forecaster, before: list[Fold], folds: list[Fold], seed: int) -> dict[str, Any]:
-    """A model frozen at the start of the window against the refitted one, and the days on which the detector asks for a refit."""
+    """A model frozen at the start of the window against the refitted one, and the days of the forecasts whose outcomes, known a horizon later, make the detector ask for a refit."""
     asked = world.asked(folds)
     frozen = [folds[0], *(Fold(fold.from_s, fold.to_s, folds[0].from_s) for fold in folds[1:])]
     old, new = world.forecast(model, frozen, seed), world.forecast(model, folds, seed)
     compared = score("frozen", asked.y, old, new, asked.as_of_s, world.horizon_hours)
     earlier = world.asked(before)
-    fresh = daily(np.log(np.maximum(earlier.y, 1e-8) / world.forecast(model, before, seed)), earlier.as_of_s)
-    series = daily(np.log(np.maximum(asked.y, 1e-8) / old), asked.as_of_s)
-    days = np.unique(asked.as_of_s // DAY_S)[np.flatnonzero(drift_of(fresh).alarms(series))]
+    fresh = daily(np.log(np.maximum(earlier.y, LEAST_VARIANCE) / world.forecast(model, before, seed)), earlier.as_of_s)
+    error = np.log(np.maximum(asked.y, LEAST_VARIANCE) / old)
+    known = np.unique(asked.as_of_s[np.isfinite(error).any(axis=1)] // DAY_S)
+    days = known[np.flatnonzero(drift_of(fresh).alarms(daily(error, asked.as_of_s)))]
     return {
         "ratio_frozen_to_refitted": compared.ratio,
         "p": compared.test.p,

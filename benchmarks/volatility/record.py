@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 OPENINGS = RESULTS / "volatility-openings.csv"
 FIELDS = ("when_utc", "commit", "window", "reason")
 NOTHING_CHOSEN = "a replication that chooses nothing"

@@ -1,6 +1,6 @@
 """Train the volatility models that ship with the package, and write them with their cards.
 
-    python -m benchmarks.ship_volatility
+    python -m benchmarks.volatility.ship
 
 Fitted on what was known by the first of January 2023, so that their scores on 2023 are scores on prices that they never saw (docs/results/volatility.md, the frozen
 model); their distributions come from the fresh forecasts of the second half of 2022. No random part.
@@ -14,18 +14,19 @@ import numpy as np
 import pandas as pd
 
 from aftershock.forecasting.forecasts import AGAINST_HAR, SHIPPED
-from benchmarks.volatility_verdict import FITTED_ONCE
-from benchmarks.volatility_world import World, folds_of, main_panel, stamp
+from benchmarks.volatility.record import RESULTS
+from benchmarks.volatility.verdict import FITTED_ONCE
+from benchmarks.volatility.world import World, folds_of, main_panel, stamp
 from models.answering import Answering, features_of, law_of
 from models.baselines.simple import rolling_mean
 from models.evaluation import score
 from models.forecaster import Forecaster
 from models.line_up import HORIZONS, answers, baselines, closes_only
 from models.store import Card, hash_of, save
-from models.task import Task, outcomes
+from models.task import outcomes
 
 CUTOFF = "2023-01-01"
-TEST_YEAR = Path(__file__).resolve().parents[1] / "docs" / "results" / "volatility.csv"
+TEST_YEAR = RESULTS / "volatility.csv"
 NOTES = (
     "For crypto assets that trade freely, on hourly bars; trained on 33 of them, April 2021 to December 2022, from one exchange. Not for pegged assets in a break of their peg: none was in training.",
     "The first model that has what it needs answers: boosted trees on a gamma regression (open, high, low, close, volume), a gamma regression on closes, the mean of thirty days.",
@@ -76,7 +77,7 @@ def main() -> None:
         }
         card = Card(
             f"volatility, {horizon} h",
-            Task(horizon_hours=horizon),
+            train.task,
             features_of(fitted),
             hash_of(panel),
             stamp(CUTOFF),

@@ -17,12 +17,11 @@ from models.features.correlation import correlation_weights, shuffled_weights
 from models.forecaster import Forecaster
 from models.panel import FloatArray, IntArray, Panel, read_panel
 from models.samples import Samples
-from models.task import Task, as_of_grid, horizon_returns
+from models.task import DAY_S, HOUR_S, as_of_grid, horizon_returns, hourly_task
 
-DATA = Path(os.environ.get("AFTERSHOCK_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("AFTERSHOCK_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 MAIN = DATA / "prices-hourly-binance-2021-2023" / "ohlcv_1h.parquet"
 MAJORS = DATA / "prices-hourly-binance-2017-2022-majors" / "ohlcv_1h.parquet"
-HOUR_S, DAY_S = 3_600, 86_400
 FULL_SPAN = 0.99
 PEGGED = 2e-4
 """Median absolute hourly return below which an asset is taken as pegged to the dollar."""
@@ -53,7 +52,7 @@ class World:
     @cached_property
     def samples(self) -> Samples:
         """Features and outcomes every six hours, an hour ahead every three. There the range proxy is the outcome, for every model: one squared hourly return is nearly noise."""
-        task = Task(horizon_hours=self.horizon_hours, step_hours=6 if self.horizon_hours > 1 else 3)
+        task = hourly_task(self.horizon_hours)
         first, last = int(self.panel.end_s[0]), int(self.panel.end_s[-1]) + 1
         weights = correlation_weights(self.panel, as_of_grid(self.panel, task, first, last))
         relations = {"correlation": weights, "shuffled": shuffled_weights(weights, np.random.default_rng(0))}

@@ -1,7 +1,7 @@
 """The daily network panel, scored: every baseline, and graph networks over real token flows against twins without them; docs/results/volatility-flows.md and .csv.
 
-    python -m benchmarks.volatility_flows --window validation
-    python -m benchmarks.volatility_flows --window "held out" --open "why"
+    python -m benchmarks.volatility.flows --window validation
+    python -m benchmarks.volatility.flows --window "held out" --open "why"
 
 Everything was chosen on October 2021 to March 2022. April to June 2022 is read from the files only with --open, and each opening is written into
 docs/results/volatility-openings.csv. Forecasts are kept as those of `benchmarks.volatility` are.
@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_calibration import calibration
-from benchmarks.volatility_compare import against, compared, spread
-from benchmarks.volatility_flow_page import write_page
-from benchmarks.volatility_flow_world import (
+from benchmarks.volatility.calibration import calibration
+from benchmarks.volatility.compare import against, compared, spread, twins
+from benchmarks.volatility.flow_page import write_page
+from benchmarks.volatility.flow_world import (
     FLOWS,
     WINDOWS,
     WRAPPED,
@@ -35,10 +35,10 @@ from benchmarks.volatility_flow_world import (
     read_flows,
     unpriced,
 )
-from benchmarks.volatility_networks import Attempt, forecasts, graph_attempts, own_features, sizes
-from benchmarks.volatility_record import RESULTS, command, log_opening
-from benchmarks.volatility_regimes import market_regime, regime_scores_of
-from benchmarks.volatility_world import DAY_S, MAIN
+from benchmarks.volatility.networks import Attempt, forecasts, graph_attempts, own_features, sizes
+from benchmarks.volatility.record import RESULTS, command, log_opening
+from benchmarks.volatility.regimes import market_regime, regime_scores_of
+from benchmarks.volatility.world import MAIN
 from chain.files.frames import file_hash
 from models.baselines.boosting import Boosting
 from models.baselines.combination import Combination
@@ -59,6 +59,7 @@ from models.line_up import (
     glm,
 )
 from models.panel import FloatArray
+from models.task import DAY_S
 
 HORIZONS = (24, 168)
 REFERENCES = ("log-HAR", "pooled log-HAR", "gamma GLM")
@@ -155,7 +156,7 @@ def main() -> None:
     count, without = unpriced(flows, priced)
     found["flows"] = {"tokens": count, "unpriced": len(without), "largest": without[:6]}
     found["run"] = {
-        "command": command("benchmarks.volatility_flows"),
+        "command": command("benchmarks.volatility.flows"),
         "seed": SEED,
         "data": {path.name: file_hash(path) for path in (*sorted(FLOWS.glob("token_[fp]*.gz")), MAIN)},
         "seconds": round(time.perf_counter() - start),
@@ -177,14 +178,6 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
     )
     names = own_features(world.samples)
     by_seed = forecasts(world, base, graphs_of(world), folds, names)
-    networks = spread(asked, by_seed, made["gamma GLM"])
-    joint = {name: np.exp(np.mean(np.log(each), axis=0)) for name, each in by_seed.items()}
-    twins = [
-        [name, twin, *against(asked, joint[name], joint[f"{name}, {twin}"])]
-        for name in joint
-        for twin in ("identity", "shuffled")
-        if f"{name}, {twin}" in joint
-    ]
     relations = [
         [name, other, *against(asked, made[name], made[other])]
         for name, other in (
@@ -210,9 +203,9 @@ def part_of(world: FlowWorld, prices: str, window: str) -> dict[str, Any]:
         "first": str(np.datetime64(int(world.samples.as_of_s[0]), "s"))[:10],
         **compared(asked, made, REFERENCES, SEED),
         **distribution(world, answer, made, prices, window, folds),
-        "networks": networks,
+        "networks": spread(asked, by_seed, made["gamma GLM"]),
         "random": random,
-        "twins": twins,
+        "twins": twins(asked, by_seed),
         "relations": relations,
         "parameters": sizes(names, graphs_of(world)),
     }

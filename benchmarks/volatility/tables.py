@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.volatility_record import p_of
+from benchmarks.volatility.record import p_of
 
 BESIDE = ("pooled log-HAR", "gamma GLM")
 

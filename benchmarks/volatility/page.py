@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from benchmarks.volatility_pictures import reliability, transforms
-from benchmarks.volatility_record import openings, p_of, replications
-from benchmarks.volatility_tables import models_table, quantiles_table, regimes_table
-from benchmarks.volatility_verdict import END, FITTED_ONCE, verdict, write_seeds
+from benchmarks.volatility.pictures import reliability, transforms
+from benchmarks.volatility.record import openings, p_of, replications
+from benchmarks.volatility.tables import models_table, quantiles_table, regimes_table
+from benchmarks.volatility.verdict import END, FITTED_ONCE, verdict, write_seeds
 
 NAMES = {"validation": "volatility-validation", "test": "volatility"}
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-30"}

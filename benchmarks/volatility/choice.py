@@ -1,6 +1,6 @@
 """What the regression and the trees that answer were chosen on: every quarter before 2023 that has a history, not one half-year. Written to docs/results/volatility-choice.md.
 
-    python -m benchmarks.volatility_choice
+    python -m benchmarks.volatility.choice
 
 Two records: twelve majors from 2019 to June 2022, through the calm of 2019 and the crashes of 2020 and 2021; and the main panel from October 2021 to December 2022 (an hour
 ahead the main panel alone). Walk-forward, a refit each quarter, QLIKE over that of log-HAR fitted an asset at a time; the mean of both records decides. Nothing of 2023 is read.
@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_record import RESULTS, command
-from benchmarks.volatility_world import MAJORS, World, hashes, main_panel, stamp
+from benchmarks.volatility.record import RESULTS, command
+from benchmarks.volatility.world import MAJORS, World, hashes, main_panel, stamp
 from models.baselines.combination import Combination
-from models.baselines.har import har_models
+from models.baselines.har import log_har
 from models.evaluation import Fold, quarters
 from models.forecaster import Forecaster
 from models.line_up import HORIZONS, INDEX, RIDGE, boosting, glm
 from models.panel import FloatArray, read_panel
 from models.scores import qlike
+from models.task import HOUR_S
 
 FIRST_TREES = {"learning_rate": 0.05, "max_iter": 60, "max_leaf_nodes": 31, "min_samples_leaf": 300, "l2_regularization": 1.0}  # fmt: skip
 FIRST_TREES_OF_A_WEEK = {**FIRST_TREES, "max_leaf_nodes": 8, "min_samples_leaf": 1_000}
@@ -48,15 +49,14 @@ class Record:
     def ratios(self, model: Forecaster) -> dict[str, float]:
         """Mean QLIKE over that of log-HAR, by period and in all, where both answer."""
         asked = self.world.asked(self.folds)
-        own, reference = (qlike(asked.y, self.world.forecast(each, self.folds)) for each in (model, self._log_har()))
+        own, reference = (
+            qlike(asked.y, self.world.forecast(each, self.folds)) for each in (model, log_har(self.world.horizon_hours))
+        )
         both = np.isfinite(own) & np.isfinite(reference)
         own, reference = np.where(both, own, np.nan), np.where(both, reference, np.nan)
         period = pd.to_datetime(asked.as_of_s, unit="s").to_period(self.by).astype(str).to_numpy()
         found = {str(p): _ratio(own[period == p], reference[period == p]) for p in np.unique(period)}
         return found | {self.name: _ratio(own, reference)}
-
-    def _log_har(self) -> Forecaster:
-        return next(model for model in har_models(self.world.horizon_hours) if model.name == "log-HAR")
 
 
 def candidates(horizon_hours: int) -> Iterator[tuple[str, Forecaster]]:
@@ -84,7 +84,7 @@ def records(horizon_hours: int, kept: Path) -> list[Record]:
     main = World(main_panel("2023-01-01"), horizon_hours, kept, tell=False)
     found = [Record("2021-10 to 2022-12", main, quarters("2021-10-01", "2023-01-01"), "Q")]
     if horizon_hours > 1:
-        majors = World(read_panel(MAJORS, "open", 3_600).until(stamp("2022-07-01")), horizon_hours, kept, tell=False)
+        majors = World(read_panel(MAJORS, "open", HOUR_S).until(stamp("2022-07-01")), horizon_hours, kept, tell=False)
         found.insert(0, Record("majors, 2019 to 2022-06", majors, quarters("2019-01-01", "2022-07-01"), "Y"))
     return found
 
@@ -111,7 +111,7 @@ def main() -> None:
         lines += ["", f"## {horizon} hour{'s' if horizon > 1 else ''} ahead", "", *_table(rows)]
     lines += [
         "",
-        f"Command: `{command('benchmarks.volatility_choice')}`; seed 0; data, sha256: "
+        f"Command: `{command('benchmarks.volatility.choice')}`; seed 0; data, sha256: "
         + "; ".join(f"{name} {digest[:16]}" for name, digest in hashes().items())
         + f"; {time.perf_counter() - start:,.0f} s, forecasts that were kept from an earlier run not counted.",
     ]

@@ -10,6 +10,7 @@ from models.evaluation import confidence_set, lags_of, score
 from models.panel import FloatArray
 from models.samples import Samples
 from models.scores import daily, diebold_mariano, qlike
+from models.task import DAY_S
 
 ENOUGH = 0.9
 
@@ -62,10 +63,21 @@ def spread(asked: Samples, forecasts: Mapping[str, Sequence[FloatArray]], refere
     return found
 
 
+def twins(asked: Samples, forecasts: Mapping[str, Sequence[FloatArray]]) -> list[list[Any]]:
+    """Graph networks against their twins, each averaged in logs over its seeds: name, which twin, ratio of mean QLIKE, p."""
+    joint = {name: combined(by_seed) for name, by_seed in forecasts.items()}
+    return [
+        [name, twin, *against(asked, joint[name], joint[f"{name}, {twin}"])]
+        for name in joint
+        for twin in ("identity", "shuffled")
+        if f"{name}, {twin}" in joint
+    ]
+
+
 def against(asked: Samples, f: FloatArray, reference: FloatArray) -> tuple[float, float]:
     """Ratio of mean QLIKE on the rows that both answer, and the p-value of Diebold and Mariano."""
     own, theirs = qlike(asked.y, f), qlike(asked.y, reference)
     both = np.isfinite(own) & np.isfinite(theirs)
     ours, others = (daily(np.where(both, loss, np.nan), asked.as_of_s) for loss in (own, theirs))
-    lags = lags_of(len(np.unique(asked.as_of_s // 86_400)), asked.task.horizon_hours)
+    lags = lags_of(len(np.unique(asked.as_of_s // DAY_S)), asked.task.horizon_hours)
     return float(own[both].mean() / theirs[both].mean()), diebold_mariano(ours, others, lags).p

@@ -1,6 +1,6 @@
 """What docs/volatility.md says of the prices themselves, before any model: how well correlations foretell those of the next week, shrunk or not, and how often a close repeats the one an hour before.
 
-    python -m benchmarks.volatility_prices
+    python -m benchmarks.volatility.prices
 
 The hourly panel until the end of 2022 (`AFTERSHOCK_DATA` names the folder of the data; by default ../shared/data beside the checkout). No random part.
 """
@@ -8,9 +8,9 @@ The hourly panel until the end of 2022 (`AFTERSHOCK_DATA` names the folder of th
 import numpy as np
 
 from aftershock.forecast_shocks import CORRELATION_DAYS, correlation_at
-from benchmarks.volatility_world import DAY_S, WINDOWS, main_panel, stamp
+from benchmarks.volatility.world import WINDOWS, main_panel, stamp
 from models.panel import FloatArray, IntArray, Panel
-from models.task import Task, as_of_grid, horizon_returns
+from models.task import DAY_S, Task, as_of_grid, horizon_returns
 
 UNTIL = "2023-01-01"
 WEEK_S = 7 * DAY_S

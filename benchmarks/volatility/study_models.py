@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.volatility_choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
+from benchmarks.volatility.choice import FIRST_TREES, FIRST_TREES_OF_A_WEEK
 from models.baselines.boosting import Boosting
 from models.baselines.gamma_glm import FittedGlm, GammaGlm
 from models.baselines.levels import log_move
@@ -96,6 +96,16 @@ class FittedOnOwnLevel:
     model: OnOwnLevel
     fitted: FittedGlm
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Levels, what has none, and the own level."""
+        return (*self.model.levels, *self.model.free, self.model.level)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those of the regression."""
+        return self.fitted.assets
+
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""
         return self.fitted.predict(self.model.relative(samples)) * self.model.own(samples)
@@ -121,6 +131,11 @@ class FittedWithIntercepts:
 
     assets: tuple[str, ...]
     fitted: FittedGlm
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The features of the samples that it is asked with; its own columns are made of them."""
+        return self.fitted.features[: -len(self.assets)]
 
     def predict(self, samples: Samples) -> FloatArray:
         """See `models.forecaster.Fitted.predict`."""

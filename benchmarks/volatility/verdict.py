@@ -1,6 +1,6 @@
 """What was asked of the forecasts on the test year, what came, and which page is final: the top of docs/results/volatility.md, from the tables of that folder alone.
 
-    python -m benchmarks.volatility_verdict
+    python -m benchmarks.volatility.verdict
 
 writes it into the page anew. No forecast is made and no price is read, so the year is not opened.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.volatility_record import RESULTS, openings, p_of, replications
+from benchmarks.volatility.record import RESULTS, openings, p_of, replications
 
 FITTED_ONCE = ", fitted once"
 GRAPH = "graph, correlation"
@@ -143,7 +143,7 @@ def main() -> None:
     part = re.compile(rf"^{re.escape(BEGIN)}$.*?(?=^{re.escape(END)}$)", flags=re.MULTILINE | re.DOTALL)
     fresh, times = part.subn(lambda _: "\n".join(verdict()) + "\n", text)
     if times != 1:
-        raise SystemExit(f"{page.name} has the section {times} times; it is written by benchmarks.volatility_page")
+        raise SystemExit(f"{page.name} has the section {times} times; it is written by benchmarks.volatility.page")
     page.write_text(fresh, encoding="utf-8")
 
 

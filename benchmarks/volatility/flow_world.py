@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DATA, DAY_S, HOUR_S, MAIN, PEGGED, World, stamp
+from benchmarks.volatility.world import DATA, MAIN, PEGGED, World, stamp
 from models.features import price_samples
 from models.features.correlation import shuffled_weights
 from models.features.surroundings import weights_by_day
 from models.networks.relations import ASSET, GraphHistory, flow_edges, from_day_after
 from models.panel import FloatArray, IntArray, Panel, joined_forward, read_panel
 from models.samples import Samples
-from models.task import Task, as_of_grid
+from models.task import DAY_S, HOUR_S, Task, as_of_grid
 
 FLOWS = DATA / "defi-econ-uniswap-aave-compound"
 FIRST = {"closes": "2020-06-15", "hours": "2021-05-05"}

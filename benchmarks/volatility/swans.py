@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_world import DAY_S, MAJORS, World, stamp
-from models.baselines.har import har_models
+from benchmarks.volatility.world import MAJORS, World, stamp
+from models.baselines.har import log_har
 from models.evaluation import Fold
 from models.line_up import boosting, glm
 from models.panel import Panel, read_panel
 from models.scores import qlike
+from models.task import DAY_S, HOUR_S
 
 DATES = (
     ("2020-03-12", "majors"),
@@ -28,7 +29,7 @@ LEAST_DAYS = 90
 
 def swans(kept: Path, main: Panel, seed: int) -> list[dict[str, Any]]:
     """Eight midnights from the day before each date; a date without enough history says how much there was, one beyond the panel that it was not read."""
-    majors = read_panel(MAJORS, "open", 3_600)
+    majors = read_panel(MAJORS, "open", HOUR_S)
     return [swan(date, where, main if where == "main" else majors, kept, seed) for date, where in DATES]
 
 
@@ -49,7 +50,7 @@ def swan(date: str, where: str, panel: Panel, kept: Path, seed: int) -> dict[str
     fold = [Fold(at - DAY_S, at + 7 * DAY_S, at - 7 * DAY_S)]
     asked = world.asked(fold)
     row["assets"] = len(old)
-    for model in (next(model for model in har_models(24) if model.name == "log-HAR"), glm(24), boosting(24)):
+    for model in (log_har(24), glm(24), boosting(24)):
         f = world.forecast(model, fold, seed)
         row[model.name] = {
             "qlike": float(np.nanmean(qlike(asked.y, f))),

@@ -1,7 +1,7 @@
 """The specification of an earlier study of the same file, as its text gives it, in this evaluation: before 2023 as a candidate, on 2023 as a replication that chooses nothing. Written to docs/results/volatility-study.md.
 
-python -m benchmarks.volatility_study                        # before 2023, printed
-python -m benchmarks.volatility_study --open-test "why"      # and 2023, written; the opening is logged
+python -m benchmarks.volatility.study                        # before 2023, printed
+python -m benchmarks.volatility.study --open-test "why"      # and 2023, written; the opening is logged
 """
 
 import argparse
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_choice import records
-from benchmarks.volatility_record import RESULTS, command, log_opening, p_of
-from benchmarks.volatility_study_models import WithIntercepts, readings
-from benchmarks.volatility_world import World, folds_of, hashes, main_panel, months, stamp
+from benchmarks.volatility.choice import records
+from benchmarks.volatility.record import RESULTS, command, log_opening, p_of
+from benchmarks.volatility.study_models import WithIntercepts, readings
+from benchmarks.volatility.world import World, folds_of, hashes, main_panel, months, stamp
 from models.baselines.boosting import Boosting
 from models.baselines.combination import combined
-from models.baselines.har import har_models
+from models.baselines.har import log_har
 from models.evaluation import score
 from models.line_up import boosting, glm
 from models.panel import FloatArray
@@ -45,7 +45,7 @@ PUBLISHED = {
 SPANS = {"validation": "2022-07-01 to 2022-12-31", "test": "2023-01-01 to 2023-12-29"}
 HEAD = """# An earlier study's specification, in this evaluation
 
-QLIKE over that of log-HAR fitted an asset at a time. The study's models as its text gives them; what the text leaves open, and how it was filled before anything of 2023 was computed, stands at the top of `benchmarks/volatility_study_models.py`.
+QLIKE over that of log-HAR fitted an asset at a time. The study's models as its text gives them; what the text leaves open, and how it was filled before anything of 2023 was computed, stands at the top of `benchmarks/volatility/study_models.py`.
 The first reading was fixed before anything was scored, the second after the first had missed the study's own figure for 2022; both before 2023 was read. The third was found after that, on 2022 alone, because it meets that figure, and is not scored on 2023. *As it is*: what answers now, and the regression under it; the last two lines before 2023 give it the third reading's intercepts, found after 2023 had been read and not taken. Nothing is chosen by this page."""
 
 
@@ -77,8 +77,7 @@ def before(horizon_hours: int, kept: Path) -> list[str]:
 def as_it_refits(world: World, window: str) -> Iterator[tuple[str, FloatArray]]:
     """Forecasts under the study's refitting: linear models every month, trees every quarter."""
     monthly, quarterly = months(window), folds_of(window)[1]
-    log_har = next(model for model in har_models(world.horizon_hours) if model.name == "log-HAR")
-    yield log_har.name, world.forecast(log_har, monthly)
+    yield "log-HAR", world.forecast(log_har(world.horizon_hours), monthly)
     ours = boosting(world.horizon_hours)
     yield "what answers now", world.forecast(ours, quarterly)
     shown = [reading for reading in READINGS if window != "test" or reading != NOT_OPENED]
@@ -162,7 +161,7 @@ def main() -> None:
     said = "; ".join(f"{name} {digest[:16]}" for name, digest in hashes().items())
     lines += [
         "",
-        f"Command: `{command('benchmarks.volatility_study')}`; seed 0; data, sha256: {said}; {time.perf_counter() - start:,.0f} s, forecasts that were kept from an earlier run not counted.",
+        f"Command: `{command('benchmarks.volatility.study')}`; seed 0; data, sha256: {said}; {time.perf_counter() - start:,.0f} s, forecasts that were kept from an earlier run not counted.",
     ]
     if chosen.open_test:
         (RESULTS / "volatility-study.md").write_text("\n".join(lines) + "\n")

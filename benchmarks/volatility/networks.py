@@ -11,17 +11,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.volatility_world import DAY_S, World
+from benchmarks.volatility.world import World
 from models.digests import digest
 from models.evaluation import Fold, content_of, walk_forward
 from models.forecaster import Fitted, Forecaster
+from models.networks import relations
 from models.networks.build import build, parameters
 from models.networks.forecaster import NetworkForecaster
 from models.networks.layout import lay_out
-from models.networks.relations import ASSET, GraphHistory, correlation_edges, identity, shuffled
+from models.networks.relations import GraphHistory, identity, shuffled
 from models.networks.shape import GRAPHS, Shape
 from models.panel import FloatArray, Panel
 from models.samples import Samples
+from models.task import DAY_S
 from models.training import TrainingOptions
 
 SEEDS = (1, 2, 3)
@@ -31,7 +33,7 @@ PATIENT = replace(PLAIN, epochs=14, patience=14)
 """Fourteen epochs without stopping, the best on the tail kept."""
 SHARED = ("market_", "btc_", "eth_", "index_", "weekday_", "hour_", "slot_market", "gas_")
 """Features that are the same for every asset, of which there are only as many values as instants: left to the regression."""
-CORRELATION_DAYS, NEIGHBOURS = 60, 5
+CORRELATION_DAYS = 60
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,10 @@ def hourly_attempts(world: World) -> Iterator[Attempt]:
 
 def correlation_history(panel: Panel) -> GraphHistory:
     """Correlations of hourly returns over the 60 days before, five neighbours, anew on the first of each month."""
-    returns, graphs, known = panel.log_returns(), [], []
-    last = pd.Timestamp(int(panel.end_s[-1]), unit="s")
-    for month in pd.date_range(pd.Timestamp(int(panel.end_s[0]), unit="s").ceil("D"), last, freq="MS"):
-        now = int(month.timestamp())
-        window = (panel.end_s <= now) & (panel.end_s > now - CORRELATION_DAYS * DAY_S)
-        graphs.append((correlation_edges(returns[window], NEIGHBOURS),))
-        known.append(now)
-    return GraphHistory(panel.assets, np.array(known), ((ASSET, "correlates", ASSET),), tuple(graphs))
+    first, last = (pd.Timestamp(int(panel.end_s[end]), unit="s") for end in (0, -1))
+    known = np.array([int(month.timestamp()) for month in pd.date_range(first.ceil("D"), last, freq="MS")])
+    bars = CORRELATION_DAYS * DAY_S // panel.bar_s
+    return relations.correlation_history(panel.assets, panel.end_s, panel.log_returns(), known, bars)
 
 
 def own_features(samples: Samples) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.volatility_world import World
+from benchmarks.volatility.world import World
 from models.calibration import FINE_LEVELS, Adaptive, coverage, crps_of_quantiles, pit
 from models.evaluation import Fold
 from models.forecaster import Forecaster
 from models.panel import FloatArray
 from models.scores import pinball
+from models.task import LEAST_VARIANCE
 
 LEVELS = (0.01, *FINE_LEVELS, 0.99)
 CENTRAL = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
@@ -82,7 +83,7 @@ def _at(quantiles: FloatArray, level: float) -> FloatArray:
 
 def _logs(values: FloatArray, name: str) -> FloatArray:
     """Returns as they are; variances as logarithms, so that no asset outweighs the others."""
-    return np.log(np.maximum(values, 1e-8)) if name == "variance" else values
+    return np.log(np.maximum(values, LEAST_VARIANCE)) if name == "variance" else values
 
 
 def _crps(truth: FloatArray, quantiles: FloatArray, name: str) -> FloatArray:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.volatility_record import openings, p_of
-from benchmarks.volatility_tables import models_table, quantiles_table, regimes_table
+from benchmarks.volatility.record import openings, p_of
+from benchmarks.volatility.tables import models_table, quantiles_table, regimes_table
 
 NAMES = {"validation": "volatility-flows-validation", "held out": "volatility-flows"}
 SPANS = {"validation": "2021-10-01 to 2022-03-31", "held out": "2022-04-01 to 2022-06-30"}
