@@ -34,11 +34,10 @@ def own_part(graph: ProtocolGraph, rows: pd.DataFrame, claims: Collection[str]) 
     """Which part of what they have is the holders' own, 0 to 1, by row (source, asset; each its own index), where holders of some claims are told beside them."""
     keeps = keeps_for(graph)
     keeps = keeps[keeps["claim"].isin([ALL, *claims])]
-    is_all = keeps["asset"] == ALL  # who keeps all that it has keeps no asset of it once more
-    keeps = keeps[is_all | ~keeps["holder"].isin(keeps.loc[is_all, "holder"])]
     left = (1.0 - keeps["part"]).groupby([keeps["holder"], keeps["asset"]]).prod().to_dict()
     kept = rows.loc[rows["source"].isin(keeps["holder"]), ["source", "asset"]]
     own = pd.Series(1.0, index=rows.index)
+    # who keeps all that it has keeps no asset of it once more
     own[kept.index] = [left.get((source, ALL), left.get((source, asset), 1.0)) for source, asset in kept.to_numpy()]
     return own
 
