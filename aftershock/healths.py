@@ -123,16 +123,18 @@ def _positions(graph: ProtocolGraph) -> dict[str, Positions]:
     if not book.size:
         return {}
     standing = Standing.of(start(book))
-    columns = (
-        np.array(book.position_ids, dtype=object),
-        np.array(book.owners, dtype=object),
-        standing.health_factor,
-        standing.debt_usd,
-        np.maximum(0.0, standing.debt_usd - standing.collateral_usd),
-    )
     owing = standing.debt_usd > 0
+    columns = [
+        column[owing]
+        for column in (
+            np.array(book.position_ids, dtype=object),
+            np.array(book.owners, dtype=object),
+            standing.health_factor,
+            standing.debt_usd,
+            np.maximum(0.0, standing.debt_usd - standing.collateral_usd),
+        )
+    ]
     ends = np.searchsorted(book.position_market[owing], np.arange(len(book.markets) + 1))  # a book is sorted by market
-    columns = tuple(column[owing] for column in columns)
     return {
         market.key: Positions(tuple(column[ends[number] : ends[number + 1]] for column in columns))
         for number, market in enumerate(book.markets)

@@ -255,7 +255,7 @@ def measure_changes(report: Report, positions: int) -> None:
     if told != moved:
         raise SystemExit(f"{moved:,} positions moved and {told:,} are told")
     report.row(f"changes between two graphs of {len(table):,} positions, {told:,} of which moved", f"{taken:.1f} s")
-    taken, crossed = seconds(lambda: crossings(*graphs, {}, 0.01))
+    taken, crossed = seconds(lambda: crossings(graphs[0], graphs[1], {}, 0.01))
     report.row(f"health factors on both sides, {len(crossed.table):,} of which crossed 1", f"{taken:.1f} s")
 
 

@@ -86,7 +86,7 @@ def positions_of(
 def _numbers(column: "pd.Series[str]", index: Mapping[str, int]) -> IntArray:
     """The number of each text of a column; KeyError for one that has none."""
     codes, names = pd.factorize(column)
-    return np.array([index[name] for name in names.tolist()], dtype=np.int64)[codes]
+    return np.asarray(np.array([index[name] for name in names.tolist()], dtype=np.int64)[codes])
 
 
 def _amounts(
