@@ -72,7 +72,7 @@ def compared(
     progress("figures of markets")
     moved = aligned(before.snapshot, after.snapshot)
     sides = [{key: figures_of(graph, [key]) for key in graph.nodes["market"]["node"]} for graph in (before, after)]
-    labels = before.labels | after.labels
+    labels = {key: graph.label(key) for graph in (before, after) for key in graph.nodes["market"]["node"]}
     figures = _side_by_side(sides[0], {moved.get(key, key): value for key, value in sides[1].items()}, FIGURES, labels)
     figures = figures[~(figures["before"] == figures["after"])].reset_index(drop=True)
     runs: list[dict[str, dict[str, Any]]] = [_of_run(result) for result in results] or [{}, {}]

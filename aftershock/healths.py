@@ -1,11 +1,13 @@
 """Health factors in two states of the same markets: who is below 1 on one side alone, and debt that collateral does not cover."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from chain.errors import AftershockError
 from graph.changes import CHANGE_COLUMNS
@@ -18,17 +20,41 @@ NAMED = 3
 """So many positions that crossed 1 are named, those with the largest debt first."""
 
 
-@dataclass(frozen=True)
-class Position:
-    """One position: its label, health factor at the market's own prices, USD of debt and of what of it no collateral covers."""
+class Position(NamedTuple):
+    """One position: its key, who has it, health factor at the market's own prices, USD of debt and of what of it no collateral covers."""
 
-    label: str
+    key: str
+    owner: str
     health_factor: float
     debt_usd: float
     uncovered_usd: float
 
 
-Market = dict[str, Position]
+@dataclass(frozen=True)
+class Positions:
+    """Positions of one market that owe something: an array for each field of `Position`."""
+
+    columns: tuple[NDArray[Any], ...] = (np.array([], dtype=object),) * 2 + (np.array([], dtype=np.float64),) * 3
+
+    def below_one(self) -> "Positions":
+        """Those with a health factor below 1."""
+        is_low = self.columns[2] < 1
+        return Positions(tuple(column[is_low] for column in self.columns))
+
+    def keys(self) -> list[str]:
+        """The key of each."""
+        found: list[str] = self.columns[0].tolist()
+        return found
+
+    def sum(self, name: str) -> float:
+        """What a field adds up to, in order."""
+        return sum(self.columns[Position._fields.index(name)].tolist(), 0.0)
+
+    def of(self, keys: Collection[str]) -> dict[str, Position]:
+        """Those with these keys."""
+        places = [place for place, key in enumerate(self.keys()) if key in keys] if keys else []
+        rows = zip(*(column[places].tolist() for column in self.columns), strict=True)
+        return {row[0]: Position(*row) for row in rows}
 
 
 @dataclass(frozen=True)
@@ -51,7 +77,7 @@ def crossings(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Crossings:
     """Compare two graphs; `moved` as `graph.timeline.aligned` gives it. Books that cannot be simulated are not compared, and it says why."""
-    sides: list[dict[str, Market]] = []
+    sides: list[dict[str, Positions]] = []
     for graph, place in ((before, "before"), (after, "after")):
         progress(f"health factors {place}")
         try:
@@ -63,11 +89,17 @@ def crossings(
     words = []
     for key in [*was, *(key for key in now if key not in was)]:
         name = (after if key in now else before).label({old: new for new, old in moved.items()}.get(key, key))
-        found, sentence = _of_market(key, name, was.get(key, {}), now.get(key, {}), smallest_move)
-        rows += found
+        found, sentence = _of_market(
+            name, was.get(key, Positions()), now.get(key, Positions()), (before, after), smallest_move
+        )
+        rows += [row | {"node": key} for row in found]
         words += [sentence] if sentence else []
     left_out = sorted(
-        {graph.label(key) for graph, side in ((before, was), (after, sides[1])) for key in _owing(graph) - set(side)}
+        {
+            graph.label(key)
+            for graph, side in zip((before, after), sides, strict=True)
+            for key in _owing(graph) - set(side)
+        }
     )
     told = (f"health factors of {', '.join(left_out)}, which cannot be simulated",) if left_out else ()
     return Crossings(
@@ -79,44 +111,58 @@ def _owing(graph: ProtocolGraph) -> set[str]:
     return set(graph.relations["borrows"]["target"].tolist())
 
 
-def _positions(graph: ProtocolGraph) -> dict[str, Market]:
-    """Market -> position -> how it stands; every position that owes something. Markets that cannot be simulated are not in it."""
+def _positions(graph: ProtocolGraph) -> dict[str, Positions]:
+    """Market -> every position that owes something. Markets that cannot be simulated are not in it."""
     if not len(graph.relations["borrows"]):
         return {}
     from simulations.book_of_graph import from_graph
     from simulations.health import Standing
     from simulations.state import start
 
-    book = from_graph(graph)
+    book = from_graph(graph, content_id="")
     if not book.size:
         return {}
     standing = Standing.of(start(book))
-    found: dict[str, Market] = {market.key: {} for market in book.markets}
-    for number, position in enumerate(book.position_ids):
-        health, collateral, debt = (
-            float(values[number]) for values in (standing.health_factor, standing.collateral_usd, standing.debt_usd)
+    owing = standing.debt_usd > 0
+    columns = [
+        column[owing]
+        for column in (
+            np.array(book.position_ids, dtype=object),
+            np.array(book.owners, dtype=object),
+            standing.health_factor,
+            standing.debt_usd,
+            np.maximum(0.0, standing.debt_usd - standing.collateral_usd),
         )
-        if debt > 0:
-            label = graph.labels.get(book.owners[number]) or short(position)
-            market = book.markets[int(book.position_market[number])].key
-            found[market][position] = Position(label, health, debt, max(0.0, debt - collateral))
-    return found
+    ]
+    ends = np.searchsorted(book.position_market[owing], np.arange(len(book.markets) + 1))  # a book is sorted by market
+    return {
+        market.key: Positions(tuple(column[ends[number] : ends[number + 1]] for column in columns))
+        for number, market in enumerate(book.markets)
+    }
 
 
 def _of_market(
-    key: str, name: str, was: Market, now: Market, smallest_move: float | Fraction
+    name: str,
+    was: Positions,
+    now: Positions,
+    graphs: tuple[ProtocolGraph, ProtocolGraph],
+    smallest_move: float | Fraction,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    low = [{one for one, held in side.items() if held.health_factor < 1} for side in (was, now)]
-    uncovered = [sum(held.uncovered_usd for held in side.values()) for side in (was, now)]
+    low = [side.below_one() for side in (was, now)]
+    uncovered = [side.sum("uncovered_usd") for side in (was, now)]
     is_other = abs(uncovered[1] - uncovered[0]) > 0.005 and is_told_of_floats(
         uncovered[0], uncovered[1], exact(smallest_move)
     )
-    crossed = sorted(low[0] ^ low[1], key=lambda one: (-(now.get(one) or was[one]).debt_usd, one))
+    crossed = set(low[0].keys()) ^ set(low[1].keys())
     if not crossed and not is_other:
         return [], None
-    owed = [sum(side[one].debt_usd for one in below) for side, below in zip((was, now), low, strict=True)]
-    rows = [_row(key, name, one, was.get(one), now.get(one)) for one in crossed]
-    sentence = f"{name}: {_owing_below(len(low[1]), owed[1])}, instead of {_instead(len(low[0]), owed[0])}"
+    sides = (was.of(crossed), now.of(crossed))
+    order = sorted(crossed, key=lambda one: (-(sides[1].get(one) or sides[0][one]).debt_usd, one))
+    rows = [_row(name, sides[0].get(one), sides[1].get(one), graphs) for one in order]
+    owed = [side.sum("debt_usd") for side in low]
+    sentence = (
+        f"{name}: {_owing_below(len(low[1].keys()), owed[1])}, instead of {_instead(len(low[0].keys()), owed[0])}"
+    )
     if is_other:
         sentence += f"; no collateral covers {money(uncovered[1])}, instead of {money(uncovered[0])}"
     if crossed:
@@ -126,21 +172,22 @@ def _of_market(
     return rows, f"{sentence}."
 
 
-def _row(key: str, name: str, position: str, was: Position | None, now: Position | None) -> dict[str, Any]:
+def _row(
+    name: str, was: Position | None, now: Position | None, graphs: tuple[ProtocolGraph, ProtocolGraph]
+) -> dict[str, Any]:
     texts = ["none" if side is None else _factor(side.health_factor) for side in (was, now)]
-    one = now or was
+    one, graph = (now, graphs[1]) if now else (was, graphs[0])
     assert one is not None
     return {
         "topic": "health",
-        "node": key,
         "about": name,
-        "label": one.label,
+        "label": graph.labels.get(one.owner) or short(one.key),
         "what": "health_factor",
         "before": texts[0],
         "after": texts[1],
         "change": None if was is None or now is None else now.health_factor - was.health_factor,
         "change_usd": (0.0 if now is None else now.debt_usd) - (0.0 if was is None else was.debt_usd),
-        "evidence": f"position {position}: its rows of positions, reserves and prices",
+        "evidence": f"position {one.key}: its rows of positions, reserves and prices",
     }
 
 

@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
+from aftershock.healths import crossings
 from graph.balance_sheets import Network
 from graph.build import build
 from graph.changes import changes
@@ -220,11 +221,13 @@ def measure_graph(report: Report, positions: int, wanted: float | None) -> None:
     edges = sum(len(table) for table in graph.relations.values())
     kept = sum(int(table.memory_usage(deep=True).sum()) for table in tables)
     report.row(f"bytes an edge, tables of the graph with keys and evidence, {edges:,} edges", f"{kept / edges:,.0f}")
-    market, asset = graph.nodes["market"]["node"].iloc[0], graph.nodes["asset"]["node"].iloc[0]
-    for name in (market, asset):
+    names = [str(graph.nodes[kind]["label"].iloc[0]) for kind in ("market", "asset")]
+    found = max(seconds(partial(replace(graph).find, name))[0] for name in (*names, *map(str.lower, names)))
+    report.target(f"the first name looked up, {edges:,} edges", "under 0.3 s", found, found < 0.3, "s")
+    for name in names:
         first = seconds(partial(exposure, graph, name))[0]
         again = float(np.median([seconds(partial(exposure, graph, name))[0] for _ in range(3)]))
-        what = f"exposure of {graph.label(name)} with {edges:,} edges"
+        what = f"exposure of {name} by name with {edges:,} edges"
         if wanted is None:
             report.target(f"{what}, first time", "under 2 s", first, first < 2, "s")
         else:
@@ -252,6 +255,8 @@ def measure_changes(report: Report, positions: int) -> None:
     if told != moved:
         raise SystemExit(f"{moved:,} positions moved and {told:,} are told")
     report.row(f"changes between two graphs of {len(table):,} positions, {told:,} of which moved", f"{taken:.1f} s")
+    taken, crossed = seconds(lambda: crossings(graphs[0], graphs[1], {}, 0.01))
+    report.row(f"health factors on both sides, {len(crossed.table):,} of which crossed 1", f"{taken:.1f} s")
 
 
 def measure_both_graphs(report: Report, scale: int) -> None:

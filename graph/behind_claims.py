@@ -4,7 +4,7 @@ A rate says what one whole claim redeems for. With less behind as many claims it
 of a vault's supply, the whole market, or the balance in which the backing lay.
 """
 
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,11 +19,11 @@ from graph.relations import DEBT_SIDES
 
 def times(row: Any, factor: Fraction) -> dict[str, int | None]:
     """Amount, rate and capacity of a row of `backings`, each times a factor, rounded down; what was not read stays so."""
-    values = {name: getattr(row, name) for name in ("amount_raw", "rate_wad", "capacity_raw")}
-    return {
-        name: None if pd.isna(value) else int(value) * factor.numerator // factor.denominator
-        for name, value in values.items()
-    }
+    return {name: _times(getattr(row, name), factor) for name in ("amount_raw", "rate_wad", "capacity_raw")}
+
+
+def _times(value: Any, factor: Fraction) -> int | None:
+    return None if pd.isna(value) else int(value) * factor.numerator // factor.denominator
 
 
 def without_supplies(snapshot: Snapshot, rows: pd.DataFrame) -> Snapshot:
@@ -52,27 +52,24 @@ def without_balances(snapshot: Snapshot, rows: pd.DataFrame) -> Snapshot:
 def _less(snapshot: Snapshot, claim: str, backing: str, place: str | None, raw: int) -> Snapshot:
     """So much less behind a claim: where it lay if several places hold the backing; nothing where it is not known which."""
     table = snapshot["backings"]
-    behind = ((table["claim"] == claim) & (table["backing"] == backing)).tolist()
-    held = [(row.holder, row.amount_raw) for row in each_row(table[behind])]
-    holder = held[0][0] if len(held) == 1 else place
-    had = dict(held).get(holder)
+    behind = (table["claim"] == claim) & (table["backing"] == backing)
+    held = dict(zip(table.loc[behind, "holder"].tolist(), table.loc[behind, "amount_raw"].tolist(), strict=True))
+    holder = next(iter(held)) if len(held) == 1 else place
+    had = held.get(holder)
     if holder is None or not had:
         return snapshot
-    went = min(raw, had)
-    before = sum(amount for _, amount in held)
-    return _with_rows(snapshot, behind, holder, Fraction(had - went, had), Fraction(before - went, before))
-
-
-def _with_rows(
-    snapshot: Snapshot, behind: Sequence[bool], holder: str, part: Fraction, all_of_it: Fraction
-) -> Snapshot:
-    """Amount and capacity of the holder's row follow what is left there, the rate of every row what is left in all."""
-    for row in _marked(snapshot, behind):
-        mine = [hit and other == row.holder for hit, other in zip(behind, snapshot["backings"]["holder"], strict=True)]
-        values = times(row, part) if row.holder == holder else {}
-        snapshot = with_values(snapshot, "backings", mine, **{**values, "rate_wad": times(row, all_of_it)["rate_wad"]})
-    return snapshot
-
-
-def _marked(snapshot: Snapshot, chosen: Sequence[bool]) -> Iterable[Any]:
-    return [row for row, hit in zip(each_row(snapshot["backings"]), chosen, strict=True) if hit]
+    went, before = min(raw, had), sum(held.values())
+    part, all_of_it = Fraction(had - went, had), Fraction(before - went, before)
+    here = behind & (table["holder"] == holder)
+    changed = {
+        name: [
+            _times(old, factor) if hit else old for old, hit in zip(table[name].tolist(), rows.tolist(), strict=True)
+        ]
+        for name, rows, factor in (
+            ("amount_raw", here, part),
+            ("capacity_raw", here, part),
+            ("rate_wad", behind, all_of_it),
+        )
+    }
+    columns = {name: pd.Series(new, index=table.index, dtype=table[name].dtype) for name, new in changed.items()}
+    return replace(snapshot, tables={**snapshot.tables, "backings": table.assign(**columns)})

@@ -83,9 +83,7 @@ def deposits_of(graph: ProtocolGraph) -> pd.DataFrame:
             )
             for row in each_row(own)
         ]
-    having = {source for name in ("supplies", "holds") for source in relations[name]["source"] if source in vaults}
-    kinds = graph.nodes["asset"].set_index("node")["kind"].to_dict()
-    shares = set(graph.nodes["vault"].set_index("node")["asset"].reindex(list(having)).dropna())
+    kinds, shares = graph.nodes["asset"].set_index("node")["kind"].to_dict(), set(shares_of_vaults(graph))
     rows += [
         (known.get(row.holder, row.holder), row.source, row.amount_usd, 0.0, False, row.evidence)
         for row in each_row(relations["backs"])

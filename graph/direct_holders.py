@@ -1,4 +1,4 @@
-"""Who has an asset itself, each unit once: accounts, pools and markets, with what is theirs of all of it; and who keeps it for others.
+"""Who has an asset itself, each unit once: accounts, pools and markets, with what is theirs of all of it.
 
 A pool has its reserves, a market what lies in it (lent out it lies elsewhere), an account its balance and its positions in pools without
 shares. A market's receipt is had by who supplied: positions say who, whether or not balances of the receipt were read.
@@ -11,67 +11,13 @@ import pandas as pd
 from chain.tables import each_row
 from chain.units import whole_tokens
 from graph.exposure_rows import concentrations, largest_first, named
+from graph.kept_for_others import contracts_of_markets
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import supplies_of_claims
 from graph.worth import valued_holds
 
 WHOLE = 0.99  # part of all units from which on those who have them are told as all holders
 COLUMNS = ["source", "target", "had_as", "amount_raw", "amount_usd", "evidence", "status"]
-
-
-def contracts_of_markets(graph: ProtocolGraph) -> set[str]:
-    """Nodes of contracts in which markets and their receipts keep what is their suppliers'."""
-    return set(_contracts(graph).values()) | set(_receipt_contracts(graph).values())
-
-
-def _contracts(graph: ProtocolGraph) -> dict[str, str]:
-    """Market -> the node of its contract, which is the market itself where it has no other part."""
-    table = graph.snapshot["markets"]
-    table = table[table["address"] != ""]
-    keys = zip(table["market"].tolist(), table["chain"].tolist(), table["address"].tolist(), strict=True)
-    found = {market: f"{chain}:{address}" for market, chain, address in keys}
-    return {market: contract if contract in graph.kinds else market for market, contract in found.items()}
-
-
-def _receipt_contracts(graph: ProtocolGraph) -> dict[str, str]:
-    """Receipt -> the node that its contract is."""
-    assets, receipts = graph.snapshot["assets"], graph.snapshot["reserves"]["receipt_asset"].dropna()
-    issued = assets[assets["asset"].isin(receipts)]
-    return dict(zip(issued["asset"].tolist(), (issued["chain"] + ":" + issued["address"]).tolist(), strict=True))
-
-
-def own_part(graph: ProtocolGraph, rows: pd.DataFrame, claims: set[str]) -> "pd.Series[float]":
-    """Which part of what they have is the holders' own, 0 to 1, by row (source, asset; each its own index), where holders of some claims are told beside them.
-
-    Nothing is a market contract's or a pool's; a vault's, and what somebody keeps behind a claim, is so far theirs who have the claim as they are known.
-    """
-    part = (~rows["source"].isin(list(contracts_of_markets(graph)))).astype(float)
-    pools, vaults, backs = graph.snapshot["pools"], graph.nodes["vault"], graph.relations["backs"]
-    part[rows["source"].isin(pools[pools["lp_asset"].isin(list(claims))]["pool"])] = 0.0
-    vaults, backs = vaults[vaults["asset"].isin(list(claims))], backs[backs["target"].isin(list(claims))]
-    backs = backs[~backs["holder"].isin(vaults["node"])]
-    few = rows[rows["source"].isin([*vaults["node"], *backs["holder"]])]
-    for vault, share in vaults[vaults["node"].isin(few["source"])][["node", "asset"]].itertuples(index=False):
-        part[few.index[few["source"] == vault]] *= 1.0 - _had_of(graph, share)
-    kept = backs[backs["holder"].isin(few["source"])]
-    for holder, backing, claim in kept[["holder", "source", "target"]].itertuples(index=False):
-        mine = few.index[(few["source"] == holder) & (few["asset"] == backing)]
-        if len(mine):
-            part[mine] *= 1.0 - _had_of(graph, claim)
-    return part
-
-
-def _had_of(graph: ProtocolGraph, claim: str) -> float:
-    """Which part of a claim somebody is known to have, with a value: balances, supplies and reserves of pools over its supply."""
-    relations, contracts = graph.relations, list(contracts_of_markets(graph))
-    held, supplied, pooled = (relations[name] for name in ("holds", "supplies", "trades_in"))
-    held, supplied = valued_holds(graph, held[held["target"] == claim]), supplied[supplied["asset"] == claim]
-    parts = [
-        rows[(rows["amount_usd"] > 0) & ~rows["source"].isin(contracts)]["amount_raw"] for rows in (held, supplied)
-    ]
-    units = [*parts[0], *parts[1], *pooled[pooled["source"] == claim]["reserve_raw"]]
-    known, supply = sum(units), supplies_of_claims(graph.snapshot).get(claim)
-    return min(1.0, known / supply) if supply else float(known > 0)
 
 
 def direct_holders(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
@@ -134,9 +80,9 @@ def _in_pools(graph: ProtocolGraph, asset: str) -> pd.DataFrame:
 def _in_markets(graph: ProtocolGraph, asset: str, *told: pd.DataFrame) -> pd.DataFrame:
     """What lies in markets, cash and posted collateral; not of contracts that are told as holders."""
     node, reserves = graph.nodes["asset"].set_index("node").loc[asset], graph.snapshot["reserves"]
-    contracts, receipts, found = _contracts(graph), _receipt_contracts(graph), []
+    contracts, found = contracts_of_markets(graph), []
     for row in each_row(reserves[reserves["asset"] == asset]):
-        contract = receipts.get(row.receipt_asset) or contracts.get(row.market, row.market)
+        contract = contracts.get(row.receipt_asset) or contracts.get(row.market, row.market)
         raw = sum(int(part) for part in (row.cash_raw, row.collateral_raw) if not pd.isna(part))
         if raw and not any((rows["source"] == contract).any() for rows in told):
             usd = whole_tokens(raw, int(node["decimals"])) * float(node["price_usd"])

@@ -52,7 +52,7 @@ def listed_in(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
 
 
 def reserves_of(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    """The table `reserves` of `graph.market_exposure.market_tables`. Utilisation is borrowed over what is lent (`_lent_usd`); missing where nothing is."""
+    """The table `reserves` of `graph.market_exposure.market_tables`. Utilisation is borrowed over what lenders have (`_lent_usd`; a column of forecasts is over all that is supplied); missing where that is nothing."""
     listed = listed_in(graph, markets)
     lent = _lent_usd(graph, listed)
     rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent.where(lent > 0))

@@ -8,8 +8,9 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle
-from graph.direct_holders import own_part, receipt_holders
+from graph.direct_holders import receipt_holders
 from graph.exposure_rows import largest_of, share_of
+from graph.kept_for_others import own_part
 from graph.lookthrough import LookThrough, finally_had, look_through
 from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph
@@ -170,7 +171,7 @@ def dependents(graph: ProtocolGraph, asset: str, top: int | None = None) -> tupl
     parts = [part[part["asset"].isin(list(reaching)) & (part["amount_usd"] > 0)] for part in parts]
     rows = pd.concat(parts, ignore_index=True)
     shares = np.array([reaching[key] for key in rows["asset"].tolist()], dtype=float)
-    own = own_part(graph, rows, set(reaching))
+    own = own_part(graph, rows, reaching)
     rows = rows.assign(amount_usd=rows["amount_usd"] * own, looked_through_usd=rows["amount_usd"] * own * shares)
     rows = rows[rows["looked_through_usd"] > 0]
     sums = rows.groupby("source")["looked_through_usd"].sum()

@@ -1,6 +1,6 @@
 """ProtocolGraph: who depends on whom. Typed tables of nodes and relations; every row says where it was read."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -10,8 +10,8 @@ import pandas as pd
 from chain.errors import InputError, UnknownNameError, unknown_name
 from chain.networks import placed
 from chain.snapshot import Snapshot
-from chain.tables import each_row
 from graph.identity import short
+from graph.names import Names, NodeTexts
 from graph.schema import relation_schemas
 from graph.validation import structure, totals
 
@@ -27,7 +27,6 @@ NEIGHBOUR_COLUMNS = [
     "status",
 ]
 LISTED_BY = "`aftershock query names`"
-_PREFIX = 6  # characters of an address prefix that are enough to look for: 0x and four digits
 
 
 @dataclass(frozen=True)
@@ -65,42 +64,34 @@ class ProtocolGraph:
         return "exposures" in self.snapshot.readers
 
     @cached_property
-    def kinds(self) -> dict[str, str]:
+    def kinds(self) -> Mapping[str, str]:
         """Node key -> node kind."""
-        return {key: kind for kind, table in self.nodes.items() for key in table["node"].tolist()}
+        return NodeTexts(self.nodes, lambda kind, rows: [kind] * len(rows))
 
     @cached_property
-    def labels(self) -> dict[str, str]:
+    def labels(self) -> Mapping[str, str]:
         """Node key -> name for people; with its chain where the snapshot holds several."""
         if len(self._chains) < 2:
             return self.own_labels
-        return {key: placed(label, key, self._chains) for key, label in self.own_labels.items()}
+
+        def text(_: str, rows: pd.DataFrame) -> list[str]:
+            names = zip(rows["label"].tolist(), rows["node"].tolist(), strict=True)
+            return [placed(label, key, self._chains) for label, key in names]
+
+        return NodeTexts(self.nodes, text)
 
     @cached_property
     def _chains(self) -> tuple[str, ...]:
         return tuple(anchor.chain for anchor in self.snapshot.anchors)
 
     @cached_property
-    def own_labels(self) -> dict[str, str]:
+    def own_labels(self) -> Mapping[str, str]:
         """Node key -> name without its chain, as the tables have it."""
-        return {
-            key: label
-            for table in self.nodes.values()
-            for key, label in zip(table["node"].tolist(), table["label"].tolist(), strict=True)
-        }
+        return NodeTexts(self.nodes, lambda _, rows: rows["label"].tolist())
 
     @cached_property
-    def _names(self) -> dict[str, set[str]]:
-        """Every name that a node answers to -> nodes: key, label, short and full address, and a market's instance."""
-        names: dict[str, set[str]] = {}
-        for key, label in self.labels.items():
-            for name in {key, label, self.own_labels[key], short(key), key[key.rfind("0x") :] if "0x" in key else key}:
-                names.setdefault(name, set()).add(key)
-        for row in each_row(self.snapshot["markets"]):
-            if row.market in self.kinds:
-                for name in {row.instance, placed(row.instance, row.market, self._chains)}:
-                    names.setdefault(name, set()).add(row.market)
-        return names
+    def _names(self) -> Names:
+        return Names(self.nodes, self.snapshot["markets"], self._chains)
 
     @cached_property
     def unstated(self) -> frozenset[str]:
@@ -152,19 +143,11 @@ class ProtocolGraph:
         unstated = self.unstated
         if self.kinds.get(name) is not None and kind in (None, self.kinds[name]) and name not in unstated:
             return name
-        lower = _folded(name)
-        is_prefix = len(lower) >= _PREFIX and lower.startswith("0x")
-        readings: tuple[Callable[[], set[str]], ...] = (
-            lambda: self._names.get(name, set()),
-            lambda: {key for known, keys in self._names.items() if _folded(known) == lower for key in keys},
-            lambda: {key for known, keys in self._names.items() if known.lower().startswith(lower) for key in keys},
-        )
-        for answering in readings if is_prefix else readings[:2]:
-            keys = answering() - unstated
-            found = [key for key in keys if kind in (None, self.kinds[key])]
-            tokens = [key for key in found if self.kinds[key] == "asset"]
+        for answers in self._names.answering(name):
+            found = {key: of for key, of in answers.items() if kind in (None, of) and key not in unstated}
+            tokens = [key for key, of in found.items() if of == "asset"]
             if len(found) == 1:
-                return found[0]
+                return next(iter(found))
             if len(tokens) == 1 and len({_place(key) for key in found}) == 1:
                 return tokens[0]
             if found:
@@ -224,8 +207,8 @@ class ProtocolGraph:
         """Problems, one sentence each; empty for a sound graph. A subgraph's sums are not compared with the tables."""
         return structure(self) or ([] if self.is_part else totals(self))
 
-    def _ambiguous(self, name: str, keys: Iterable[str]) -> InputError:
-        shown = sorted(f"{key} ({self.kinds[key]} {self.label(key)})" for key in keys)
+    def _ambiguous(self, name: str, found: Mapping[str, str]) -> InputError:
+        shown = sorted(f"{key} ({kind} {self.label(key)})" for key, kind in found.items())
         more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
         return InputError(f"{name!r} can mean {len(shown)} things: {', '.join(shown[:8])}{more}; write the whole key.")
 
@@ -247,11 +230,6 @@ def _place(key: str) -> tuple[str, str]:
     """Chain and address in a key, whatever its form; the key itself where it has none."""
     start = key.rfind("0x")
     return (":".join(key.replace("/", ":").split(":")[:2]), key[start : start + 42]) if start >= 0 else ("", key)
-
-
-def _folded(name: str) -> str:
-    """A name without case and blanks: `ETH/USD` means the feed `ETH / USD`."""
-    return "".join(name.lower().split())
 
 
 def _rows(table: pd.DataFrame, keep: "pd.Series[bool]") -> pd.DataFrame:

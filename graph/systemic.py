@@ -18,8 +18,8 @@ from graph.balance_sheets import Floats, Network
 from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
-from graph.direct_holders import contracts_of_markets
 from graph.identity import told_apart
+from graph.kept_for_others import contracts_of_markets
 from graph.merged_rows import weakest
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain
@@ -149,7 +149,7 @@ def _worth_of_holders(graph: ProtocolGraph, table: pd.DataFrame, network: Networ
         set(having["source"])
         - set(graph.nodes["asset"]["node"])
         - set(graph.nodes["pool"]["node"])
-        - contracts_of_markets(graph)
+        - set(contracts_of_markets(graph).values())
     )
     is_holder = np.isin(network.names, list(known - set(table["target"])))
     return np.where(is_holder, network.face_equity, 0.0)

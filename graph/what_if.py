@@ -156,7 +156,7 @@ class _Names:
         return next((kind for other, kind in self.added.values() if other == key), "") or self.graph.node_kind(key)
 
     def labels(self) -> dict[str, str]:
-        return self.graph.labels | {key: name for name, (key, _) in self.added.items()}
+        return {**self.graph.labels, **{key: name for name, (key, _) in self.added.items()}}
 
     def plus(self, name: str, key: str, kind: str) -> "_Names":
         return replace(self, added={**self.added, name: (key, kind)})

@@ -59,8 +59,12 @@ def shares_of_vaults(graph: ProtocolGraph) -> list[str]:
 
 
 def valued_holds(graph: ProtocolGraph, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The relation `holds`, or some of its rows, with `amount_usd` also where the asset has no price, if supply and backing are known."""
-    rows = graph.relations["holds"] if rows is None else rows
+    """The relation `holds` (worked out once a graph), or rows like its, with `amount_usd` also where the asset has no price, if supply and backing are known."""
+    if rows is None:
+        if "valued holds" not in graph.kept:
+            graph.kept["valued holds"] = valued_holds(graph, graph.relations["holds"])
+        found: pd.DataFrame = graph.kept["valued holds"]
+        return found.copy(deep=False)
     unpriced = rows["amount_usd"].isna()
     if not unpriced.any():
         return rows

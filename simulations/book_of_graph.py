@@ -31,8 +31,8 @@ def refuse_claims(graph: ProtocolGraph) -> None:
         )
 
 
-def from_graph(graph: ProtocolGraph) -> Book:
-    """The graph as arrays.
+def from_graph(graph: ProtocolGraph, content_id: str | None = None) -> Book:
+    """The graph as arrays. `content_id`: the snapshot's, where it is at hand or nobody asks for it; that of a million positions takes longer than all else.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def from_graph(graph: ProtocolGraph) -> Book:
         pools=_pools(tables, asset_index, assets),
         backings=backings,
         timestamp=max((anchor.timestamp for anchor in graph.snapshot.anchors), default=0),
-        content_id=graph.snapshot.content_id,
+        content_id=graph.snapshot.content_id if content_id is None else content_id,
         caption=graph.snapshot.caption,
         symbols={symbol: tuple(numbers) for symbol, numbers in symbols.items()},
         category_prices=category_prices,

@@ -77,17 +77,22 @@ class State:
 
     def refresh(self, leg: int) -> None:
         """Bring the float amounts of one leg in line with its stored units."""
-        self.supply_tokens[leg], self.debt_tokens[leg] = _tokens(self.book, leg, self.supply[leg], self.debt[leg])
+        supply, debt = _ratios(self.book, int(self.book.leg_reserve[leg]))
+        self.supply_tokens[leg] = self.supply[leg] * supply[0] / supply[1]
+        self.debt_tokens[leg] = self.debt[leg] * debt[0] / debt[1]
 
 
 def start(book: Book) -> State:
     """The state before anything happens: reference prices, oracles as they stand at the block."""
     prices = np.array([asset.price_usd for asset in book.assets])
-    amounts = [
-        _tokens(book, leg, stored, owed)
-        for leg, (stored, owed) in enumerate(zip(book.leg_supply_stored, book.leg_debt_stored, strict=True))
-    ]
-    columns = np.array(amounts, dtype=np.float64).reshape(len(amounts), 2)
+    reserves, ratios = book.leg_reserve.tolist(), [_ratios(book, reserve) for reserve in range(len(book.reserves))]
+    supply_tokens, debt_tokens = (
+        [
+            raw * ratios[of][side][0] / ratios[of][side][1] if raw else 0.0
+            for raw, of in zip(stored, reserves, strict=True)
+        ]
+        for side, stored in enumerate((book.leg_supply_stored, book.leg_debt_stored))
+    )
     return State(
         book=book,
         ledger=Ledger(),
@@ -104,14 +109,13 @@ def start(book: Book) -> State:
         oracle_raw=[quote.price_raw for quote in book.quotes],
         published=book.worth(prices),
         market_usd=prices,
-        supply_tokens=columns[:, 0].copy(),
-        debt_tokens=columns[:, 1].copy(),
+        supply_tokens=np.array(supply_tokens, dtype=np.float64),
+        debt_tokens=np.array(debt_tokens, dtype=np.float64),
     )
 
 
-def _tokens(book: Book, leg: int, supply: int, debt: int) -> tuple[float, float]:
-    reserve = book.reserves[int(book.leg_reserve[leg])]
+def _ratios(book: Book, number: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of a reserve: by what stored supply, and stored debt, is multiplied and divided to be whole tokens."""
+    reserve = book.reserves[number]
     unit = 10 ** book.assets[reserve.asset].decimals
-    return supply * reserve.supply_index / (reserve.supply_unit * unit), debt * reserve.debt_index / (
-        reserve.debt_unit * unit
-    )
+    return (reserve.supply_index, reserve.supply_unit * unit), (reserve.debt_index, reserve.debt_unit * unit)

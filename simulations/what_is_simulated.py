@@ -80,7 +80,8 @@ def told_by_prices(tables: Mapping[str, pd.DataFrame], usd: Mapping[str, float])
 def told_by_feeds(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """What the state of its sources means for a run: prices of collateral that no fall moves, and stale feeds that are taken to work."""
     found = findings(tables["feeds"])
-    held = tables["positions"][tables["positions"]["collateral_enabled"].astype(bool)]
+    counts = tables["positions"]["collateral_enabled"].astype(bool)
+    held = tables["positions"].loc[counts, ["market", "asset"]].drop_duplicates()
     posted = set(zip(held["market"], held["asset"], strict=True))
     symbols = dict(zip(tables["assets"]["asset"], tables["assets"]["symbol"], strict=True))
     places: dict[str, list[str]] = {}

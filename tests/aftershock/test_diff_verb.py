@@ -92,6 +92,24 @@ def test_a_difference_with_a_missing_side_is_no_number(tmp_path: Path) -> None:
     assert not pd.isna(record["figures"][0]["before"])
 
 
+def test_who_crosses_one_is_told_with_its_own_market(tmp_path: Path) -> None:
+    """Health factors by hand, ETH x 2,000 x 0.825 / debt; dan owes nothing and stands between the two."""
+    files = []
+    for name, alice, carol in (("one", 10, 5), ("two", 4, 3)):
+        owing = {("mine", "alice"): (alice, 14_000), ("mine", "dan"): (7, 0), ("other", "carol"): (carol, 8_000)}
+        rows = [f"{market},{who},ETH,collateral,{eth},2000,8250,500,5000" for (market, who), (eth, _) in owing.items()]
+        rows += [f"{market},{who},USDC,debt,{owed},1,,,5000" for (market, who), (_, owed) in owing.items() if owed]
+        (tmp_path / f"{name}.csv").write_text("\n".join([HEAD, *rows, ""]))
+        files.append(str(tmp_path / f"{name}.csv"))
+    record = json.loads(asked("diff", *files, "--json"))
+    told = [
+        (row["about"], row["label"], row["before"], row["after"])
+        for row in record["changes"]
+        if row["topic"] == "health"
+    ]
+    assert told == [("Book mine", "alice", "1.18", "0.47"), ("Book other", "carol", "1.03", "0.62")]
+
+
 def test_markets_whose_health_cannot_be_told_are_named() -> None:
     rows = small_rows()
     rows["prices"] = [row for row in rows["prices"] if row["asset"] != rows["reserves"][2]["asset"]]

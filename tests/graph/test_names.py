@@ -1,17 +1,27 @@
 """What people write, and the node they mean."""
 
+from dataclasses import replace
+
 import pytest
 
 from chain.errors import InputError, UnknownNameError
+from chain.tables import MANY_ROWS
 from graph.build import build
 from graph.identity import told_apart
 from graph.protocol_graph import ProtocolGraph
+from tests.graph.random_world import crowd
 from tests.graph.small_world import ADDRESSES, CHAIN, ETHER, LSTETH, MARKET, WETH, E, small_rows, small_world
 
 
 @pytest.fixture(scope="module")
 def graph() -> ProtocolGraph:
     return build(small_world())
+
+
+@pytest.fixture(scope="module")
+def many() -> ProtocolGraph:
+    """Ten thousand accounts 0x…1, 0x…2 and so on: a long table, whose columns are searched."""
+    return build(crowd(10_000))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +44,59 @@ def graph() -> ProtocolGraph:
         (ADDRESSES["lsteth"], LSTETH),  # the token is also a step of a feed
     ],
 )
-def test_names_that_are_understood(graph: ProtocolGraph, name: str, key: str) -> None:
+def test_names_that_are_understood(graph: ProtocolGraph, monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
     assert graph.find(name) == key
+    monkeypatch.setattr("graph.names.MANY_ROWS", 1)  # every table as if it were long
+    assert replace(graph).find(name) == key
+
+
+LAST = f"0x{10_000:040x}"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (f"{CHAIN}:{LAST}", f"{CHAIN}:{LAST}"),
+        (LAST, f"{CHAIN}:{LAST}"),
+        (LAST.upper().replace("X", "x"), f"{CHAIN}:{LAST}"),
+        (LAST[:-1], f"{CHAIN}:{LAST}"),
+        ("0x0000…2710", f"{CHAIN}:{LAST}"),
+        (" 0X0000…2710", f"{CHAIN}:{LAST}"),
+        ("core", MARKET),
+        ("aave v3CORE", MARKET),
+        ("weth", WETH),
+    ],
+)
+def test_names_in_a_long_table_are_understood(many: ProtocolGraph, name: str, key: str) -> None:
+    assert len(many.nodes["account"]) >= MANY_ROWS and many.find(name) == key
+
+
+def test_a_long_table_hides_nobody_who_answers(many: ProtocolGraph) -> None:
+    with pytest.raises(InputError, match="can mean 15 things"):  # 0x…1 to 0x…f
+        many.find(f"0x{0:039x}")
+    with pytest.raises(UnknownNameError):
+        many.find(f"0x{10_001:040x}")
+    with pytest.raises(UnknownNameError):
+        many.find(LAST, "asset")
+    table = many.nodes["account"]
+    odd = replace(
+        many, nodes={**many.nodes, "account": table.assign(label=["İSTANBUL ΣΑΣ", "whale", *table["label"][2:]])}
+    )
+    assert (
+        odd.find("i̇stanbulσας") == table["node"][0]
+    )  # as Python lowers it: other programs lower İ and the last Σ otherwise
+    whale = table["node"][1]
+    assert odd.find("Whale") == odd.find(f"{whale[-42:-36]}…{whale[-4:]}") == whale
+
+
+def test_texts_of_a_long_table_are_those_of_its_rows(many: ProtocolGraph) -> None:
+    """One at a time by search, then from a list of all: what the tables say, and nothing for a key that is none."""
+    asked, rows = replace(many), many.nodes["account"]
+    for place in range(0, 10_000, 80):
+        assert asked.own_labels[rows["node"][place]] == rows["label"][place]
+        assert asked.kinds.get(rows["node"][place] + "0") is None
+    assert dict(asked.kinds) == {key: kind for kind, table in many.nodes.items() for key in table["node"]}
+    assert len(asked.labels) == sum(map(len, many.nodes.values())) and asked.label("nothing") == "nothing"
 
 
 def test_an_ambiguous_name_lists_its_candidates() -> None:

@@ -11,11 +11,12 @@ import aftershock
 from aftershock.cli import app
 from graph.build import build
 from graph.exposure import exposure
+from graph.kept_for_others import keeps_for, own_part
 from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import losses_if_it_fails
 from reports.amounts import percent
-from tests.graph.small_world import CENT, CHAIN, LP, MARKET, SHARE, USDC, WAD, E, Rows, small_rows, small_world
+from tests.graph.small_world import CENT, CHAIN, LP, MARKET, SHARE, USDC, WAD, WETH, E, Rows, small_rows, small_world
 
 FINAL = "final holders, directly or through claims"
 
@@ -227,3 +228,46 @@ def test_in_a_drawn_world_all_together_have_what_is_there(seed: int) -> None:
     )  # what is posted lies in the market, whether or not its contract's balance was read
     assert of_shares.figures["direct_holders_ratio"] == pytest.approx(1 - rest)
     assert set(of_shares.inbound["holders"]["had_as"]) == ({"balance", "in the market"} if seed % 2 else {"balance"})
+
+
+def test_what_is_kept_for_others_is_theirs_once_for_each_claim() -> None:
+    """Carol keeps 1,000 USDC behind each of two claims that are one to one: 400 of the first and 100 of the second are told. A vault, which lends USDC, keeps some behind the first."""
+    rows = small_rows()
+    read = {"evidence": "call", "status": "verified"}
+    token = next(row for row in rows["assets"] if row["asset"] == SHARE)
+    claims = [f"{CHAIN}/erc20:0x{digit * 40}" for digit in "56"]
+    rows["assets"] += [
+        {**token, "asset": claim, "address": claim[-42:], "kind": "stablecoin", "total_supply_raw": 1_000 * WAD}
+        for claim in claims
+    ]
+    behind = {"backing": USDC, "rate_wad": WAD, "redemption": "none", "capacity_raw": None, **read}
+    rows["backings"] += [
+        {**behind, "claim": claims[0], "holder": E["carol"], "amount_raw": 1_000 * CENT},
+        {**behind, "claim": claims[1], "holder": E["carol"], "amount_raw": 1_000 * CENT},
+        {**behind, "claim": claims[0], "holder": E["share"], "amount_raw": 500 * CENT},
+    ]
+    told = [
+        (USDC, "carol", 1_000 * CENT),
+        (WETH, "carol", 7 * WAD),
+        (claims[0], "dave", 300 * WAD),
+        (claims[0], "alice", 100 * WAD),
+        (claims[0], "pool", 50 * WAD),  # the market's contract: nobody is known by that
+        (claims[1], "dave", 100 * WAD),
+    ]
+    rows["balances"] += [{"asset": asset, "holder": E[who], "amount_raw": raw, **read} for asset, who, raw in told]
+    graph = build(small_world(rows))
+    keeps = keeps_for(graph)
+    parts = keeps[keeps["holder"] == E["carol"]].set_index("claim")["part"].to_dict()
+    assert parts == {claims[0]: pytest.approx(0.4), claims[1]: pytest.approx(0.1)}
+    asked = pd.DataFrame([(E["carol"], USDC), (E["carol"], WETH), (E["dave"], claims[0]), (MARKET, USDC)])
+    asked = asked.set_axis(["source", "asset"], axis=1)
+    assert own_part(graph, asked, [*claims, USDC]).tolist() == pytest.approx([0.6 * 0.9, 1, 1, 0])
+    assert own_part(graph, asked, [claims[1], USDC]).tolist() == pytest.approx([0.9, 1, 1, 0])
+    assert own_part(graph, asked, [USDC]).tolist() == [1, 1, 1, 0]
+    pool = pd.DataFrame({"source": [E["swap"]], "asset": [WETH]})
+    assert own_part(graph, pool, [LP, WETH]).tolist() == [0] and own_part(graph, pool, [WETH]).tolist() == [1]
+    vault = pd.DataFrame({"source": [E["share"]], "asset": [USDC]})
+    assert own_part(graph, vault, [claims[0], USDC]).tolist() == pytest.approx([0.6])
+    assert own_part(graph, vault, [SHARE, claims[0], USDC]).tolist() == [
+        1
+    ]  # told by its share, of which nobody is known
