@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.volatility.by_regime import scores_by_regime
 from benchmarks.volatility.calibration import calibration
 from benchmarks.volatility.compare import against, compared, spread, twins
 from benchmarks.volatility.networks import forecasts as network_forecasts
@@ -92,7 +93,7 @@ def _horizon(world: World, window: str) -> dict[str, Any]:
     return {
         "default": default.name,
         **compared(asked, forecasts, REFERENCES, SEED),
-        "by_regime": by_group(asked.y, best, reference, regime[:, None]),
+        "scores_by_regime": scores_by_regime(asked, forecasts, regime),
         "by_asset": by_group(asked.y, best, reference, asset),
         "calibration": calibration(world, default, before, folds, regime, SEED),
         "drift": drift(world, default, before, folds, SEED),

@@ -47,11 +47,17 @@ def _scored(
     transform = pit(truth, quantiles, LEVELS)
     counts = np.histogram(transform[np.isfinite(transform)], bins=10, range=(0, 1))[0]
     return {
-        "coverage_90": float(np.nanmean(hit)),
+        **_losses(truth, quantiles, name),
         "coverage": {f"{level:g}": float(np.nanmean(_held(truth, quantiles, level))) for level in CENTRAL},
         "least_asset": [assets[int(np.argmin(by_asset))], float(by_asset.min())],
         "most_asset": [assets[int(np.argmax(by_asset))], float(by_asset.max())],
-        "by_regime": {str(kind): float(np.nanmean(hit[regime == kind])) for kind in np.unique(regime)},
+        "by_regime": {
+            str(kind): {
+                "rows": int(np.isfinite(hit[regime == kind]).sum()),
+                **_losses(truth[regime == kind], quantiles[regime == kind], name),
+            }
+            for kind in np.unique(regime)
+        },
         "by_asset": {
             asset: {
                 str(kind): [int(np.isfinite(hit[regime == kind, n]).sum()), float(np.nanmean(hit[regime == kind, n]))]
@@ -59,9 +65,16 @@ def _scored(
             }
             for n, asset in enumerate(assets)
         },
+        "pit": (counts / counts.sum()).round(4).tolist(),
+    }
+
+
+def _losses(truth: FloatArray, quantiles: FloatArray, name: str) -> dict[str, Any]:
+    """What is said of all rows and of those of one regime."""
+    return {
+        "coverage_90": float(np.nanmean(_held(truth, quantiles, 0.9))),
         "below_1": _below(truth, quantiles, 0.01),
         "below_5": _below(truth, quantiles, 0.05),
-        "pit": (counts / counts.sum()).round(4).tolist(),
         "crps": float(np.nanmean(_crps(truth, quantiles, name))),
         "pinball": {f"{level:g}": _pinball(truth, quantiles, name, level) for level in (0.01, 0.05, 0.95, 0.99)},
     }

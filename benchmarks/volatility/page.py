@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from benchmarks.volatility.by_regime import regimes_page, write_regimes
 from benchmarks.volatility.pictures import reliability, transforms
 from benchmarks.volatility.record import openings, p_of, replications
 from benchmarks.volatility.tables import models_table, quantiles_table, regimes_table
@@ -19,11 +20,13 @@ def write_page(found: dict[str, Any], folder: Path) -> None:
     _write_scores(found, folder / f"{name}.csv")
     write_seeds(found, folder / f"{name}-seeds.csv")
     write_coverage(found, folder / f"{name}-coverage.csv")
+    write_regimes(found["horizons"], folder / f"{name}-regimes.csv")
     asked_for = [*verdict(folder), END, ""] if found["window"] == "test" else []
     lines = [*_head(found), "", *asked_for, *_method(found), ""]
     for horizon, part in found["horizons"].items():
         lines += [*_horizon(int(horizon), part), ""]
     lines += [*_pictures(found, folder), "", *_coverage(found["horizons"]), ""]
+    lines += [*regimes_page(found["horizons"], f"{name}-regimes.csv"), ""]
     lines += [
         *_regimes(found["regimes"]),
         "",
@@ -151,7 +154,9 @@ def _horizon(horizon: int, part: dict[str, Any]) -> list[str]:
         "",
         *models_table(part, part["default"]),
     ]
-    regime = ", ".join(f"{name} {ratio:.3f} ({count:,} rows)" for name, (count, ratio) in part["by_regime"].items())
+    regime = ", ".join(
+        f"{kind} {s['ratio']:.3f} ({s['rows']:,} rows)" for kind, s in part["scores_by_regime"][part["default"]].items()
+    )
     asset = sorted((ratio, name) for name, (_, ratio) in part["by_asset"].items())
     rows += [
         "",

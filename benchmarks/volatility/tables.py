@@ -34,7 +34,7 @@ def quantiles_table(calibration: dict[str, Any]) -> list[str]:
         "|---|--:|---|---|---|--:|---|---|",
     ]
     for name, c in calibration.items():
-        regimes = ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in c["by_regime"].items())
+        regimes = ", ".join(f"{kind} {100 * of['coverage_90']:.1f} %" for kind, of in c["by_regime"].items())
         rows.append(
             f"| {name} | {100 * c['coverage_90']:.1f} % | {c['least_asset'][0]} {100 * c['least_asset'][1]:.1f} %, {c['most_asset'][0]} {100 * c['most_asset'][1]:.1f} % | {regimes} | "
             f"{100 * c['below_1']:.2f} % / {100 * c['below_5']:.2f} % | {c['crps']:.4f} | {' '.join(f'{1000 * v:.1f}' for v in c['pinball'].values())} | "

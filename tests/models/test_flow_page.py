@@ -19,7 +19,7 @@ ONE_RULE = {
     "coverage_90": 0.884,
     "least_asset": ["AAA", 0.811],
     "most_asset": ["BBB", 0.957],
-    "by_regime": {"calm": 0.9, "turbulent": 0.8},
+    "by_regime": {"calm": {"coverage_90": 0.9}, "turbulent": {"coverage_90": 0.8}},
     "by_asset": {"AAA": {"calm": [90, 0.8222], "turbulent": [10, 0.7]}, "BBB": {"calm": [100, 0.957]}},
     "below_1": 0.0123,
     "below_5": 0.0456,
