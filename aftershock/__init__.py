@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aftershock.runs import report, risk, simulate
     from chain.errors import AftershockError
     from chain.snapshot import Snapshot
-    from graph.exposure import Exposure
+    from graph.exposures.answer import Exposure
     from graph.paths import PathIndex, Paths
     from graph.protocol_graph import ProtocolGraph
     from reports.record import Assessment
@@ -62,7 +62,7 @@ _HOMES = {
     "chain.errors": ("AftershockError",),
     "chain.snapshot": ("Snapshot",),
     "aftershock.forecasting.forecasts": ("Forecasts", "forecast_file"),
-    "graph.exposure": ("Exposure",),
+    "graph.exposures.answer": ("Exposure",),
     "graph.paths": ("PathIndex", "Paths"),
     "graph.protocol_graph": ("ProtocolGraph",),
     "reports.record": ("Assessment",),

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from aftershock.differences import Differences, differences
-from graph.exposure import records
-from graph.market_figures import figures_of
+from graph.exposures.answer import records
+from graph.exposures.market_figures import figures_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 from simulations.result import CascadeResult

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pandas as pd
 
 from aftershock.healths import crossings
-from graph.change_words import shortened, told
-from graph.changes import COMPARED, COMPARED_CLAIMS, changes
+from graph.changes.table import COMPARED, COMPARED_CLAIMS, changes
+from graph.changes.words import shortened, told
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 
@@ -19,7 +19,7 @@ class Differences:
 
     Attributes
     ----------
-    changes : as `graph.changes.changes` gives it, behind the rows of positions whose health factor crossed 1.
+    changes : as `graph.changes.table.changes` gives it, behind the rows of positions whose health factor crossed 1.
     told : (topic, sentence), health factors first.
     compared : what was looked at, in words. not_compared : what could not be, and why.
     """

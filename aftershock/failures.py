@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from graph.exposure import exposure, records
+from graph.exposures.answer import exposure, records
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import losses_if_it_fails, systemic
 
@@ -24,8 +24,8 @@ class Failure:
     Attributes
     ----------
     label : name of what fails.
-    dependents : who has it, directly and looked through; columns as `graph.exposure` has them.
-    concentration : how few of them have it; columns as `graph.exposure_rows.concentrations`.
+    dependents : who has it, directly and looked through; columns as `graph.exposures.answer` has them.
+    concentration : how few of them have it; columns as `graph.exposures.rows.concentrations`.
     place : its row of `graph.systemic.systemic` (rank and range, loss, PageRank, Katz, core) and `of`, how many are ranked; empty if nobody depends on it.
     losses : columns as `graph.systemic.losses_if_it_fails`.
     """
@@ -54,7 +54,7 @@ def failure(
     losses: Sequence[float] = LOSSES,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Failure:
-    """What it costs if a node loses parts of its worth; errors as of `graph.exposure.exposure` and `graph.systemic`."""
+    """What it costs if a node loses parts of its worth; errors as of `graph.exposures.answer.exposure` and `graph.systemic`."""
     known = exposure(graph, name)
     ranked = systemic(graph, progress=progress)
     mine = records(ranked[ranked["node"] == known.subject])

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chain.errors import AftershockError
-from graph.changes import CHANGE_COLUMNS
+from graph.changes.smallest_move import exact, is_told_of_floats
+from graph.changes.table import CHANGE_COLUMNS
 from graph.identity import short
 from graph.protocol_graph import ProtocolGraph
-from graph.smallest_move import exact, is_told_of_floats
 from reports.amounts import money
 
 NAMED = 3
@@ -59,7 +59,7 @@ class Positions:
 
 @dataclass(frozen=True)
 class Crossings:
-    """`table`: rows as of `graph.changes.changes`, one a position that crossed 1 (topic health), from the largest debt down; `words`: a
+    """`table`: rows as of `graph.changes.table.changes`, one a position that crossed 1 (topic health), from the largest debt down; `words`: a
     sentence for each market where the positions below 1, or the debt that no collateral covers, are others; `not_compared`: why not, where
     it could not be told.
     """

@@ -11,16 +11,15 @@ import pandas as pd
 from chain import snapshot as snapshots
 from chain.errors import InputError
 from chain.snapshot import Snapshot
-from graph import counted, portfolio
-from graph import exposure as exposures
 from graph.build import build
-from graph.exposure import Exposure
+from graph.exposures import answer, counted, portfolio
+from graph.exposures.answer import Exposure
 from graph.paths import PathIndex, Paths
 from graph.protocol_graph import ProtocolGraph
 
 if TYPE_CHECKING:
+    from graph.edits.what_if import Edit
     from graph.systemic import Uncertainty
-    from graph.what_if import Edit
 
 SAMPLE = Path(__file__).parent / "sample" / "snapshot"
 BOOK_SUFFIXES = (".csv", ".parquet")
@@ -140,14 +139,14 @@ def graph(source: Snapshot | ProtocolGraph) -> ProtocolGraph:
 
 
 def exposure(source: Snapshot | ProtocolGraph, name: str, top: int = 10) -> Exposure:
-    """How exposed a market, protocol, asset, account, pool or feed is, and who is exposed to it; see `graph.exposure`."""
-    return exposures.exposure(graph(source), name, top)
+    """How exposed a market, protocol, asset, account, pool or feed is, and who is exposed to it; see `graph.exposures.answer`."""
+    return answer.exposure(graph(source), name, top)
 
 
 def what_if(
     source: Snapshot | ProtocolGraph, edits: "str | Path | Sequence[Edit]", out: str | Path | None = None
 ) -> Snapshot:
-    """The snapshot as it would be after the changes of a TOML file, or of edits (`graph.what_if`); the source stays as it is.
+    """The snapshot as it would be after the changes of a TOML file, or of edits (`graph.edits.what_if`); the source stays as it is.
 
     Parameters
     ----------
@@ -161,8 +160,8 @@ def what_if(
     SnapshotError
         If `out` holds anything else, or what is left does not fit together.
     """
-    from graph import what_if as what_ifs
-    from graph.what_if_file import read_what_if
+    from graph.edits import what_if as what_ifs
+    from graph.edits.what_if_file import read_what_if
 
     if out is not None:
         _refuse_read_otherwise(out)
@@ -220,10 +219,10 @@ def systemic(
 
 
 def shared_roots(source: Snapshot | ProtocolGraph, left: str, right: str) -> pd.DataFrame:
-    """What two holders finally have in common, root by root; see `graph.portfolio.shared_roots`."""
+    """What two holders finally have in common, root by root; see `graph.exposures.portfolio.shared_roots`."""
     return portfolio.shared_roots(graph(source), left, right)
 
 
 def value_counted(source: Snapshot | ProtocolGraph) -> pd.DataFrame:
-    """Gross value by protocol, what of it is lent out or counted elsewhere, and the rest; see `graph.counted`."""
+    """Gross value by protocol, what of it is lent out or counted elsewhere, and the rest; see `graph.exposures.counted`."""
     return counted.value_counted(graph(source))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graph.counted import value_counted
-from graph.exposure import exposure, records
+from graph.exposures.answer import exposure, records
+from graph.exposures.counted import value_counted
 from graph.protocol_graph import ProtocolGraph
 from simulations.book import Book
 from simulations.channels.liquidation import keepers
@@ -42,9 +42,9 @@ class Risk:
     edges : the frontier of each collateral that secures a debt: market, symbol, category, threshold_bps, bonus_bps, frontier, collateral_usd.
     gas : what one liquidation costs.
     as_of : chain, block number, hash and time (UTC) of each block; empty for a user's file.
-    figures : as `graph.exposure` has them, in USD, ratios and counts.
-    concentration : of suppliers, borrowers and collateral; columns as `graph.exposure_rows.concentrations`.
-    unmoved_prices : collateral whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
+    figures : as `graph.exposures.answer` has them, in USD, ratios and counts.
+    concentration : of suppliers, borrowers and collateral; columns as `graph.exposures.rows.concentrations`.
+    unmoved_prices : collateral whose price follows no market; columns as `graph.exposures.price_findings.unmoved_prices`.
     place : what its protocol weighs among all protocols of the graph; see `place_of`.
     cascade : what a scenario does to these markets; see `losses_of`. None if none was asked.
     notes : what must be told about the rules and the book.
@@ -139,7 +139,7 @@ def place_of(graph: ProtocolGraph, key: str) -> dict[str, float | int | str | No
 
     Returns
     -------
-    protocol (its name), markets (how many it has), gross_usd and net_usd (`graph.counted`), net_ratio (of all net value), rank (by net value, 1 is
+    protocol (its name), markets (how many it has), gross_usd and net_usd (`graph.exposures.counted`), net_ratio (of all net value), rank (by net value, 1 is
     the largest) of protocols; the amounts and the rank are None where the graph values nothing of it.
     """
     markets = graph.nodes["market"].set_index("node")["protocol"].to_dict()

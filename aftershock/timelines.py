@@ -15,9 +15,9 @@ from aftershock.differences import Differences, differences
 from chain.errors import InputError
 from chain.tables import each_row
 from chain.units import WAD, whole_tokens
-from graph.exposure import records
+from graph.exposures.answer import records
+from graph.exposures.market_figures import figures_of, reserves_of
 from graph.identity import told_apart
-from graph.market_figures import figures_of, reserves_of
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import lasting_keys, time_of
 

@@ -31,9 +31,9 @@ from scipy.sparse import csr_array
 from aftershock.healths import crossings
 from graph.balance_sheets import Network
 from graph.build import build
-from graph.changes import changes
+from graph.changes.table import changes
 from graph.debtrank import debtrank, impact
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.strongest import LossNetwork
 from tests.graph.random_world import crowd
 

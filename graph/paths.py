@@ -59,7 +59,7 @@ class Paths:
     Attributes
     ----------
     loser, cause : X and Y, keys of the graph; `loser_label`, `cause_label` for people.
-    anchors, caption : as in `graph.exposure.Exposure`.
+    anchors, caption : as in `graph.exposures.answer.Exposure`.
     paths : the strongest first.
     are_all : whether there are no others.
     gaps : what is not in the graph, in sentences.

@@ -18,8 +18,8 @@ from graph.balance_sheets import Floats, Network
 from graph.centrality import core_numbers, katz, pagerank
 from graph.debtrank import debtrank
 from graph.dependences import dependences, node_label
+from graph.exposures.kept_for_others import contracts_of_markets
 from graph.identity import told_apart
-from graph.kept_for_others import contracts_of_markets
 from graph.merged_rows import weakest
 from graph.protocol_graph import ProtocolGraph
 from graph.ranking import ranking, uncertain

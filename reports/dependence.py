@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from graph.measures import concentration
+from graph.exposures.measures import concentration
 from reports import unmoved
 from reports.amounts import ratio
 from reports.market_rows import MarketRows

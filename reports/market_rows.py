@@ -6,9 +6,9 @@ from math import fsum
 import pandas as pd
 
 from chain.errors import unknown_name
+from graph.exposures.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.lookthrough import roots
 from graph.pauses import pauses
-from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 
 OTHER_ROOT = "not looked through"
@@ -25,7 +25,7 @@ class MarketRows:
     borrows : holder, asset, symbol, amount_usd: what holders owe it.
     roots : asset, root, share_ratio: what each asset is finally made of, by name; the shares of one asset add up to 1.
     feeds : asset, feed, state: the published feed behind each asset's price in this market, by name.
-    unmoved : collateral and debts whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
+    unmoved : collateral and debts whose price follows no market; columns as `graph.exposures.price_findings.unmoved_prices`.
     unmoved_debt_usd : what is owed behind prices that no fall moves.
     paused : what is switched off in it, a clause each (`graph.pauses`).
     supplied_usd : supplied by the market's own totals, all holders, also those that were not read.

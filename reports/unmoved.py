@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from graph.price_findings import STALE, UNMOVED
+from graph.exposures.price_findings import STALE, UNMOVED
 from reports.amounts import count, listing, money
 
 NAMED = 4
@@ -24,7 +24,7 @@ class UnmovedPrice:
 
 
 def lines(table: pd.DataFrame) -> tuple[UnmovedPrice, ...]:
-    """Rows of `graph.price_findings.unmoved_prices`, in their order."""
+    """Rows of `graph.exposures.price_findings.unmoved_prices`, in their order."""
     return tuple(
         UnmovedPrice(
             row.label, row.symbol, row.finding, float(row.collateral_usd), float(row.debt_usd), float(row.borrowed_usd)

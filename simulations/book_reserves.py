@@ -8,7 +8,7 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from chain.units import BPS_TO_WAD, WAD
-from graph.price_findings import UNMOVED, findings
+from graph.exposures.price_findings import UNMOVED, findings
 from graph.valuation import DOLLAR
 from simulations.book import Asset, CategoryPrice, Market, Reserve
 from simulations.rules import works_out_bonus

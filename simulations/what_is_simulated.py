@@ -6,8 +6,8 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.tables import each_row
+from graph.exposures.price_findings import HARD_CODED, RATE_ALONE, STALE, findings
 from graph.pauses import pauses
-from graph.price_findings import HARD_CODED, RATE_ALONE, STALE, findings
 from graph.protocol_graph import ProtocolGraph
 from graph.valuation import DOLLAR
 from simulations.book import Market

@@ -14,7 +14,7 @@ from aftershock.cli.units import fitting
 from aftershock.comparisons import Comparison, compared
 from aftershock.differences import Differences
 from chain.errors import InputError
-from graph.smallest_move import exact
+from graph.changes.smallest_move import exact
 from reports.amounts import Money, count, money_for, percent
 
 EXAMPLE = "Example: aftershock diff monday tuesday --json"

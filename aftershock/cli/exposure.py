@@ -10,7 +10,7 @@ import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened, report_of, with_source
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
-from graph.direct_holders import WHOLE
+from graph.exposures.direct_holders import WHOLE
 from graph.identity import told_apart
 from reports import unmoved
 from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent

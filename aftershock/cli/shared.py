@@ -8,7 +8,7 @@ import aftershock
 from aftershock.cli.options import AsJson, Exposures, Source, opened
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
-from graph.exposure import records
+from graph.exposures.answer import records
 from reports.amounts import money_for, percent, shortened
 
 EXAMPLE = "Example: aftershock query shared WETH lstETH"

@@ -11,7 +11,7 @@ from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from chain.errors import InputError
 from graph.dependences import dependences
-from graph.exposure import records
+from graph.exposures.answer import records
 from graph.systemic import Uncertainty
 from reports.amounts import count, money_for, percent
 

@@ -15,7 +15,7 @@ from aftershock.cli.terminal import LONG_TEXT, Page, print_json, when
 from aftershock.cli.units import fitting
 from aftershock.timelines import OF_CLAIMS, Timeline, in_order, timeline
 from chain.errors import InputError
-from graph.smallest_move import exact
+from graph.changes.smallest_move import exact
 from reports.amounts import count, listing, money_for, percent
 
 EXAMPLE = "Example: aftershock timeline monday tuesday wednesday --figure utilisation"

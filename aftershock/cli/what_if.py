@@ -13,7 +13,7 @@ from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.comparisons import Comparison, compared
-from graph.what_if_file import read_what_if
+from graph.edits.what_if_file import read_what_if
 from reports.amounts import count, money_for
 
 EXAMPLE = "Example: aftershock what-if edits.toml --scenario eth-30 --json"

@@ -164,7 +164,7 @@ def _of_snapshots(panel: Panel, dated: Sequence[_Dated], tell: Tell) -> tuple[di
 def _utilisation(graph: ProtocolGraph, known: dict[str, str], assets: Sequence[str]) -> FloatArray:
     """Borrowed over supplied, all markets together, shape (N,); NaN where nothing is supplied.
 
-    As trained models read it: what is posted and not lent out counts as supplied. `graph.market_figures` has borrowed over what lenders have in a reserve.
+    As trained models read it: what is posted and not lent out counts as supplied. `graph.exposures.market_figures` has borrowed over what lenders have in a reserve.
     """
     lists = graph.relations["lists"]
     symbol = lists["target"].map(known)

@@ -20,7 +20,7 @@ from aftershock.forecasting.forecasts import QUANTILES, Forecasts
 from aftershock.forecasting.hourly_prices import Priced, price_names
 from chain.errors import InputError
 from chain.files.price_files import folded
-from graph.counted import deposits_of
+from graph.exposures.counted import deposits_of
 from graph.lookthrough import look_through
 from graph.protocol_graph import ProtocolGraph
 from models.calibration import LEVELS

@@ -14,7 +14,7 @@ from aftershock.cli import app
 from aftershock.comparisons import compared
 from aftershock.differences import differences
 from chain.snapshot import save
-from graph.what_if import Remove
+from graph.edits.what_if import Remove
 from tests.aftershock.command import Ask
 from tests.graph.small_world import small_rows, small_world
 

@@ -8,7 +8,7 @@ import pytest
 import aftershock
 from aftershock.comparisons import compared
 from chain.snapshot import save
-from graph.changed_tables import with_values
+from graph.edits.tables import with_values
 from tests.aftershock.command import Ask
 from tests.simulations.hand_made import snapshot
 

@@ -11,7 +11,7 @@ from aftershock.cli.terminal import when
 from chain.errors import InputError
 from chain.networks import placed
 from chain.snapshot import Snapshot, save
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.paths import PathIndex
 from graph.protocol_graph import ProtocolGraph
 from reports.cascades import leading

@@ -15,7 +15,7 @@ from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import WAD, address_of
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.lookthrough import roots
 from simulations.venues.balancer_stable import BalancerStable
 from simulations.venues.from_tables import venue_of

@@ -20,7 +20,7 @@ from chain.node.calls import event_topic
 from chain.snapshot import Snapshot
 from chain.units import WAD
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from simulations.book_of_graph import from_graph
 from tests.chain.snapshot_rows import failed, rows
 from tests.recordings.crvusd_recipe import FILE, views

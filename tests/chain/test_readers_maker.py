@@ -23,7 +23,7 @@ from chain.snapshot import Snapshot
 from chain.tables import schemas
 from chain.units import RAY, WAD
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from simulations.book_of_graph import from_graph
 from tests.chain.snapshot_rows import failed, rows
 from tests.recordings.maker_crvusd_tape import header_of, replayed, snapshot_of, without

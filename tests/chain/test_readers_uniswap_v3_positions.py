@@ -15,7 +15,7 @@ from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import UINT256_MAX, address_of
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from tests.chain.snapshot_rows import rows
 from tests.devnet.contracts import compiled
 from tests.devnet.market import raw_amount

@@ -20,7 +20,7 @@ from chain.reading import take
 from chain.snapshot import Snapshot, save
 from chain.units import WAD
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.lookthrough import roots
 from graph.paths import PathIndex
 from graph.protocol_graph import ProtocolGraph

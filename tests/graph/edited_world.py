@@ -2,8 +2,8 @@
 
 from chain.snapshot import Snapshot
 from graph.build import build
+from graph.edits.what_if import Edit, what_if
 from graph.protocol_graph import ProtocolGraph
-from graph.what_if import Edit, what_if
 from tests.graph.small_world import MARKET, RAY, WAD, small_rows, small_world
 
 

@@ -9,7 +9,7 @@ from chain.files.book_file import read_book
 from chain.tables import TableSchema
 from graph import relations
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.protocol_graph import ProtocolGraph
 from graph.schema import node_schemas, relation_schemas
 from tests.graph.small_world import (

@@ -12,8 +12,8 @@ from chain.errors import InputError
 from chain.files.exposure_file import read_exposures
 from chain.snapshot import Snapshot
 from graph.build import build
-from graph.change_words import in_words, shortened, told
-from graph.changes import changes
+from graph.changes.table import changes
+from graph.changes.words import in_words, shortened, told
 from tests.graph.small_world import CENT, LP, RAY, SHARE, WAD, E, Rows, small_rows, small_world
 
 

@@ -11,12 +11,12 @@ import aftershock
 from chain.errors import InputError, UnknownNameError
 from chain.units import WAD
 from graph.build import build
-from graph.exposure import exposure
-from graph.market_exposure import market_tables
-from graph.measures import concentration
-from graph.price_findings import findings
+from graph.edits.what_if import NewClaim, NewMarket, Remove
+from graph.exposures.answer import exposure
+from graph.exposures.market import market_tables
+from graph.exposures.measures import concentration
+from graph.exposures.price_findings import findings
 from graph.protocol_graph import ProtocolGraph
-from graph.what_if import NewClaim, NewMarket, Remove
 from tests.graph.edited_world import after
 from tests.graph.small_world import LSTETH, MARKET, E, small_rows, small_world
 

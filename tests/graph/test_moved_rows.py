@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from graph.moved_rows import moved_rows
+from graph.changes.moved_rows import moved_rows
 
 KEYS, AMOUNTS = ("source", "target"), ("amount_raw", "cap_raw")
 LIMIT = Fraction(1, 100)

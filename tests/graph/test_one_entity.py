@@ -14,7 +14,7 @@ from chain.reading import take
 from chain.snapshot import Snapshot
 from chain.units import UINT256_MAX, WAD
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.protocol_graph import ProtocolGraph
 from tests.devnet import compound_v2, morpho_blue
 from tests.devnet.assets import fund

@@ -13,7 +13,7 @@ from chain.errors import InputError, UnknownNameError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
 from graph.dependences import dependences, reserve
-from graph.exposure import exposure, records
+from graph.exposures.answer import exposure, records
 from graph.paths import PathIndex
 from tests.graph.small_world import CENT, MARKET, SHARE, USDC, WAD, WETH, E, Rows, small_rows, small_world
 

@@ -8,8 +8,8 @@ from web3.exceptions import ContractLogicError
 from chain.reading import take
 from chain.snapshot import Snapshot
 from graph.build import build
-from graph.changed_tables import with_values
-from graph.market_figures import figures_of
+from graph.edits.tables import with_values
+from graph.exposures.market_figures import figures_of
 from graph.pauses import pauses, without_withdrawals
 from tests.devnet.world import World
 from tests.graph.small_world import small_world

@@ -8,11 +8,11 @@ import pytest
 from chain.errors import InputError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
-from graph.counted import value_counted
 from graph.dependences import idle
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
+from graph.exposures.counted import value_counted
+from graph.exposures.portfolio import dependents, final_roots, shared_roots, subject
 from graph.paths import PathIndex
-from graph.portfolio import dependents, final_roots, shared_roots, subject
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import losses_if_it_fails
 from tests.graph.small_world import CENT, LSTETH, MARKET, SHARE, USDC, WAD, WETH, E, small_rows, small_world

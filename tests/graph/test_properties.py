@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from tests.graph.random_world import Draw, world_of
 from tests.graph.small_world import small_world
 

@@ -9,8 +9,8 @@ import aftershock
 from chain.errors import InputError
 from chain.snapshot import Snapshot
 from graph.build import build
+from graph.edits.what_if import Remove, what_if
 from graph.protocol_graph import ProtocolGraph
-from graph.what_if import Remove, what_if
 from tests.graph.edited_world import after, reserve, reserves, world
 from tests.graph.small_world import ADDRESSES, AWETH, CENT, RAY, SHARE, USDC, WAD, WETH, E, small_rows, small_world
 

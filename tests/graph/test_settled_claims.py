@@ -13,8 +13,8 @@ from chain.errors import InputError
 from chain.files.exposure_file import read_exposures
 from chain.snapshot import Snapshot
 from graph.build import build
+from graph.edits.what_if import Back, Edit, Remove, what_if
 from graph.systemic import losses_if_it_fails
-from graph.what_if import Back, Edit, Remove, what_if
 from tests.graph.small_world import WAD
 
 

@@ -9,10 +9,10 @@ import pytest
 from chain.errors import InputError
 from chain.files.exposure_file import read_exposures
 from graph.build import build
-from graph.change_words import in_words
-from graph.changes import changes
+from graph.changes.smallest_move import exact, is_told, is_told_of_floats
+from graph.changes.table import changes
+from graph.changes.words import in_words
 from graph.protocol_graph import ProtocolGraph
-from graph.smallest_move import exact, is_told, is_told_of_floats
 from tests.graph.small_world import WAD, small_rows, small_world
 
 

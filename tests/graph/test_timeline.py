@@ -11,9 +11,9 @@ from chain.errors import InputError
 from chain.reading import take
 from chain.snapshot import Anchor, Snapshot
 from graph.build import build
-from graph.change_words import in_words
-from graph.changes import changes
-from graph.counted import value_counted
+from graph.changes.table import changes
+from graph.changes.words import in_words
+from graph.exposures.counted import value_counted
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned, over_time
 from tests.devnet.world import World

@@ -13,10 +13,10 @@ from chain.errors import InputError, SnapshotError
 from chain.snapshot import Snapshot
 from chain.tables import schemas
 from graph.build import build
-from graph.change_words import in_words
-from graph.changes import changes
-from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
-from graph.what_if_file import read_what_if
+from graph.changes.table import changes
+from graph.changes.words import in_words
+from graph.edits.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove, what_if
+from graph.edits.what_if_file import read_what_if
 from simulations.book_of_graph import from_graph
 from simulations.health import health_factors
 from simulations.state import start

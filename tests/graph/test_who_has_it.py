@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 import aftershock
 from aftershock.cli import app
 from graph.build import build
-from graph.exposure import exposure
-from graph.kept_for_others import keeps_for, own_part
-from graph.portfolio import dependents
+from graph.exposures.answer import exposure
+from graph.exposures.kept_for_others import keeps_for, own_part
+from graph.exposures.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
 from graph.systemic import losses_if_it_fails
 from reports.amounts import percent

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graph.changed_tables import with_values
+from graph.edits.tables import with_values
 from reports.amounts import money
 from reports.record import Assessment
 from reports.render import render

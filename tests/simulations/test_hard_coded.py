@@ -16,7 +16,7 @@ from aftershock.cli import app
 from chain.reading import take
 from chain.snapshot import Snapshot, save
 from graph.build import build
-from graph.exposure import exposure
+from graph.exposures.answer import exposure
 from graph.protocol_graph import ProtocolGraph
 from reports.market_rows import of_market
 from simulations.book_of_graph import from_graph

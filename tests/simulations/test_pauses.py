@@ -7,8 +7,8 @@ import pytest
 import aftershock
 from chain.snapshot import Snapshot
 from graph.build import build
-from graph.changed_tables import with_values
-from graph.what_if import Freeze
+from graph.edits.tables import with_values
+from graph.edits.what_if import Freeze
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import run

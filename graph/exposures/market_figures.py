@@ -3,9 +3,9 @@
 import pandas as pd
 
 from chain.tables import each_row
-from graph.exposure_rows import largest_first
+from graph.exposures.price_findings import unmoved_debt_usd, unmoved_prices
+from graph.exposures.rows import largest_first
 from graph.pauses import without_withdrawals
-from graph.price_findings import unmoved_debt_usd, unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 from graph.reserve_amounts import borrowed_raw, lent_raw
 
@@ -52,7 +52,7 @@ def listed_in(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
 
 
 def reserves_of(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
-    """The table `reserves` of `graph.market_exposure.market_tables`. Utilisation is borrowed over what lenders have (`_lent_usd`; a column of forecasts is over all that is supplied); missing where that is nothing."""
+    """The table `reserves` of `graph.exposures.market.market_tables`. Utilisation is borrowed over what lenders have (`_lent_usd`; a column of forecasts is over all that is supplied); missing where that is nothing."""
     listed = listed_in(graph, markets)
     lent = _lent_usd(graph, listed)
     rows = listed.assign(utilisation_ratio=listed["borrowed_usd"] / lent.where(lent > 0))

@@ -1,16 +1,16 @@
 """What an account or a vault has and owes, where its money finally is, and who has the shares of a vault."""
 
-from graph.direct_holders import tables_of_holders
-from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, share_of, total
-from graph.lent_through import lent_through
+from graph.exposures.direct_holders import tables_of_holders
+from graph.exposures.lent_through import lent_through
+from graph.exposures.portfolio import final_roots, subject
+from graph.exposures.rows import Figures, Tables, concentrations, largest_first, named, share_of, total
 from graph.lookthrough import LookThrough, look_through
-from graph.portfolio import final_roots, subject
 from graph.protocol_graph import ProtocolGraph
 from graph.worth import valued_holds
 
 
 def of_holder(graph: ProtocolGraph, key: str, kind: str, top: int) -> tuple[Figures, Tables, Tables]:
-    """Figures, outbound and inbound tables of an account or a vault; columns as `graph.exposure.exposure` has them."""
+    """Figures, outbound and inbound tables of an account or a vault; columns as `graph.exposures.answer.exposure` has them."""
     tables = {}
     for name, relation in (("supplied", "supplies"), ("borrowed", "borrows")):
         rows = graph.relations[relation][graph.relations[relation]["source"] == key]

@@ -2,7 +2,7 @@
 
 Nothing is left behind that names what went: a market goes with the tokens that stand for supplies to it, an asset with the pools that trade
 it and everything that is supplied, owed or backed in it. What only an account had leaves its markets' totals too, and what a vault had is
-behind its shares no more (`graph.behind_claims`). Rows of the past (liquidations, transfers, observations) stay: they happened.
+behind its shares no more (`graph.edits.behind_claims`). Rows of the past (liquidations, transfers, observations) stay: they happened.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,8 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.snapshot import Snapshot
-from graph.behind_claims import without_balances, without_supplies
-from graph.changed_tables import moved, moves_of, without, without_where
+from graph.edits.behind_claims import without_balances, without_supplies
+from graph.edits.tables import moved, moves_of, without, without_where
 from graph.identity import identify
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import DEBT_SIDES

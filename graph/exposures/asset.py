@@ -3,19 +3,19 @@
 import pandas as pd
 
 from chain.tables import each_row
-from graph.direct_holders import tables_of_holders
-from graph.exposure_rows import Figures, Tables, concentrations, largest_first, named, total
-from graph.holder_exposure import of_holder
+from graph.exposures.direct_holders import tables_of_holders
+from graph.exposures.holder import of_holder
+from graph.exposures.portfolio import dependents
+from graph.exposures.rows import Figures, Tables, concentrations, largest_first, named, total
 from graph.lookthrough import finally_had, look_through, roots
 from graph.merged_rows import merged
 from graph.merged_rows import total as exact_sum
-from graph.portfolio import dependents
 from graph.protocol_graph import ProtocolGraph
 from graph.worth import vault_of
 
 
 def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Tables, Tables]:
-    """Figures, outbound and inbound tables of an asset; columns as `graph.exposure.exposure` has them."""
+    """Figures, outbound and inbound tables of an asset; columns as `graph.exposures.answer.exposure` has them."""
     relations = graph.relations
     node = graph.nodes["asset"].set_index("node").loc[asset]
     feeds = relations["prices"][relations["prices"]["target"] == asset]

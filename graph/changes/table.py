@@ -1,4 +1,4 @@
-"""What changed between two graphs of the same chains, as a table: markets and their terms, prices, totals, and who has what (`graph.changed_holdings`)."""
+"""What changed between two graphs of the same chains, as a table: markets and their terms, prices, totals, and who has what (`graph.changes.holdings`)."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -9,9 +9,9 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from chain.units import BPS, RAY, WAD
-from graph.changed_holdings import changed_holdings
+from graph.changes.holdings import changed_holdings
+from graph.changes.smallest_move import exact, is_told_of_floats
 from graph.protocol_graph import ProtocolGraph
-from graph.smallest_move import exact, is_told_of_floats
 from graph.timeline import aligned
 
 CHANGE_COLUMNS = ["topic", "node", "about", "label", "what", "before", "after", "change", "change_usd", "evidence"]
@@ -62,11 +62,11 @@ def changes(
 
     Parameters
     ----------
-    smallest_move : change from which an amount or price is listed, in parts of what it was before; 0.01 is one hundredth exactly (`graph.smallest_move`).
+    smallest_move : change from which an amount or price is listed, in parts of what it was before; 0.01 is one hundredth exactly (`graph.changes.smallest_move`).
 
     Returns
     -------
-    topic (market, reserve, category, feed, contract, authority, price, amount; of `graph.changed_holdings` claim, backing, supply, debt,
+    topic (market, reserve, category, feed, contract, authority, price, amount; of `graph.changes.holdings` claim, backing, supply, debt,
     balance, pool, vault), node (key in the later graph, in the earlier one for what is gone), about (what rows of one sentence are about;
     missing where a row has its own), label, what (added, removed, upgraded, paused, unpaused, frozen, unfrozen, activated, deactivated,
     amount, rate, cap, or the column), before, after (as text that people read), change (whole tokens; of a holding alone), change_usd

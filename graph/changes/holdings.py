@@ -13,10 +13,10 @@ import pandas as pd
 
 from chain.tables import each_row
 from chain.units import WAD
+from graph.changes.moved_rows import moved_rows
+from graph.changes.smallest_move import is_told
 from graph.identity import told_apart
-from graph.moved_rows import moved_rows
 from graph.protocol_graph import ProtocolGraph
-from graph.smallest_move import is_told
 
 TOPICS = ("claim", "backing", "supply", "debt", "balance", "pool", "vault")
 _COMPARED: Mapping[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
@@ -59,11 +59,11 @@ Tables = dict[str, pd.DataFrame]
 def changed_holdings(
     before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], least: Fraction
 ) -> list[dict[str, Any]]:
-    """Amounts that are new, gone, or moved by `least` of what they were or more (`graph.smallest_move`); `moved` as `graph.timeline.aligned` gives it.
+    """Amounts that are new, gone, or moved by `least` of what they were or more (`graph.changes.smallest_move`); `moved` as `graph.timeline.aligned` gives it.
 
     Returns
     -------
-    Rows as of `graph.changes.changes`, by topic, then what moved most USD, then by name; rows about one thing stand together.
+    Rows as of `graph.changes.table.changes`, by topic, then what moved most USD, then by name; rows about one thing stand together.
     """
     tables = _that_moved(before, after, moved, least)
     old, new = _by_key(before, tables[0], {}), _by_key(after, tables[1], moved)
@@ -94,7 +94,7 @@ def changed_holdings(
 def _that_moved(
     before: ProtocolGraph, after: ProtocolGraph, moved: Mapping[str, str], least: Fraction
 ) -> tuple[Tables, Tables]:
-    """The tables that are compared, of both graphs, without the rows that did not move (`graph.moved_rows`)."""
+    """The tables that are compared, of both graphs, without the rows that did not move (`graph.changes.moved_rows`)."""
     units = [dict(zip(*(graph.snapshot["assets"][name] for name in ("asset", "decimals")), strict=True)) for graph in (before, after)]  # fmt: skip
     other_unit = [asset for asset in units[0].keys() & units[1].keys() if units[0][asset] != units[1][asset]]
     found: tuple[Tables, Tables] = ({}, {})

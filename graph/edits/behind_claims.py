@@ -12,7 +12,7 @@ import pandas as pd
 
 from chain.snapshot import Snapshot
 from chain.tables import each_row
-from graph.changed_tables import with_values
+from graph.edits.tables import with_values
 from graph.identity import identify
 from graph.relations import DEBT_SIDES
 

@@ -14,7 +14,7 @@ from chain.files.claim_totals import claim_totals
 from chain.snapshot import Snapshot
 from chain.tables import each_row
 from chain.units import UINT256_MAX
-from graph.changed_tables import with_rows, with_values, without, without_where
+from graph.edits.tables import with_rows, with_values, without, without_where
 
 
 def settled(snapshot: Snapshot) -> Snapshot:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from chain.tables import each_row
-from graph.exposure_rows import concentrations, largest_first, largest_of, share_of
+from graph.exposures.market_figures import listed_in, reserves_of
+from graph.exposures.price_findings import unmoved_prices
+from graph.exposures.rows import concentrations, largest_first, largest_of, share_of
 from graph.lookthrough import LookThrough, look_through
-from graph.market_figures import listed_in, reserves_of
 from graph.merged_rows import joined, weakest
-from graph.price_findings import unmoved_prices
 from graph.protocol_graph import ProtocolGraph
 
 
@@ -29,7 +29,7 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
     feeds : see `collateral_feeds`.
     borrowed : market, asset, symbol, borrowed_usd, share_ratio, evidence, status.
     suppliers, borrowers : holder, kind, label, amount_usd, share_ratio (of all holders), assets (symbols), evidence, status.
-    unmoved_prices : collateral and debts whose price follows no market; columns as `graph.price_findings.unmoved_prices`.
+    unmoved_prices : collateral and debts whose price follows no market; columns as `graph.exposures.price_findings.unmoved_prices`.
     reserves : market, asset, symbol, supplied_usd, borrowed_usd, cash_usd, utilisation_ratio, evidence, status.
     concentration : of, count, hhi, effective_number, top10_ratio, evidence.
     """

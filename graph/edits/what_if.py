@@ -1,7 +1,7 @@
 """What if: a snapshot as it would be after a few changes, with the one that was read left as it is.
 
 Take something out, freeze or pause a market, change what is behind a claim, list a market or a vault, supply or borrow. The answer is a
-snapshot like any other, so every question, the difference of two (`graph.changes.changes`) and every cascade work on it. Prices stay what
+snapshot like any other, so every question, the difference of two (`graph.changes.table.changes`) and every cascade work on it. Prices stay what
 the markets say; who holds what beyond the entries stays too: nobody reacts.
 """
 
@@ -16,12 +16,12 @@ from chain.errors import InputError, unknown_name
 from chain.snapshot import Snapshot
 from chain.tables import each_row
 from chain.units import UINT256_MAX, WAD
-from graph import addition, removal
-from graph.behind_claims import times
 from graph.build import build
-from graph.changed_tables import marked, told, with_values
+from graph.edits import addition, removal
+from graph.edits.behind_claims import times
+from graph.edits.settled_claims import settled
+from graph.edits.tables import marked, told, with_values
 from graph.protocol_graph import ProtocolGraph
-from graph.settled_claims import settled
 
 STATES = ("frozen", "paused")
 MOST_DIGITS = 78
@@ -69,7 +69,7 @@ class Back:
 
 @dataclass(frozen=True)
 class NewMarket:
-    """An empty market with the terms that another has for some assets; `terms` in basis points as in `graph.addition.TERMS`."""
+    """An empty market with the terms that another has for some assets; `terms` in basis points as in `graph.edits.addition.TERMS`."""
 
     name: str
     like: str

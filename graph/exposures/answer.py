@@ -12,14 +12,14 @@ import pandas as pd
 
 from chain.errors import InputError
 from chain.tables import each_row
-from graph.asset_exposure import of_asset
-from graph.counted import value_counted
-from graph.direct_holders import tables_of_holders
-from graph.exposure_rows import Figures, Tables, largest_first, named, share_of, total
-from graph.holder_exposure import of_holder
-from graph.market_exposure import collateral_feeds, market_tables
-from graph.market_figures import figures_of
-from graph.portfolio import final_roots
+from graph.exposures.asset import of_asset
+from graph.exposures.counted import value_counted
+from graph.exposures.direct_holders import tables_of_holders
+from graph.exposures.holder import of_holder
+from graph.exposures.market import collateral_feeds, market_tables
+from graph.exposures.market_figures import figures_of
+from graph.exposures.portfolio import final_roots
+from graph.exposures.rows import Figures, Tables, largest_first, named, share_of, total
 from graph.protocol_graph import ProtocolGraph
 
 FEED_COLUMNS = [
@@ -96,13 +96,13 @@ def exposure(graph: ProtocolGraph, name: str, top: int = 10) -> Exposure:
     market, protocol that lends : outbound collateral, roots, feeds, unmoved_prices, borrowed, borrowers, reserves, concentration; inbound suppliers.
     asset : outbound backed_by (what a claim has itself), made_of (looked through), feeds, concentration, and for a vault's share supplied,
         held and markets as of the vault; inbound markets (direct and looked through), pools, claims, holders (who has it itself, each unit
-        once, and as what: `graph.direct_holders`), dependents (who finally has some of it, directly or through claims, no claim among them),
+        once, and as what: `graph.exposures.direct_holders`), dependents (who finally has some of it, directly or through claims, no claim among them),
         concentration of both. The figure direct_holders_ratio is which part of its supply all direct holders have; of less than nearly all
         there is no concentration.
     account, vault : outbound supplied, held, markets (`lent_through`: where its claims have lent its money too), roots (all of it looked
         through), concentration; inbound borrowed (what it owes), and for a vault holders of its share, concentration.
     pool, protocol that trades : outbound reserves, roots; inbound holders of the liquidity share, concentration.
-    protocol : besides, figures gross_usd and net_usd (`graph.counted`).
+    protocol : besides, figures gross_usd and net_usd (`graph.exposures.counted`).
     protocol without markets and pools (of feeds, vaults or tokens) : outbound parts; inbound prices (what its feeds price), holders (of its
         vaults' shares).
     feed : inbound assets that it prices.

@@ -8,9 +8,9 @@ import pandas as pd
 from chain.errors import InputError
 from chain.tables import each_row
 from graph.dependences import idle
-from graph.direct_holders import receipt_holders
-from graph.exposure_rows import largest_of, share_of
-from graph.kept_for_others import own_part
+from graph.exposures.direct_holders import receipt_holders
+from graph.exposures.kept_for_others import own_part
+from graph.exposures.rows import largest_of, share_of
 from graph.lookthrough import LookThrough, finally_had, look_through
 from graph.merged_rows import joined
 from graph.protocol_graph import ProtocolGraph

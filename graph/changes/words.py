@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from graph.changes import SWITCHES
+from graph.changes.table import SWITCHES
 
 MANIFOLD, LITTLE = 10, 0.001
 """A price that rose to more than so many times itself is told by both prices; of less than this part the first digits are told."""

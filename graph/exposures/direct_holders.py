@@ -10,8 +10,8 @@ import pandas as pd
 
 from chain.tables import each_row
 from chain.units import whole_tokens
-from graph.exposure_rows import concentrations, largest_first, named
-from graph.kept_for_others import contracts_of_markets
+from graph.exposures.kept_for_others import contracts_of_markets
+from graph.exposures.rows import concentrations, largest_first, named
 from graph.protocol_graph import ProtocolGraph
 from graph.relations import supplies_of_claims
 from graph.worth import valued_holds
@@ -98,7 +98,7 @@ def tables_of_holders(
     Returns
     -------
     holder, label, had_as, asset, amount_raw, amount_usd, share_ratio (of all units, missing where the supply was not read), evidence, status.
-    Columns as `graph.exposure_rows.concentrations`; only of assets whose holders are told whole, as of a part it would say nothing about all.
+    Columns as `graph.exposures.rows.concentrations`; only of assets whose holders are told whole, as of a part it would say nothing about all.
     Asset -> which part of all units all those have who are told, 0 to 1; None where the supply was not read or nobody is told.
     """
     columns = ["holder", "label", "had_as", "asset", "amount_raw", "amount_usd", "share_ratio", "evidence", "status"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graph.smallest_move import FLOAT_ERROR
+from graph.changes.smallest_move import FLOAT_ERROR
 
 
 def moved_rows(

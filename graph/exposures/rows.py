@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from graph.measures import concentration
+from graph.exposures.measures import concentration
 from graph.protocol_graph import ProtocolGraph
 
 Tables = dict[str, pd.DataFrame]

@@ -7,8 +7,8 @@ from typing import Any
 
 from chain.errors import InputError, unknown_name
 from chain.toml_file import read_toml
-from graph.addition import TERMS
-from graph.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove
+from graph.edits.addition import TERMS
+from graph.edits.what_if import Back, Edit, Freeze, NewClaim, NewMarket, NewVault, Remove
 
 Entry = Mapping[str, Any]
 _FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -15,7 +15,7 @@ from chain.errors import InputError
 from chain.snapshot import Snapshot
 from chain.tables import each_row
 from chain.units import BPS, BPS_TO_WAD, RAY, WAD, mul_div
-from graph.changed_tables import moved, moves_of, with_rows, without
+from graph.edits.tables import moved, moves_of, with_rows, without
 
 TERMS = {
     "threshold_bps": ("liquidation_threshold_wad", 0, BPS),

@@ -1,0 +1,1 @@
+"""What changed between two graphs, as tables and in words."""

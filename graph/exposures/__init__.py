@@ -1,0 +1,1 @@
+"""Who is exposed to what: markets, assets, holders and pools, each answer a record of tables."""
