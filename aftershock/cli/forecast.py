@@ -19,6 +19,7 @@ from aftershock.cli.options import (
     Source,
     Tables,
     exit_if_incomplete,
+    refuse_to_replace,
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, stands_on, when
@@ -91,6 +92,8 @@ def run(
     if of and out is not None:
         raise InputError("--out writes forecasts of assets; give it without --of, or take --json")
     if out is not None:
+        read = (("--prices", prices), ("--history", history), *(("--tables", folder) for folder in tables))
+        refuse_to_replace("--out", out, *read)
         refuse_unwritable(out)
     with step("forecast") as running:
         priced = with_tables(read_prices(prices, cast("Stamp | None", stamp), bar, history), tables, running.note)

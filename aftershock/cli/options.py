@@ -138,6 +138,22 @@ def refuse_unread_law(ctx: typer.Context, law: str | None) -> None:
         )
 
 
+def refuse_to_replace(option: str, out: Path | None, *inputs: tuple[str, str | Path | None]) -> None:
+    """InputError if what is written would take the place of something that is read: before anything is, so that nothing is lost.
+
+    `inputs`: an option and what it names, None where it was not given. A file in a folder that is read counts, and so does a folder around a file that is read.
+    """
+    for name, given in inputs:
+        path = None if given is None else Path(given)
+        if out is None or path is None or not (out.exists() and path.exists()):
+            continue
+        mine, theirs = out.resolve(), path.resolve()
+        if out.samefile(path) or mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
+            raise InputError(
+                f"{option} {out} would take the place of {name} {path}, which is read; give another name, so that it is not lost"
+            )
+
+
 def exit_if_incomplete(snapshot: "Snapshot") -> None:
     """Exit with 3, after the answer was given, where comparisons with the chain failed when the snapshot was taken."""
     failed = sum(len(check.failures) for check in snapshot.checks)
