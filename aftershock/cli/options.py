@@ -1,6 +1,7 @@
 """Options that several verbs share, each written once."""
 
 import math
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,7 +146,9 @@ def refuse_to_replace(option: str, out: Path | None, *inputs: tuple[str, str | P
     """
     for name, given in inputs:
         path = None if given is None else Path(given)
-        if out is None or path is None or not (out.exists() and path.exists()):
+        if (
+            out is None or path is None or not all(map(os.path.exists, (out, path)))
+        ):  # False too for a name that cannot be
             continue
         mine, theirs = out.resolve(), path.resolve()
         if out.samefile(path) or mine.is_relative_to(theirs) or theirs.is_relative_to(mine):

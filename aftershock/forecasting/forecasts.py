@@ -24,6 +24,7 @@ from aftershock.forecasting.hourly_prices import (
     written,
 )
 from aftershock.forecasting.notes import (
+    LOOK_BACK_S,
     Hole,
     holes,
     leaders_missing,
@@ -36,6 +37,7 @@ from aftershock.forecasting.notes import (
     told_of_training,
     told_of_volume,
 )
+from aftershock.forecasting.slips import told_of_slips
 from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp, folded
 from models.answering import Answering, features_of, trained_on
@@ -171,6 +173,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     notes = (
         *panel.notes,
+        *told_of_slips(priced.slips, int(instants[0]) - LOOK_BACK_S, instants),
         *told_of_tables(priced.tables, asked_with, card.features),
         *told_of_volume(panel, instants, answers & traded[answer.model]),
         *told_of_span(asked, panel),
