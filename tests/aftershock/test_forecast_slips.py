@@ -73,6 +73,10 @@ def test_two_files_in_two_currencies_are_told_where_they_meet(panel: Panel, tmp_
     one = other.copy()
     one.loc[one["symbol"] == "LINK", PRICES] *= 1.5
     assert not [slip for slip in read(frame[~early], tmp_path, one).slips if slip.kind == "seam"]
+    crash = other.copy()
+    for symbol, factor in (("AAA", 1.5), ("BTC", 1.2), ("ETH", 1.4), ("LINK", 1.8)):
+        crash.loc[crash["symbol"] == symbol, PRICES] *= factor
+    assert read(frame[~early], tmp_path, crash).slips == (), "far, and each by as much as it will"
     other[PRICES] *= 1.5
     [slip] = read(frame[~early], tmp_path, other).slips
     at = f"{pd.Timestamp(int(panel.end_s[600]), unit='s'):%Y-%m-%d %H:%M}"
