@@ -46,6 +46,7 @@ class Card:
     seed : from which all that was drawn came.
     scores : figures by name, with what they were measured on in the name.
     notes : sentences: what it is for, what it is not for, what was not tried.
+    caption : what must stand beside whatever it answers, empty for a model of a user's own prices (and in cards from before there was one).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Card:
     seed: int
     scores: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    caption: str = ""
 
 
 def hash_of(panel: Panel) -> str:
@@ -161,7 +163,8 @@ def _said(card: Card) -> dict[str, Any]:
     for name, value in card.scores.items():
         if not math.isfinite(value):
             raise InputError(f"The figure {name!r} of the card is {value}; leave out what was not measured.")
-    return {**asdict(card), "scores": dict(card.scores)}
+    record = {**asdict(card), "scores": dict(card.scores)}
+    return record if card.caption else {name: value for name, value in record.items() if name != "caption"}
 
 
 def _card_of(record: Mapping[str, Any]) -> Card:

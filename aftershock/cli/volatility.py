@@ -66,6 +66,7 @@ def to_dict(done: Trained) -> dict[str, object]:
         "data_hash": done.card.data_hash,
         "trained_until_s": done.card.cutoff_s,
         "seed": done.card.seed,
+        "caption": done.card.caption,
         "notes": list(done.card.notes),
         "tool": f"aftershock {aftershock.__version__}",
     }
@@ -89,4 +90,6 @@ def show(page: Page, done: Trained, read: str) -> None:
     for note in done.card.notes:
         page.say((note, "dim"))
     page.next(f"aftershock forecast --model {done.folder.parent} --horizon {done.card.task.horizon_hours}{read}")
-    page.footer(f"sha256 of what was read {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}")
+    page.footer(
+        f"sha256 of what was read {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}", done.card.caption
+    )

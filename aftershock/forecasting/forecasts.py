@@ -66,7 +66,7 @@ class Forecasts:
     unanswered : (asset, how many instants) that no model could answer.
     notes : what was changed in the prices on reading, and what else must be said of them and of the models, a sentence each.
     card : of the models.
-    caption : what the prices are, where they are not the user's.
+    caption : what the prices are, where they are not the user's, and what the models were trained on, where that was not the user's.
     holes : bars that are missing in what was looked back on, of assets with an answer.
     unseen : assets with a forecast that were not in training.
     leaders_missing : BTC or ETH, where the models that answer read them and the prices do not have them, or too few of them at an instant: the market's moves stand in their place.
@@ -188,7 +188,8 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         "instants_s": instants.tolist(),
         "horizon_hours": horizon_hours,
     }
-    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, (*leaders, *thin), decided_by)
+    caption = ", ".join(one for one in (priced.caption, card.caption) if one)
+    return Forecasts(table, unanswered, notes, card, caption, missing, unseen, (*leaders, *thin), decided_by)
 
 
 def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:

@@ -153,6 +153,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
         wish.seed,
         figures,
         (*_notes(priced, lessons, wish, learner, answering.names, learnt), *lived),
+        f"models trained on {priced.caption}" if priced.caption else "",
     )
     save(folder, answering, card)
     shutil.rmtree(kept, ignore_errors=True)

@@ -196,13 +196,19 @@ def test_tuning_stays_inside_the_training_window_and_is_kept(priced: Priced, tmp
     assert [text[:21] for text in heard if "tuning" in text] == ["tuning, trial 1 of 2:", "tuning, trial 2 of 2:"]
 
 
-def test_the_verb_writes_and_refuses(ask: Ask) -> None:
+def test_the_verb_writes_and_refuses(ask: Ask, bars: Path) -> None:
     done = ask("train", "volatility", "--out", "mine", "--model", "glm", "--json")
     record = json.loads(done.out)
     assert done.code == 0 and record["answers"] and "invented prices" in record["notes"][0]
     said = ask("forecast", "--model", "mine", "--json")
     found = json.loads(said.out)
-    assert found["caption"] == "invented prices" and found["answered_by"][0]["model"] == record["answers"][0]
+    both = "invented prices, models trained on invented prices"
+    assert found["caption"] == both and record["caption"] == "models trained on invented prices"
+    own = ("forecast", "--prices", str(bars), "--stamp", "close")
+    assert json.loads(ask(*own, "--model", "mine", "--json").out)["caption"] == "models trained on invented prices"
+    assert json.loads(ask(*own, "--json").out)["caption"] == "", "what ships was trained on traded prices"
+    assert ask(*own, "--model", "mine").out.strip().endswith("models trained on invented prices")
+    assert found["answered_by"][0]["model"] == record["answers"][0]
     for words, message in (
         (("--model", "oracle"), "no model named"),
         (("--horizon", "5"), "train for 1, 24, 168 hours"),
