@@ -92,7 +92,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
         fit(forecaster("mlp"), world(seed=4), folder=tmp_path)
     with pytest.raises(InputError, match="other data, options or seed"):
         fit(forecaster("mlp", options=replace(SHORT, batch=8)), folder=tmp_path)
-    for content in (b"no checkpoint", b"", b"()", b"(105)", bytes(range(256)) * 20):
+    for content in (b"junk" * 1000, b"no checkpoint", b"", b"()", b"(105)", bytes(range(256)) * 20):
         (tmp_path / "member-0.pt").write_bytes(content)
         with pytest.raises(SchemaError) as refused:
             fit(forecaster("mlp"), folder=tmp_path)
