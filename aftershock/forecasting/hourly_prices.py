@@ -61,7 +61,7 @@ def instant_s(text: str, option: str) -> int:
     if not text[:1].isdecimal():  # pandas takes "now", "today" and nothing at all for instants
         raise wrong
     try:
-        found = pd.Timestamp(text)
+        found = pd.to_datetime(text, format="ISO8601")  # of no other form: 05/06 is one of two days, 10:00 one of any
     except ValueError as error:
         raise wrong from error
     return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())

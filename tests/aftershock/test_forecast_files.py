@@ -39,6 +39,23 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         lambda f: f.assign(timestamp="18/08/2023 03:00"),
         "row 2: timestamp is '18/08/2023 03:00', and whether day or month",
     ),
+    "dots": (
+        lambda f: f.assign(timestamp="08.09.2023 03:00"),
+        r"row 2: timestamp is '08\.09\.2023 03:00', and whether day or month",
+    ),
+    "dashes": (
+        lambda f: f.assign(timestamp="08-09-23 03:00"),
+        "row 2: timestamp is '08-09-23 03:00', and whether day or month",
+    ),
+    "no day": (lambda f: f.assign(timestamp="03:00"), "row 2: timestamp is '03:00', which is no instant"),
+    "zone in letters": (
+        lambda f: f.assign(timestamp="2022-08-09 03:00 EST"),
+        "row 2: timestamp is '2022-08-09 03:00 EST', which is no instant",
+    ),
+    "two closes": (
+        lambda f: f.assign(more=1.0).rename(columns={"more": "close"}),
+        "bad.csv has 2 columns named close; leave the right one",
+    ),
     "swapped": (
         lambda f: f.rename(columns={"high": "low", "low": "high"}),
         r"bad.csv row 2: high is \S+ and low \S+ of BTC; put the larger one under high \(",
@@ -65,6 +82,13 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_row_and_what_to_do(
     with pytest.raises(aftershock.AftershockError, match=message) as refused:
         forecast_file(tmp_path / "bad.csv", "close")
     assert "bad.csv" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_suffix_in_capitals_is_the_same_suffix(bars: Path, tmp_path: Path) -> None:
+    shutil.copy(bars, tmp_path / "BARS.PARQUET")
+    pd.testing.assert_frame_equal(
+        forecast_file(tmp_path / "BARS.PARQUET", "close").table, forecast_file(bars, "close").table
+    )
 
 
 def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
         (("--stamp", "open", "--from", "soon"), "which is no date"),
         (("--stamp", "open", "--from", "now"), "--from is 'now', which is no date"),
         (("--stamp", "open", "--to", ""), "--to is '', which is no date"),
+        (("--stamp", "open", "--from", "05/06/2022"), "--from is '05/06/2022', which is no date; write 2023-06-01"),
+        (("--stamp", "open", "--to", "05.06.2022"), "--to is '05.06.2022', which is no date"),
+        (("--stamp", "open", "--from", "10:00"), "--from is '10:00', which is no date"),
         (("--stamp", "open", "--from", "2030-01-01"), "ask for an earlier instant"),
         (("--stamp", "open", "--out", "f.txt"), ".parquet or .csv"),
     ):
