@@ -28,6 +28,18 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         lambda f: pd.concat([f, f.head(1).assign(close=1.5)]),
         r"row \d+: \w+ has two prices at .*, the other in row \d+; keep",
     ),
+    "two volumes": (
+        lambda f: pd.concat([f, f.head(1).assign(volume=7e9)]),
+        r"row \d+: BTC has two values of volume at 2022-01-01 01:00:00, the other in row 2; keep",
+    ),
+    "two volumes, the other way round": (
+        lambda f: pd.concat([f.head(1).assign(volume=np.nan), f]),
+        r"row 3: BTC has two values of volume at 2022-01-01 01:00:00, the other in row 2; keep",
+    ),
+    "two moods": (
+        lambda f: pd.concat([f.assign(sentiment=1.0), f.head(1).assign(sentiment=2.0)]),
+        r"row \d+: BTC has two values of sentiment at",
+    ),
     "nameless": (
         lambda f: f.assign(symbol=f["symbol"].replace("AAA", " ")),
         r"row \d+: symbol is empty; name the asset",
@@ -66,6 +78,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     ),
     "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
     "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
+    "stray": (
+        lambda f: put(f, f["timestamp"] == f["timestamp"].max(), timestamp=4_070_908_800).head(1440),
+        r"bad.csv row 1440: BTC has a bar that ends at 2099-01-01 00:00 UTC, 76.8 years after .* 2022-03-01 23:00 UTC, .* 1,439 instants; correct",
+    ),
     "daily": (
         lambda f: f[f["timestamp"] % 86_400 == 0],
         "bad.csv has prices 1 d apart, and the models look back on hourly ones",
@@ -110,7 +126,7 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     pd.testing.assert_frame_equal(answered(whole.assign(timestamp=berlin))[0], straight)
     table, notes = answered(pd.concat([whole, whole.head(9)]))
     pd.testing.assert_frame_equal(table, straight)
-    assert len(notes) == 1 and "odd.parquet: 9 rows repeat the symbol, instant and prices" in notes[0]
+    assert len(notes) == 1 and "odd.parquet: 9 rows repeat the symbol, instant and values" in notes[0]
     assert f"the first is row {len(whole) + 1}, {whole['symbol'].iloc[0]} at" in notes[0]
     table, notes = answered(whole.assign(high=whole["low"]))
     assert (
