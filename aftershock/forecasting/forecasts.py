@@ -31,6 +31,7 @@ from aftershock.forecasting.notes import (
     leaders_thin,
     told_of_assets,
     told_of_holes,
+    told_of_ranges,
     told_of_series,
     told_of_span,
     told_of_tables,
@@ -180,6 +181,7 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         *told_of_holes(missing),
         *told_of_series(panel, int(instants[-1]), answers),
         *told_of_assets(unseen, leaders, thin, len(instants)),
+        *told_of_ranges(table),
         *told_of_training(instants, card.cutoff_s),
     )
     decided_by = {
