@@ -43,6 +43,7 @@ OF_FORECASTS = (
     *("replaced_by_the_market", "answered_by", "trained_until_s"),
 )
 """What JSON says of forecasts beside the values made from them."""
+FROM_NOTHING = "Where nine in ten begins at 0, nineteen in twenty lie in it: one hour in twenty or more repeats the price before, so there is nothing below."
 ASSUMED = (
     "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, large moves together as in one Student t; "
     "what no prices were given for stands still"
@@ -257,6 +258,8 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: Reasons | None
     )
     if len(last) > SHOWN:
         page.say((f"{len(last) - SHOWN} more.", "dim"))
+    if (last["vq05"] == 0).any():
+        page.say((FROM_NOTHING, "dim"))
     if reasons is not None:
         page.blank()
         show_reasons(page, reasons)

@@ -29,6 +29,8 @@ EXTRAS: dict[str, tuple[float, float]] = {
 }
 """Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
 HOUR = 3_600.0
+MOST_VOLUME = 1e12
+"""Times the middle volume of its symbol: a change of unit may make a billion, and sums of the others keep four digits beside this."""
 NAMED = 6
 """So many symbols are listed in a sentence."""
 ROUNDING = 1e-9
@@ -111,7 +113,7 @@ def read_bars(
     Raises
     ------
     InputError
-        If a column is missing, none of `among` is in the file, a stamp or price cannot be used, a high lies below its low, one instant has two prices or two values of another column (a row that repeats all of them counts once), or a file of bars comes without `stamp` and `bar_s`.
+        If a column is missing, none of `among` is in the file, a stamp, price or volume cannot be used, a high lies below its low, one instant has two prices or two values of another column (a row that repeats all of them counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
     bars, named, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS), among)
     if not is_bars and stamp == "open":
@@ -160,6 +162,8 @@ def _bars(
     }
     if "high" in columns and "low" in columns:
         _refuse_crossed(path, frame, order, columns["high"], columns["low"])
+    if "volume" in columns:
+        _refuse_absurd(path, frame, order, code, columns["volume"])
     twice = np.flatnonzero((code[1:] == code[:-1]) & (end[1:] == end[:-1]))
     for name, values in columns.items():
         one, other = values[twice], values[twice + 1]
@@ -214,6 +218,21 @@ def _refuse_crossed(
         raise InputError(
             f"{path.name} row {row}: high is {high[first]:.10g} and low {low[first]:.10g} of {symbol}; "
             f"put the larger one under high ({many(len(wrong), 'such row')}; aftershock check says more)"
+        )
+
+
+def _refuse_absurd(
+    path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], code: npt.NDArray[np.int64], volume: FloatArray
+) -> None:
+    """InputError if a volume is beyond all measure of its own symbol's: beside it sums of the others lose their digits, for good. Arrays are in `order` of the frame's rows."""
+    usual = pd.Series(np.where(volume > 0, volume, np.nan)).groupby(code).transform("median").to_numpy()
+    wrong = np.flatnonzero(volume > MOST_VOLUME * usual)
+    if len(wrong):
+        first = int(wrong[np.argmin(order[wrong])])
+        row, symbol = frame.index[order[first]], frame["symbol"].iloc[order[first]]
+        raise InputError(
+            f"{path.name} row {row}: volume is {volume[first]:.6g}, and that of {symbol} is {usual[first]:.6g} in the middle; "
+            f"correct it or leave it empty ({many(len(wrong), 'such row')})"
         )
 
 

@@ -36,6 +36,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         lambda f: pd.concat([f.head(1).assign(volume=np.nan), f]),
         r"row 3: BTC has two values of volume at 2022-01-01 01:00:00, the other in row 2; keep",
     ),
+    "a volume beyond all measure": (
+        lambda f: put(f, (f["symbol"] == "LINK") & (f["timestamp"] == f["timestamp"].max()), volume=1e20),
+        r"bad.csv row 4320: volume is 1e\+20, and that of LINK is [\d.]+ in the middle; correct it or leave it empty \(1 such row\)",
+    ),
     "two moods": (
         lambda f: pd.concat([f.assign(sentiment=1.0), f.head(1).assign(sentiment=2.0)]),
         r"row \d+: BTC has two values of sentiment at",
@@ -98,6 +102,15 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_row_and_what_to_do(
     with pytest.raises(aftershock.AftershockError, match=message) as refused:
         forecast_file(tmp_path / "bad.csv", "close")
     assert "bad.csv" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_volume_that_is_only_large_changes_its_own_windows_alone(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    """A billion times the middle volume, 45 days before the last instant: beyond thirty days sums must have all their digits back."""
+    frame = frame_of(panel)
+    large = (frame["symbol"] == "LINK") & (frame["timestamp"] == panel.end_s[-45 * 24])
+    put(frame, large, volume=1e9 * float(frame["volume"].median())).to_parquet(tmp_path / "large.parquet")
+    found, usual = (forecast_file(path, "close").table["variance"] for path in (tmp_path / "large.parquet", bars))
+    np.testing.assert_allclose(found, usual, rtol=1e-6)
 
 
 def test_a_suffix_in_capitals_is_the_same_suffix(bars: Path, tmp_path: Path) -> None:
