@@ -221,11 +221,16 @@ def _refuse_crossed(
         )
 
 
+def usual_volume(volume: FloatArray, symbols: npt.NDArray[Any]) -> FloatArray:
+    """Beside each volume the middle one of its symbol, of those above zero; NaN where there is none."""
+    return np.asarray(pd.Series(np.where(volume > 0, volume, np.nan)).groupby(symbols).transform("median"))
+
+
 def _refuse_absurd(
     path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], code: npt.NDArray[np.int64], volume: FloatArray
 ) -> None:
     """InputError if a volume is beyond all measure of its own symbol's: beside it sums of the others lose their digits, for good. Arrays are in `order` of the frame's rows."""
-    usual = pd.Series(np.where(volume > 0, volume, np.nan)).groupby(code).transform("median").to_numpy()
+    usual = usual_volume(volume, code)
     wrong = np.flatnonzero(volume > MOST_VOLUME * usual)
     if len(wrong):
         first = int(wrong[np.argmin(order[wrong])])
