@@ -143,6 +143,8 @@ def test_a_snapshot_that_failed_its_checks_says_so(ask: Ask, failed: Path, verb:
         ),
         (("export", "claims.json", "--exposures", "claims.json"), "--exposures claims.json"),
         (("export", "graph", "--exposures", "graph/nodes/claims.csv"), "--exposures graph/nodes/claims.csv"),
+        (("what-if", "edits.toml", "--snapshot", "graph", "--out", "graph"), "--snapshot graph"),
+        (("what-if", "graph/nodes/claims.csv", "--out", "graph"), "FILE graph/nodes/claims.csv"),
         (("replay", "--liquidations", "log.csv", "--prices", "bars.csv", "--out", "bars.csv"), "--prices bars.csv"),
         (("replay", "--liquidations", "log.csv", "--prices", "bars.csv", "--out", "log.csv"), "--liquidations log.csv"),
         (
