@@ -34,11 +34,11 @@ class Slip:
 
 def slips_of(name: str, panel: Panel, joined: Panel) -> tuple[Slip, ...]:
     """What `aftershock check` finds in the moves of closes: those that come back as the file has them, those that stay as they are looked back on, where changes of unit are taken out."""
-    found = [Slip(end_s, "back", f"{name}: {text}") for end_s, kind, text in _moved(panel) if kind in BACK]
-    for end_s, kind, text in _moved(joined):
-        if kind in STAYS:
-            found.append(Slip(end_s, "stays", f"{name}: {text}"))
-    return tuple(found)
+    as_written = _moved(panel)
+    looked_back_on = as_written if np.array_equal(panel.close, joined.close, equal_nan=True) else _moved(joined)
+    back = [Slip(end_s, "back", f"{name}: {text}") for end_s, kind, text in as_written if kind in BACK]
+    stays = [Slip(end_s, "stays", f"{name}: {text}") for end_s, kind, text in looked_back_on if kind in STAYS]
+    return (*back, *stays)
 
 
 def _moved(panel: Panel) -> list[tuple[int, str, str]]:
