@@ -89,13 +89,14 @@ def law_of_forecasts(forecasts: pd.DataFrame, panel: Panel) -> ShockLaw:
     deviation = np.sqrt(forecasts["variance"].to_numpy(dtype=np.float64))
     as_of_s = int(forecasts["as_of"].iloc[0].timestamp())
     width = (forecasts["q95"] - forecasts["q05"]).to_numpy(dtype=np.float64) / (2 * deviation)
+    inner = (forecasts["q75"] - forecasts["q25"]).to_numpy(dtype=np.float64) / (2 * deviation)
     hours = int(forecasts["horizon_hours"].iloc[0])
     correlation, told = correlation_at(panel.select(assets), as_of_s)
     return ShockLaw(
         assets,
         deviation,
         correlation,
-        implied_freedom(float(np.median(width))),
+        implied_freedom(float(np.median(width)), float(np.median(width / np.maximum(inner, 1e-12)))),
         f"forecast for {hours} h from {forecasts['as_of'].iloc[0]:%Y-%m-%d %H:%M} UTC",
         forecasts[list(QUANTILES)].to_numpy(dtype=np.float64),
         told,
@@ -144,8 +145,14 @@ def correlation_at(panel: Panel, as_of_s: int) -> tuple[FloatArray, tuple[str, .
     return np.asarray(found), told if names else ()
 
 
-def implied_freedom(width: float) -> float:
-    """Degrees of freedom at which the 95 % quantile of a Student t with deviation 1 is `width`; the nearest within 2.5 to 60."""
+def implied_freedom(width: float, tails: float) -> float:
+    """Degrees of freedom at which the 95 % quantile of a Student t with deviation 1 is `width`; the nearest within 2.5 to 60.
+
+    A width that no t with that deviation has, because the range is that of another deviation, says nothing of the tails. Then those count at which the range from 5 to 95 % is `tails` times that from 25 to 75 %.
+    """
     freedoms = np.exp(np.linspace(np.log(LEAST_FREEDOM), np.log(MOST_FREEDOM), 200))
     quantiles = stdtrit(freedoms, 0.95) * np.sqrt((freedoms - 2) / freedoms)
+    if width > quantiles.max():
+        shapes = stdtrit(freedoms, 0.95) / stdtrit(freedoms, 0.75)
+        return float(freedoms[np.argmin(np.abs(shapes - tails))])
     return float(freedoms[np.argmin(np.abs(quantiles - width))])

@@ -59,7 +59,7 @@ def outlook_of(
     return Outlook(
         as_of=f"{found.table['as_of'].iloc[0]:%Y-%m-%dT%H:%M:%SZ}",
         horizon_hours=int(found.table["horizon_hours"].iloc[0]),
-        prices=found.caption or priced.name,
+        prices=priced.caption or priced.name,
         prices_id=hash_of(priced.panel),
         models="" if models is None else str(models),
         models_id=str(found.decided_by["model"]),

@@ -24,6 +24,9 @@ JUMP_OF_BARS = np.log(2.0)
 JUMP_OF_CLOSES = np.log(20.0)
 """Between two closes, where what lay between them is not known: larger than any move of a traded token in one bar that we have seen."""
 CLOCK_TOLERANCE_S = 1.0
+YEAR_S = 365.25 * 86_400
+LONGEST_GAP_S = 2 * YEAR_S
+"""Without a bar of any asset, where the file has less than that in bars: what lies beyond is a wrong stamp."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,13 @@ def read_panel(
     Raises
     ------
     InputError
-        As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`.
+        As `chain.files.price_files.read_bars`; or if stamps do not lie on a clock of `bar_s`, or some lie years from all others.
     """
     frame, told = read_bars(path, stamp, bar_s, among)
     assets = tuple(frame["symbol"].cat.categories)
     columns = frame["symbol"].cat.codes.to_numpy(dtype=np.int64)
     end = _on_clock(path, frame["end_s"].to_numpy(), assets, columns, bar_s)
+    _refuse_stray(path, end, assets, columns, frame.index.to_numpy(), bar_s)
     first, last = int(end.min()), int(end.max())
     clock = np.arange(first, last + 1, bar_s, dtype=np.int64)
     rows = (end - first) // bar_s
@@ -152,6 +156,30 @@ def joined_forward(panel: Panel) -> Panel:
                 f"taken as a change of unit, later prices are multiplied by {1 / factor:.4g}{more}"
             )
     return replace(panel, **columns, notes=tuple(notes))
+
+
+def _refuse_stray(
+    path: Path, end: IntArray, assets: Sequence[str], columns: IntArray, row: IntArray, bar_s: int
+) -> None:
+    """InputError if years without any bar lie in the file, more than it has bars: the clock would be laid through them, for a stamp that is wrong."""
+    known = np.unique(end)
+    gaps = np.diff(known)
+    most = int(np.argmax(gaps)) if len(gaps) else 0
+    if not len(gaps) or gaps[most] <= LONGEST_GAP_S or gaps[most] <= len(known) * bar_s:
+        return
+    is_late = len(known) - 1 - most <= most + 1  # the lesser part is the stray one
+    stray = np.flatnonzero(end > known[most]) if is_late else np.flatnonzero(end <= known[most])
+    at = int(stray[np.argmin(row[stray])])
+    near = known[most] if is_late else known[most + 1]
+    raise InputError(
+        f"{path.name} row {row[at]}: {assets[columns[at]]} has a bar that ends at {_minute(int(end[at]))} UTC, {abs(int(end[at]) - int(near)) / YEAR_S:.1f} years {'after' if is_late else 'before'} "
+        f"the {'last' if is_late else 'first'} of the others, {_minute(int(near))} UTC, and the whole file has bars of {many(len(known), 'instant')}; "
+        f"correct the stamp or take the row out ({many(len(stray), 'such row')}), or cut the file there"
+    )
+
+
+def _minute(at_s: int) -> str:
+    return f"{pd.Timestamp(at_s, unit='s'):%Y-%m-%d %H:%M}"
 
 
 def _on_clock(path: Path, end_s: FloatArray, assets: Sequence[str], columns: IntArray, bar_s: int) -> IntArray:

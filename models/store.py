@@ -30,6 +30,8 @@ from models.task import Task
 SCHEMA = "aftershock-model/1"
 MODEL, CARD, CARD_TEXT = "model.safetensors", "card.json", "card.md"
 OWN = "models."
+LATEST_S = 4_102_444_800
+"""2100-01-01: no training saw a later price (`chain.files.frames.LAST_YEAR`)."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -46,6 +48,7 @@ class Card:
     seed : from which all that was drawn came.
     scores : figures by name, with what they were measured on in the name.
     notes : sentences: what it is for, what it is not for, what was not tried.
+    caption : what must stand beside whatever it answers, empty for a model of a user's own prices (and in cards from before there was one).
     """
 
     name: str
@@ -56,6 +59,7 @@ class Card:
     seed: int
     scores: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    caption: str = ""
 
 
 def hash_of(panel: Panel) -> str:
@@ -113,10 +117,9 @@ def load(folder: Path) -> tuple[Fitted, Card]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise SchemaError(f"{path} is no model that can be read ({error}); take it from its source again.") from error
-    if record.get("schema") != SCHEMA:
-        raise SchemaError(
-            f"{path} is of schema {record.get('schema')!r}, this version reads {SCHEMA!r}; train the model again."
-        )
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise SchemaError(f"{path} is of schema {schema!r}, this version reads {SCHEMA!r}; train the model again.")
     try:
         card = _card_of(record["card"])
         fitted = _put_together(record["model"], arrays)
@@ -161,17 +164,36 @@ def _said(card: Card) -> dict[str, Any]:
     for name, value in card.scores.items():
         if not math.isfinite(value):
             raise InputError(f"The figure {name!r} of the card is {value}; leave out what was not measured.")
-    return {**asdict(card), "scores": dict(card.scores)}
+    record = {**asdict(card), "scores": dict(card.scores)}
+    return record if card.caption else {name: value for name, value in record.items() if name != "caption"}
 
 
 def _card_of(record: Mapping[str, Any]) -> Card:
+    """A card from its record; TypeError names the first field that is not what `Card` says."""
     given = {
         **record,
         "task": Task(**record["task"]),
         "features": tuple(record["features"]),
         "notes": tuple(record["notes"]),
     }
-    return Card(**given)
+    card = Card(**given)
+    for name, is_right in (
+        ("name", isinstance(card.name, str)),
+        ("features", all(isinstance(one, str) for one in card.features)),
+        ("data_hash", isinstance(card.data_hash, str)),
+        ("cutoff_s", type(card.cutoff_s) is int and 0 <= card.cutoff_s < LATEST_S),
+        ("seed", type(card.seed) is int),
+        ("scores", isinstance(card.scores, Mapping) and all(map(_is_number, card.scores.values()))),
+        ("notes", all(isinstance(one, str) for one in card.notes)),
+        ("caption", isinstance(card.caption, str)),
+    ):
+        if not is_right:
+            raise TypeError(f"{name} of its card is {getattr(card, name)!r}")
+    return card
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _taken_apart(value: Any, at: str, arrays: Arrays) -> Any:

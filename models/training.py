@@ -132,7 +132,16 @@ class Lived:
     ended: str
 
 
-UNREADABLE = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError)
+UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 """What torch, and the walk through what it read, raise for a file that is no checkpoint of ours."""
 Report = Callable[[Epoch], None]
 Weights = dict[str, NDArray[np.float32]]
@@ -157,7 +166,7 @@ def learn(
     network : untrained, see `models.networks.build`.
     seed : decides the order of the batches and what dropout leaves out.
     report : told after every epoch.
-    checkpoint : a file written after every epoch. If it is there, learning goes on where it stopped; the weights come out the same to the bit.
+    checkpoint : a file written after every epoch. If it is there, learning goes on where it stopped, or starts anew where it has more epochs than are asked for; the weights come out the same to the bit.
     limit_s : seconds for this member; that of the options if None.
 
     Raises
@@ -172,8 +181,11 @@ def learn(
     print_of = _fingerprint(network, lesson, graphs, options, seed)
     limit = options.limit_s if limit_s is None else limit_s
     with one_thread(), torch.random.fork_rng(devices=[]):
+        kept = None
         if checkpoint is not None and checkpoint.exists():
-            epochs, best = _resume(checkpoint, print_of, network, optimiser)
+            kept = _resume(checkpoint, print_of, options.epochs, network, optimiser)
+        if kept is not None:
+            epochs, best = kept
         else:
             epochs = [Epoch(member, 0, step.mean(head, options.batch), step.mean(tail, options.batch), 0.0)]
             best = _copy(network)
@@ -307,19 +319,23 @@ def _save(
 
 
 def _resume(
-    path: Path, print_of: str, network: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[list[Epoch], dict[str, Tensor]]:
+    path: Path, print_of: str, most: int, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[list[Epoch], dict[str, Tensor]] | None:
+    """What a checkpoint holds; None, and nothing is touched, if it has learnt for more epochs than `most`: the weights of fewer are not in it."""
     try:
         state = torch.load(path, weights_only=True)
         made_from, epochs = state["made_from"], [Epoch(*row) for row in state["epochs"]]
-    except UNREADABLE as error:
+        weights, learner, best = (state[name] for name in ("network", "optimiser", "best"))
+    except UNREADABLE as error:  # whose words are about pickles and torch, or nothing but a number
         raise SchemaError(
-            f"{path} is no checkpoint of a training that can be read; delete it to start anew ({error})."
+            f"{path} is no checkpoint of a training that can be read; delete it to start anew."
         ) from error
     if made_from != print_of:
         raise InputError(
             f"{path} was made from other data, options or seed; delete it, or name another folder for checkpoints."
         )
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    return epochs, state["best"]
+    if len(epochs) - 1 > most:
+        return None
+    network.load_state_dict(weights)
+    optimiser.load_state_dict(learner)
+    return epochs, best

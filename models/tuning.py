@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.exceptions import OptunaError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
-from chain.errors import InputError
+from chain.errors import InputError, SchemaError
 from models.digests import digest
 from models.forecaster import Forecaster
 from models.panel import Panel
@@ -110,7 +112,7 @@ def tune(
     Parameters
     ----------
     make : a forecaster from values.
-    trials : the budget, those of earlier runs of the study included.
+    trials : the budget, those of earlier runs of the study included; of a study that has more the first so many count.
     study : the study's file (SQLite); if it is there, it goes on.
     chosen : the TOML file for what was chosen; written anew after every trial.
     report : told after every trial.
@@ -118,6 +120,7 @@ def tune(
     Raises
     ------
     InputError : no budget; a window too short; or the study was made from other data, space, folds or seed.
+    SchemaError : the study's file cannot be read.
     """
     if trials < 1 or not space:
         raise InputError(
@@ -127,7 +130,7 @@ def tune(
     print_of = _fingerprint(space, train, (FOLDS, SHARE, seed))
     study.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = optuna.create_study(storage=f"sqlite:///{study}", study_name="tuning", load_if_exists=True)
+    kept = _opened(study)
     if kept.user_attrs.setdefault("made_from", print_of) != print_of:
         raise InputError(f"{study} was made from other data, values, folds or seed; delete it, or name another file.")
     kept.set_user_attr("made_from", print_of)
@@ -159,10 +162,21 @@ def tune(
 
 
 def _finished(study: optuna.Study, budget: int) -> tuple[Trial, ...]:
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    """The first `budget` trials that came to an end: a study that went further before is taken as far as is asked, so that the same budget gives the same choice."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))[:budget]
     return tuple(
         Trial(number, budget, dict(one.params), float(one.values[0])) for number, one in enumerate(complete, 1)
     )
+
+
+def _opened(study: Path) -> optuna.Study:
+    """The study of a file, which is made if it is not there; SchemaError if it holds none."""
+    try:
+        found = optuna.create_study(storage=f"sqlite:///{study}", study_name="tuning", load_if_exists=True)
+        found.get_trials(deepcopy=False)
+    except (SQLAlchemyError, OptunaError, RuntimeError, ValueError, KeyError) as error:  # what a damaged file raises
+        raise SchemaError(f"{study} is no study of tuning that can be read; delete it to start anew") from error
+    return found
 
 
 def _best(done: tuple[Trial, ...]) -> Tuned:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import aftershock
-from aftershock.cli.options import AsJson, Exposures, Source, opened
+from aftershock.cli.options import AsJson, Exposures, Source, opened, refuse_to_replace
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from reports.amounts import count
@@ -30,6 +30,8 @@ def run(
     from graph import exchange
 
     lost = exchange.LOSSES[exchange.form_of(path)]
+    read = None if source == "sample" else source
+    refuse_to_replace("FILE", path, ("--snapshot", read), ("--exposures", exposures))
     with step("load"):
         snapshot = aftershock.load(opened(source, exposures))
         graph = aftershock.graph(snapshot)

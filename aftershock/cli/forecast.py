@@ -19,6 +19,7 @@ from aftershock.cli.options import (
     Source,
     Tables,
     exit_if_incomplete,
+    refuse_to_replace,
 )
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import HARM, Page, print_json, stands_on, when
@@ -42,6 +43,7 @@ OF_FORECASTS = (
     *("replaced_by_the_market", "answered_by", "trained_until_s"),
 )
 """What JSON says of forecasts beside the values made from them."""
+FROM_NOTHING = "Where nine in ten begins at 0, nineteen in twenty lie in it: one hour in twenty or more repeats the price before, so there is nothing below."
 ASSUMED = (
     "nobody pays in or takes out, nothing is liquidated and no pool rebalances; correlations of ninety days, large moves together as in one Student t; "
     "what no prices were given for stands still"
@@ -91,6 +93,8 @@ def run(
     if of and out is not None:
         raise InputError("--out writes forecasts of assets; give it without --of, or take --json")
     if out is not None:
+        read = (("--prices", prices), ("--history", history), *(("--tables", folder) for folder in tables))
+        refuse_to_replace("--out", out, *read)
         refuse_unwritable(out)
     with step("forecast") as running:
         priced = with_tables(read_prices(prices, cast("Stamp | None", stamp), bar, history), tables, running.note)
@@ -254,6 +258,8 @@ def show(page: Page, found: Forecasts, out: Path | None, reasons: Reasons | None
     )
     if len(last) > SHOWN:
         page.say((f"{len(last) - SHOWN} more.", "dim"))
+    if (last["vq05"] == 0).any():
+        page.say((FROM_NOTHING, "dim"))
     if reasons is not None:
         page.blank()
         show_reasons(page, reasons)

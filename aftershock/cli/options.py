@@ -1,6 +1,7 @@
 """Options that several verbs share, each written once."""
 
 import math
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,6 +137,24 @@ def refuse_unread_law(ctx: typer.Context, law: str | None) -> None:
         raise InputError(
             f"{named} would do nothing without --shocks forecast; add that, or leave {'it' if len(unread) == 1 else 'them'} out"
         )
+
+
+def refuse_to_replace(option: str, out: Path | None, *inputs: tuple[str, str | Path | None]) -> None:
+    """InputError if what is written would take the place of something that is read: before anything is, so that nothing is lost.
+
+    `inputs`: an option and what it names, None where it was not given. A file in a folder that is read counts, and so does a folder around a file that is read.
+    """
+    for name, given in inputs:
+        path = None if given is None else Path(given)
+        if (
+            out is None or path is None or not all(map(os.path.exists, (out, path)))
+        ):  # False too for a name that cannot be
+            continue
+        mine, theirs = out.resolve(), path.resolve()
+        if out.samefile(path) or mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
+            raise InputError(
+                f"{option} {out} would take the place of {name} {path}, which is read; give another name, so that it is not lost"
+            )
 
 
 def exit_if_incomplete(snapshot: "Snapshot") -> None:

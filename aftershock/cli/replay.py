@@ -5,7 +5,7 @@ from typing import Annotated, cast
 
 import typer
 
-from aftershock.cli.options import AsJson, BarStamp
+from aftershock.cli.options import AsJson, BarStamp, refuse_to_replace
 from aftershock.cli.progress import step
 from aftershock.cli.terminal import Page, print_json
 from aftershock.replays import ReplayedFiles, replay_files, terms_table
@@ -47,6 +47,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Compare every liquidation of a log with market prices, recover the bonuses, and explain what is left."""
+    read = (("--liquidations", liquidations), ("--params", params), *(("--prices", path) for path in prices))
+    refuse_to_replace("--out", out, *read)
     with step("replay") as running:
         found = replay_files(liquidations, prices, params, cast("Stamp | None", stamp), bar, age, hours)
         running.note(count(len(found.result.events), "event"))

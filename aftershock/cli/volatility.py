@@ -52,6 +52,7 @@ def run(
         print_json(to_dict(done))
     else:
         read = f" --prices {shlex.quote(str(prices))}" + (f" --stamp {stamp}" if stamp else "") if prices else ""
+        read += f" --history {shlex.quote(str(history))}" if history else ""
         read += "".join(f" --tables {shlex.quote(str(folder))}" for folder in tables)
         show(Page(), done, read)
 
@@ -66,6 +67,7 @@ def to_dict(done: Trained) -> dict[str, object]:
         "data_hash": done.card.data_hash,
         "trained_until_s": done.card.cutoff_s,
         "seed": done.card.seed,
+        "caption": done.card.caption,
         "notes": list(done.card.notes),
         "tool": f"aftershock {aftershock.__version__}",
     }
@@ -88,5 +90,8 @@ def show(page: Page, done: Trained, read: str) -> None:
     page.blank()
     for note in done.card.notes:
         page.say((note, "dim"))
-    page.next(f"aftershock forecast --model {done.folder.parent} --horizon {done.card.task.horizon_hours}{read}")
-    page.footer(f"sha256 of what was read {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}")
+    models = shlex.quote(str(done.folder.parent))
+    page.next(f"aftershock forecast --model {models} --horizon {done.card.task.horizon_hours}{read}")
+    page.footer(
+        f"sha256 of what was read {done.card.data_hash[:16]}", f"aftershock {aftershock.__version__}", done.card.caption
+    )

@@ -8,7 +8,7 @@ import typer
 
 import aftershock
 from aftershock.cli.diff import show_changes, show_figures, signed
-from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source, report_of, with_source
+from aftershock.cli.options import AsJson, ScenarioName, Shocks, Source, refuse_to_replace, report_of, with_source
 from aftershock.cli.progress import step
 from aftershock.cli.simulate import with_progress
 from aftershock.cli.terminal import Page, print_json, stands_on, when
@@ -37,6 +37,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Change a snapshot without touching it: what would be different, and what a shock would do then."""
+    refuse_to_replace("--out", out, ("--snapshot", None if source == "sample" else source), ("FILE", file))
     chosen = aftershock.chosen_scenario(scenario, shock, {}) if scenario or shock else None
     edits = read_what_if(file)
     with step("load") as loading:

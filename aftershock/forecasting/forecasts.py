@@ -24,18 +24,21 @@ from aftershock.forecasting.hourly_prices import (
     written,
 )
 from aftershock.forecasting.notes import (
+    LOOK_BACK_S,
     Hole,
     holes,
     leaders_missing,
     leaders_thin,
     told_of_assets,
     told_of_holes,
+    told_of_ranges,
     told_of_series,
     told_of_span,
     told_of_tables,
     told_of_training,
     told_of_volume,
 )
+from aftershock.forecasting.slips import told_of_slips
 from chain.errors import InputError, unknown_name
 from chain.files.price_files import Stamp, folded
 from models.answering import Answering, features_of, trained_on
@@ -64,7 +67,7 @@ class Forecasts:
     unanswered : (asset, how many instants) that no model could answer.
     notes : what was changed in the prices on reading, and what else must be said of them and of the models, a sentence each.
     card : of the models.
-    caption : what the prices are, where they are not the user's.
+    caption : what the prices are, where they are not the user's, and what the models were trained on, where that was not the user's.
     holes : bars that are missing in what was looked back on, of assets with an answer.
     unseen : assets with a forecast that were not in training.
     leaders_missing : BTC or ETH, where the models that answer read them and the prices do not have them, or too few of them at an instant: the market's moves stand in their place.
@@ -171,12 +174,14 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
     )
     notes = (
         *panel.notes,
+        *told_of_slips(priced.slips, int(instants[0]) - LOOK_BACK_S, instants),
         *told_of_tables(priced.tables, asked_with, card.features),
         *told_of_volume(panel, instants, answers & traded[answer.model]),
         *told_of_span(asked, panel),
         *told_of_holes(missing),
         *told_of_series(panel, int(instants[-1]), answers),
         *told_of_assets(unseen, leaders, thin, len(instants)),
+        *told_of_ranges(table),
         *told_of_training(instants, card.cutoff_s),
     )
     decided_by = {
@@ -185,7 +190,8 @@ def forecast(priced: Priced, asked: Span = LAST, horizon_hours: int = 24, models
         "instants_s": instants.tolist(),
         "horizon_hours": horizon_hours,
     }
-    return Forecasts(table, unanswered, notes, card, priced.caption, missing, unseen, (*leaders, *thin), decided_by)
+    caption = ", ".join(one for one in (priced.caption, card.caption) if one)
+    return Forecasts(table, unanswered, notes, card, caption, missing, unseen, (*leaders, *thin), decided_by)
 
 
 def _refuse_without(names: Sequence[str], card: Card, models: Path, prices: str) -> None:

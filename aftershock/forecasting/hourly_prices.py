@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 
 from aftershock.durations import duration_s
+from aftershock.forecasting.slips import Slip, slip_at_seam, slips_of
 from chain.errors import InputError, many
-from chain.files import price_panel
-from chain.files.file_findings import Noted
 from chain.files.price_files import Stamp, folded, names_read, told_of_names
-from chain.files.price_moves import moves
 from chain.files.price_panel import span
 from models.features.windows import ENOUGH_BARS
 from models.panel import COLUMNS, IntArray, Panel, joined_forward, read_panel
@@ -41,6 +39,7 @@ class Priced:
     ----------
     graphs : protocol graphs, each with the instant (Unix seconds) from which it is known, in order (`aftershock.forecasting.chain_columns`).
     tables : a sentence for each snapshot and history that was given.
+    slips : moves that are to be told if they are looked back on.
     """
 
     panel: Panel
@@ -48,6 +47,7 @@ class Priced:
     caption: str = ""
     graphs: "tuple[tuple[int, ProtocolGraph], ...]" = ()
     tables: tuple[str, ...] = ()
+    slips: tuple[Slip, ...] = ()
 
 
 def price_names(assets: Sequence[str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def instant_s(text: str, option: str) -> int:
     if not text[:1].isdecimal():  # pandas takes "now", "today" and nothing at all for instants
         raise wrong
     try:
-        found = pd.Timestamp(text)
+        found = pd.to_datetime(text, format="ISO8601")  # of no other form: 05/06 is one of two days, 10:00 one of any
     except ValueError as error:
         raise wrong from error
     return int((found.tz_localize("UTC") if found.tzinfo is None else found).timestamp())
@@ -155,15 +155,18 @@ def read_prices(
     if prices is None:
         return Priced(read_panel(SAMPLE_PRICES, "close", BAR_S), "the embedded sample", SAMPLE_CAPTION)
     panel, name = read_panel(prices, stamp, BAR_S, as_written=True), prices.name
+    at_seam: tuple[Slip, ...] = ()
     if history is not None:
         earlier = read_panel(history, stamp, BAR_S, as_written=True, among=panel.assets)
         _require_earlier((name, panel), (history.name, earlier))
         panel, earlier = _named_alike(panel, earlier)
         told = _agree((prices.name, panel), (history.name, earlier))
+        at_seam = slip_at_seam((prices.name, panel), (history.name, earlier))
         panel, name = _with_history(panel, earlier, told), f"{prices.name} with {history.name}"
     _require_hours(name, panel)
-    told = (*_told_of_future(name, panel, time.time() if now_s is None else now_s), *_told_of_slips(name, panel))
-    return Priced(joined_forward(replace(panel, notes=(*panel.notes, *told))), name)
+    told = _told_of_future(name, panel, time.time() if now_s is None else now_s)
+    joined = joined_forward(replace(panel, notes=(*panel.notes, *told)))
+    return Priced(joined, name, slips=(*slips_of(name, panel, joined), *at_seam))
 
 
 def require_closes(name: str, panel: Panel, until_s: int) -> None:
@@ -206,20 +209,6 @@ def _told_of_future(name: str, panel: Panel, now_s: float) -> tuple[str, ...]:
         f"{many(len(late), 'hour')} of them lie in the future, so stamps or clock are wrong, or the prices are invented"
     )
     return (sentence,)
-
-
-def _told_of_slips(name: str, panel: Panel) -> tuple[str, ...]:
-    """Closes that move far and come back, alone: what `aftershock check` finds, because one wrong bar of one asset moves the market that all others are seen against."""
-    code, rows = np.nonzero(np.isfinite(panel.close.T))
-    time_s, closes = panel.end_s[rows].astype(np.float64), panel.close[rows, code]
-    noted = Noted(name)
-    moves(noted, price_panel.in_order(list(panel.assets), code, time_s, closes, rows, rows))
-    found = [one for one in noted.found if one.kind in ("spike", "unit_slip")]
-    more = f" (and {many(len(found) - 1, 'more such place')}; aftershock check lists them)" if len(found) > 1 else ""
-    return tuple(
-        f"{name}: {one.symbol} {one.sentence}{more}; if it is no price that was paid, take the bar out: it changes the forecasts of all assets"
-        for one in found[:1]
-    )
 
 
 def _named_alike(panel: Panel, earlier: Panel) -> tuple[Panel, Panel]:

@@ -25,6 +25,10 @@ OLD_S = 366 * DAY_S
 PEGGED = 2e-4
 """Median absolute log return of an hour below which an asset is taken to be pegged."""
 NAMED = 6
+NINE_IN_TEN = 3.2897
+"""Deviations that nine in ten draws of a normal law span; a Student t of the same deviation spans less, with 2.5 degrees of freedom 0.70 of it."""
+LEAST_SPAN, MOST_SPAN, FAR_MEDIAN = 0.65, 1.1, 0.15
+"""Between these the calibrated span is one of the stated deviation, and a median return of fewer deviations is none."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,19 @@ def told_of_assets(
             f"too few prices of {name} are known {where}: what models read of it is the mean of all assets there instead"
         )
     return tuple(told)
+
+
+def told_of_ranges(table: pd.DataFrame) -> tuple[str, ...]:
+    """Of which models that answer the calibrated returns are not those of the stated deviation, a sentence each; `table` as of `aftershock.forecasting.forecasts.Forecasts`."""
+    deviation = np.sqrt(table["variance"])
+    spans = ((table["q95"] - table["q05"]) / deviation / NINE_IN_TEN).groupby(table["model"], sort=False).median()
+    medians = (table["q50"] / deviation).groupby(table["model"], sort=False).median()
+    return tuple(
+        f"{model}: the ranges of returns do not fit the deviations; nine in ten span {spans[model]:.2f} times what a normal law of that deviation does, around a median of {medians[model]:+.2f} deviations, "
+        "as they did when it was scored, and draws follow them; its scored window was no usual one, so train on a longer history"
+        for model in spans.index
+        if not LEAST_SPAN <= spans[model] <= MOST_SPAN or abs(medians[model]) > FAR_MEDIAN
+    )
 
 
 def told_of_training(instants: IntArray, cutoff_s: int) -> tuple[str, ...]:

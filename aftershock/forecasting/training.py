@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
@@ -117,8 +118,7 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
     InputError
         If the prices are too few, or checkpoints in `out` belong to another run.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out is {out}, which is a file; name a folder")
+    refuse_unwritable(out)
     folder = out / f"volatility_{wish.horizon_hours}h"
     kept = out / CHECKPOINTS / f"{wish.horizon_hours}h-{wish.model}"
     tell("features")
@@ -153,12 +153,33 @@ def train_volatility(priced: Priced, out: Path, wish: Wish, tell: Tell = lambda 
         wish.seed,
         figures,
         (*_notes(priced, lessons, wish, learner, answering.names, learnt), *lived),
+        f"models trained on {priced.caption}" if priced.caption else "",
     )
     save(folder, answering, card)
     shutil.rmtree(kept, ignore_errors=True)
     if (out / CHECKPOINTS).is_dir() and not any((out / CHECKPOINTS).iterdir()):
         (out / CHECKPOINTS).rmdir()
     return Trained(folder, card, answering.names)
+
+
+def refuse_unwritable(out: Path) -> None:
+    """InputError unless a folder of models can be written there, so that nobody waits for what cannot be kept: what is missing of the path is made, a file in it, and all is taken away again."""
+    try:
+        if out.is_file():
+            raise InputError(f"--out is {out}, which is a file; name a folder")
+        missing = [one for one in (out.absolute(), *out.absolute().parents) if not one.is_dir()]
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=out):
+                pass
+        finally:
+            for one in missing:
+                if one.is_dir():
+                    one.rmdir()
+    except OSError as error:
+        raise InputError(
+            f"--out {out} cannot be written ({(error.strerror or str(error)).lower()}); name a folder that you may write to"
+        ) from error
 
 
 def lessons_of(panel: Panel, horizon_hours: int, reads: tuple[str, ...]) -> Lessons:

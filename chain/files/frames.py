@@ -4,6 +4,7 @@ For books, where every digit counts, `chain.files.cells` reads text cell by cell
 """
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,8 @@ import pandas as pd
 from chain.errors import InputError, many
 
 FIRST_YEAR, LAST_YEAR = 2009, 2100
+UNORDERED = r"/|^\s*\d{1,2}[.-]\d{1,2}[.-]\d{2}"
+"""Dates in which day and month can be mistaken for each other."""
 
 
 def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -28,7 +31,7 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
     InputError
         If the file cannot be read, has no rows, names a column twice, or lacks a column that `columns` names.
     """
-    is_parquet = path.suffix == ".parquet"
+    is_parquet = path.suffix.lower() == ".parquet"
     try:
         frame = (
             pd.read_parquet(path)
@@ -37,6 +40,8 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
         )
     except (OSError, ValueError, EOFError) as error:  # pandas and pyarrow raise subclasses of these
         raise InputError(f"{path} {_unreadable(path, error, is_parquet)}") from error
+    if not is_parquet:
+        _refuse_doubled_names(path)
     if len(frame.columns) == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
         raise InputError(
             f"{path.name} has no commas between its cells, its header is {str(frame.columns[0])!r}; write it with commas"
@@ -56,6 +61,16 @@ def open_frame(path: Path, columns: Mapping[str, str] | None = None) -> pd.DataF
         raise InputError(f"{path.name} has a header and no rows")
     odd = [name for name in frame.columns if frame[name].dtype == object] if is_parquet else []
     return frame.assign(**{name: frame[name].map(_as_text) for name in odd}) if odd else frame
+
+
+def _refuse_doubled_names(path: Path) -> None:
+    """InputError if the header of a readable CSV file has one name twice: pandas would number them, and read the first."""
+    names = pd.read_csv(path, header=None, nrows=1, dtype="str", skip_blank_lines=False).iloc[0].dropna()
+    twice = names[names.duplicated()].tolist()
+    if twice:
+        raise InputError(
+            f"{path.name} has {many(int((names == twice[0]).sum()), 'column')} named {twice[0]}; leave the right one, and name the others otherwise"
+        )
 
 
 def _unreadable(path: Path, error: Exception, is_parquet: bool) -> str:
@@ -127,15 +142,20 @@ def stamps(path: Path, frame: pd.DataFrame, name: str = "timestamp") -> npt.NDAr
     if pd.api.types.is_numeric_dtype(column):
         seconds = column.to_numpy(dtype=np.float64)
     else:
-        slashed = np.flatnonzero(column.astype("str").str.contains("/").to_numpy(dtype=bool))
+        texts = column.astype("str")
+        slashed = np.flatnonzero(texts.str.contains(UNORDERED).to_numpy(dtype=bool))
         if len(slashed):
             raise InputError(
                 f"{path.name} row {frame.index[slashed[0]]}: {name} is {shown(column.iloc[slashed[0]])}, and whether day or month comes first is not said; "
                 "write Unix seconds or 2021-05-19T12:00:00Z"
             )
         try:
-            since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
-        except (ValueError, TypeError) as error:  # a year beyond what nanoseconds hold is one too
+            if not texts.str.match(r"\s*\d{4}").all():
+                raise ValueError  # pandas takes a time alone for one of today
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # it warns where it guesses row by row
+                since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
+        except (ValueError, TypeError, Warning) as error:  # a year beyond what nanoseconds hold is one too
             alone = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
             bad = np.flatnonzero(alone.isna().to_numpy())
             where, value = (

@@ -9,7 +9,7 @@ import pandas as pd
 from chain.errors import many
 from chain.files import price_moves
 from chain.files.file_findings import Noted, alike, needed, numbers
-from chain.files.price_files import BAR_COLUMNS, ROUNDING, Stamp, names_read
+from chain.files.price_files import BAR_COLUMNS, MOST_VOLUME, ROUNDING, Stamp, names_read, usual_volume
 from chain.files.price_panel import MISSING, FloatArray, Panel, panel, span, when
 from chain.files.stamp_checks import daylight, instants
 
@@ -75,7 +75,7 @@ def check_prices(
     _gaps(noted, sorted_rows)
     _grid(noted, sorted_rows, bar_s if has_bars else None)
     _series(noted, sorted_rows)
-    _zero_volume(noted, frame, values.get("volume"))
+    _volume(noted, frame, values.get("volume"))
     say("moves")
     price_moves.moves(noted, sorted_rows)
     price_moves.frozen(noted, sorted_rows)
@@ -97,10 +97,12 @@ def _bars(noted: Noted, frame: pd.DataFrame, values: dict[str, FloatArray]) -> N
                 noted.rows("error", "ohlc", frame, name, wrong, f"{words} the {other} of its bar")
 
 
-def _zero_volume(noted: Noted, frame: pd.DataFrame, volume: FloatArray | None) -> None:
+def _volume(noted: Noted, frame: pd.DataFrame, volume: FloatArray | None) -> None:
     if volume is None:
         return
     symbols = frame["symbol"].astype(str).to_numpy()
+    sentence = "is beyond all measure of the other volumes of its symbol; correct it or leave it empty"
+    noted.rows("error", "range", frame, "volume", volume > MOST_VOLUME * usual_volume(volume, symbols), sentence)
     silent = np.flatnonzero(volume == 0)
     for symbol, places in pd.Series(silent).groupby(symbols[silent]):
         row = int(frame.index[places.iloc[0]])

@@ -29,6 +29,8 @@ EXTRAS: dict[str, tuple[float, float]] = {
 }
 """Columns that a file of prices may have besides, with the least and the largest value: order book (spread, depth, imbalance), perpetual futures, sentiment. A cell may be empty."""
 HOUR = 3_600.0
+MOST_VOLUME = 1e12
+"""Times the middle volume of its symbol: a change of unit may make a billion, and sums of the others keep four digits beside this."""
 NAMED = 6
 """So many symbols are listed in a sentence."""
 ROUNDING = 1e-9
@@ -54,7 +56,7 @@ class Series:
 def read_prices(path: Path, stamp: Stamp | None = None, bar_s: float | None = None) -> dict[str, Series]:
     """Series by symbol, each under every spelling that the file has of it as well; parameters and errors as of `read_bars`."""
     bars, named, is_bars, _ = _bars(path, stamp, bar_s, ("low", "high"))
-    symbols = bars.pop("symbol")
+    symbols, _ = bars.pop("symbol"), bars.pop("row")
     start = bars["end_s"] - bar_s if is_bars and bar_s is not None else None
     rows_of = np.split(np.arange(len(symbols)), np.flatnonzero(np.diff(symbols.codes)) + 1)
     series = {
@@ -99,7 +101,7 @@ def told_of_names(named: Mapping[str, str]) -> tuple[str, ...]:
 def read_bars(
     path: Path, stamp: Stamp | None = None, bar_s: float | None = None, among: Collection[str] | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the order of symbol (as `folded`) and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS; and a sentence each if symbols are read under another name or rows are repeated.
+    """Bars in the order of symbol (as `folded`) and time: end_s (Unix seconds, float), symbol (categorical), close and, where the file has them, open, high, low, volume and EXTRAS, under their row numbers in the file; and a sentence each if symbols are read under another name or rows are repeated.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def read_bars(
     Raises
     ------
     InputError
-        If a column is missing, none of `among` is in the file, a stamp or price cannot be used, a high lies below its low, one instant has two prices (a repeated row counts once), or a file of bars comes without `stamp` and `bar_s`.
+        If a column is missing, none of `among` is in the file, a stamp, price or volume cannot be used, a high lies below its low, one instant has two prices or two values of another column (a row that repeats all of them counts once), or a file of bars comes without `stamp` and `bar_s`.
     """
     bars, named, is_bars, notes = _bars(path, stamp, bar_s, ("open", "high", "low", "volume", *EXTRAS), among)
     if not is_bars and stamp == "open":
@@ -120,7 +122,7 @@ def read_bars(
                 f"{path.name} holds closes stamped at the open, and it is not said how long a bar is; say it with --bar 1h"
             )
         bars["end_s"] = bars["end_s"] + bar_s
-    return pd.DataFrame(bars), (*told_of_names(named), *notes)
+    return pd.DataFrame(bars).set_index("row"), (*told_of_names(named), *notes)
 
 
 def _bars(
@@ -160,16 +162,21 @@ def _bars(
     }
     if "high" in columns and "low" in columns:
         _refuse_crossed(path, frame, order, columns["high"], columns["low"])
+    if "volume" in columns:
+        _refuse_absurd(path, frame, order, code, columns["volume"])
     twice = np.flatnonzero((code[1:] == code[:-1]) & (end[1:] == end[:-1]))
-    for pair in twice:
-        if any(values[pair] != values[pair + 1] for name, values in columns.items() if name not in ("volume", *EXTRAS)):
+    for name, values in columns.items():
+        one, other = values[twice], values[twice + 1]
+        for pair in twice[(one != other) & ~(np.isnan(one) & np.isnan(other))][:1]:
             first, second = sorted(frame.index[order[[pair, pair + 1]]].tolist())
+            what = f"two values of {name}" if name in ("volume", *EXTRAS) else "two prices"
             raise InputError(
-                f"{path.name} row {second}: {names[code[pair]]} has two prices at {pd.Timestamp(end[pair], unit='s')}, the other in row {first}; keep the right one"
+                f"{path.name} row {second}: {names[code[pair]]} has {what} at {pd.Timestamp(end[pair], unit='s')}, the other in row {first}; keep the right one"
             )
     once = np.delete(np.arange(len(code)), twice)
     notes = _said_twice(path, frame, order[twice + 1]) if len(twice) else ()
     kept: dict[str, Any] = {name: values[once] for name, values in columns.items()}
+    kept["row"] = frame.index.to_numpy()[order[once]]
     symbols = pd.Categorical.from_codes(code[once], names)
     return {"end_s": end[once], "symbol": symbols, **kept}, named, bool(has_bars), (*left_out, *notes)
 
@@ -192,11 +199,11 @@ def _only(path: Path, frame: pd.DataFrame, among: Collection[str] | None) -> tup
 
 
 def _said_twice(path: Path, frame: pd.DataFrame, places: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    """A sentence on rows (places in the frame) whose symbol, instant and prices an earlier row has."""
+    """A sentence on rows (places in the frame) whose symbol, instant and values an earlier row has."""
     first, verbs = int(places.min()), "repeats" if len(places) == 1 else "repeat"
     which = f"row {frame.index[first]}, {frame['symbol'].iloc[first]} at {frame['timestamp'].iloc[first]}"
     return (
-        f"{path.name}: {many(len(places), 'row')} {verbs} the symbol, instant and prices of an earlier one, and such rows count once; the first is {which}",
+        f"{path.name}: {many(len(places), 'row')} {verbs} the symbol, instant and values of an earlier one, and such rows count once; the first is {which}",
     )
 
 
@@ -211,6 +218,26 @@ def _refuse_crossed(
         raise InputError(
             f"{path.name} row {row}: high is {high[first]:.10g} and low {low[first]:.10g} of {symbol}; "
             f"put the larger one under high ({many(len(wrong), 'such row')}; aftershock check says more)"
+        )
+
+
+def usual_volume(volume: FloatArray, symbols: npt.NDArray[Any]) -> FloatArray:
+    """Beside each volume the middle one of its symbol, of those above zero; NaN where there is none."""
+    return np.asarray(pd.Series(np.where(volume > 0, volume, np.nan)).groupby(symbols).transform("median"))
+
+
+def _refuse_absurd(
+    path: Path, frame: pd.DataFrame, order: npt.NDArray[np.int64], code: npt.NDArray[np.int64], volume: FloatArray
+) -> None:
+    """InputError if a volume is beyond all measure of its own symbol's: beside it sums of the others lose their digits, for good. Arrays are in `order` of the frame's rows."""
+    usual = usual_volume(volume, code)
+    wrong = np.flatnonzero(volume > MOST_VOLUME * usual)
+    if len(wrong):
+        first = int(wrong[np.argmin(order[wrong])])
+        row, symbol = frame.index[order[first]], frame["symbol"].iloc[order[first]]
+        raise InputError(
+            f"{path.name} row {row}: volume is {volume[first]:.6g}, and that of {symbol} is {usual[first]:.6g} in the middle; "
+            f"correct it or leave it empty ({many(len(wrong), 'such row')})"
         )
 
 

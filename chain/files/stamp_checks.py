@@ -21,7 +21,7 @@ UNITS = (("nanoseconds", 1e9, 1e17), ("microseconds", 1e6, 1e14), ("milliseconds
 _ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
 _UTC = re.compile(r"(?:Z|UTC|GMT|[+-]00:?00)$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
-_SLASHES = re.compile(r"^\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_SLASHES = re.compile(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 
 
 def instants(noted: Noted, frame: pd.DataFrame, name: str, now_s: float, is_end_said: bool = False) -> FloatArray:

@@ -3,7 +3,6 @@
 import json
 import resource
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,50 +20,21 @@ from tests.aftershock.forecast_inputs import frame_of, put
 
 TRAINED = "prices that training may have seen"
 
-BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "zero": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), close=0.0), "close is 0.0; give a finite price"),
-    "negative": (lambda f: put(f, f["timestamp"] == f["timestamp"].min(), low=-3.0), "low is -3.0; give a finite"),
-    "twice": (
-        lambda f: pd.concat([f, f.head(1).assign(close=1.5)]),
-        r"row \d+: \w+ has two prices at .*, the other in row \d+; keep",
-    ),
-    "nameless": (
-        lambda f: f.assign(symbol=f["symbol"].replace("AAA", " ")),
-        r"row \d+: symbol is empty; name the asset",
-    ),
-    "shifted": (lambda f: f.assign(timestamp=f["timestamp"] + 600), "no multiple of 3600 s"),
-    "millis": (lambda f: f.assign(timestamp=f["timestamp"] * 1000), "is no time between 2009 and 2100"),
-    "text": (lambda f: f.assign(timestamp="13th"), "row 2: timestamp is '13th', which is no instant"),
-    "slashes": (
-        lambda f: f.assign(timestamp="18/08/2023 03:00"),
-        "row 2: timestamp is '18/08/2023 03:00', and whether day or month",
-    ),
-    "swapped": (
-        lambda f: f.rename(columns={"high": "low", "low": "high"}),
-        r"bad.csv row 2: high is \S+ and low \S+ of BTC; put the larger one under high \(",
-    ),
-    "crossed": (
-        lambda f: put(f, f["timestamp"] == f["timestamp"].max(), low=90.0, high=80.0),
-        r"high is 80 and low 90 of BTC; .*\(4 such rows",
-    ),
-    "book": (lambda f: f.assign(imbalance=2.0), "imbalance is 2.0; give a number from -1 to 1"),
-    "spread": (lambda f: f.assign(spread_bps="wide"), "spread_bps is 'wide'; give a number of at least zero"),
-    "daily": (
-        lambda f: f[f["timestamp"] % 86_400 == 0],
-        "bad.csv has prices 1 d apart, and the models look back on hourly ones",
-    ),
-}
+
+def test_a_volume_that_is_only_large_changes_its_own_windows_alone(panel: Panel, bars: Path, tmp_path: Path) -> None:
+    """A billion times the middle volume, 45 days before the last instant: beyond thirty days sums must have all their digits back."""
+    frame = frame_of(panel)
+    large = (frame["symbol"] == "LINK") & (frame["timestamp"] == panel.end_s[-45 * 24])
+    put(frame, large, volume=1e9 * float(frame["volume"].median())).to_parquet(tmp_path / "large.parquet")
+    found, usual = (forecast_file(path, "close").table["variance"] for path in (tmp_path / "large.parquet", bars))
+    np.testing.assert_allclose(found, usual, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_file_that_cannot_be_used_is_refused_with_the_row_and_what_to_do(
-    name: str, panel: Panel, tmp_path: Path
-) -> None:
-    change, message = BAD[name]
-    change(frame_of(panel)).to_csv(tmp_path / "bad.csv", index=False)
-    with pytest.raises(aftershock.AftershockError, match=message) as refused:
-        forecast_file(tmp_path / "bad.csv", "close")
-    assert "bad.csv" in str(refused.value) and "\n" not in str(refused.value)
+def test_a_suffix_in_capitals_is_the_same_suffix(bars: Path, tmp_path: Path) -> None:
+    shutil.copy(bars, tmp_path / "BARS.PARQUET")
+    pd.testing.assert_frame_equal(
+        forecast_file(tmp_path / "BARS.PARQUET", "close").table, forecast_file(bars, "close").table
+    )
 
 
 def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, tmp_path: Path) -> None:
@@ -86,7 +56,7 @@ def test_what_is_odd_but_usable_is_answered_and_told(panel: Panel, bars: Path, t
     pd.testing.assert_frame_equal(answered(whole.assign(timestamp=berlin))[0], straight)
     table, notes = answered(pd.concat([whole, whole.head(9)]))
     pd.testing.assert_frame_equal(table, straight)
-    assert len(notes) == 1 and "odd.parquet: 9 rows repeat the symbol, instant and prices" in notes[0]
+    assert len(notes) == 1 and "odd.parquet: 9 rows repeat the symbol, instant and values" in notes[0]
     assert f"the first is row {len(whole) + 1}, {whole['symbol'].iloc[0]} at" in notes[0]
     table, notes = answered(whole.assign(high=whole["low"]))
     assert (

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import aftershock
 from aftershock.forecasting.forecasts import Forecasts, forecast_file
+from aftershock.forecasting.notes import told_of_ranges
 from models.panel import Panel
 from tests.aftershock.forecast_inputs import frame_of, put
 
@@ -104,3 +106,26 @@ def test_a_leader_of_too_few_prices_is_said_to_be_replaced(panel: Panel, tmp_pat
     some = forecast_file(tmp_path / "gone.parquet", "close", first="2022-02-23", last="2022-03-02")
     assert some.leaders_missing == ("Eth",)
     assert [note for note in some.notes if "too few prices of Eth are known at 2 of 8 instants" in note]
+
+
+def test_a_range_that_is_none_of_the_stated_deviation_is_told() -> None:
+    """Quantiles of SciPy's normal law and Student t, of the stated deviation, of others, and shifted."""
+    levels, deviation = (0.05, 0.25, 0.5, 0.75, 0.95), np.array([0.01, 0.05])
+
+    def told(standard: np.ndarray, by: float = 1.0, shift: float = 0.0) -> tuple[str, ...]:
+        rows = deviation[:, None] * (by * standard + shift)
+        table = pd.DataFrame(rows, columns=["q05", "q25", "q50", "q75", "q95"])
+        return told_of_ranges(table.assign(variance=deviation**2, model="mine"))
+
+    normal, fat = stats.norm.ppf(levels), stats.t.ppf(levels, 2.5) * np.sqrt(0.2)
+    assert told(normal) == told(fat) == told(normal, 1.05) == told(normal, 1.0, -0.1) == ()
+    [wide], [narrow], [shifted] = told(normal, 1.74), told(fat, 0.9), told(normal, 1.0, -0.6)
+    assert "mine: the ranges" in wide and "1.74 times what a normal law" in wide and "+0.00 dev" in wide
+    assert "0.63 times" in narrow and "1.00 times" in shifted and "a median of -0.60 deviations" in shifted
+
+
+@pytest.mark.parametrize("hours", [1, 24, 168])
+def test_what_ships_has_ranges_of_its_deviations(panel: Panel, tmp_path: Path, hours: int) -> None:
+    frame_of(panel).to_parquet(tmp_path / "prices.parquet")
+    notes = forecast_file(tmp_path / "prices.parquet", "close", horizon_hours=hours).notes
+    assert not [note for note in notes if "ranges of returns" in note]

@@ -23,7 +23,10 @@ def test_the_joint_law_has_the_deviations_correlations_and_tails_that_it_says() 
     np.testing.assert_allclose(stats.kendalltau(*drawn[:20_000].T).statistic, 2 / np.pi * np.arcsin(0.6), atol=0.02)
     expected = stats.t.ppf(0.99, 4) / np.sqrt(2) * 0.05
     assert np.quantile(drawn[:, 0], 0.99) == pytest.approx(expected, rel=0.03)
-    assert implied_freedom(float(stats.t.ppf(0.95, 5.0) * np.sqrt(3 / 5))) == pytest.approx(5.0, rel=0.03)
+    assert implied_freedom(float(stats.t.ppf(0.95, 5.0) * np.sqrt(3 / 5)), 9.9) == pytest.approx(5.0, rel=0.03)
+    for freedom in (3.0, 4.0, 8.0):  # the same law, said to have a deviation 1.74 times less: the tails are as fat
+        own = stats.t.ppf([0.25, 0.95], freedom) * np.sqrt((freedom - 2) / freedom)
+        assert implied_freedom(1.74 * float(own[1]), float(-own[1] / own[0])) == pytest.approx(freedom, rel=0.03)
 
 
 def test_a_correlation_is_that_of_the_hours_that_both_have_whatever_else_is_in_the_file() -> None:

@@ -100,11 +100,23 @@ def test_the_verb_writes_shows_and_refuses(ask: Ask, bars: Path) -> None:
         (("--stamp", "open", "--from", "soon"), "which is no date"),
         (("--stamp", "open", "--from", "now"), "--from is 'now', which is no date"),
         (("--stamp", "open", "--to", ""), "--to is '', which is no date"),
+        (("--stamp", "open", "--from", "05/06/2022"), "--from is '05/06/2022', which is no date; write 2023-06-01"),
+        (("--stamp", "open", "--to", "05.06.2022"), "--to is '05.06.2022', which is no date"),
+        (("--stamp", "open", "--from", "10:00"), "--from is '10:00', which is no date"),
         (("--stamp", "open", "--from", "2030-01-01"), "ask for an earlier instant"),
         (("--stamp", "open", "--out", "f.txt"), ".parquet or .csv"),
     ):
         refused = ask("forecast", "--prices", str(bars), *words)
         assert refused.code == 2 and message in refused.err.replace("\n", " "), refused.err
+
+
+def test_a_range_from_nothing_is_said_to_hold_more_than_nine_in_ten(ask: Ask) -> None:
+    """Shares of the law itself: an hour ahead the quantile at 5 % is 0, so nothing lies below it; a day ahead it is not."""
+    for hours, lowest in (("1", True), ("24", False)):
+        record = json.loads(ask("forecast", "--horizon", hours, "--json").out)["forecasts"]
+        assert all((one["vq05"] == 0) == lowest for one in record)
+        page = " ".join(ask("forecast", "--horizon", hours).out.split())
+        assert ("Where nine in ten begins at 0, nineteen in twenty lie in it" in page) == lowest
 
 
 def test_without_a_file_the_embedded_prices_answer_and_say_what_they_are(ask: Ask) -> None:

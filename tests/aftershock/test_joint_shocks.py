@@ -20,6 +20,7 @@ from aftershock.forecasting.training import Wish, train_volatility
 from aftershock.outlooks import apart
 from chain.snapshot import Anchor
 from models.panel import Panel
+from models.store import load, save
 from reports.amounts import money
 from tests.aftershock.command import Ask
 from tests.aftershock.forecast_inputs import frame_of
@@ -105,6 +106,21 @@ def test_a_model_of_ones_own_answers_and_is_named(told: Told, files: Path) -> No
     assert "by the models in my-models" in (files / "out/report.md").read_text(encoding="utf-8")
     said = " ".join(told.ask(*VERBS[0], *SHOCKS, *prices, "--model", "my-models").out.split())
     assert f"{ether['model']} (4), of the models in my-models, from prices of whole.parquet." in said
+
+
+def test_what_models_were_trained_on_stands_beside_whatever_they_answer(told: Told, files: Path) -> None:
+    """The same weights, whose card has a caption now, on a user's own prices: forecast, values, simulate, and the report, whose grade it costs."""
+    fitted, card = load(files / "my-models" / "volatility_24h")
+    said = "models trained on invented prices"
+    save(files / "captioned" / "volatility_24h", fitted, replace(card, caption=said))
+    assert load(files / "captioned" / "volatility_24h")[1].caption == said and not card.caption
+    prices = ("--prices", "whole.parquet", "--stamp", "close", "--model")
+    for words in (("forecast", "--of", "aave-v3"), (*VERBS[0], *SHOCKS)):
+        assert told(*words, *prices, "captioned")["prices_caption"] == said
+    assert said in " ".join(told.ask("forecast", *prices, "captioned").out.split())
+    report, plain = (told(*VERBS[1], *SHOCKS, *prices, folder) for folder in ("captioned", "my-models"))
+    assert report["outlook"]["prices"] == "whole.parquet"  # type: ignore[index]
+    assert f"captioned “{said} in the outlook”" in str(report) and said not in str(plain)
 
 
 def test_one_instant_is_one_report_however_it_was_typed(

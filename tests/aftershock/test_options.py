@@ -130,3 +130,39 @@ def test_a_snapshot_that_failed_its_checks_says_so(ask: Ask, failed: Path, verb:
     assert any("2 comparisons with the chain failed" in note for note in json.loads(answer.out)["notes"])
     assert "comparisons with the chain failed" in " ".join(ask(*verb, "--snapshot", str(failed)).out.split())
     assert not any("comparisons" in note for note in json.loads(ask(*verb, "--json").out)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (("forecast", "--prices", "bars.csv", "--stamp", "open", "--out", "bars.csv"), "--prices bars.csv"),
+        (("forecast", "--prices", "bars.csv", "--stamp", "open", "--out", "linked.csv"), "--prices bars.csv"),
+        (
+            ("forecast", "--prices", "bars.csv", "--stamp", "open", "--history", "old.csv", "--out", "./old.csv"),
+            "--history old.csv",
+        ),
+        (("export", "claims.json", "--exposures", "claims.json"), "--exposures claims.json"),
+        (("export", "graph", "--exposures", "graph/nodes/claims.csv"), "--exposures graph/nodes/claims.csv"),
+        (("what-if", "edits.toml", "--snapshot", "graph", "--out", "graph"), "--snapshot graph"),
+        (("what-if", "graph/nodes/claims.csv", "--out", "graph"), "FILE graph/nodes/claims.csv"),
+        (("replay", "--liquidations", "log.csv", "--prices", "bars.csv", "--out", "bars.csv"), "--prices bars.csv"),
+        (("replay", "--liquidations", "log.csv", "--prices", "bars.csv", "--out", "log.csv"), "--liquidations log.csv"),
+        (
+            ("replay", "--liquidations", "log.csv", "--prices", "bars.csv", "--params", "t.csv", "--out", "t.csv"),
+            "--params t.csv",
+        ),
+    ],
+)
+def test_what_is_read_is_never_written_over(ask: Ask, files: Path, words: tuple[str, ...], read: str) -> None:
+    """Each file stays as it was to the byte, whatever name of it is given; --out beside it is written."""
+    (files / "linked.csv").hardlink_to(files / "bars.csv")
+    (files / "graph" / "nodes").mkdir(parents=True)
+    for name in ("old.csv", "log.csv", "t.csv"):
+        (files / name).write_bytes((files / "bars.csv").read_bytes())
+    for name in ("claims.json", "graph/nodes/claims.csv"):
+        (files / name).write_text(CLAIMS, encoding="utf-8")
+    before = {one: one.read_bytes() for one in files.rglob("*") if one.is_file()}
+    refused = ask(*words)
+    assert refused.code == 2, refused
+    assert f"would take the place of {read}, which is read; give another name" in " ".join(refused.err.split())
+    assert {one: one.read_bytes() for one in files.rglob("*") if one.is_file()} == before

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from aftershock.forecasting.forecasts import forecast, models_for
 from aftershock.forecasting.hourly_prices import Priced, read_prices
 from aftershock.forecasting.learners import learner_of
 from aftershock.forecasting.training import Wish, lessons_of, train_volatility
+from chain.errors import InputError
 from models.answering import OfAssets
 from models.baselines.har import har_models
 from models.features import price_samples
@@ -196,13 +198,19 @@ def test_tuning_stays_inside_the_training_window_and_is_kept(priced: Priced, tmp
     assert [text[:21] for text in heard if "tuning" in text] == ["tuning, trial 1 of 2:", "tuning, trial 2 of 2:"]
 
 
-def test_the_verb_writes_and_refuses(ask: Ask) -> None:
+def test_the_verb_writes_and_refuses(ask: Ask, bars: Path) -> None:
     done = ask("train", "volatility", "--out", "mine", "--model", "glm", "--json")
     record = json.loads(done.out)
     assert done.code == 0 and record["answers"] and "invented prices" in record["notes"][0]
     said = ask("forecast", "--model", "mine", "--json")
     found = json.loads(said.out)
-    assert found["caption"] == "invented prices" and found["answered_by"][0]["model"] == record["answers"][0]
+    both = "invented prices, models trained on invented prices"
+    assert found["caption"] == both and record["caption"] == "models trained on invented prices"
+    own = ("forecast", "--prices", str(bars), "--stamp", "close")
+    assert json.loads(ask(*own, "--model", "mine", "--json").out)["caption"] == "models trained on invented prices"
+    assert json.loads(ask(*own, "--json").out)["caption"] == "", "what ships was trained on traded prices"
+    assert ask(*own, "--model", "mine").out.strip().endswith("models trained on invented prices")
+    assert found["answered_by"][0]["model"] == record["answers"][0]
     for words, message in (
         (("--model", "oracle"), "no model named"),
         (("--horizon", "5"), "train for 1, 24, 168 hours"),
@@ -219,6 +227,39 @@ def test_the_verb_writes_and_refuses(ask: Ask) -> None:
     assert refused.code == 2 and "there are models for 24 hours in mine" in refused.err.replace("\n", " ")
     few = ask("train", "volatility", "--out", "other", "--prices", "few.csv")
     assert few.code == 2 and not Path("other").exists()
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "/proc/models", "x" * 300])
+def test_where_models_cannot_be_written_nothing_is_fitted(priced: Priced, tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    told: list[str] = []
+    with pytest.raises(InputError, match=r"--out .*; name a folder"):
+        train_volatility(priced, tmp_path / out, SMALL, told.append)
+    assert not told and [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_wish_that_few_prices_cannot_grant_leaves_no_folder(priced: Priced, tmp_path: Path) -> None:
+    few = Priced(priced.panel.until(int(priced.panel.end_s[200])), "few")
+    with pytest.raises(InputError, match="give a longer history"):
+        train_volatility(few, tmp_path / "new" / "models", SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_to_run_next_names_what_was_read(ask: Ask, panel: Panel) -> None:
+    """What is printed is run as a shell would take it, and answers from the same files."""
+    folder = Path("my files")
+    folder.mkdir()
+    frame = frame_of(panel)
+    late = frame["timestamp"] > panel.end_s[-40 * 24]
+    frame[late].to_parquet(folder / "late.parquet")
+    frame[~late].to_parquet(folder / "early.parquet")
+    read = ("--prices", str(folder / "late.parquet"), "--stamp", "close", "--history", str(folder / "early.parquet"))
+    done = ask("train", "volatility", "--model", "glm", "--out", str(folder / "models"), *read)
+    said = " ".join(done.out.split()).partition("next ")[2].partition(" sha256")[0]
+    words = shlex.split(said)
+    assert words[:2] == ["aftershock", "forecast"] and words[-6:] == list(read)
+    asked = ask(*words[1:], "--json")
+    assert asked.code == 0 and len(json.loads(asked.out)["forecasts"]) == 4
 
 
 COMMAND = ["train", "volatility", "--model", "gru", "--epochs", "3", "--members", "1", "--seed", "1"]

@@ -159,10 +159,12 @@ def test_bars_must_say_their_stamp_and_hold_together(tmp_path: Path) -> None:
     assert not checked(tmp_path, frame, stamp="open", bar_s=3_600.0).findings
     assert only(checked(tmp_path, frame, stamp="open", bar_s=300.0), "bar_length").value == "1 h"
     broken = _set(_set(frame.copy(), 30, "high", frame["close"][30] * 0.995), 40, "volume", 0.0)
+    broken = _set(broken, 50, "volume", 1e15)
     found = checked(tmp_path, broken, stamp="open", bar_s=3_600.0)
     assert {(one.kind, one.row, one.column) for one in found.findings} == {
         ("ohlc", 32, "high"),
         ("zero_volume", 42, "volume"),
+        ("range", 52, "volume"),
     }
 
 

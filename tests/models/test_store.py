@@ -100,6 +100,40 @@ def test_another_schema_is_refused(change: dict[str, object], said: str, tmp_pat
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cutoff_s", "x"),
+        ("cutoff_s", 1e9),
+        ("cutoff_s", 10**30),
+        ("scores", {"QLIKE": "bad"}),
+        ("scores", {"QLIKE": None}),
+        ("scores", [1]),
+        ("notes", [1]),
+        ("features", [None]),
+        ("name", 7),
+        ("caption", ["invented"]),
+    ],
+)
+def test_a_card_that_was_written_by_hand_is_refused_by_field_and_value(
+    field: str, value: object, tmp_path: Path
+) -> None:
+    save(tmp_path, glm(), CARD)
+    record = json.loads((tmp_path / "card.json").read_text())
+    changed(tmp_path, {"card": record})
+    assert load(tmp_path)[1] == CARD, "a card from before there were captions has none"
+    changed(tmp_path, {"card": record | {field: value}})
+    with pytest.raises(SchemaError, match=rf"\({field} of its card is .*\); train the model again"):
+        load(tmp_path)
+
+
+def test_a_header_that_is_no_record_is_refused(tmp_path: Path) -> None:
+    for text in ("[1]", "null", '"aftershock-model/1"'):
+        save_file({"a": np.zeros(2)}, tmp_path / "model.safetensors", {"aftershock": text})
+        with pytest.raises(SchemaError, match="is of schema None"):
+            load(tmp_path)
+
+
 def test_damage_and_absence_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="or train one"):
         load(tmp_path)

@@ -76,15 +76,30 @@ def test_longer_learning_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     assert same_bytes(fit(longer, folder=tmp_path), fit(longer))
 
 
+def test_fewer_epochs_than_a_checkpoint_has_are_learnt_as_without_it(tmp_path: Path) -> None:
+    """A run that was stopped later than the new one ends; what was stopped in the middle of the new one is still gone on with."""
+    given = forecaster("mlp", options=replace(SHORT, epochs=5))
+    fit(given, folder=tmp_path)
+    for epochs in (1, 4):
+        fewer = replace(given, options=replace(SHORT, epochs=epochs))
+        seen: list[Epoch] = []
+        resumed = fit(fewer, folder=tmp_path, report=seen.append)
+        assert same_bytes(resumed, fit(fewer)) and not same_bytes(resumed, fit(given))
+        assert [epoch.epoch for epoch in seen] == {1: [1], 4: [2, 3, 4]}[epochs]
+
+
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     fit(forecaster("mlp"), folder=tmp_path)
     with pytest.raises(InputError, match=r"member-0\.pt was made from other data"):
         fit(forecaster("mlp"), world(seed=4), folder=tmp_path)
     with pytest.raises(InputError, match="other data, options or seed"):
         fit(forecaster("mlp", options=replace(SHORT, batch=8)), folder=tmp_path)
-    (tmp_path / "member-0.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(SchemaError, match="delete it to start anew"):
-        fit(forecaster("mlp"), folder=tmp_path)
+    for content in (b"junk" * 1000, b"no checkpoint", b"", b"()", b"(105)", bytes(range(256)) * 20):
+        (tmp_path / "member-0.pt").write_bytes(content)
+        with pytest.raises(SchemaError) as refused:
+            fit(forecaster("mlp"), folder=tmp_path)
+        said = str(refused.value)
+        assert said.endswith("member-0.pt is no checkpoint of a training that can be read; delete it to start anew.")
 
 
 def test_a_checkpoint_says_what_is_learnt(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chain.errors import InputError
+from chain.errors import InputError, SchemaError
 from models.baselines.gamma_glm import GammaGlm
 from models.forecaster import Fitted, Forecaster
 from models.panel import FloatArray, Panel
@@ -74,6 +74,24 @@ def test_an_interrupted_study_ends_like_an_undisturbed_one(
     assert len(tuned(tmp_path / "cut", trials=2).trials) == 2
     assert tuned(tmp_path / "cut") == whole[1]
     assert (tmp_path / "cut" / "chosen.toml").read_bytes() == (whole[0] / "chosen.toml").read_bytes()
+
+
+def test_a_smaller_budget_takes_what_a_study_of_it_would_have_taken(tmp_path: Path) -> None:
+    """A study whose third trial is its best one, gone through whole, then asked for its first two."""
+    longer = tuned(tmp_path / "longer", seed=2)
+    assert longer.best.number == 3
+    asked, fresh = (tuned(tmp_path / name, trials=2, seed=2) for name in ("longer", "fresh"))
+    assert asked == fresh and asked.best.number == 2 and len(asked.trials) == 2
+    written = [(tmp_path / name / "chosen.toml").read_bytes() for name in ("longer", "fresh")]
+    assert written[0] == written[1]
+    assert tuned(tmp_path / "longer", seed=2) == longer, "nothing of it is lost"
+
+
+@pytest.mark.parametrize("content", [b"junk" * 1000, b"SQLite format 3\0" + b"junk" * 1000])
+def test_a_file_that_is_no_study_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "study.db").write_bytes(content)
+    with pytest.raises(SchemaError, match=r"study\.db is no study of tuning that can be read; delete it to start anew"):
+        tuned(tmp_path)
 
 
 def test_folds_score_what_was_not_known_when_they_were_fitted() -> None:
