@@ -175,7 +175,7 @@ def report(
     return assess(
         asked.snapshot,
         of_market(asked, key),
-        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
+        at_risk_of(curve, fallen.symbol, fallen.price_usd),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
         command=_report_command(

@@ -60,7 +60,13 @@ def assess(
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
     lines = [(scenario_line(result, exposure.market, snapshot), result) for result in results]
     lines.sort(
-        key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, -pair[0].waiting_debt_usd, pair[0].name)
+        key=lambda pair: (
+            -pair[0].bad_debt_usd,
+            -pair[0].liquidated_usd,
+            -pair[0].waiting_debt_usd,
+            -pair[0].largest_fall_percent,
+            pair[0].name,
+        )
     )
     worst, rows = lines[0], lines[0][1].markets
     found = Assessment(

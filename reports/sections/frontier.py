@@ -10,6 +10,8 @@ TOXIC = (
     "and each liquidation leaves the position less healthy."
 )
 OTHERS = "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave."
+PARTLY, REFUSED = "Partly toxic: with some of its collateral, not all.", "Refused: paused, or too little cash."
+"""What columns say that a phone leaves out where they are empty."""
 
 
 def frontier(assessment: Assessment, number: int) -> Block:
@@ -22,16 +24,20 @@ def frontier(assessment: Assessment, number: int) -> Block:
         when = f"From {part.symbol} {change(-first.fall_percent / 100)} on" if first.fall_percent else "As it stands"
         makes = "would make" if first.paused_debt_usd else "makes"
         title = f"{when}, liquidation {makes} some positions worse: they owe {money(first.toxic_debt_usd)}"
+    partly, refused = (
+        any(amounts)
+        for amounts in zip(*((one.partly_toxic_debt_usd, one.refused_debt_usd) for one in part.points), strict=True)
+    )
     table = Table(
         "frontier",
         (
             Column(f"{part.symbol}|%", "number"),
             Column(f"liquidatable|{write.heading}", "number"),
             Column(f"toxic|{write.heading}", "number"),
-            Column(f"partly toxic|{write.heading}", "number", optional=True),
+            Column(f"partly toxic|{write.heading}", "number", optional=not partly),
             Column(f"unprofitable|{write.heading}", "number"),
             Column(f"dust|{write.heading}", "number"),
-            Column(f"refused|{write.heading}", "number", optional=True),
+            Column(f"refused|{write.heading}", "number", optional=not refused),
         ),
         tuple(
             (
@@ -58,7 +64,15 @@ def frontier(assessment: Assessment, number: int) -> Block:
         if last.paused_debt_usd
         else ""
     )
-    beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} are toxic."
+    are = "is" if last.toxic_positions == 1 else "are"
+    which = (
+        f"none of {count(last.positions, 'liquidatable position')} is"
+        if last.positions and not last.toxic_positions
+        else f"the one liquidatable position {'is' if last.toxic_positions else 'is not'}"
+        if last.positions == 1
+        else f"{last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} {are}"
+    )
+    beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {which} toxic." if last.positions else ""
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
@@ -66,8 +80,10 @@ def frontier(assessment: Assessment, number: int) -> Block:
         source=source(
             assessment,
             f"Gas of one liquidation: {part.gas}. Sales at the pools as they stand after the fall, each position asked as if it were the first; who comes later is paid less.",
+            *([PARTLY] if partly else []),
+            *([REFUSED] if refused else []),
         ),
-        on_optional="Partly toxic: with some of its collateral, not all. Refused: paused, or too little cash.",
+        on_optional=" ".join(([] if partly else [PARTLY]) + ([] if refused else [REFUSED])),
         tables=(table,),
         aside=(TOXIC, OTHERS, f"{early} {beyond}{paused}"),
     )

@@ -74,6 +74,8 @@ def scenarios(assessment: Assessment, number: int) -> Block:
     )
     if not by_debt and not worst.liquidated_usd and worst.waiting_debt_usd:
         title = f"No scenario leaves bad debt or liquidates anything; {worst.title} leaves {money(worst.waiting_debt_usd)} of debt waiting"
+    elif not by_debt and not worst.liquidated_usd and worst.bad_debt_usd <= 0:
+        title = "No scenario leaves bad debt or liquidates anything"
     elif not by_debt:
         title = f"No scenario leaves {'bad debt' if worst.bad_debt_usd <= 0 else f'more than {money(worst.money.usd / 100)} of bad debt'}; {worst.title} liquidates the most, {money(worst.liquidated_usd)}"
     elif len(lines) > 1 and lines[1].bad_debt_usd > 0 and worst.bad_debt_usd / lines[1].bad_debt_usd >= 1.2:
