@@ -1,7 +1,7 @@
 """What falls due and what the pools take after a fall, against sums by hand: plain floats from the tables, and a search for the largest sale that still pays."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,46 +84,46 @@ def sample() -> aftershock.Snapshot:
     return aftershock.load()
 
 
-def by_pandas(sample: aftershock.Snapshot, market: str, fall: float) -> float:
+def by_tables(sample: aftershock.Snapshot, market: str, falls: Sequence[float]) -> list[float]:
     """Aave 3.6 from the tables alone: above a health of 0.95, and where neither side of a pair is below $2,000, half of all debt at most; otherwise all."""
-    tables = {name: sample[name] for name in ("positions", "reserves", "prices", "assets", "categories")}
-    symbol, decimals = (tables["assets"].set_index("asset")[name].to_dict() for name in ("symbol", "decimals"))
-    price = tables["prices"][tables["prices"]["market"] == market].set_index("asset")["price_usd"].to_dict()
-    price |= {asset: usd * (1 - fall) for asset, usd in price.items() if symbol[asset] in ("WETH", "lstETH")}
-    reserves = tables["reserves"][tables["reserves"]["market"] == market].set_index("asset")
-    of_category = tables["categories"][tables["categories"]["market"] == market].set_index("category")
-
-    def terms(row: Any) -> tuple[float, float]:
-        stated = reserves.loc[row.asset]
-        index = int(stated["reserve_index"])
-        if row.category in of_category.index:
-            category = of_category.loc[row.category]
-            if int(category["collateral_bitmap"]) >> index & 1:
-                stated = category
-        return int(stated["liquidation_threshold_wad"]) / 1e18, int(stated["liquidation_bonus_wad"]) / 1e18
-
-    total = 0.0
-    rows = tables["positions"][tables["positions"]["market"] == market]
-    rows = rows.assign(usd=[int(raw) / 10 ** decimals[one] * price[one] for raw, one in zip(rows["amount_raw"], rows["asset"], strict=True)])  # fmt: skip
-    for _, legs in rows.groupby("position_id"):
-        owed = [row.usd for row in legs.itertuples() if row.side == "debt"]
-        posted = [(row.usd, *terms(row)) for row in legs.itertuples() if row.side != "debt" and row.collateral_enabled]
-        if not sum(owed) or not posted:
-            continue
-        health = sum(usd * threshold for usd, threshold, _ in posted) / sum(owed)
-        if health < 1:
-            total += max(
-                min(usd, (debt if health <= 0.95 or min(usd, debt) < 2_000 else min(debt, sum(owed) / 2)) * bonus)
-                for usd, _, bonus in posted
-                for debt in owed
-            )
-    return total
+    rows = {name: [row for row in sample[name].to_dict("records") if row["market"] == market] for name in ("positions", "reserves", "prices", "categories")}  # fmt: skip
+    assets = {row["asset"]: (row["symbol"], row["decimals"]) for row in sample["assets"].to_dict("records")}
+    price = {row["asset"]: row["price_usd"] for row in rows["prices"]}
+    of_asset = {row["asset"]: row for row in rows["reserves"]}
+    of_category = {row["category"]: row for row in rows["categories"]}
+    held: dict[str, list[Any]] = {}
+    for row in rows["positions"]:
+        asset, is_debt = row["asset"], row["side"] == "debt"
+        if is_debt or row["collateral_enabled"]:
+            category = of_category.get(row["category"], {"collateral_bitmap": 0})
+            inside = int(category["collateral_bitmap"]) >> int(of_asset[asset]["reserve_index"]) & 1
+            stated = category if inside else of_asset[asset]
+            terms = (int(stated[f"liquidation_{name}_wad"]) / 1e18 for name in ("threshold", "bonus"))
+            usd = int(row["amount_raw"]) / 10 ** assets[asset][1] * price[asset]
+            held.setdefault(row["position_id"], []).append((is_debt, assets[asset][0] in ("WETH", "lstETH"), usd, *terms))  # fmt: skip
+    found = []
+    for fall in falls:
+        total = 0.0
+        for legs in held.values():
+            now = [(is_debt, usd * (1 - fall * falls_too), *terms) for is_debt, falls_too, usd, *terms in legs]
+            owed, posted = [leg[1] for leg in now if leg[0]], [leg[1:] for leg in now if not leg[0]]
+            if not sum(owed) or not posted:
+                continue
+            health = sum(usd * threshold for usd, threshold, _ in posted) / sum(owed)
+            if health < 1:
+                total += max(
+                    min(usd, (debt if health <= 0.95 or min(usd, debt) < 2_000 else min(debt, sum(owed) / 2)) * bonus)
+                    for usd, _, bonus in posted
+                    for debt in owed
+                )
+        found.append(total)
+    return found
 
 
 def test_what_falls_due_in_the_sample_is_what_the_tables_say(sample: aftershock.Snapshot) -> None:
     market = next(key for key, name in zip(sample["markets"]["market"], sample["markets"]["instance"], strict=True) if name == "core")  # fmt: skip
     curve = at_risk(from_graph(aftershock.graph(sample)), "ETH", (0.1, 0.2, 0.3), market)
-    by_hand = [by_pandas(sample, market, fall) for fall in (0.1, 0.2, 0.3)]
+    by_hand = by_tables(sample, market, (0.1, 0.2, 0.3))
     assert curve["liquidatable_collateral_usd"].tolist() == pytest.approx(by_hand, rel=1e-4)
     assert [round(usd / 1e6, 1) for usd in by_hand] == [5.3, 28.2, 50.9]
 
