@@ -1,7 +1,9 @@
 """What scenarios do to one market: a line each, and one of them round by round with the positions that carry the loss."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -96,10 +98,19 @@ class PositionLine:
 
 
 @dataclass(frozen=True)
+class PassedThrough:
+    """Bad debt of the same scenario at another share of sale impact that the outside market does not absorb; None where that run was not calm in the rounds it is given."""
+
+    pass_through: float
+    bad_debt_usd: float | None
+
+
+@dataclass(frozen=True)
 class Cascade:
     """The scenario that is shown round by round: the one with the most bad debt, or the most liquidated where there is none.
 
-    `positions` are the largest by loss (by liquidation where nobody loses); `steps` leave out empty rounds at the end.
+    `positions` are the largest by loss (by liquidation where nobody loses); `steps` leave out empty rounds at the end; `range` is the
+    bad debt at every pass-through that was run, the scenario's own among them, smallest first (empty where it alone was run).
     """
 
     scenario: ScenarioLine
@@ -108,6 +119,7 @@ class Cascade:
     positions: tuple[PositionLine, ...]
     losing_positions: int
     worst_residual_ratio: float
+    range: tuple[PassedThrough, ...] = ()
 
     @property
     def by_bad_debt(self) -> bool:
@@ -161,7 +173,41 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
     )
 
 
-def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
+def worst_first(
+    results: Sequence[CascadeResult], market: str, snapshot: Snapshot
+) -> list[tuple[ScenarioLine, CascadeResult]]:
+    """Results with their lines: most bad debt first, then most liquidated, then most waiting, then the deepest fall."""
+    lines = [(scenario_line(result, market, snapshot), result) for result in results]
+    return sorted(
+        lines,
+        key=lambda pair: (
+            -pair[0].bad_debt_usd,
+            -pair[0].liquidated_usd,
+            -pair[0].waiting_debt_usd,
+            -pair[0].largest_fall_percent,
+            pair[0].name,
+        ),
+    )
+
+
+def range_of(
+    line: ScenarioLine, others: Mapping[float, CascadeResult | None], market: str
+) -> tuple[PassedThrough, ...]:
+    """Bad debt of one market by pass-through: that of the line, and of runs of the same scenario at others (None: not calm)."""
+    found: dict[float, float | None] = {line.pass_through: line.bad_debt_usd}
+    for share, other in others.items():
+        lost = None if other is None else other.markets.set_index("market").at[market, "bad_debt_usd"]
+        found[share] = None if lost is None else float(lost)
+    return tuple(PassedThrough(share, found[share]) for share in sorted(found)) if others else ()
+
+
+def cascade_of(
+    line: ScenarioLine,
+    result: CascadeResult,
+    market: str,
+    snapshot: Snapshot,
+    others: Mapping[float, CascadeResult | None] = MappingProxyType({}),
+) -> Cascade:
     asset, symbol = leading(result, snapshot, market)
     steps = tuple(
         Step(
@@ -183,6 +229,7 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
         positions=tuple(_position(row, names.get(row.owner)) for row in largest.head(TOP_POSITIONS).itertuples()),
         losing_positions=len(largest),
         worst_residual_ratio=float(result.identities.worst_residual_ratio),
+        range=range_of(line, others, market),
     )
 
 

@@ -143,5 +143,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"marked": marked, "cell": cell, "code": code, "inline": inline, "sentence": sentence, "css": css_text, "svg": Markup}
+    environment.filters |= {
+        "marked": marked,
+        "cell": cell,
+        "code": code,
+        "inline": inline,
+        "sentence": sentence,
+        "css": css_text,
+        "svg": Markup,
+    }
     return environment

@@ -56,6 +56,7 @@ def judge(found: Assessment) -> Verdict:
             unbroken(_ordinary_day(ordinary, at_risk, supplied, level, limits)),
             *([unbroken(frozen)] if frozen else []),
             unbroken(_danger(scenarios, at_risk, exposure, supplied, level, is_part)),
+            *([unbroken(_hangs_on(cascade))] if _is_range(cascade) else []),
             unbroken(_bound(cascade, at_risk, few, level, limits)),
         ),
         readings=tuple(
@@ -196,7 +197,8 @@ def _driver(worst: ScenarioLine) -> str:
     """How far the price goes that most of the loss hangs on, where sales take it further than the shock did."""
     if not worst.leading_change_ratio < -worst.largest_fall_percent / 100 - 0.01:
         return ""
-    part = f"{percent(worst.leading_ratio)} of it" if worst.leading_ratio > 0 else "the largest part of it"
+    part = "all" if worst.leading_ratio >= 1 - 1e-9 else percent(worst.leading_ratio)
+    part = f"{part} of it" if worst.leading_ratio > 0 else "the largest part of it"
     return f", {part} against {worst.leading_symbol}, which forced sales take to {change(worst.leading_change_ratio)}"
 
 
@@ -236,6 +238,23 @@ def _bound(cascade: Cascade, at_risk: AtRisk, few: float, level: dict[str, str],
         "the largest position carries" if len(lines) == 1 else f"the {spelled(len(lines))} largest positions carry"
     )
     return f"{sentence(room)}; {spread}{largest} {carried}."
+
+
+def _is_range(cascade: Cascade) -> bool:
+    return len({part.bad_debt_usd for part in cascade.range}) > 1
+
+
+def _hangs_on(cascade: Cascade) -> str:
+    """The worst scenario's bad debt between a world that absorbs all that sales do to prices and one that absorbs nothing."""
+    line = cascade.scenario
+    absorb = {0.0: "all that sales do to prices", 1.0: "nothing of it"}
+    said = [
+        f"{'a loss that does not end' if part.bad_debt_usd is None else f'**{money(part.bad_debt_usd)}**'} where outside markets absorb "
+        f"{absorb.get(part.pass_through, f'{percent(1 - part.pass_through)} of it')} (λ {part.pass_through:g})"
+        for part in cascade.range
+        if part.pass_through != line.pass_through
+    ]
+    return f"That is at λ {line.pass_through:g}, and nobody can observe λ: {line.title} leaves {listing(said)}."
 
 
 def _room(at_risk: AtRisk, losing: str, limits: Thresholds) -> str:

@@ -66,10 +66,10 @@ def frontier(assessment: Assessment, number: int) -> Block:
     )
     are = "is" if last.toxic_positions == 1 else "are"
     which = (
-        f"none of {count(last.positions, 'liquidatable position')} is"
-        if last.positions and not last.toxic_positions
-        else f"the one liquidatable position {'is' if last.toxic_positions else 'is not'}"
+        f"the one liquidatable position {'is' if last.toxic_positions else 'is not'}"
         if last.positions == 1
+        else f"none of {count(last.positions, 'liquidatable position')} is"
+        if not last.toxic_positions
         else f"{last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} {are}"
     )
     beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {which} toxic." if last.positions else ""

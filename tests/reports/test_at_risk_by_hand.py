@@ -11,12 +11,13 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 
 import aftershock
+from reports.amounts import money
 from reports.record import Assessment
 from reports.render import render
 from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.health import at_risk, capacity_usd
-from tests.simulations.hand_made import MARKET, book
+from tests.simulations.hand_made import MARKET, book, snapshot
 
 HEADER = "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps,close_factor_bps\n"
 PRICES = {"ETH": 1_000.0, "STETH": 1_000.0, "USDC": 1.0}
@@ -201,3 +202,19 @@ def test_pools_that_are_full_beyond_the_scenario_are_no_cause_of_its_loss(
     before, after = plain(at_thirty(25.0)), plain(at_thirty(34.5))
     assert "past ETH −25 % forced sales outrun the pools and the loss feeds on itself" in before
     assert "the loss feeds on itself" in after and "outrun" not in after
+
+
+def test_the_worst_scenario_is_told_at_both_ends_of_what_nobody_can_observe() -> None:
+    """The same runs asked for one by one, with the option of `simulate`; a pool so thin that sales move the price."""
+    one, two = ([(name, "ETH", "collateral", ether), (name, "USDC", "debt", owed)] for name, ether, owed in (("one", 100.0, 78_000.0), ("two", 20.0, 13_000.0)))  # fmt: skip
+    made = snapshot([*one, *two], PRICES, pool=(300.0, 300_000.0))
+    found = aftershock.report(made, MARKET, ["eth-10"])
+    alone = {share: aftershock.simulate(made, "eth-10", pass_through=share).bad_debt_usd for share in (0.0, 0.5, 1.0)}
+    assert len(set(alone.values())) == 3
+    assert {part.pass_through: part.bad_debt_usd for part in found.cascade.range} == pytest.approx(alone)
+    low, middle, high = (money(alone[share]) for share in (0.0, 0.5, 1.0))
+    assert f"leaves {low} where outside markets absorb all that sales do to prices (λ 0) and {high} where" in plain(
+        found
+    )
+    told = render(found, ["md"])["md"].replace("\u00a0", " ").replace("\u202f", " ")
+    assert f"at 0, 0.5 and 1 ETH −10 % leaves {low}, {middle} and {high} of bad debt" in told
