@@ -193,6 +193,8 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         highest = max((point.collateral_usd for point in under), default=0.0) / curve.money.usd
         above = [other - size - 5 for start, end, other in taken if start < left + wide and left < end]
         base = min(y - 10, _capacity_line(curve, plane), plane.y(highest) - 9, *above)
+        if strong:  # it stands on the line of what the pools take, which falls towards the crossing
+            base = min(base, *(height - 6 for x0, height in _room(curve, plane, curve.points) if left <= x0 <= x))
         if is_left:
             anchor, place, has_line = "end", x - 9, y - base > 22
             if has_line:

@@ -10,8 +10,17 @@ TOXIC = (
     "and each liquidation leaves the position less healthy."
 )
 OTHERS = "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave."
-PARTLY, REFUSED = "Partly toxic: with some of its collateral, not all.", "Refused: paused, or too little cash."
-"""What columns say that a phone leaves out where they are empty."""
+REASONS = (
+    ("partly_toxic", "partly toxic"),
+    ("unprofitable", "unprofitable"),
+    ("dust_held", "dust"),
+    ("refused", "refused"),
+)
+"""What else stands in the way; a phone leaves out the columns in which nothing stands."""
+SAID = {
+    "partly_toxic": "Partly toxic: with some of its collateral, not all.",
+    "refused": "Refused: paused, or too little cash.",
+}
 
 
 def frontier(assessment: Assessment, number: int) -> Block:
@@ -24,20 +33,14 @@ def frontier(assessment: Assessment, number: int) -> Block:
         when = f"From {part.symbol} {change(-first.fall_percent / 100)} on" if first.fall_percent else "As it stands"
         makes = "would make" if first.paused_debt_usd else "makes"
         title = f"{when}, liquidation {makes} some positions worse: they owe {money(first.toxic_debt_usd)}"
-    partly, refused = (
-        any(amounts)
-        for amounts in zip(*((one.partly_toxic_debt_usd, one.refused_debt_usd) for one in part.points), strict=True)
-    )
+    has = {name: any(getattr(one, f"{name}_debt_usd") for one in part.points) for name, _ in REASONS}
     table = Table(
         "frontier",
         (
             Column(f"{part.symbol}|%", "number"),
             Column(f"liquidatable|{write.heading}", "number"),
             Column(f"toxic|{write.heading}", "number"),
-            Column(f"partly toxic|{write.heading}", "number", optional=not partly),
-            Column(f"unprofitable|{write.heading}", "number"),
-            Column(f"dust|{write.heading}", "number"),
-            Column(f"refused|{write.heading}", "number", optional=not refused),
+            *(Column(f"{head}|{write.heading}", "number", optional=not has[name]) for name, head in REASONS),
         ),
         tuple(
             (
@@ -80,10 +83,9 @@ def frontier(assessment: Assessment, number: int) -> Block:
         source=source(
             assessment,
             f"Gas of one liquidation: {part.gas}. Sales at the pools as they stand after the fall, each position asked as if it were the first; who comes later is paid less.",
-            *([PARTLY] if partly else []),
-            *([REFUSED] if refused else []),
+            *(text for name, text in SAID.items() if has[name]),
         ),
-        on_optional=" ".join(([] if partly else [PARTLY]) + ([] if refused else [REFUSED])),
+        on_optional=" ".join(text for name, text in SAID.items() if not has[name]),
         tables=(table,),
         aside=(TOXIC, OTHERS, f"{early} {beyond}{paused}"),
     )

@@ -258,7 +258,7 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         source=source(
             assessment,
             (
-                "Pools: as they stand once they have followed the fall; over all of them, the size at which a sale costs as much as this market’s liquidation bonus."
+                "Pools: as they stand once arbitrage has followed the fall, at the edge of their fee; over all of them, the size at which a sale costs as much as this market’s liquidation bonus."
                 if rooms
                 else "No pool was read that trades what falls: what is seized counts as sold outside at the market price, and how much can be sold is not known."
             )

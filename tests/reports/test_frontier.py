@@ -61,7 +61,7 @@ def test_what_a_pause_holds_back_is_told_beside_the_table(calm: Assessment) -> N
 
 def test_a_phone_leaves_out_no_column_that_says_something(calm: Assessment) -> None:
     """In a market that is paused all of it stands in one of them."""
-    for refused, partly in ((4e6, 1e6), (0.0, 0.0)):
+    for refused, partly in ((4e6, 1e6), (0.0, 0.0)):  # the sums have debts held by dust and unprofitable ones
         one = replace(sums("a", 0.0), refused_debt_usd=refused, partly_toxic_debt_usd=partly)
         block = page(replace(calm, frontier=frontier_of([(0.2, (one,))], "a", "ETH", "$5"))).sections[2].blocks[1]
         left_out = {column.head.split("|")[0] for column in block.tables[0].columns if column.optional}
