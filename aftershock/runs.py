@@ -9,7 +9,7 @@ from aftershock import choices, risks
 from aftershock.questions import graph
 from aftershock.risks import Risk
 from aftershock.version import __version__
-from chain.errors import InputError, many
+from chain.errors import ConvergenceError, InputError, many
 from chain.snapshot import Snapshot
 from graph.protocol_graph import ProtocolGraph
 from reports.file_warnings import FileWarnings
@@ -21,13 +21,14 @@ from simulations.book import Book
 from simulations.book_of_graph import from_graph, refuse_claims
 from simulations.frontier import against_falls
 from simulations.gas import UNITS, gas
-from simulations.opening import opening
+from simulations.opening import Opening, opening
 from simulations.result import CascadeResult, Round
 from simulations.scenarios import Assumptions, Scenario
 from simulations.shocks import find, name_of, parse
 
 LARGEST_FALL = "largest_fall"
 FALLS = tuple(percent / 100 for percent in range(51))
+PASS_THROUGHS = (0.0, 1.0)  # what nobody can observe: a report runs its worst scenario at both ends too
 
 
 def risk(
@@ -153,6 +154,7 @@ def report(
     """
     from reports.assessment import assess
     from reports.at_risk import at_risk_of
+    from reports.cascades import worst_first
     from reports.frontier import frontier_of
     from reports.market_rows import of_market
 
@@ -172,10 +174,11 @@ def report(
     for chosen in list(named) or applicable:
         results.append(by_scenario.get(chosen) or cascade.run(begin, chosen, _tell(progress, chosen.title)))
         progress(chosen.title, f"calm after {many(results[-1].calm_after, 'round')}")
+    (_, worst), *_ = worst_first(results, key, asked.snapshot)
     return assess(
         asked.snapshot,
         of_market(asked, key),
-        at_risk_of(curve, fallen.symbol, fallen.price_usd, health.capacity_usd(held, falling)),
+        at_risk_of(curve, fallen.symbol, fallen.price_usd),
         results,
         frontier=frontier_of(against_falls(held, falling, risks.FALLS, cost.usd, [key]), key, fallen.symbol, cost.text),
         command=_report_command(
@@ -190,7 +193,24 @@ def report(
         chain_name=_chain_name(key),
         left_out=[one.title for one in applicable if named and one not in named],
         outlook=outlook,
+        at_other_shares=_at_other_shares(begin, worst.scenario, progress),
     )
+
+
+def _at_other_shares(
+    begin: Opening, scenario: Scenario, progress: Callable[[str, str], None]
+) -> dict[float, CascadeResult | None]:
+    """The scenario again where the outside market absorbs all and nothing of what sales do to prices; None where it is not calm in its rounds."""
+    found: dict[float, CascadeResult | None] = {}
+    for share in PASS_THROUGHS:
+        if share != scenario.assumptions.pass_through:
+            title = f"{scenario.title}, λ {share:g}"
+            other = replace(scenario, assumptions=replace(scenario.assumptions, pass_through=share))
+            try:
+                found[share] = cascade.run(begin, other, _tell(progress, title))
+            except ConvergenceError:
+                found[share] = None
+    return found
 
 
 def _report_command(market: str, scenarios: Sequence[str], asset: str | None, source: str, more: Sequence[str]) -> str:

@@ -1,14 +1,15 @@
 """From a snapshot, its exposure and its cascades to one Assessment: asks and joins, computes nothing but sums and shares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from chain.errors import InputError
 from chain.networks import placed
 from chain.snapshot import Snapshot
 from reports.at_risk import AtRisk
-from reports.cascades import cascade_of, scenario_line
+from reports.cascades import cascade_of, worst_first
 from reports.coverage import coverage_of
 from reports.dependence import dependence_of
 from reports.file_warnings import FileWarnings
@@ -35,6 +36,7 @@ def assess(
     left_out: Sequence[str] = (),
     outlook: Outlook | None = None,
     warned: FileWarnings | None = None,
+    at_other_shares: Mapping[float, CascadeResult | None] = MappingProxyType({}),
 ) -> Assessment:
     """Join what was read, asked and simulated about one market.
 
@@ -50,6 +52,7 @@ def assess(
     left_out : titles of shipped scenarios that apply here and were not run.
     outlook : a volatility forecast and the tail of bad debt under it, where one was asked for.
     warned : what `aftershock check` has against the file that the source is.
+    at_other_shares : the worst scenario again, by another pass-through; None where that run was not calm.
 
     Raises
     ------
@@ -58,10 +61,7 @@ def assess(
     """
     if not results:
         raise InputError("a report needs at least one scenario; give --scenario or --shock")
-    lines = [(scenario_line(result, exposure.market, snapshot), result) for result in results]
-    lines.sort(
-        key=lambda pair: (-pair[0].bad_debt_usd, -pair[0].liquidated_usd, -pair[0].waiting_debt_usd, pair[0].name)
-    )
+    lines = worst_first(results, exposure.market, snapshot)
     worst, rows = lines[0], lines[0][1].markets
     found = Assessment(
         subject=_subject(snapshot, exposure.market, tool, chain_name, outlook),
@@ -71,7 +71,7 @@ def assess(
         frontier=frontier,
         under_water_usd=float(rows.loc[rows["market"] == exposure.market, "before_usd"].iloc[0]),
         scenarios=tuple(line for line, _ in lines),
-        cascade=cascade_of(*worst, exposure.market, snapshot),
+        cascade=cascade_of(*worst, exposure.market, snapshot, at_other_shares),
         thresholds=Thresholds.shipped().to_dict(),
         command=redacted(command),
         outlook=outlook,

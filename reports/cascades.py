@@ -1,12 +1,15 @@
 """What scenarios do to one market: a line each, and one of them round by round with the positions that carry the loss."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from chain.snapshot import Snapshot
-from reports.amounts import THIN, Money, money_for, short
+from reports.amounts import THIN, Money, money_for, ratio, short
 from reports.waiting import debt_usd
 from simulations.result import CascadeResult, Waiting
 
@@ -19,7 +22,8 @@ class ScenarioLine:
 
     `rounds` is after how many the whole run, over all markets of the book, is calm: the number of the last round in which somebody is liquidated.
     `waiting` says for which reasons debt waits at the end, and how much for each.
-    `leading_symbol` is the collateral behind most of the loss, `leading_change_ratio` its price at the end against the block.
+    `leading_symbol` is the collateral behind the largest part of the loss, `leading_ratio` that part (0 where nobody loses), `leading_change_ratio`
+    its price at the end against the block.
     """
 
     name: str
@@ -38,6 +42,7 @@ class ScenarioLine:
     waiting_debt_usd: float
     waiting: tuple[Waiting, ...]
     leading_symbol: str
+    leading_ratio: float
     leading_change_ratio: float
     content_id: str
 
@@ -93,10 +98,19 @@ class PositionLine:
 
 
 @dataclass(frozen=True)
+class PassedThrough:
+    """Bad debt of the same scenario at another share of sale impact that the outside market does not absorb; None where that run was not calm in the rounds it is given."""
+
+    pass_through: float
+    bad_debt_usd: float | None
+
+
+@dataclass(frozen=True)
 class Cascade:
     """The scenario that is shown round by round: the one with the most bad debt, or the most liquidated where there is none.
 
-    `positions` are the largest by loss (by liquidation where nobody loses); `steps` leave out empty rounds at the end.
+    `positions` are the largest by loss (by liquidation where nobody loses); `steps` leave out empty rounds at the end; `range` is the
+    bad debt at every pass-through that was run, the scenario's own among them, smallest first (empty where it alone was run).
     """
 
     scenario: ScenarioLine
@@ -105,6 +119,7 @@ class Cascade:
     positions: tuple[PositionLine, ...]
     losing_positions: int
     worst_residual_ratio: float
+    range: tuple[PassedThrough, ...] = ()
 
     @property
     def by_bad_debt(self) -> bool:
@@ -132,6 +147,7 @@ class Cascade:
 
 def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> ScenarioLine:
     asset, symbol = leading(result, snapshot, market)
+    behind = collateral_behind(result, snapshot, market)
     row = result.markets.set_index("market").loc[market]
     scenario = result.scenario
     return ScenarioLine(
@@ -151,12 +167,47 @@ def scenario_line(result: CascadeResult, market: str, snapshot: Snapshot) -> Sce
         waiting_debt_usd=float(row["waiting_debt_usd"]),
         waiting=result.waiting([market]),
         leading_symbol=symbol,
+        leading_ratio=ratio(behind.get(asset, 0.0), fsum(behind.values())),
         leading_change_ratio=result.price_change_ratio(asset, result.rounds[-1]),
         content_id=result.content_id,
     )
 
 
-def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot: Snapshot) -> Cascade:
+def worst_first(
+    results: Sequence[CascadeResult], market: str, snapshot: Snapshot
+) -> list[tuple[ScenarioLine, CascadeResult]]:
+    """Results with their lines: most bad debt first, then most liquidated, then most waiting, then the deepest fall."""
+    lines = [(scenario_line(result, market, snapshot), result) for result in results]
+    return sorted(
+        lines,
+        key=lambda pair: (
+            -pair[0].bad_debt_usd,
+            -pair[0].liquidated_usd,
+            -pair[0].waiting_debt_usd,
+            -pair[0].largest_fall_percent,
+            pair[0].name,
+        ),
+    )
+
+
+def range_of(
+    line: ScenarioLine, others: Mapping[float, CascadeResult | None], market: str
+) -> tuple[PassedThrough, ...]:
+    """Bad debt of one market by pass-through: that of the line, and of runs of the same scenario at others (None: not calm)."""
+    found: dict[float, float | None] = {line.pass_through: line.bad_debt_usd}
+    for share, other in others.items():
+        lost = None if other is None else other.markets.set_index("market").at[market, "bad_debt_usd"]
+        found[share] = None if lost is None else float(lost)
+    return tuple(PassedThrough(share, found[share]) for share in sorted(found)) if others else ()
+
+
+def cascade_of(
+    line: ScenarioLine,
+    result: CascadeResult,
+    market: str,
+    snapshot: Snapshot,
+    others: Mapping[float, CascadeResult | None] = MappingProxyType({}),
+) -> Cascade:
     asset, symbol = leading(result, snapshot, market)
     steps = tuple(
         Step(
@@ -178,21 +229,25 @@ def cascade_of(line: ScenarioLine, result: CascadeResult, market: str, snapshot:
         positions=tuple(_position(row, names.get(row.owner)) for row in largest.head(TOP_POSITIONS).itertuples()),
         losing_positions=len(largest),
         worst_residual_ratio=float(result.identities.worst_residual_ratio),
+        range=range_of(line, others, market),
     )
 
 
 def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> tuple[str, str]:
-    """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind most of the
-    written-off debt, where nothing is written off the one that is liquidated most, where nothing is liquidated the one that is shocked most (the first by name of several)."""
+    """Key and symbol of the asset whose price is shown beside the rounds, of one market or of all: the collateral behind the largest part of the
+    bad debt, where nobody loses the one that is liquidated most, where nothing is liquidated the one that is shocked most (the first by name of several)."""
+    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
+    behind = collateral_behind(result, snapshot, market)
+    if behind:
+        asset = min(behind, key=lambda key: (-behind[key], key))
+        return asset, symbols[asset]
     rows = pd.concat([each.liquidations for each in result.rounds])
     mine = rows if market is None else rows[rows["market"] == market]
-    symbols = dict(zip(snapshot["assets"]["asset"], snapshot["assets"]["symbol"], strict=True))
     if len(mine):
-        column = "deficit_usd" if mine["deficit_usd"].sum() > 0 else "seized_usd"
         listed = sorted(zip(snapshot["reserves"]["asset"], snapshot["reserves"]["market"], strict=True), reverse=True)
         keys = {(place, symbols[asset]): asset for asset, place in listed}
         assets = [keys[pair] for pair in zip(mine["market"], mine["collateral_asset"], strict=True)]
-        asset = str(mine[column].groupby(np.array(assets)).sum().idxmax())
+        asset = str(mine["seized_usd"].groupby(np.array(assets)).sum().idxmax())
         return asset, symbols[asset]
     shocked = max(result.scenario.shocks, key=lambda shock: abs(shock.change)).asset
     prices = snapshot["prices"]
@@ -202,6 +257,23 @@ def leading(result: CascadeResult, snapshot: Snapshot, market: str | None = None
         if shocked.lower() in names:
             return asset, symbols[asset]
     return shocked, shocked
+
+
+def collateral_behind(result: CascadeResult, snapshot: Snapshot, market: str | None = None) -> dict[str, float]:
+    """Bad debt in USD by the collateral behind it (asset keys): each position's loss over what it had posted before the shock, by value."""
+    lost = result.positions.loc[result.positions["loss_usd"] > 0, ["market", "position_id", "loss_usd"]]
+    lost = lost if market is None else lost[lost["market"] == market]
+    rows = snapshot["positions"]
+    rows = rows[(rows["side"] != "debt") & rows["collateral_enabled"].astype(bool)]
+    held = rows[["market", "position_id", "asset", "amount_raw"]].merge(lost, on=["market", "position_id"])
+    held = held.merge(snapshot["prices"][["market", "asset", "price_usd"]], on=["market", "asset"])
+    units = {asset: 10 ** int(places) for asset, places in snapshot["assets"][["asset", "decimals"]].dropna().values}
+    tokens = [int(raw) / units[asset] for raw, asset in zip(held["amount_raw"], held["asset"], strict=True)]
+    held["value"] = np.nan_to_num(np.array(tokens, dtype=np.float64) * held["price_usd"].astype(float).to_numpy())
+    held = held[held["value"] > 0]
+    whole = held.groupby(["market", "position_id"])["value"].transform("sum")
+    part = held["loss_usd"] * held["value"] / whole
+    return {str(asset): float(usd) for asset, usd in part.groupby(held["asset"]).sum().items()}
 
 
 def position_name(label: str, owner: str, position: str) -> str:

@@ -20,6 +20,13 @@ from reports.sections import page as page_of
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIXES = {"html": "html", "md": "md", "json": "json"}
 _TAG = re.compile(r"<(?=[A-Za-z/!])")
+_SPECIAL = re.compile(r"([\\*_`~\[\]])")
+_MARKS = re.compile(r"(\*\*|`[^`\n]*`)")
+_CONTROLS = {
+    **dict.fromkeys((*range(0x0A), *range(0x0B, 0x20), *range(0x7F, 0xA0)), ""),
+    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)), ""),
+}
+"""Letters that are not seen and change how others are: controls (but for the end of a line), and those that turn the direction of writing."""
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
 
@@ -27,18 +34,19 @@ _CODE = re.compile(r"`(.+?)`")
 def html(page: Page) -> str:
     """The report as one file that asks nothing of a network: styles and drawings inside, dark by the reader's setting, printable."""
     style = style_sheet() + (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return _environment().get_template("report.html.j2").render(page=page, style=Markup(style))
+    return without_controls(_environment().get_template("report.html.j2").render(page=page, style=Markup(style)))
 
 
 def markdown(page: Page) -> str:
     """The report in Discourse's Markdown; pictures are named, to be uploaded beside it."""
     text = _environment().get_template("report.md.j2").render(page=page)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", without_controls(text)).strip() + "\n"
 
 
 def as_json(assessment: Assessment) -> str:
-    """The record."""
-    return json.dumps(assessment.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """The record; letters that turn the direction of writing stand in it by their code."""
+    text = json.dumps(assessment.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.translate({code: f"\\u{code:04x}" for code in _CONTROLS if code > 0x7E})
 
 
 def render(assessment: Assessment, formats: Iterable[str]) -> dict[str, str]:
@@ -83,7 +91,7 @@ def write_pictures(assessment: Assessment, folder: Path) -> list[Path]:
     for block in (block for section in page.sections for block in section.blocks):
         for chart in block.charts:
             path = folder / f"{chart.name}.png"
-            path.write_bytes(png(standalone(page, block, chart)))
+            path.write_bytes(png(without_controls(standalone(page, block, chart))))
             written.append(path)
     return written
 
@@ -99,9 +107,30 @@ def css_text(text: str) -> Markup:
     return Markup("".join(letter if letter.isalnum() or letter == " " else f"\\{ord(letter):x} " for letter in text))
 
 
+def without_controls(text: str) -> str:
+    """The text as all of it is seen."""
+    return text.translate(_CONTROLS)
+
+
+def inline(text: str) -> str:
+    """A text for Markdown: its bold and code as marked, everything else as it is written, whatever a name in it looks like."""
+    parts = _MARKS.split(text)
+    return "".join(part if number % 2 else _as_written(part) for number, part in enumerate(parts)).replace("\n", " ")
+
+
 def cell(text: str) -> str:
-    """Text inside a Markdown table: a bar would end the cell, what looks like a tag would become one."""
-    return _TAG.sub("&lt;", text.replace("|", "\\|").replace("\n", " "))
+    """Text inside a Markdown table, in which nothing is marked: a bar would end the cell."""
+    return _as_written(text).replace("|", "\\|").replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """Text between backquotes inside a Markdown table."""
+    return text.replace("`", "’").replace("|", "\\|").replace("\n", " ")
+
+
+def _as_written(text: str) -> str:
+    """What Markdown would read as emphasis, a link or a tag, escaped."""
+    return _TAG.sub("&lt;", _SPECIAL.sub(r"\\\1", text))
 
 
 @cache
@@ -114,5 +143,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"marked": marked, "cell": cell, "sentence": sentence, "css": css_text, "svg": Markup}
+    environment.filters |= {
+        "marked": marked,
+        "cell": cell,
+        "code": code,
+        "inline": inline,
+        "sentence": sentence,
+        "css": css_text,
+        "svg": Markup,
+    }
     return environment

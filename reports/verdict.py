@@ -7,7 +7,7 @@ there are any; then the danger and its cause, then what bounds it. No sentence s
 from math import fsum
 
 from reports import thresholds
-from reports.amounts import change, listing, money, percent, ratio, sentence, spelled, unbroken
+from reports.amounts import UNKNOWN, change, listing, money, percent, ratio, sentence, spelled, unbroken
 from reports.at_risk import AtRisk
 from reports.cascades import Cascade, ScenarioLine
 from reports.confidence import confidence
@@ -18,7 +18,6 @@ from reports.unmoved import said
 
 _NEAR_PERCENT = 2.5  # a scenario this near to the ordinary fall is taken for it
 _FEW = 3
-_SMALL_PART = 0.1  # of the pools' capacity: below it a bound on growth would be far from anything that can happen
 _NOTHING = {
     "capacity": "no pool",
     "under_water": "nothing is supplied",
@@ -41,8 +40,8 @@ def judge(found: Assessment) -> Verdict:
         "bad_debt": ratio(worst.bad_debt_usd, supplied),
         "under_water": _of(found.under_water_usd, supplied),
         "ordinary_bad_debt": ratio(ordinary.bad_debt_usd, supplied) if ordinary else 0.0,
-        "at_risk": ratio(watched, exposure.collateral_usd),
-        "capacity": _of(watched, at_risk.capacity_usd),
+        "at_risk": at_risk.share_at(limits.watch_fall_percent),
+        "capacity": _of(watched, at_risk.capacity_at(limits.watch_fall_percent)),
         "one_feed": leading,
         "indirect": worst.indirect_ratio,
         "few_positions": ratio(few, cascade.total_usd),
@@ -54,17 +53,22 @@ def judge(found: Assessment) -> Verdict:
         sentences=(
             *([unbroken(_lost_already(found.under_water_usd, supplied))] if level["under_water"] != "none" else []),
             *([unbroken(_paused(exposure, at_risk, limits))] if exposure.paused else []),
-            unbroken(_ordinary_day(ordinary, at_risk, exposure, supplied, level, limits)),
+            unbroken(_ordinary_day(ordinary, at_risk, supplied, level, limits)),
             *([unbroken(frozen)] if frozen else []),
-            unbroken(_danger(worst, at_risk, exposure, supplied, len(scenarios), level, is_part)),
-            unbroken(_bound(cascade, at_risk, exposure, few, level, limits)),
+            unbroken(_danger(scenarios, at_risk, exposure, supplied, level, is_part)),
+            *([unbroken(_hangs_on(cascade))] if _is_range(cascade) else []),
+            unbroken(_bound(cascade, at_risk, few, level, limits)),
         ),
         readings=tuple(
             Reading(
                 name=name,
                 title=measure.title,
                 value=values[name],
-                shown=percent(values[name]) if values[name] != float("inf") else _NOTHING[name],
+                shown=UNKNOWN
+                if name == "capacity" and not at_risk.is_bounded
+                else percent(values[name])
+                if values[name] != float("inf")
+                else _NOTHING[name],
                 limits=measure.limits,
                 level=level[name],
                 crossed=measure.crossed(values[name]),
@@ -100,7 +104,6 @@ def _ordinary(scenarios: tuple[ScenarioLine, ...], symbol: str, limits: Threshol
 def _ordinary_day(
     line: ScenarioLine | None,
     at_risk: AtRisk,
-    exposure: Dependence,
     supplied: float,
     level: dict[str, str],
     limits: Thresholds,
@@ -110,7 +113,8 @@ def _ordinary_day(
     amount = line.liquidated_usd if line else at_risk.at(limits.ordinary_fall_percent) - held
     if amount <= 0 and not held and (line is None or line.bad_debt_usd <= 0):
         return f"On an ordinary bad day ({day}) **nothing** is liquidated and nobody loses."
-    start = f"On an ordinary bad day ({day}) {_first_round(amount, held, line is not None, exposure)}"
+    share = at_risk.share_at(line.largest_fall_percent if line else limits.ordinary_fall_percent, amount)
+    start = f"On an ordinary bad day ({day}) {_first_round(amount, held, line is not None, share)}"
     if line is None:
         return f"{start}; no scenario of that size was run, so what it costs lenders is not known."
     if line.bad_debt_usd <= 0:
@@ -120,10 +124,10 @@ def _ordinary_day(
     return f"{start}, and lenders are left with **{money(line.bad_debt_usd)}** of bad debt, {percent(line.bad_debt_usd / supplied)} of supply."
 
 
-def _first_round(amount: float, held: float, was_run: bool, exposure: Dependence) -> str:
-    """What is taken (in a run, or of the curve) and what a pause holds back: of a run the debt that waits, of the curve the collateral."""
+def _first_round(amount: float, held: float, was_run: bool, share: float) -> str:
+    """What is taken (in a run, or of the curve), its share of the collateral, and what a pause holds back: of a run the debt that waits, of the curve the collateral."""
     verb = "is liquidated" if was_run else "can be taken in a first round"
-    taken = f"**{money(amount)}** of collateral {verb}, {percent(ratio(amount, exposure.collateral_usd))} of it"
+    taken = f"**{money(amount)}** of collateral {verb}, {percent(share)} of it"
     waits = "of debt could be liquidated and waits" if was_run else "of collateral falls due"
     if not held:
         return taken
@@ -133,20 +137,16 @@ def _first_round(amount: float, held: float, was_run: bool, exposure: Dependence
 
 
 def _danger(
-    worst: ScenarioLine,
+    lines: tuple[ScenarioLine, ...],
     at_risk: AtRisk,
     exposure: Dependence,
     supplied: float,
-    scenarios: int,
     level: dict[str, str],
     is_part: bool,
 ) -> str:
-    cause, run = (
-        _cause(exposure, level["one_feed"]),
-        f"the worst of {'the ' if is_part else ''}{spelled(scenarios)} scenarios{' run' if is_part else ''}"
-        if scenarios > 1
-        else "the one scenario run",
-    )
+    worst, scenarios, cause = lines[0], len(lines), _cause(exposure, level["one_feed"])
+    several = f"{'the ' if is_part else ''}{spelled(scenarios)} scenarios{' run' if is_part else ''}"
+    run = f"the worst of {several}" if scenarios > 1 else "the one scenario run"
     held = (
         f", with **{money(worst.paused_debt_usd)}** of debt waiting for the end of a pause"
         if worst.paused_debt_usd
@@ -155,6 +155,8 @@ def _danger(
     if worst.liquidated_usd == 0 and worst.bad_debt_usd <= 0:
         if held:
             return f"The danger is what waits: {run}, {worst.title}, liquidates nothing{held}; {cause}."
+        if scenarios > 1:
+            return f"The danger lies beyond what was tried: none of {several} liquidates anything, {worst.title} included; {cause}."
         return f"The danger lies beyond what was tried: {run}, {worst.title}, liquidates nothing; {cause}."
     lost = f"{percent(ratio(worst.bad_debt_usd, supplied))} of supply"
     if level["bad_debt"] == "none":
@@ -165,7 +167,7 @@ def _danger(
             if full is not None
             else f"the pools take all that falls due down to {_fall(at_risk, at_risk.points[-1].fall_percent)}"
         )
-        end = held or f", and {room}"
+        end = held or (f", and {room}" if at_risk.is_bounded else "")
         return (
             f"The danger is size before loss: {cause}; {run}, {worst.title}, liquidates **{money(worst.liquidated_usd)}** "
             f"and leaves {left}{end}."
@@ -195,29 +197,28 @@ def _driver(worst: ScenarioLine) -> str:
     """How far the price goes that most of the loss hangs on, where sales take it further than the shock did."""
     if not worst.leading_change_ratio < -worst.largest_fall_percent / 100 - 0.01:
         return ""
-    return (
-        f", most of it against {worst.leading_symbol}, which forced sales take to {change(worst.leading_change_ratio)}"
-    )
+    part = "all" if worst.leading_ratio >= 1 - 1e-9 else percent(worst.leading_ratio)
+    part = f"{part} of it" if worst.leading_ratio > 0 else "the largest part of it"
+    return f", {part} against {worst.leading_symbol}, which forced sales take to {change(worst.leading_change_ratio)}"
 
 
 def _path(worst: ScenarioLine, at_risk: AtRisk, level: str, alone: bool) -> str:
-    """`alone`: the scenario shocks the curve's asset and nothing else, so the curve's crossing belongs to it."""
+    """`alone`: the scenario shocks the curve's asset and nothing else, so the curve's crossing belongs to it, if it falls so far."""
     later, first = percent(worst.indirect_ratio), percent(1 - worst.indirect_ratio)
     full = at_risk.full_at_percent if alone and not worst.paused_debt_usd else None
     if worst.indirect_usd < 0.005 * worst.bad_debt_usd:
         return "all of it comes in the first round"
     if level == "feeds on itself":
-        past = f"past {_fall(at_risk, full)} forced sales outrun the pools and " if full is not None else ""
+        is_past = full is not None and full < worst.largest_fall_percent
+        past = f"past {_fall(at_risk, full)} forced sales outrun the pools and " if full is not None and is_past else ""
         return f"{past}the loss feeds on itself: **{later}** of it comes after the first round"
     if level == "mixed":
         return f"{first} of it comes in the first round, **{later}** in later ones"
     return f"**{first}** of it comes in the first round, {later} in later ones"
 
 
-def _bound(
-    cascade: Cascade, at_risk: AtRisk, exposure: Dependence, few: float, level: dict[str, str], limits: Thresholds
-) -> str:
-    room = _room(at_risk, exposure, limits)
+def _bound(cascade: Cascade, at_risk: AtRisk, few: float, level: dict[str, str], limits: Thresholds) -> str:
+    room = _room(at_risk, cascade.scenario.title if level["bad_debt"] != "none" else "", limits)
     lines = cascade.positions[:_FEW]
     if not lines:
         return f"{sentence(room)}."
@@ -239,29 +240,41 @@ def _bound(
     return f"{sentence(room)}; {spread}{largest} {carried}."
 
 
-def _room(at_risk: AtRisk, exposure: Dependence, limits: Thresholds) -> str:
-    """How far collateral of today's mix may grow, or must shrink, for the pools to take what falls due at the watched fall."""
-    fall = _fall(at_risk, limits.watch_fall_percent)
-    due, capacity, now = at_risk.at(limits.watch_fall_percent), at_risk.capacity_usd, exposure.collateral_usd
-    held = at_risk.paused_at(limits.watch_fall_percent)
+def _is_range(cascade: Cascade) -> bool:
+    return len({part.bad_debt_usd for part in cascade.range}) > 1
+
+
+def _hangs_on(cascade: Cascade) -> str:
+    """The worst scenario's bad debt between a world that absorbs all that sales do to prices and one that absorbs nothing."""
+    line = cascade.scenario
+    absorb = {0.0: "all that sales do to prices", 1.0: "nothing of it"}
+    said = [
+        f"{'a loss that does not end' if part.bad_debt_usd is None else f'**{money(part.bad_debt_usd)}**'} where outside markets absorb "
+        f"{absorb.get(part.pass_through, f'{percent(1 - part.pass_through)} of it')} (λ {part.pass_through:g})"
+        for part in cascade.range
+        if part.pass_through != line.pass_through
+    ]
+    return f"That is at λ {line.pass_through:g}, and nobody can observe λ: {line.title} leaves {listing(said)}."
+
+
+def _room(at_risk: AtRisk, losing: str, limits: Thresholds) -> str:
+    """What the pools can take of what falls due at the watched fall, before anybody sells; `losing` is the worst scenario where that leaves bad debt.
+
+    No bound on growth follows from it: later rounds sell more, into pools that have fallen."""
+    fall, watch = _fall(at_risk, limits.watch_fall_percent), limits.watch_fall_percent
+    due, capacity, held = at_risk.at(watch), at_risk.capacity_at(watch), at_risk.paused_at(watch)
     if held:
-        return f"how far collateral may grow is not told: **{money(held)}** of the {money(due)} that falls due at {fall} cannot be taken while the pause lasts"
+        return f"what the pools can take at {fall} is not told: **{money(held)}** of the {money(due)} that falls due cannot be taken while the pause lasts"
     if due == 0:
-        return f"nothing falls due at {fall}, so the {money(capacity)} that the pools can take stays unused"
+        return f"nothing falls due at {fall}"
+    if not at_risk.is_bounded:
+        return f"no pool was read that trades what falls, so the {money(due)} that falls due at {fall} counts as sold outside at the market price"
     if capacity <= 0:
         return f"no pool takes any of the {money(due)} that falls due at {fall} within the liquidation bonus"
-    if due < _SMALL_PART * capacity:
-        return f"what falls due at {fall}, {money(due)}, is **{percent(due / capacity)}** of the {money(capacity)} that the pools can take"
-    bound = money(now * capacity / due)
-    if due <= capacity:
-        return (
-            f"let collateral of today’s mix grow from {money(now)} to at most **{bound}**: up to there the pools can take "
-            f"what falls due at {fall}, {money(due)} now against {money(capacity)}"
-        )
-    return (
-        f"hold collateral of today’s mix to **{bound}** (now {money(now)}): only up to there can the pools take "
-        f"what falls due at {fall}, {money(due)} now against {money(capacity)}"
-    )
+    if due > capacity:
+        return f"the pools can take only **{money(capacity)}** of the {money(due)} that falls due at {fall} in a first round"
+    later = f"; later rounds are not in that, and {losing} leaves bad debt all the same" if losing else ""
+    return f"the {money(due)} that falls due at {fall} in a first round is **{percent(due / capacity)}** of what the pools can take then, {money(capacity)}{later}"
 
 
 def _fall(at_risk: AtRisk, fall_percent: float) -> str:

@@ -1,17 +1,20 @@
-"""Health of every position at once, in floats: the screen before the exact rule; and the at-risk curve, which asks that rule.
+"""Health of every position at once, in floats: the screen before the exact rule; and the at-risk curve, which asks that rule and holds the answer against the pools.
 
 All arrays are float64. `by_leg` sums run over the legs of each position (CSR).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum, inf
 
 import numpy as np
 import pandas as pd
 
+from chain.units import BPS, WAD
 from simulations.book import Book, BoolArray, FloatArray
-from simulations.channels import liquidation, oracle
-from simulations.rules import averages_thresholds, pauses_seizing_alone, rule_of
+from simulations.channels import arbitrage, liquidation, offers, oracle
+from simulations.rules import averages_thresholds
+from simulations.rules.rule import Refusal
 from simulations.shocks import PriceShock, reference_prices
 from simulations.state import State, start
 from simulations.venues.v2 import ConstantProduct
@@ -78,111 +81,122 @@ def values_usd(state: State) -> tuple[FloatArray, FloatArray]:
 
 
 def at_risk(book: Book, asset: str, falls: Sequence[float], market: str | None = None) -> pd.DataFrame:
-    """What becomes liquidatable at oracle prices if one asset falls, before anybody sells.
+    """What becomes liquidatable at oracle prices if one asset falls, before anybody sells, and what the pools take once they have followed the fall.
 
     Parameters
     ----------
     falls : shares of the price between 0 and 1.
-    market : key of the one market whose positions count; all of them by default.
+    market : key of the one market whose positions count, at its bonuses; all of them by default.
 
     Returns
     -------
-    Columns fall_percent; positions, whose exact health factor is below 1; liquidatable_debt_usd, what these owe; liquidatable_collateral_usd,
-    what one liquidation of each can take (close factor x debt x bonus, at most its collateral; at the fallen price); paused_collateral_usd,
-    the part of it that a pause holds back; bad_debt_usd, debt beyond the collateral of positions under water.
+    Columns, USD at the fallen prices. fall_percent; positions, whose exact health factor is below 1; liquidatable_debt_usd, what these owe;
+    liquidatable_collateral_usd, the most that one call of the market's rule takes of each, of one collateral for one debt;
+    paused_collateral_usd, the part of it that a pause holds back; posted_collateral_usd, the collateral of all who owe something;
+    bad_debt_usd, debt beyond the collateral of positions under water; capacity_usd, as `capacity_usd`, infinite where no pool trades
+    what falls of the collateral, which a run then sells outside at the market price.
     """
     mine = np.array([market in (None, book.markets[number].key) for number in book.position_market], dtype=np.bool_)
     asset_of_leg = np.array([reserve.asset for reserve in book.reserves], dtype=np.int64)[book.leg_reserve]
-    seizable, repayable = _not_paused(book)
+    falling, bonus = _falling(book, asset), _bonuses(book, market)
+    posted = set(asset_of_leg[np.repeat(mine, np.diff(book.offsets)) & book.leg_enabled].tolist())
+    traded = {side for pool in book.pools for side in (pool.asset0, pool.asset1)}
+    is_sold_outside = not any(falling[number] for number in posted & traded)
     rows, at_block, terms = [], start(book), liquidation.keepers(book, 0.0)
     for fall in falls:
         state = at_block.copy()
         if fall:
             state.market_usd = reference_prices(book, [PriceShock(asset, -fall)])
+            arbitrage.bring_pools_to_market(state)
         oracle.publish(state)
-        health = health_factors(state)
-        hit = np.zeros(book.size, dtype=np.bool_)
-        hit[liquidation.liquidatable(state, terms, np.where(mine, health, np.inf))] = True
+        hit = liquidation.liquidatable(state, terms, np.where(mine, health_factors(state), np.inf))
         collateral, debt = values_usd(state)
-        price = np.nan_to_num(state.market_usd)[asset_of_leg]
-        with_bonus = by_position(book, state.supply_tokens * price * book.leg_enabled * book.leg_bonus_bps / 10_000)
-        bonus = np.divide(with_bonus, collateral, out=np.ones(book.size), where=collateral > 0)
-        share = np.array([_most_share(book, int(number), health, collateral, debt) for number in np.flatnonzero(hit)])
-        due = np.minimum(collateral[hit], share * (debt * bonus)[hit])
-        free, owed = (by_position(book, tokens * price * counts)[hit] for tokens, counts in (
-            (state.supply_tokens, book.leg_enabled & seizable), (state.debt_tokens, repayable)
-        ))  # fmt: skip
+        asked = [offers.Asked(state, terms, number) for number in hit]
+        due = [_most_usd(state, one.without_pauses()) for one in asked]
+        now = [_most_usd(state, one) for one in asked]
         rows.append(
             {
                 "fall_percent": 100 * fall,
-                "liquidatable_collateral_usd": float(due.sum()),
-                "paused_collateral_usd": float(
-                    (due - np.minimum(due, np.minimum(free, share * owed * bonus[hit]))).sum()
-                ),
+                "liquidatable_collateral_usd": fsum(due),
+                "paused_collateral_usd": fsum(whole - free for whole, free in zip(due, now, strict=True)),
+                "posted_collateral_usd": fsum(collateral[mine & (debt > 0)]),
                 "liquidatable_debt_usd": float(debt[hit].sum()),
-                "positions": int(hit.sum()),
+                "positions": len(hit),
                 "bad_debt_usd": float(np.maximum(debt - collateral, 0)[mine].sum()),
+                "capacity_usd": inf if is_sold_outside else _capacity_usd(state, falling, bonus),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _not_paused(book: Book) -> tuple[BoolArray, BoolArray]:
-    """(what can be seized, what can be repaid) of each leg, bool[legs], with the pauses and grace periods at the block."""
-    moves = np.array(
-        [not one.paused and one.grace_until < max(book.timestamp, 1) for one in book.reserves], dtype=np.bool_
-    )
-    alone = np.array([pauses_seizing_alone(book.markets[one.market]) for one in book.reserves], dtype=np.bool_)
-    return moves[book.leg_reserve], (moves | alone)[book.leg_reserve]
+def _most_usd(state: State, asked: offers.Asked) -> float:
+    """The most that one call takes of a position, protocol fee included, over its pairs of collateral and debt, USD at market prices.
+
+    Of each pair the most that the rule allows; where it refuses that for what it would leave, halves of it, as keepers try them."""
+    most, legs = 0.0, asked.view.legs
+    for collateral, taken in enumerate(legs):
+        price = float(np.nan_to_num(state.market_usd[taken.reserve.asset])) / 10**taken.decimals
+        for debt, owed in enumerate(legs):
+            if not (taken.enabled and owed.debt_stored):
+                continue
+            cover = asked.rule.debt_raw(asked.view, debt)
+            for halving in range(offers.HALVINGS):
+                said = asked.liquidate(collateral, debt, cover >> halving)
+                if not isinstance(said, Refusal):
+                    most = max(most, (said.seized_raw + said.fee_raw) * price)
+                if not isinstance(said, Refusal) or said.is_pause:
+                    break
+    return most
 
 
-def _most_share(book: Book, number: int, health: FloatArray, collateral: FloatArray, debt: FloatArray) -> float:
-    """The close factor of one position: its market's rule, with the largest that the reserves it owes in allow."""
-    stated = [
-        book.reserves[int(book.leg_reserve[leg])].close_factor_bps
-        for leg in book.legs(number)
-        if book.leg_debt_stored[leg]
-    ]
-    most = None if None in stated else max(factor for factor in stated if factor is not None)
-    market = book.markets[int(book.position_market[number])]
-    return rule_of(market).most_share(
-        market.revision, float(health[number]), float(collateral[number]), float(debt[number]), most
-    )
+def capacity_usd(book: Book, asset: str, market: str | None = None) -> float:
+    """What the pools can take at the block before a sale costs more than the liquidation bonus: the sum over pools between what falls with
+    `asset` and what does not, each up to the size at which the average price is below the market price by the bonus of the asset sold: that
+    of `market` (a key), by default the largest of any market.
 
-
-def capacity_usd(book: Book, asset: str) -> float:
-    """What the pools can take before a sale costs more than the liquidation bonus: the sum over pools between what falls with `asset`
-    and what does not, each up to the size at which the average price is worse by the bonus of the asset sold.
-
-    For a constant-product pool the average price after fees is worse by b when x = R (b - f(1 + b)) / (1 - f) is sold, in tokens of a
-    reserve R; closed form of amount_out. Any other venue is asked for quotes of falling size.
+    For a constant-product pool x = R' (1 + b) / m - R / (1 - f) of reserves R sold and R' bought brings, fee f paid, 1 / (1 + b) of the market
+    price m (in units bought) on average; closed form of amount_out. Any other venue is asked for quotes of falling size.
     """
+    return _capacity_usd(start(book), _falling(book, asset), _bonuses(book, market))
+
+
+def _capacity_usd(state: State, falling: BoolArray, bonus: Mapping[int, float]) -> float:
+    """The same of the pools as they stand, at the present market prices."""
+    taken_usd = []
+    for venue, pool in zip(state.venues, state.book.pools, strict=True):
+        for slot, sold, bought in ((0, pool.asset0, pool.asset1), (1, pool.asset1, pool.asset0)):
+            of_sold, of_bought = (
+                float(state.market_usd[side]) / 10 ** state.book.assets[side].decimals for side in (sold, bought)
+            )
+            if not (falling[sold] and not falling[bought] and sold in bonus and of_sold > 0 and of_bought > 0):
+                continue
+            least = of_sold / of_bought / (1 + bonus[sold])
+            if isinstance(venue, ConstantProduct):
+                taken = venue.reserves[1 - slot] / least - venue.reserves[slot] / (1 - venue.fee_wad / WAD)
+            else:
+                taken = _taken(venue, slot, least)
+            taken_usd.append(max(0.0, taken) * of_sold)
+    return fsum(taken_usd)
+
+
+def _falling(book: Book, asset: str) -> BoolArray:
+    """bool[assets]: what falls with `asset`, by more than half as much."""
     before = np.array([item.price_usd for item in book.assets])
     with np.errstate(invalid="ignore"):
-        falls = reference_prices(book, [PriceShock(asset, -0.5)]) / before < 0.75
-    bonus: dict[int, float] = {}
+        return np.asarray(reference_prices(book, [PriceShock(asset, -0.5)]) / before < 0.75)
+
+
+def _bonuses(book: Book, market: str | None) -> dict[int, float]:
+    """Liquidation bonus (a ratio) of each asset in one market, or the largest in any."""
+    found: dict[int, float] = {}
     for reserve in book.reserves:
-        bonus[reserve.asset] = max(bonus.get(reserve.asset, 0.0), reserve.bonus_bps / 10_000 - 1)
-    total = 0.0
-    for pool in book.pools:
-        for sold, bought, reserve_raw in (
-            (pool.asset0, pool.asset1, pool.reserve0),
-            (pool.asset1, pool.asset0, pool.reserve1),
-        ):
-            if falls[sold] and not falls[bought]:
-                worse = bonus.get(sold, 0.0)
-                fee = pool.fee_wad / 1e18
-                if isinstance(pool.venue, ConstantProduct):
-                    taken = max(0.0, (worse - fee * (1 + worse)) / (1 - fee)) * reserve_raw
-                else:
-                    taken = _taken(pool.venue, int(sold == pool.asset1), fee, worse)
-                total += taken / 10 ** book.assets[sold].decimals * before[sold]
-    return total
+        if market in (None, book.markets[reserve.market].key):
+            found[reserve.asset] = max(found.get(reserve.asset, 0.0), reserve.bonus_bps / BPS - 1)
+    return found
 
 
-def _taken(venue: Venue, slot: int, fee: float, worse: float) -> float:
-    """The largest sale whose average price is worse than the price before the fee by `worse`, by bisection on quotes."""
-    least = venue.spot(slot, 1 - slot) / (1 - fee) / (1 + worse)
+def _taken(venue: Venue, slot: int, least: float) -> float:
+    """The largest sale that brings `least` units for each one sold on average, by bisection on quotes."""
     low, high = 0, venue.sale_to_price(slot, 1 - slot, least / 100) if least else 0
     while high - low > max(1, high >> 30):
         middle = (low + high) // 2

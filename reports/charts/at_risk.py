@@ -1,9 +1,10 @@
-"""Where it breaks: liquidatable collateral against the fall of one asset, and the line at which the pools are full."""
+"""Where it breaks: liquidatable collateral against the fall of one asset, and what the pools take after it: where the two meet the pools are full."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from reports.amounts import MINUS, change, fixed, money, ticks
-from reports.at_risk import AtRisk
+from reports.at_risk import AtRisk, AtRiskPoint, crossing
 from reports.charts.svg import Plane, Point, area, dot, frame, line, text, width_of
 from reports.record import Assessment
 
@@ -13,26 +14,29 @@ _SPARE = 1.06  # room above the highest point
 def at_risk(assessment: Assessment, narrow: bool = False) -> str:
     """Curve and capacity line; what the pools can take is blue, what they cannot is orange."""
     curve, size = assessment.at_risk, 11.5 if narrow else 12
-    capacity = curve.capacity_usd / curve.money.usd
-    points = [(point.fall_percent, point.collateral_usd / curve.money.usd) for point in curve.points]
-    last, highest = points[-1][0], max(height for _, height in points)
-    fits = capacity <= 1.6 * highest
-    y_ticks = ticks(_SPARE * max(highest, capacity if fits else 0.0))
+    last, highest = curve.points[-1].fall_percent, max(point.collateral_usd for point in curve.points) / curve.money.usd
+    capacity = max(point.capacity_usd for point in curve.points) / curve.money.usd
+    fits = curve.full_at_percent is not None or capacity <= 1.6 * highest
+    y_ticks = ticks(_SPARE * max(highest, min(capacity, 1.6 * highest) if fits else 0.0))
     width, height = (340.0, 330.0) if narrow else (700.0, 388.0)
     plane = Plane(52, 30, width - 60, height - 92, last, y_ticks[-1])
     x_ticks = [tick for tick in ticks(last) if tick <= last]
-    runs = _runs(points, capacity)
+    runs = _runs(curve)
+    whole = [point for run in runs for point in run]
     body = [
         *_axes(curve, plane, x_ticks, y_ticks, narrow),
         area(
-            _at(plane, [(fall, min(height, capacity)) for run in runs for fall, height in run]),
-            _level(plane, [point for run in runs for point in run], 0.0),
+            [
+                (x, max(y, room))
+                for (x, y), (_, room) in zip(_due(curve, plane, whole), _room(curve, plane, whole), strict=True)
+            ],
+            [(plane.x(point.fall_percent), plane.y(0.0)) for point in whole],
             "s200",
         ),
-        *(area(_at(plane, run), _level(plane, run, capacity), "h100") for run in runs if _is_beyond(run, capacity)),
+        *(area(_due(curve, plane, run), _room(curve, plane, run), "h100") for run in runs if _is_beyond(run)),
         *_grid(plane, y_ticks[:1]),
-        *(line(_at(plane, run), "h700" if _is_beyond(run, capacity) else "s700", 2.5) for run in runs),
-        *_capacity(curve, plane, capacity, fits, size, narrow),
+        *(line(_due(curve, plane, run), "h700" if _is_beyond(run) else "s700", 2.5) for run in runs),
+        *(_capacity(curve, plane, fits, size, narrow) if curve.is_bounded else []),
         *_marks(assessment, plane, size, narrow),
     ]
     return frame(body, "at-risk", _label(curve), (width, height), narrow)
@@ -43,31 +47,43 @@ def _label(curve: AtRisk) -> str:
     listed = ", ".join(f"{money(point.collateral_usd)} at {change(-point.fall_percent / 100)}" for point in tens)
     full = curve.full_at_percent
     end = "the pools are never full" if full is None else f"the pools are full at {change(-full / 100)}"
-    return f"Collateral liquidatable against the fall of the {curve.symbol} price: {listed}; pools take {money(curve.capacity_usd)}; {end}"
+    if not curve.is_bounded:
+        return f"Collateral liquidatable against the fall of the {curve.symbol} price: {listed}; no pool was read that takes it"
+    first, last = curve.points[0].capacity_usd, curve.points[-1]
+    pools = f"pools take {money(first)} now and {money(last.capacity_usd)} after {change(-last.fall_percent / 100)}"
+    return f"Collateral liquidatable against the fall of the {curve.symbol} price: {listed}; {pools}; {end}"
 
 
-def _runs(points: list[Point], capacity: float) -> list[list[Point]]:
-    """The curve cut where it meets the capacity; each run lies on one side of it, neighbours share the crossing."""
-    runs = [[points[0]]]
-    for (fall0, height0), (fall, height) in pairwise(points):
-        if (height0 > capacity) != (height > capacity):
-            crossing = (fall0 + (fall - fall0) * (capacity - height0) / (height - height0), capacity)
-            runs[-1].append(crossing)
-            runs.append([crossing])
-        runs[-1].append((fall, height))
+def _runs(curve: AtRisk) -> list[list[AtRiskPoint]]:
+    """The curve cut where it meets what the pools take; each run lies on one side of that, neighbours share the crossing."""
+    runs = [[curve.points[0]]]
+    for before, point in pairwise(curve.points):
+        if _beyond(before) != _beyond(point):
+            fall = crossing(before, point)
+            meets = AtRiskPoint(fall, curve.at(fall), 0.0, capacity_usd=curve.at(fall))
+            runs[-1].append(meets)
+            runs.append([meets])
+        runs[-1].append(point)
     return runs
 
 
-def _is_beyond(run: list[Point], capacity: float) -> bool:
-    return max(height for _, height in run) > capacity
+def _beyond(point: AtRiskPoint) -> bool:
+    return point.collateral_usd > point.capacity_usd
 
 
-def _at(plane: Plane, points: list[Point]) -> list[Point]:
-    return [(plane.x(fall), plane.y(height)) for fall, height in points]
+def _is_beyond(run: list[AtRiskPoint]) -> bool:
+    return any(_beyond(point) for point in run)
 
 
-def _level(plane: Plane, points: list[Point], height: float) -> list[Point]:
-    return [(plane.x(fall), plane.y(height)) for fall, _ in points]
+def _due(curve: AtRisk, plane: Plane, points: Sequence[AtRiskPoint]) -> list[Point]:
+    """Where the curve runs."""
+    return [(plane.x(point.fall_percent), plane.y(point.collateral_usd / curve.money.usd)) for point in points]
+
+
+def _room(curve: AtRisk, plane: Plane, points: Sequence[AtRiskPoint]) -> list[Point]:
+    """Where what the pools take runs, as far as the chart reaches."""
+    room = [(point.fall_percent, min(point.capacity_usd / curve.money.usd, plane.up)) for point in points]
+    return [(plane.x(fall), plane.y(height)) for fall, height in room]
 
 
 def _grid(plane: Plane, values: list[float]) -> list[str]:
@@ -99,48 +115,37 @@ def _axes(curve: AtRisk, plane: Plane, x_ticks: list[float], y_ticks: list[float
     return drawn
 
 
-def _capacity(curve: AtRisk, plane: Plane, capacity: float, fits: bool, size: float, narrow: bool) -> list[str]:
-    said = f"pools take {money(curve.capacity_usd)}" + ("" if narrow else " before the liquidation bonus is gone")
+def _capacity(curve: AtRisk, plane: Plane, fits: bool, size: float, narrow: bool) -> list[str]:
+    """The line of what the pools take, labelled at its right end, or at its left where there is no room, with what it is worth there."""
+    now, then = (f"pools take {money(point.capacity_usd)}" for point in (curve.points[0], curve.points[-1]))
+    said = then + ("" if narrow else " before the liquidation bonus is gone")
     edge = plane.left + plane.width
     if not fits:
-        return [
-            text(
-                edge - 4,
-                plane.top + 12,
-                f"{said}: above this chart",
-                anchor="end",
-                role="s900",
-                size=size,
-                halo="paper",
-            )
-        ]
-    y = plane.y(capacity)
+        above = f"{said}: above this chart"
+        return [text(edge - 4, plane.top + 12, above, anchor="end", role="s900", size=size, halo="paper")]
+    course = _room(curve, plane, curve.points)
+    y = course[-1][1]
     covered = curve.full_at_percent is not None
     under = covered and plane.height + plane.top - y > 24
     down = 16.0
     if curve.full_at_percent is not None and _beside(curve, plane, size, narrow):
         taken = plane.x(curve.full_at_percent) + 18 + width_of(_full_label(curve, narrow), size)
         down = 33.0 if taken > edge - 6 - width_of(said, size) else 16.0
-    short = f"pools take {money(curve.capacity_usd)}"
     room = edge - 12 - plane.x(curve.full_at_percent or 0.0)
-    beneath = next((one for one in (said, short) if under and width_of(one, size) <= room), "")
+    beneath = next((one for one in (said, then) if under and width_of(one, size) <= room), "")
     if (
         under and not beneath
     ):  # right of the crossing there is no room, so it goes to the left end: above the line, and above the crossing's own label where they meet
-        meets = plane.left + 4 + width_of(short, size) > _left_of_full(curve, plane, size, narrow) - 6
+        meets = plane.left + 4 + width_of(now, size) > _left_of_full(curve, plane, size, narrow) - 6
+        y = course[0][1]
         rise = (26 if y - 26 > plane.top + 8 else -15) if meets else 7
-        label = text(plane.left + 4, y - rise, short, role="s900", size=size, halo="paper")
+        label = text(plane.left + 4, y - rise, now, role="s900", size=size, halo="paper")
     else:
-        label = text(
-            edge - 6,
-            y + (down if under else -7),
-            beneath or said,
-            anchor="end",
-            role="s900",
-            size=size,
-            halo="s200" if under else "paper",
-        )
-    return [line([(plane.left, y), (edge, y)], "ink", dash="2 3"), label]
+        shown = beneath or said
+        over = min(height for x, height in course if x >= edge - 6 - width_of(shown, size))
+        place, ground = (y + down, "s200") if under else (over - 7, "paper")
+        label = text(edge - 6, place, shown, anchor="end", role="s900", size=size, halo=ground)
+    return [line(course, "ink", dash="2 3"), label]
 
 
 def _full_label(curve: AtRisk, narrow: bool) -> str:
@@ -179,7 +184,7 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         strong = fall == full
         if strong and _beside(curve, plane, size, narrow):
             base = min(y + 17, plane.top + plane.height - 4)
-            ground = "s200" if base > plane.y(curve.capacity_usd / curve.money.usd) else "h100"
+            ground = "s200" if base > plane.y(curve.capacity_at(fall) / curve.money.usd) else "h100"
             drawn += [text(x + 9, base, said, size=size, bold=True, halo=ground), dot(x, y)]
             continue
         is_left = x - 9 - wide >= plane.left
@@ -188,6 +193,8 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
         highest = max((point.collateral_usd for point in under), default=0.0) / curve.money.usd
         above = [other - size - 5 for start, end, other in taken if start < left + wide and left < end]
         base = min(y - 10, _capacity_line(curve, plane), plane.y(highest) - 9, *above)
+        if strong:  # it stands on the line of what the pools take, which falls towards the crossing
+            base = min(base, *(height - 6 for x0, height in _room(curve, plane, curve.points) if left <= x0 <= x))
         if is_left:
             anchor, place, has_line = "end", x - 9, y - base > 22
             if has_line:
@@ -208,6 +215,6 @@ def _marks(assessment: Assessment, plane: Plane, size: float, narrow: bool) -> l
 
 def _capacity_line(curve: AtRisk, plane: Plane) -> float:
     """Labels start above the axis; where the capacity line lies low they start above it, so that it crosses none."""
-    y = plane.y(min(curve.capacity_usd / curve.money.usd, plane.up))
+    y = min(y for _, y in _room(curve, plane, curve.points))
     foot = plane.top + plane.height
     return y - 8 if foot - y < 40 else foot - 8

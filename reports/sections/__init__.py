@@ -90,8 +90,8 @@ def _outlook(assessment: Assessment, tables: Iterator[int]) -> tuple[Section, ..
 def _cards(assessment: Assessment) -> tuple[Card, ...]:
     worst, curve, part = assessment.scenarios[0], assessment.at_risk, assessment.exposure
     watch = float(assessment.thresholds["ordinary"]["watch_percent"])
-    full, held = curve.full_at_percent, curve.paused_at(watch)
-    paused = curve.is_held_back
+    full, held, last = curve.full_at_percent, curve.paused_at(watch), curve.points[-1]
+    paused, end = curve.is_held_back, f"{curve.symbol} {change(-curve.points[-1].fall_percent / 100)}"
     supplied = assessment.coverage.total_usd
     feed = part.feeds[0] if part.feeds else None
     unseen = assessment.coverage.by_status[-1].amount_usd
@@ -106,18 +106,24 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
         Card(
             f"At {fall}",
             money(curve.at(watch)),
-            f"{percent(ratio(curve.at(watch), part.collateral_usd))} of collateral",
+            f"{percent(curve.share_at(watch))} of collateral",
             "can be taken in a first round, before anybody sells"
             if not held
             else f"falls due; a pause holds {'it' if held >= curve.at(watch) * (1 - 1e-9) else money(held) + ' of it'} back",
         ),
         Card(
             "Pools are full at",
-            change(-full / 100) if full is not None else "never",
-            f"they take {money(curve.capacity_usd)}",
+            change(-full / 100) if full is not None else "never" if curve.is_bounded else "not known",
+            f"they take {money(curve.capacity_at(full))} then"
+            if full is not None
+            else f"they take {money(last.capacity_usd)} at {end}"
+            if curve.is_bounded
+            else "no pool was read",
             f"fall of {curve.symbol} at which more must be sold than pools can take{', once no pause holds it back' if paused else ''}"
             if full is not None
-            else f"down to {curve.symbol} {change(-curve.points[-1].fall_percent / 100)} they take all that falls due",
+            else f"down to {end} they take all that falls due"
+            if curve.is_bounded
+            else "what falls due counts as sold outside at the market price",
         ),
         Card(
             "One feed prices",

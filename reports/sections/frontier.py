@@ -10,6 +10,17 @@ TOXIC = (
     "and each liquidation leaves the position less healthy."
 )
 OTHERS = "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave."
+REASONS = (
+    ("partly_toxic", "partly toxic"),
+    ("unprofitable", "unprofitable"),
+    ("dust_held", "dust"),
+    ("refused", "refused"),
+)
+"""What else stands in the way; a phone leaves out the columns in which nothing stands."""
+SAID = {
+    "partly_toxic": "Partly toxic: with some of its collateral, not all.",
+    "refused": "Refused: paused, or too little cash.",
+}
 
 
 def frontier(assessment: Assessment, number: int) -> Block:
@@ -22,16 +33,14 @@ def frontier(assessment: Assessment, number: int) -> Block:
         when = f"From {part.symbol} {change(-first.fall_percent / 100)} on" if first.fall_percent else "As it stands"
         makes = "would make" if first.paused_debt_usd else "makes"
         title = f"{when}, liquidation {makes} some positions worse: they owe {money(first.toxic_debt_usd)}"
+    has = {name: any(getattr(one, f"{name}_debt_usd") for one in part.points) for name, _ in REASONS}
     table = Table(
         "frontier",
         (
             Column(f"{part.symbol}|%", "number"),
             Column(f"liquidatable|{write.heading}", "number"),
             Column(f"toxic|{write.heading}", "number"),
-            Column(f"partly toxic|{write.heading}", "number", optional=True),
-            Column(f"unprofitable|{write.heading}", "number"),
-            Column(f"dust|{write.heading}", "number"),
-            Column(f"refused|{write.heading}", "number", optional=True),
+            *(Column(f"{head}|{write.heading}", "number", optional=not has[name]) for name, head in REASONS),
         ),
         tuple(
             (
@@ -58,7 +67,15 @@ def frontier(assessment: Assessment, number: int) -> Block:
         if last.paused_debt_usd
         else ""
     )
-    beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} are toxic."
+    are = "is" if last.toxic_positions == 1 else "are"
+    which = (
+        f"the one liquidatable position {'is' if last.toxic_positions else 'is not'}"
+        if last.positions == 1
+        else f"none of {count(last.positions, 'liquidatable position')} is"
+        if not last.toxic_positions
+        else f"{last.toxic_positions:,} of {count(last.positions, 'liquidatable position')} {are}"
+    )
+    beyond = f"After {part.symbol} {change(-last.fall_percent / 100)}, {which} toxic." if last.positions else ""
     return Block(
         label=f"Table {number}",
         title=unbroken(title),
@@ -66,8 +83,9 @@ def frontier(assessment: Assessment, number: int) -> Block:
         source=source(
             assessment,
             f"Gas of one liquidation: {part.gas}. Sales at the pools as they stand after the fall, each position asked as if it were the first; who comes later is paid less.",
+            *(text for name, text in SAID.items() if has[name]),
         ),
-        on_optional="Partly toxic: with some of its collateral, not all. Refused: paused, or too little cash.",
+        on_optional=" ".join(text for name, text in SAID.items() if not has[name]),
         tables=(table,),
         aside=(TOXIC, OTHERS, f"{early} {beyond}{paused}"),
     )

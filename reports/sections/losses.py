@@ -74,6 +74,8 @@ def scenarios(assessment: Assessment, number: int) -> Block:
     )
     if not by_debt and not worst.liquidated_usd and worst.waiting_debt_usd:
         title = f"No scenario leaves bad debt or liquidates anything; {worst.title} leaves {money(worst.waiting_debt_usd)} of debt waiting"
+    elif not by_debt and not worst.liquidated_usd and worst.bad_debt_usd <= 0:
+        title = "No scenario leaves bad debt or liquidates anything"
     elif not by_debt:
         title = f"No scenario leaves {'bad debt' if worst.bad_debt_usd <= 0 else f'more than {money(worst.money.usd / 100)} of bad debt'}; {worst.title} liquidates the most, {money(worst.liquidated_usd)}"
     elif len(lines) > 1 and lines[1].bad_debt_usd > 0 and worst.bad_debt_usd / lines[1].bad_debt_usd >= 1.2:
@@ -88,12 +90,21 @@ def scenarios(assessment: Assessment, number: int) -> Block:
         subtitle="This market’s part of runs over all markets read, to calm, prices fixed outside. Largest first; scenarios are alternatives and do not add up",
         source=source(
             assessment,
-            f"Share of sale impact that the outside market does not absorb (λ): {passed}. One run each: no range{'' if assessment.outlook is None else '; drawn shocks have one, in the outlook'}.",
+            f"Share of sale impact that the outside market does not absorb (λ): {passed}.{_range(assessment.cascade)} One run each: no range{'' if assessment.outlook is None else '; drawn shocks have one, in the outlook'}.",
         ),
         on_optional=f"Waiting: debt that could be liquidated at the end and is not{f'; at {waits.title}: {because(waits.waiting)}' if waits.waiting else ''}.",
         tables=(table,),
         full=True,
     )
+
+
+def _range(record: Cascade) -> str:
+    """The bad debt of the worst scenario at each λ that was run."""
+    if not record.range:
+        return ""
+    shares = listing([f"{part.pass_through:g}" for part in record.range])
+    lost = listing(["no end" if part.bad_debt_usd is None else money(part.bad_debt_usd) for part in record.range])
+    return f" Nobody can observe λ: at {shares} {record.scenario.title} leaves {lost} of bad debt."
 
 
 def cascade(assessment: Assessment, number: int) -> Block:

@@ -210,9 +210,13 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         end = min(full + 5, last)
         beyond = (curve.at(end) - curve.at(full)) / (end - full) if end > full else 0.0
         steep = f"From {change(-full / 100)} to {change(-end / 100)}, each further 1\u202f% adds about {money(max(beyond, 0.0))} to sell."
-    else:
+    elif curve.is_bounded:
         title = f"Down to {curve.symbol} {change(-last / 100)} the pools can take all that falls due{', once no pause holds it back' if curve.is_held_back else ''}"
-        steep = f"At the right end {money(curve.at(last))} falls due, {percent(ratio(curve.at(last), curve.capacity_usd))} of what the pools can take."
+        steep = f"At the right end {money(curve.at(last))} falls due, {percent(ratio(curve.at(last), curve.capacity_at(last)))} of what the pools can take."
+    else:
+        title = f"At {curve.symbol} {change(-last / 100)} {money(curve.at(last))} falls due; no pool was read that could take it"
+        steep = f"At the right end {money(curve.at(last))} falls due, {percent(curve.share_at(last))} of the collateral at those prices."
+    rooms = curve.is_bounded
     shown = [point for point in curve.points if point.fall_percent % 5 == 0] or list(curve.points)
     table = Table(
         "curve",
@@ -220,17 +224,28 @@ def at_risk(assessment: Assessment, number: int) -> Block:
             Column(f"fall of {curve.symbol}, %", "number"),
             Column(f"collateral|{write.heading}", "number"),
             Column(f"debt|{write.heading}", "number"),
-            Column("over what|pools take, %", "number"),
+            *(
+                (Column(f"pools take|{write.heading}", "number"), Column("over what|pools take, %", "number"))
+                if rooms
+                else ()
+            ),
         ),
         tuple(
             (
                 Cell(f"{point.fall_percent:g}"),
                 Cell(write.column(point.collateral_usd)),
                 Cell(write.column(point.debt_usd)),
-                Cell(
-                    fixed(100 * ratio(point.collateral_usd, curve.capacity_usd), 1)
-                    if curve.capacity_usd > 0
-                    else "no pool"
+                *(
+                    (
+                        Cell(write.column(point.capacity_usd)),
+                        Cell(
+                            fixed(100 * ratio(point.collateral_usd, point.capacity_usd), 1)
+                            if point.capacity_usd > 0
+                            else "no pool"
+                        ),
+                    )
+                    if rooms
+                    else ()
                 ),
             )
             for point in shown
@@ -239,10 +254,15 @@ def at_risk(assessment: Assessment, number: int) -> Block:
     return Block(
         label=f"Figure {number}",
         title=unbroken(title),
-        subtitle=f"Collateral that becomes liquidatable at oracle prices if {curve.symbol} and all that is made of it fall together, first round only",
+        subtitle=f"Collateral that becomes liquidatable at oracle prices if {curve.symbol} and all that is made of it fall together, first round only: the largest call of each position, at the fallen prices",
         source=source(
             assessment,
-            "Capacity: over all pools, the size at which a sale costs as much as the liquidation bonus. No sampling: every position is valued."
+            (
+                "Pools: as they stand once arbitrage has followed the fall, at the edge of their fee; over all of them, the size at which a sale costs as much as this market’s liquidation bonus."
+                if rooms
+                else "No pool was read that trades what falls: what is seized counts as sold outside at the market price, and how much can be sold is not known."
+            )
+            + " No sampling: every position is valued."
             + (
                 f" A pause holds back {money(curve.paused_at(last))} of the {money(curve.at(last))} at the right end, which nobody can take while it lasts."
                 if curve.is_held_back
@@ -252,7 +272,7 @@ def at_risk(assessment: Assessment, number: int) -> Block:
         charts=(chart(assessment, "at-risk", (690, 375)),),
         folds=(Fold("The same as a table", (table,)),),
         aside=(
-            "**How to read.** The curve is state, not forecast: it moves only when positions do. What matters is where it crosses the dotted line, and how steep it is there.",
+            f"**How to read.** The curve is state, not forecast: it moves only when positions do. What matters is {'where it crosses the dotted line, and how steep it is there' if rooms else 'how steep it is'}.",
             steep,
         ),
     )

@@ -19,7 +19,7 @@ from simulations.book import Book
 from simulations.book_of_graph import from_graph
 from simulations.cascade import run
 from simulations.frontier import against_falls
-from simulations.health import at_risk, capacity_usd
+from simulations.health import at_risk
 from simulations.result import CascadeResult
 from simulations.scenarios import Scenario
 from simulations.shocks import PriceShock
@@ -275,11 +275,11 @@ def assessment_of(snapshot: Snapshot, results: list[CascadeResult] | None = None
     """The whole way: graph, exposure, book, curve, cascades, assessment."""
     graph = build(snapshot)
     book = from_graph(graph)
-    curve = at_risk(book, "ETH", [step / 100 for step in range(51)])
+    curve = at_risk(book, "ETH", [step / 100 for step in range(51)], MARKET)
     return assess(
         snapshot,
         of_market(graph, MARKET),
-        at_risk_of(curve, "ETH", 3000.0, capacity_usd(book, "ETH")),
+        at_risk_of(curve, "ETH", 3000.0),
         results if results is not None else results_of(snapshot),
         **{
             "frontier": frontier_at(book, 0.0, 0.25, 0.5),

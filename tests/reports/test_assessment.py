@@ -118,7 +118,7 @@ def test_what_the_quiet_round_after_a_single_one_revalues_is_no_second_round() -
 def test_capacity_is_met_where_the_curve_says(thin: Assessment) -> None:
     curve = thin.at_risk
     assert curve.full_at_percent is not None
-    assert curve.at(curve.full_at_percent) == pytest.approx(curve.capacity_usd)
+    assert curve.at(curve.full_at_percent) == pytest.approx(curve.capacity_at(curve.full_at_percent))
     assert curve.at(1000) == curve.points[-1].collateral_usd
 
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_assessed_says_so() -> None:
     with pytest.raises(UnknownNameError, match="no market named 'core'"):
         of_market(build(snapshot), "core")
     with pytest.raises(InputError, match="no points"):
-        at_risk_of(at_risk(from_graph(build(snapshot)), "ETH", []), "ETH", 1.0, 1.0)
+        at_risk_of(at_risk(from_graph(build(snapshot)), "ETH", []), "ETH", 1.0)
 
 
 def test_titles_keep_number_and_percent_sign_together() -> None:
@@ -229,7 +229,7 @@ def test_names_and_caption_come_from_the_snapshot(thin: Assessment, broad: Asses
 
 def _assess(snapshot: Snapshot, exposure: MarketRows) -> Assessment:
     book = from_graph(build(snapshot))
-    curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0, 1e6)
+    curve = at_risk_of(at_risk(book, "ETH", [0, 0.5]), "ETH", 3000.0)
     results = results_of(snapshot, (falls(("ETH", -0.1)),))
     return assess(snapshot, exposure, curve, results, frontier=frontier_at(book, 0.5), command="x", tool="y")
 

@@ -121,8 +121,11 @@ def test_at_risk_marks_the_crossing_where_there_is_one(thin: Assessment, calm: A
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.75, 0.95])
 def test_what_the_pools_take_is_not_written_across_the_curve(thin: Assessment, share: float) -> None:
     last = thin.at_risk.points[-1]
-    points = tuple(replace(point, collateral_usd=1e8 * point.fall_percent / 50) for point in thin.at_risk.points)
-    curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
+    points = tuple(
+        replace(point, collateral_usd=1e8 * point.fall_percent / 50, capacity_usd=1e8 * share)
+        for point in thin.at_risk.points
+    )
+    curve = replace(thin.at_risk, points=points)
     assert last.fall_percent == 50
     root = ElementTree.fromstring(charts.at_risk(replace(thin, at_risk=curve)))
     (label,) = (node for node in root.iter(f"{SVG}text") if (node.text or "").startswith("pools take"))
@@ -143,14 +146,21 @@ def test_no_text_is_written_over_another(assessment: Assessment, draw: object, n
 
 @pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.95])
+@pytest.mark.parametrize("falling", [0.0, 0.5])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.95, 1.2])
 def test_labels_of_the_curve_keep_apart_wherever_it_crosses(
-    thin: Assessment, share: float, power: float, narrow: bool
+    thin: Assessment, share: float, power: float, narrow: bool, falling: float
 ) -> None:
+    """Whether what the pools take stays as it is, or falls with the root of the price."""
     points = tuple(
-        replace(point, collateral_usd=1e8 * (point.fall_percent / 50) ** power) for point in thin.at_risk.points
+        replace(
+            point,
+            collateral_usd=1e8 * (point.fall_percent / 50) ** power,
+            capacity_usd=1e8 * share * (1 - point.fall_percent / 100) ** falling,
+        )
+        for point in thin.at_risk.points
     )
-    curve = replace(thin.at_risk, points=points, capacity_usd=1e8 * share)
+    curve = replace(thin.at_risk, points=points)
     assert written_over(charts.at_risk(replace(thin, at_risk=curve), narrow)) == []
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from reports.amounts import money_for
 from reports.frontier import FrontierPoint, frontier_of
 from reports.record import Assessment
@@ -55,6 +57,35 @@ def test_what_a_pause_holds_back_is_told_beside_the_table(calm: Assessment) -> N
     block = page(replace(calm, frontier=part)).sections[2].blocks[1]
     assert "liquidation would make some positions worse" in block.title
     assert block.aside[2].endswith("A pause holds back $4.00m after ETH −20\u202f%.")
+
+
+def test_a_phone_leaves_out_no_column_that_says_something(calm: Assessment) -> None:
+    """In a market that is paused all of it stands in one of them."""
+    for refused, partly in ((4e6, 1e6), (0.0, 0.0)):  # the sums have debts held by dust and unprofitable ones
+        one = replace(sums("a", 0.0), refused_debt_usd=refused, partly_toxic_debt_usd=partly)
+        block = page(replace(calm, frontier=frontier_of([(0.2, (one,))], "a", "ETH", "$5"))).sections[2].blocks[1]
+        left_out = {column.head.split("|")[0] for column in block.tables[0].columns if column.optional}
+        assert left_out == (set() if refused else {"refused", "partly toxic"})
+        for word in ("Refused:", "Partly toxic:"):
+            assert (word in block.source) is bool(refused) and (word in block.on_optional) is not bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("positions", "toxic", "said"),
+    [
+        (12, 7, "7 of 12 liquidatable positions are toxic"),
+        (12, 1, "1 of 12 liquidatable positions is toxic"),
+        (12, 0, "none of 12 liquidatable positions is toxic"),
+        (1, 1, "the one liquidatable position is toxic"),
+        (1, 0, "the one liquidatable position is not toxic"),
+        (0, 0, ""),
+    ],
+)
+def test_how_many_are_toxic_is_said_in_grammar(calm: Assessment, positions: int, toxic: int, said: str) -> None:
+    one = replace(sums("a", 0.0), positions=positions, toxic_positions=toxic)
+    block = page(replace(calm, frontier=frontier_of([(0.2, (one,))], "a", "ETH", "$5"))).sections[2].blocks[1]
+    told = block.aside[2].partition(", ")[2] if said else block.aside[2].partition("nobody.")[2].partition("m.")[2]
+    assert told.removesuffix(".") == said
 
 
 def test_the_id_of_a_report_covers_it(assessment: Assessment) -> None:

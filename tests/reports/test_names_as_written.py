@@ -1,9 +1,13 @@
 """A name, a path, a symbol stands in a report as it is written, at the beginning of a sentence too; all the words of our own begin one in capitals."""
 
+import json
+import unicodedata
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from chain.files.file_findings import FileFinding
 from reports.charts.forum import standalone
@@ -74,3 +78,56 @@ def test_words_of_our_own_begin_a_sentence_in_capitals(named: Assessment) -> Non
     assert "because" in named.verdict.reason and "the feed eth / usd is older than its heartbeat" in " ".join(
         rule.finding for rule in named.verdict.rules
     )
+
+
+EVIL = "<script>alert(1)</script> [x](https://e.example) *ETH* _y_ | \\ \u202ez\u2066\x1b[2J\x07"
+SEEN = "<script>alert(1)</script> [x](https://e.example) *ETH* _y_ | \\ z[2J"
+
+
+@pytest.fixture(scope="module")
+def evil(thin: Assessment) -> Assessment:
+    """The thin market with such a name for everything that a chain names."""
+    exposure = replace(
+        thin.exposure,
+        paused=(f"{EVIL} is paused in this market",),
+        feeds=tuple(replace(one, name=EVIL) for one in thin.exposure.feeds),
+        posted=tuple(replace(part, feed=EVIL, symbol=EVIL) for part in thin.exposure.posted),
+        lenders=tuple(replace(one, name=EVIL) for one in thin.exposure.lenders),
+        borrowed=tuple(replace(one, name=EVIL) for one in thin.exposure.borrowed),
+    )
+    worst = replace(thin.scenarios[0], leading_symbol=EVIL, title=f"{EVIL} −30 %")
+    positions = tuple(replace(one, name=EVIL, address=EVIL, collateral_assets=EVIL) for one in thin.cascade.positions)
+    found = replace(
+        thin,
+        subject=replace(thin.subject, name=EVIL),
+        exposure=exposure,
+        at_risk=replace(thin.at_risk, symbol=EVIL),
+        frontier=replace(thin.frontier, symbol=EVIL),
+        coverage=replace(thin.coverage, gaps=(EVIL,)),
+        scenarios=(worst, *thin.scenarios[1:]),
+        cascade=replace(thin.cascade, leading_symbol=EVIL, scenario=worst, positions=positions),
+    )
+    return replace(found, verdict=judge(found))
+
+
+def test_a_name_is_no_markup_in_markdown(evil: Assessment) -> None:
+    """As a CommonMark parser reads it: the only emphasis is that of notes in tables, which are all in brackets."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(render(evil, ["md"])["md"])
+    inline = [piece for token in tokens for piece in token.children or ()]
+    kinds = {piece.type for piece in inline} | {token.type for token in tokens}
+    assert not {kind for kind in kinds if kind.startswith(("html", "link"))}
+    for before, after in pairwise(inline):
+        assert before.type != "em_open" or after.content.startswith("(")
+    said = [
+        "".join(piece.content for piece in token.children or () if piece.type in ("text", "text_special"))
+        for token in tokens
+    ]
+    assert sum(SEEN in text for text in said) > 20
+    assert [text for text in said if "script" in text and "<script>alert(1)</script>" not in text] == []
+
+
+def test_no_letter_turns_the_direction_of_writing_or_moves_a_terminal(evil: Assessment) -> None:
+    texts = render(evil, ["md", "html", "json"])
+    for text in texts.values():
+        assert not [sign for sign in text if sign != "\n" and unicodedata.category(sign) in ("Cc", "Cf")]
+    assert json.loads(texts["json"])["subject"]["name"] == EVIL, "the record keeps what was read, by its codes"

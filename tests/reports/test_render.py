@@ -222,8 +222,9 @@ def test_what_a_chain_says_cannot_break_out_of_the_page(thin: Assessment) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        lambda found: {"at_risk": replace(found.at_risk, capacity_usd=0.0)},
-        lambda found: {"at_risk": replace(found.at_risk, capacity_usd=1e15)},
+        lambda found: {"at_risk": replace(found.at_risk, points=tuple(replace(point, capacity_usd=0.0) for point in found.at_risk.points))},
+        lambda found: {"at_risk": replace(found.at_risk, points=tuple(replace(point, capacity_usd=1e15) for point in found.at_risk.points))},
+        lambda found: {"at_risk": replace(found.at_risk, points=tuple(replace(point, capacity_usd=float("inf")) for point in found.at_risk.points))},
         lambda found: {"at_risk": replace(found.at_risk, points=tuple(replace(point, collateral_usd=0.0) for point in found.at_risk.points))},
         lambda found: {"exposure": replace(found.exposure, feeds=(), lenders=(), posted=(), roots=(), borrowed=(), collateral_usd=0.0, claims_usd=0.0)},
         lambda found: {"exposure": replace(found.exposure, lenders=found.exposure.lenders * 40, claims_usd=40 * found.exposure.claims_usd)},

@@ -6,6 +6,7 @@ import pytest
 
 import aftershock
 from chain.snapshot import Snapshot
+from chain.units import RAY
 from graph.build import build
 from graph.edits.tables import with_values
 from graph.edits.what_if import Freeze
@@ -160,10 +161,15 @@ def test_compound_pauses_what_is_seized_and_no_repayment() -> None:
 
 
 def test_a_grace_period_holds_back_as_a_pause_does() -> None:
+    """By the rule that knows one, Aave's: health is below 0.95, so all of a debt can be repaid, 5 % more taken, and of `both` no more than its 6 ether."""
     book = from_graph(build(paused()))
-    reserves = tuple(replace(one, grace_until=1_000 if one.asset == 0 else 0) for one in book.reserves)
     assert book.assets[0].symbol == "ETH"
-    for now, part in ((1_000, HELD_BACK), (1_001, 0.0)):
+    in_ray = [replace(one, supply_index=RAY, supply_unit=RAY, debt_index=RAY, debt_unit=RAY) for one in book.reserves]
+    reserves = tuple(replace(one, grace_until=1_000 if one.asset == 0 else 0) for one in in_ray)
+    book = replace(book, markets=(replace(book.markets[0], family="aave_v3", revision=10),))
+    whole = 8_800 * 1.05
+    of_ether = whole + (6 * 990 - 4_000) + (whole - 1) + (110 * 1.05 - 1)
+    for now, part in ((1_000, of_ether), (1_001, 0.0)):
         assert held_back(replace(book, reserves=reserves, timestamp=now))[1] == pytest.approx(part)
 
 
