@@ -116,7 +116,8 @@ def _of_market(
         return [], None
     owed = [sum(side[one].debt_usd for one in below) for side, below in zip((was, now), low, strict=True)]
     rows = [_row(key, name, one, was.get(one), now.get(one)) for one in crossed]
-    sentence = f"{name}: {_owing_below(len(low[1]), owed[1])}, instead of {_instead(len(low[0]), owed[0])}"
+    before = f"instead of {_instead(len(low[0]), owed[0])}" if low[0] or low[1] else "as before"
+    sentence = f"{name}: {_owing_below(len(low[1]), owed[1])}, {before}"
     if is_other:
         sentence += f"; no collateral covers {money(uncovered[1])}, instead of {money(uncovered[0])}"
     if crossed:

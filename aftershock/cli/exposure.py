@@ -71,7 +71,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
         forms = listing([part.strip() for part in str(root["posted"]).split(",")])
         page.sentence(
             f"**{percent(root['share_ratio'])}** of what counts as collateral is finally {root['label']}, as {forms}; "
-            f"the feed {feed['label']} prices {percent(feed['share_ratio'])} of it."
+            f"the {'feed' if feed['kind'] == 'feed' else 'price source'} {feed['label']} prices {percent(feed['share_ratio'])} of it."
         )
     figures = answer.figures
     frozen = unmoved.said(unmoved.lines(answer.outbound["unmoved_prices"]), float(figures.get("unmoved_debt_usd") or 0))

@@ -15,6 +15,7 @@ from chain import snapshot as snapshots
 from graph.dependences import dependences
 from graph.systemic import Uncertainty
 from reports.amounts import money_for
+from reports.market_rows import of_market
 from tests.aftershock.command import LIBRARY, Ask
 
 
@@ -230,3 +231,14 @@ def test_a_name_that_cannot_be_asked_about_says_why(ask: Ask, words: tuple[str, 
     told = " ".join(answer.err.split())
     assert answer.code == 2 and said in told, told
     assert not [word for word in LIBRARY if word in told]
+
+
+def test_the_feed_that_a_page_names_is_the_one_that_a_report_names(graph: aftershock.ProtocolGraph, ask: Ask) -> None:
+    """Of ways to a price whose steps all decide about the same collateral, both name the last step that publishes one."""
+    for market in graph.nodes["market"]["node"]:
+        first = aftershock.exposure(graph, market).outbound["feeds"].iloc[0]
+        posted = aftershock.exposure(graph, market).outbound["collateral"].set_index("asset")["collateral_usd"]
+        of_report = of_market(graph, market).feeds.set_index("asset")["feed"]
+        assert first["label"] == posted.groupby(of_report).sum().idxmax(), market
+    assert "the feed ETH / USD prices 100\u202f% of it" in ask("query", "exposure", "blue 0x7afabf77").out
+    assert "the price source 0x6ad0…ab05" in ask("query", "exposure", "blue 0x73e5f1fe").out

@@ -44,4 +44,5 @@ def test_who_simulates_is_told_which_price_is_missing_and_a_comparison_is_made_a
     with pytest.raises(InputError, match=f"{WBTC} has no price in "):
         from_graph(graph)
     found = compared(build(SAMPLE), graph)
+    assert "WBTC has no price any more; it was $60,000." in found.differences.words
     assert any(f"{WBTC} has no price in " in gap for gap in found.differences.not_compared)
