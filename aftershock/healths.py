@@ -160,9 +160,9 @@ def _of_market(
     order = sorted(crossed, key=lambda one: (-(sides[1].get(one) or sides[0][one]).debt_usd, one))
     rows = [_row(name, sides[0].get(one), sides[1].get(one), graphs) for one in order]
     owed = [side.sum("debt_usd") for side in low]
-    sentence = (
-        f"{name}: {_owing_below(len(low[1].keys()), owed[1])}, instead of {_instead(len(low[0].keys()), owed[0])}"
-    )
+    below = [len(side.keys()) for side in low]
+    before = f"instead of {_instead(below[0], owed[0])}" if any(below) else "as before"
+    sentence = f"{name}: {_owing_below(below[1], owed[1])}, {before}"
     if is_other:
         sentence += f"; no collateral covers {money(uncovered[1])}, instead of {money(uncovered[0])}"
     if crossed:

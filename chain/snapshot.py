@@ -2,7 +2,8 @@
 
 A folder holds one Parquet file a table and `manifest.json`. It is written inside `incomplete_<name>` and moved out of it when it is
 whole, so a folder under its final name is never half a snapshot. The content id is a hash over the schema version, the anchors and
-the tables' canonical rows: same content, same id, on any machine.
+the tables' canonical rows: same content, same id, on any machine. What the id leaves out (caption, checks, gaps) is under the manifest's
+own hash, so that none of it can be changed by hand without a word.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from chain.errors import SnapshotError
 from chain.tables import SCHEMA_VERSION, Row, TableSchema, content_hash, make, read, schemas, write
 
 MANIFEST = "manifest.json"
+OWN_HASH = "manifest_sha256"
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,9 @@ def refuse_foreign_folder(folder: Path) -> None:
 
 
 def manifest(snapshot: Snapshot) -> dict[str, Any]:
-    """What stands beside the tables: anchors, row counts, hashes, checks, gaps."""
+    """What stands beside the tables: anchors, row counts, hashes, checks, gaps, and a hash over all of these."""
     hashes = snapshot.table_hashes
-    return {
+    said = {
         "schema_version": SCHEMA_VERSION,
         "content_id": snapshot.content_id,
         "name": snapshot.name,
@@ -159,6 +161,13 @@ def manifest(snapshot: Snapshot) -> dict[str, Any]:
         "checks": [asdict(check) for check in snapshot.checks],
         "gaps": list(snapshot.gaps),
     }
+    return {**said, OWN_HASH: own_hash(said)}
+
+
+def own_hash(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's canonical JSON, without this hash itself."""
+    said = {name: value for name, value in manifest.items() if name != OWN_HASH}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def skew_seconds(snapshot: Snapshot) -> int:
@@ -168,12 +177,15 @@ def skew_seconds(snapshot: Snapshot) -> int:
 
 
 def load(folder: Path) -> Snapshot:
-    """Read a snapshot and compare every table with the hash in its manifest.
+    """Read a snapshot and compare every table with the hash in its manifest, and the manifest with its own.
+
+    A manifest of before it had a hash of its own is read, and the gaps say so.
 
     Raises
     ------
     SnapshotError
-        If the folder or a file is missing or damaged, the schema version differs, or a table is not the one the manifest describes.
+        If the folder or a file is missing or damaged, the schema version differs, a table is not the one the manifest describes, or
+        the manifest is not the one that was written.
     """
     if folder.name.startswith("incomplete_"):
         raise SnapshotError(f"{folder} is unfinished; run the snapshot again to complete it")
@@ -218,4 +230,18 @@ def load(folder: Path) -> Snapshot:
             )
         if columns == schema.names:  # not so in files of before a column was added
             hashed[name] = (frames[name], found)
-    return Snapshot(anchors=anchors, tables=frames, checks=checks, hashed=hashed, **rest)
+    snapshot = Snapshot(anchors=anchors, tables=frames, checks=checks, hashed=hashed, **rest)
+    if OWN_HASH not in stored:
+        return replace(snapshot, gaps=(*snapshot.gaps, _unproven(stored.get("content_id"), snapshot.content_id)))
+    if stored[OWN_HASH] != own_hash(stored):
+        raise SnapshotError(
+            f"{path} is not the manifest that was written (its own hash differs): a block, the caption, a check or a gap was changed; "
+            "take the snapshot again or restore the file"
+        )
+    return snapshot
+
+
+def _unproven(said: object, found: str) -> str:
+    """What a manifest without a hash of its own leaves open: its id follows from blocks and tables, where the schema has not grown since."""
+    of_id = "" if said == found else f"; its content id is {said}, its blocks and tables now give {found}"
+    return f"its manifest has no hash of its own: whether its caption, checks and gaps are as they were written cannot be told{of_id}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from chain.errors import SnapshotError
+from chain.errors import SnapshotError, many
 from chain.snapshot import Snapshot
 from chain.tables import each_row
 from graph import relations as rows
@@ -16,7 +16,7 @@ from graph.identity import Identities, identify, short
 from graph.merged_rows import merged
 from graph.protocol_graph import ProtocolGraph
 from graph.schema import node_schemas, relation_schemas, typed
-from graph.validation import coverage
+from graph.validation import coverage, without_assets
 from graph.valuation import DOLLAR, Prices, prices
 
 Tables = dict[str, pd.DataFrame]
@@ -31,6 +31,7 @@ def build(snapshot: Snapshot) -> ProtocolGraph:
         If the tables contradict each other: a relation leads nowhere or to the wrong kind of node, or the positions of a market do
         not add up to what the market itself says.
     """
+    _refuse(snapshot, without_assets(snapshot))
     identities = identify(snapshot)
     wraps = rows.wraps(snapshot)
     table = prices(snapshot, wraps)
@@ -57,13 +58,16 @@ def build(snapshot: Snapshot) -> ProtocolGraph:
     graph = ProtocolGraph(
         snapshot, nodes, relations, gaps=(*unplaced, *_unpriced(snapshot, table), *coverage(snapshot))
     )
-    problems = graph.validate()
+    _refuse(snapshot, graph.validate())
+    return graph
+
+
+def _refuse(snapshot: Snapshot, problems: list[str]) -> None:
     if problems:
         raise SnapshotError(
-            f"snapshot {snapshot.name!r} does not fit together ({len(problems)} problems): {' '.join(problems[:3])} "
+            f"snapshot {snapshot.name!r} does not fit together ({many(len(problems), 'problem')}): {' '.join(problems[:3])} "
             "Take the snapshot again, or correct the file it was made from."
         )
-    return graph
 
 
 def _nodes(kind: str, snapshot: Snapshot, identities: Identities, table: Prices, relations: Tables) -> pd.DataFrame:

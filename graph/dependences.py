@@ -259,7 +259,8 @@ def _secured(graph: ProtocolGraph) -> pd.DataFrame:
             continue
         stake, row = stakes[market, debt]
         other = stakes[market, collateral][1] if (market, collateral) in stakes else row
-        said = f"sum over {positions} positions that owe and have it; {row.evidence}; {other.evidence}"
+        who = "1 position that owes and has it" if positions == 1 else f"{positions:,} positions that owe and have it"
+        said = f"sum over {who}; {row.evidence}; {other.evidence}"
         rows.append((reserve(market, debt), collateral, "secured_by", usd, usd / stake, said, "derived"))
         count(market, debt, collateral, usd)
     for (market, debt, feed), total in at_feed.items():

@@ -37,6 +37,26 @@ class GraphTables(Protocol):
         """Relation kind -> table."""
 
 
+def without_assets(snapshot: Snapshot) -> list[str]:
+    """Pools, and sides of positions in them, whose asset no row names: nothing can be built of them."""
+    pooled = snapshot["pool_assets"]
+    known, slots = set(pooled["pool"]), set(zip(pooled["pool"], pooled["slot"], strict=True))
+    positions = snapshot["pool_positions"]
+    sides = {
+        (pool, slot)
+        for slot in (0, 1)
+        for pool in positions["pool"][(positions[f"amount{slot}_raw"] + positions[f"owed{slot}_raw"]).astype(bool)]
+    }
+    return [
+        *(f"pool {pool} has no row in pool_assets." for pool in snapshot["pools"]["pool"] if pool not in known),
+        *(
+            f"pool {pool} has no slot {slot} in pool_assets, in which positions have something."
+            for pool, slot in sorted(sides - slots)
+            if pool in known
+        ),
+    ]
+
+
 def structure(graph: GraphTables) -> list[str]:
     """Problems that one can see without the tables: keys used twice, ends that dangle or are of the wrong kind, negative amounts."""
     problems = []

@@ -63,7 +63,8 @@ def prices(snapshot: Snapshot, wraps: pd.DataFrame) -> Prices:
 
     Parameters
     ----------
-    snapshot : `prices.price_usd` is used where it is given; otherwise the raw price times the USD price of its quote asset.
+    snapshot : `prices.price_usd` is used where it is given; otherwise the raw price times the USD price of its quote asset. A price of 0
+        is an oracle's word for none (Compound's PriceOracle.getUnderlyingPrice: "Zero means the price is unavailable").
     wraps : the graph's relation of that name (source, target, rate): receipts and wrapped coins.
     """
     supplied = {
@@ -75,6 +76,8 @@ def prices(snapshot: Snapshot, wraps: pd.DataFrame) -> Prices:
     of_asset: dict[str, Price] = {DOLLAR: Price(1.0, "definition")}
     waiting = []
     for row in each_row(snapshot["prices"]):
+        if row.price_raw == 0 or row.price_usd == 0:
+            continue
         if pd.isna(row.price_usd):
             waiting.append(row)
         else:

@@ -14,14 +14,22 @@ FIGURE, POINT = "\u2007", "\u2008"  # spaces as wide as a digit and as a point
 UNKNOWN = "not known"
 
 _SMALLEST = 0.005  # of a unit; anything below is shown as "under 0.01"
-_UNITS = (("bn", "billion", 1e9, 999.5e6), ("m", "million", 1e6, 999_500.0), ("k", "thousand", 1e3, 99_999.5))
+_UNITS = (
+    ("tn", "trillion", 1e12, 999.5e9),
+    ("bn", "billion", 1e9, 999.5e6),
+    ("m", "million", 1e6, 999_500.0),
+    ("k", "thousand", 1e3, 99_999.5),
+)
 """Letters, word, US dollars, and the amount from which a sentence uses it: what would round to 1,000 of the next, dollars up to 100,000."""
-_BILLION_COLUMN_FROM = 1e11
+_COLUMN_FROM = {"bn": 1e11, "tn": 1e14}
+"""A column keeps the smaller unit for longer than a sentence does."""
+_MOST_FIGURES = 999_500.0
+"""Of any unit; above, a number is written with a power of ten, for nobody counts its commas: `7.35e32`."""
 
 
 @dataclass(frozen=True)
 class Money:
-    """How the amounts of one page, table or chart are written, by the largest of them: in $, $k, $m or $bn.
+    """How the amounts of one page, table or chart are written, by the largest of them: in $, $k, $m, $bn or $tn.
 
     Attributes
     ----------
@@ -50,15 +58,15 @@ class Money:
 
 
 def money_for(largest_usd: float) -> Money:
-    """The unit for amounts of which this is the largest: thousands from 100,000, millions from a million, billions from a hundred."""
+    """The unit for amounts of which this is the largest: thousands from 100,000, millions from a million, billions from a hundred, trillions from a hundred."""
     for letters, word, usd, least in _UNITS:
-        if abs(largest_usd) >= (_BILLION_COLUMN_FROM if letters == "bn" else least):
+        if abs(largest_usd) >= _COLUMN_FROM.get(letters, least):
             return Money(f"${letters}", f"$ {word}", usd)
     return Money("$", "$", 1.0)
 
 
 def money(usd: float) -> str:
-    """`$92.67`, `$15,400`, `$154k`, `$65.5m`, `$24.1bn`: the unit by size, from $100k three significant figures; `under $0.01` for less than half a cent."""
+    """`$92.67`, `$15,400`, `$154k`, `$65.5m`, `$24.1bn`, `$1.20tn`, `$7.35e32`: the unit by size, from $100k three significant figures; `under $0.01` for less than half a cent."""
     if not math.isfinite(usd):
         return UNKNOWN
     if 0 < abs(usd) < _SMALLEST:
@@ -207,6 +215,8 @@ def ticks(largest: float, at_most: int = 6) -> list[float]:
 
 def _scaled(usd: float) -> tuple[str, str]:
     """Letters of the unit, and the number before them."""
+    if abs(usd) >= 999.5e12:
+        return "", _with_power(abs(usd))
     for letters, _, size, least in _UNITS:
         if abs(usd) >= least:
             return letters, _figures(abs(usd) / size)
@@ -218,7 +228,11 @@ def _dollars(usd: float) -> str:
 
 
 def _figures(value: float) -> str:
-    return f"{value:,.{decimals_for(value)}f}"
+    return _with_power(value) if value >= _MOST_FIGURES else f"{value:,.{decimals_for(value)}f}"
+
+
+def _with_power(value: float) -> str:
+    return f"{value:.2e}".replace("e+", "e")
 
 
 def _sign(value: float) -> str:

@@ -23,8 +23,11 @@ def simulated_tables(
     """The tables without the markets that cannot be simulated, and why each was left out.
 
     These are markets that no rule is written for, isolated ones in which something has no price, and those that count in something whose
-    worth in USD nothing states.
+    worth in USD nothing states. A price of 0 is none, here as in `graph.valuation`.
     """
+    is_none = tables["prices"]["price_raw"] == 0
+    if is_none.any():
+        tables = {**tables, "prices": tables["prices"][~is_none]}
     priced = set(zip(tables["prices"]["market"], tables["prices"]["asset"], strict=True))
     silent = {
         row.market: row.asset for row in each_row(tables["reserves"]) if (row.market, row.asset) not in priced

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aftershock.cli.plain_text import encode_what_can_be
 from aftershock.cli.verbs import verbs
 from chain.errors import DATA_INCOMPLETE, USAGE, AftershockError
 
@@ -66,6 +67,7 @@ def main() -> None:
 
     A reader that closes the pipe (`| head`) gives 141, as if ended by SIGPIPE: exit code 1 keeps its one meaning.
     """
+    encode_what_can_be()
     gc.set_threshold(
         100_000
     )  # almost all that is made is kept: searching it for cycles every 700 objects takes a twentieth

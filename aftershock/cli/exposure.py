@@ -11,6 +11,7 @@ from aftershock.cli.options import AsJson, Exposures, Source, opened, report_of,
 from aftershock.cli.terminal import Page, print_json, stands_on, when
 from aftershock.cli.units import fitting
 from graph.exposures.direct_holders import WHOLE
+from graph.exposures.price_findings import own_prices
 from graph.identity import told_apart
 from reports import unmoved
 from reports.amounts import UNKNOWN, Money, count, listing, money_for, percent
@@ -33,11 +34,22 @@ def run(
 ) -> None:
     """Who is exposed to what: collateral and what it is made of, feeds, debts, the largest holders."""
     snapshot = aftershock.load(opened(source, exposures))
-    answer = aftershock.exposure(snapshot, name, top)
+    graph = aftershock.graph(snapshot)
+    answer = aftershock.exposure(graph, name, top)
+    notes = _notes(graph, answer)
     if as_json:
-        print_json({**answer.to_dict(), **stands_on(snapshot)})
+        print_json({**answer.to_dict(), "notes": list(notes), **stands_on(snapshot)})
     else:
-        show(Page(), answer, snapshot, source, exposures)
+        show(Page(), answer, snapshot, source, exposures, notes)
+
+
+def _notes(graph: aftershock.ProtocolGraph, answer: aftershock.Exposure) -> tuple[str, ...]:
+    """Where the answer counts an asset at two prices: of the asset asked about in any market, or of any asset in the markets asked about."""
+    if answer.kind == "asset":
+        return own_prices(graph, graph.nodes["market"]["node"].tolist(), answer.subject)
+    if "reserves" not in answer.outbound:
+        return ()
+    return own_prices(graph, set(answer.outbound["reserves"]["market"]))
 
 
 def show(
@@ -46,6 +58,7 @@ def show(
     snapshot: aftershock.Snapshot,
     source: str = "sample",
     exposures: Path | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Print an answer; markets have a page of their own, everything else its tables."""
     page.header(answer.label, when(snapshot))
@@ -56,6 +69,8 @@ def show(
     page.blank()
     for gap in answer.gaps:
         page.say(("not looked at  ", "dim"), gap)
+    for note in notes:
+        page.say((f"Note: {note}.", "dim"))
     if len(snapshot["positions"]):
         commands = ("aftershock simulate --shock ETH=-30%", report_of(snapshot))
         page.next(*(with_source(command, source) for command in commands))
@@ -71,7 +86,7 @@ def _market(page: Page, answer: aftershock.Exposure) -> None:
         forms = listing([part.strip() for part in str(root["posted"]).split(",")])
         page.sentence(
             f"**{percent(root['share_ratio'])}** of what counts as collateral is finally {root['label']}, as {forms}; "
-            f"the feed {feed['label']} prices {percent(feed['share_ratio'])} of it."
+            f"the {'feed' if feed['kind'] == 'feed' else 'price source'} {feed['label']} prices {percent(feed['share_ratio'])} of it."
         )
     figures = answer.figures
     frozen = unmoved.said(unmoved.lines(answer.outbound["unmoved_prices"]), float(figures.get("unmoved_debt_usd") or 0))

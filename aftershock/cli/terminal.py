@@ -11,7 +11,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
+from aftershock.cli.plain_text import takes_all
 from aftershock.version import __version__
 from chain.networks import chain_name
 from chain.snapshot import Snapshot
@@ -27,12 +29,15 @@ STATE = "#7aa9cf"
 DIM = "dim"
 LONG_TEXT, LEAST_TEXT = 36, 20
 """How far a column of text is narrowed before heads are broken, and after."""
-_CONTROLS = {code: "�" for code in (*range(32), *range(127, 160)) if code != 10}
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories: controls (ESC, BEL), format characters (text turned around, letters without width), halves of pairs, line ends."""
 
 
 def printable(text: str) -> str:
-    """A text in which no name that came from a file or a chain can move the cursor or change colours."""
-    return text.translate(_CONTROLS)
+    """A text in which no name that came from a file or a chain can move the cursor, change colours or turn the text around."""
+    if text.isprintable():
+        return text
+    return "".join("�" if letter != "\n" and category(letter) in _UNSEEN else letter for letter in text)
 
 
 def console(stderr: bool = False) -> "Console":
@@ -209,5 +214,6 @@ def stands_on(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def print_json(record: Any) -> None:
-    """A record as JSON on standard output."""
-    sys.stdout.write(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """A record as JSON on standard output; where that does not take every letter, letters beyond ASCII are escaped."""
+    is_escaped = not takes_all(sys.stdout.encoding)
+    sys.stdout.write(json.dumps(record, indent=2, ensure_ascii=is_escaped, allow_nan=False) + "\n")

@@ -13,6 +13,8 @@ APART = 0.02
 LEAST_PER_CENT, MOST_PER_CENT = 20, 99
 """A threshold of so many basis points is meant in per cent. Lower ones are used: Aave lists assets that count in a category alone with 10."""
 
+MOST_USD = 1e15
+"""A position worth more is a slip of units, not one of anybody's."""
 ADDRESS = r"0x[0-9a-fA-F]{40}"
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,6 +31,7 @@ def check_book(noted: Noted, frame: pd.DataFrame) -> None:
     noted.rows("error", "column", frame, "side", sides, "is no side; write collateral or debt")
     contradicting(noted, frame, ["market", "position_id", "asset", "side"], "amount")
     check_units(noted, frame, "asset", "amount", amounts)
+    _worth(noted, frame, amounts * prices)
     _prices(noted, frame, prices)
     _names(noted, frame)
     for field, (least, most, _) in RANGES.items():
@@ -48,11 +51,33 @@ def check_book(noted: Noted, frame: pd.DataFrame) -> None:
         noted.rows("warning", "per_cent", frame, "threshold_bps", small, f"is less than 1 % of the value; {meant}")
 
 
+def _worth(noted: Noted, frame: pd.DataFrame, values: FloatArray) -> None:
+    """Note positions that are worth more than anything is; where amounts are already known to be in smallest units, that is why."""
+    if any(finding.kind in ("raw_units", "mixed_units") for finding in noted.found):
+        return
+    in_usd = np.array([quote == "USD" for quote in _quotes(frame)], dtype=np.bool_)
+    places = np.flatnonzero(in_usd & (values > MOST_USD))
+    if len(places):
+        row = frame.iloc[places[0]]
+        where = {
+            "row": int(frame.index[places[0]]),
+            "column": "amount",
+            "symbol": str(row["asset"]),
+            "rows": len(places),
+        }
+        sentence = f"at its price worth ${values[places[0]]:.3g}, more than anything is: smallest units, or a price with its decimals?"
+        noted.warn("raw_units", sentence.replace("e+", "e"), value=str(row["amount"]), **where)
+
+
+def _quotes(frame: pd.DataFrame) -> list[str]:
+    """The currency of each row: US dollars where none is stated."""
+    stated = frame["quote"].tolist() if "quote" in frame else [None] * len(frame)
+    return ["USD" if pd.isna(quote) else str(quote) for quote in stated]
+
+
 def _prices(noted: Noted, frame: pd.DataFrame, prices: FloatArray) -> None:
     """Note assets with two prices: in one market an error, in two markets that count in one currency a warning where they are far apart."""
-    rows = frame.assign(
-        price=prices, row=frame.index, quote=frame["quote"].fillna("USD") if "quote" in frame else "USD"
-    )
+    rows = frame.assign(price=prices, row=frame.index, quote=_quotes(frame))
     rows = rows[["market", "asset", "quote", "price", "row"]].dropna()
     for keys, most in ((["market", "asset"], 0.0), (["asset", "quote"], APART)):
         first = rows.groupby(keys)[["market", "price", "row"]].transform("first")

@@ -1,5 +1,6 @@
 """What changed between two graphs of the same chains, as a table: markets and their terms, prices, totals, and who has what (`graph.changes.holdings`)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ from chain.tables import each_row
 from chain.units import BPS, RAY, WAD
 from graph.changes.holdings import changed_holdings
 from graph.changes.smallest_move import exact, is_told_of_floats
+from graph.identity import told_apart
 from graph.protocol_graph import ProtocolGraph
 from graph.timeline import aligned
 
@@ -153,18 +155,35 @@ def _amounts(
 
 def _price_moves(before: ProtocolGraph, after: ProtocolGraph, least: Fraction) -> list[dict[str, Any]]:
     old, new = (graph.nodes["asset"].set_index("node") for graph in (before, after))
-    rows = []
+    rows, names = [], _names_of_assets(after)
     for asset in sorted(set(old.index) & set(new.index)):
         was, now = old.at[asset, "price_usd"], new.at[asset, "price_usd"]
-        if not pd.isna(was) and not pd.isna(now) and is_told_of_floats(was, now, least):
-            texts = [f"{was:.6g}", f"{now:.6g}"]
-            if texts[0] == texts[1]:
-                texts = [repr(float(was)), repr(float(now))]
-            rows.append(
-                {"topic": "price", "node": asset, "label": after.label(asset), "what": "price_usd", "before": texts[0],
-                 "after": texts[1], "evidence": new.at[asset, "evidence"]}
-            )  # fmt: skip
+        is_unknown = [pd.isna(was), pd.isna(now)]
+        if all(is_unknown) or not (any(is_unknown) or is_told_of_floats(was, now, least)):
+            continue
+        texts = ["none" if pd.isna(usd) else f"{usd:.6g}" for usd in (was, now)]
+        if texts[0] == texts[1]:
+            texts = [repr(float(was)), repr(float(now))]
+        rows.append(
+            {"topic": "price", "node": asset, "label": names[asset], "what": "price_usd", "before": texts[0],
+             "after": texts[1], "evidence": new.at[asset, "evidence"]}
+        )  # fmt: skip
     return rows
+
+
+def _names_of_assets(graph: ProtocolGraph) -> dict[str, str]:
+    """Names by key; of several assets of one name each receipt with the market that gives it out, the others with the end of their key."""
+    names = {asset: graph.label(asset) for asset in graph.nodes["asset"]["node"]}
+    counts = Counter(names.values())
+    reserves = graph.snapshot["reserves"]
+    issued = zip(reserves["receipt_asset"], reserves["market"], strict=True)
+    market = {asset: graph.label(key) for asset, key in issued if isinstance(asset, str)}
+    return told_apart(
+        {
+            asset: f"{name} of {market[asset]}" if counts[name] > 1 and asset in market else name
+            for asset, name in names.items()
+        }
+    )
 
 
 def _key(table: str, row: Mapping[Any, Any], moved: Mapping[str, str] | None = None) -> tuple[Any, ...]:
@@ -180,7 +199,7 @@ def _label(table: str, row: Mapping[Any, Any], graph: ProtocolGraph) -> str:
     if table == "categories":
         return f"category {row['category']} of {name(row['market'])}"
     if table == "feeds":
-        return str(row["description"] or name(row["address"]))
+        return row["description"] if isinstance(row["description"], str) else f"Price source {name(row['address'])}"
     if table == "authorities":
         return f"{name(row['authority'])} ({row['power']} of {name(row['target'])})"
     return name(row[_KEYS[table][0]])

@@ -89,6 +89,10 @@ def _sentence(row: Row) -> str:
     if row["topic"] == "amount":
         word, rise = what.removesuffix("_usd"), row["change_usd"] > 0
         return f"{label}: {word} {'rose' if rise else 'fell'} by ${abs(row['change_usd']):,.0f} to ${float(row['after']):,.0f}."
+    if row["topic"] == "price" and row["after"] == "none":
+        return f"{label} has no price any more; it was ${float(row['before']):,.6g}."
+    if row["topic"] == "price" and row["before"] == "none":
+        return f"{label} has a price now: ${float(row['after']):,.6g}."
     if row["topic"] == "price":
         was, now = float(row["before"]), float(row["after"])
         if now > MANIFOLD * was:

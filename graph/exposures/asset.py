@@ -19,7 +19,8 @@ def of_asset(graph: ProtocolGraph, asset: str, top: int) -> tuple[Figures, Table
     relations = graph.relations
     node = graph.nodes["asset"].set_index("node").loc[asset]
     feeds = relations["prices"][relations["prices"]["target"] == asset]
-    feeds = named(graph, feeds, "source", "feed")[["feed", "label", "market", "step", "evidence", "status"]]
+    feeds = named(graph, feeds, "source", "feed").assign(asked_by=[graph.label(market) for market in feeds["market"]])
+    feeds = feeds[["feed", "label", "asked_by", "market", "step", "evidence", "status"]]
     markets = _markets_made_of(graph, asset)
     traded = named(graph, relations["trades_in"][relations["trades_in"]["source"] == asset], "target", "pool")
     value = graph.nodes["pool"].set_index("node")["value_usd"]

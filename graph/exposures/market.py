@@ -64,6 +64,8 @@ def market_tables(graph: ProtocolGraph, markets: list[str], top: int) -> dict[st
 def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
     """Each contract on the way to a price, and the collateral that it decides about in these markets; the largest first.
 
+    Of equal ones what publishes a price comes before what turns it into another, and of feeds the last asked, as a report names it.
+
     Shares overlap: an adapter and the feed it reads both decide about the same collateral, so the column does not add up to 1.
 
     Returns
@@ -87,7 +89,11 @@ def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
     for row in each_row(rows):
         parts.setdefault(row.source, []).append(row)
     found = []
-    for feed, part in sorted(parts.items()):
+    publishes = {feed: known.kind == "feed" for feed, known in described.items()}
+    for feed, part in sorted(
+        parts.items(),
+        key=lambda item: (not publishes.get(item[0], False), -max(row.step for row in item[1]), item[0]),
+    ):
         usd = float(np.nansum([row.collateral_usd for row in part]))
         largest = sorted(part, key=lambda row: (pd.isna(row.collateral_usd), -row.collateral_usd))
         known = described.get(feed)
@@ -108,7 +114,7 @@ def collateral_feeds(graph: ProtocolGraph, markets: list[str]) -> pd.DataFrame:
         )
     columns = ["feed", "label", "kind", "state", "heartbeat_seconds", "deviation_bps", "assets", "asset_count"]
     frame = pd.DataFrame(found, columns=[*columns, "collateral_usd", "share_ratio", "evidence"])
-    return frame.sort_values(["collateral_usd", "feed"], ascending=[False, True], ignore_index=True)
+    return frame.sort_values("collateral_usd", ascending=False, kind="stable", ignore_index=True)
 
 
 def _collateral(graph: ProtocolGraph, listed: pd.DataFrame) -> pd.DataFrame:

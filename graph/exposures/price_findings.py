@@ -5,7 +5,7 @@ find their withdrawals frozen instead. Three findings by the steps of a source (
 *exchange rate alone* (a vault's or staking contract's own rate, no feed: it sees no market price), *stale* (a feed beyond its heartbeat).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,8 @@ from graph.protocol_graph import ProtocolGraph
 HARD_CODED, RATE_ALONE, STALE = "hard-coded", "exchange rate alone", "stale"
 UNMOVED = (HARD_CODED, RATE_ALONE)
 """Findings whose price no fall of the market moves."""
+APART = 0.01
+"""From which part on a market's own price of an asset is told beside the one at which the asset counts elsewhere."""
 COLUMNS = [
     "market", "label", "asset", "symbol", "finding", "source", "collateral_usd", "debt_usd", "borrowed_usd", "evidence", "status"
 ]  # fmt: skip
@@ -102,3 +104,15 @@ def _posting(graph: ProtocolGraph, market: str, asset: str) -> list[str]:
     rows = graph.relations["supplies"]
     rows = rows[(rows["target"] == market) & (rows["asset"] == asset) & rows["collateral_enabled"].astype(bool)]
     return sorted(set(rows["source"]))
+
+
+def own_prices(graph: ProtocolGraph, markets: Collection[str], asset: str | None = None) -> tuple[str, ...]:
+    """A clause for each price of these markets, of one asset or all, that is more than 1 % off the one at which the asset counts elsewhere."""
+    usd = graph.nodes["asset"].set_index("node")["price_usd"].to_dict()
+    rows = [row for row in each_row(graph.snapshot["prices"]) if row.market in markets and asset in (None, row.asset)]
+    return tuple(
+        f"{graph.label(row.market)} prices {graph.label(row.asset)} at ${row.price_usd:,.6g}, where most is supplied it is "
+        f"${usd[row.asset]:,.6g}: totals of a market, its suppliers and borrowers are at the first; direct holders, and what is counted once, at the second"
+        for row in rows
+        if row.price_usd > 0 and usd.get(row.asset, 0) > 0 and abs(row.price_usd / usd[row.asset] - 1) > APART
+    )

@@ -142,3 +142,36 @@ def test_the_smallest_move_is_of_what_was_before_and_is_told_itself(ask: Ask, tm
     for least in ("inf", "nan"):
         refused = ask(verb, one, other, "--least", least)
         assert refused.code == 2 and f"--least is {least}" in refused.err
+
+
+def test_names_in_a_comparison_are_told_apart_and_never_empty() -> None:
+    """Feeds without a description, receipts of one name in two markets, and markets in which nobody is below 1 before or after."""
+    sample = aftershock.load()
+    cheaper = sample["prices"].copy()
+    symbols = sample["assets"].set_index("asset")["symbol"]
+    here = cheaper["asset"].map(symbols) == "WBTC"
+    cheaper.loc[here, "price_usd"] *= 0.9
+    tables = {**sample.tables, "prices": cheaper, "feeds": sample["feeds"].iloc[:0]}
+    words = differences(aftershock.graph(sample), aftershock.graph(replace(sample, tables=tables, hashed={}))).words
+    assert {f"aWBTC of Aave V3 {market} fell by 10.0% to $54,000." for market in ("core", "prime")} <= set(words)
+    unnamed = sample["feeds"][sample["feeds"]["description"].isna()]
+    gone = [word for word in words if word.startswith("Price source ") and word.endswith(" was removed.")]
+    assert len(gone) == len(unnamed) > 0 and not any("nan" in word.split() for word in words)
+    assert all(any(name in word for word in gone) for name in ("0x7995…2430", "0x6ad0…ab05"))
+
+
+def test_nobody_below_one_before_or_after_is_said_once() -> None:
+    """Health follows the market's own raw prices, which stay; what is covered in USD does not."""
+    sample = aftershock.load()
+    dear = sample["prices"].copy()
+    symbols = sample["assets"].set_index("asset")["symbol"]
+    core = dear["market"].str.endswith("b6513d92041a") & (dear["asset"].map(symbols) == "WBTC")
+    dear.loc[core, "price_usd"] = 6.0
+    words = differences(
+        aftershock.graph(sample),
+        aftershock.graph(replace(sample, tables={**sample.tables, "prices": dear}, hashed={})),
+    ).words
+    told = [word for word in words if "health factor" in word]
+    assert told and all(
+        "no position has a health factor below 1, as before; no collateral covers" in word for word in told
+    )

@@ -15,6 +15,7 @@ from chain import snapshot as snapshots
 from graph.dependences import dependences
 from graph.systemic import Uncertainty
 from reports.amounts import money_for
+from reports.market_rows import of_market
 from tests.aftershock.command import LIBRARY, Ask
 
 
@@ -230,3 +231,33 @@ def test_a_name_that_cannot_be_asked_about_says_why(ask: Ask, words: tuple[str, 
     told = " ".join(answer.err.split())
     assert answer.code == 2 and said in told, told
     assert not [word for word in LIBRARY if word in told]
+
+
+def test_the_feed_that_a_page_names_is_the_one_that_a_report_names(graph: aftershock.ProtocolGraph, ask: Ask) -> None:
+    """Of ways to a price whose steps all decide about the same collateral, both name the last step that publishes one."""
+    for market in graph.nodes["market"]["node"]:
+        first = aftershock.exposure(graph, market).outbound["feeds"].iloc[0]
+        posted = aftershock.exposure(graph, market).outbound["collateral"].set_index("asset")["collateral_usd"]
+        of_report = of_market(graph, market).feeds.set_index("asset")["feed"]
+        assert first["label"] == posted.groupby(of_report).sum().idxmax(), market
+    assert "the feed ETH / USD prices 100\u202f% of it" in ask("query", "exposure", "blue 0x7afabf77").out
+    assert "the price source 0x6ad0…ab05" in ask("query", "exposure", "blue 0x73e5f1fe").out
+
+
+def test_an_asset_at_two_prices_is_told_wherever_both_are_counted(ask: Ask, tmp_path: Path) -> None:
+    """10 ETH at 2,000 in m1 and 10 at 2,500 in m2: 45,000 by the markets' own prices, 20,000 each at one price; WBTC has one."""
+    book = tmp_path / "two.csv"
+    book.write_text(
+        "market,position_id,asset,side,amount,price,threshold_bps,bonus_bps\n"
+        "m1,alice,ETH,collateral,10,2000,8250,500\nm1,alice,USDC,debt,14000,1,,\n"
+        "m2,bob,ETH,collateral,10,2500,8250,1000\nm2,bob,USDC,debt,15000,1,,\nm2,c,WBTC,collateral,1,60000,7000,1000\n"
+    )
+    clause = "Book m2 prices ETH at $2,500, where most is supplied it is $2,000: totals of a market,"
+    for name, is_told in (("ETH", True), ("m2", True), ("book", True), ("m1", False), ("WBTC", False)):
+        page = ask("query", "exposure", name, "--snapshot", str(book))
+        assert page.code == 0 and (f"Note: {clause}" in " ".join(page.out.split())) == is_told, name
+        notes = json.loads(ask("query", "exposure", name, "--snapshot", str(book), "--json").out)["notes"]
+        assert len(notes) == is_told and all(note.startswith(clause) for note in notes)
+    asset = json.loads(ask("query", "exposure", "ETH", "--snapshot", str(book), "--json").out)
+    assert asset["figures"]["supplied_usd"] == 45_000
+    assert [row["amount_usd"] for row in asset["inbound"]["holders"]] == [20_000, 20_000]

@@ -1,11 +1,17 @@
 """Tables stay within the page: heads break between words, texts are wrapped, numbers stay on their decimal point."""
 
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from aftershock.cli.progress import Step
-from aftershock.cli.terminal import WIDTH, Page
+from aftershock.cli.terminal import WIDTH, Page, printable
 from reports.amounts import shortened
 from tests.aftershock.command import Ask
 
@@ -62,6 +68,41 @@ def test_no_name_reaches_the_terminal_as_a_command(ask: Ask, tmp_path: Path) -> 
     assert wrong.code == 2
     for text in (shown.out, shown.err, wrong.out, wrong.err):
         assert "\x1b[31m" not in text and "\x1b[2J" not in text
+
+
+def test_no_name_turns_the_text_around_or_hides_in_it(ask: Ask, tmp_path: Path) -> None:
+    """Every control and format character of Unicode, by Python's own table, in one name; letters of any script stay."""
+    unseen = "".join(
+        chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp")
+    )
+    assert "\u202e" in unseen and "\u200b" in unseen and "\x1b" in unseen and len(unseen) > 200
+    said = printable(f"市場 Größe Ξ −30\u202f%{unseen}")
+    assert said == "市場 Größe Ξ −30\u202f%" + "".join("\n" if letter == "\n" else "�" for letter in unseen)
+    book = tmp_path / "book.csv"
+    book.write_text(HEADER + "m,a\u202eb,E\u2066TH,collateral,10,2000,8000,500,\nm,a\u202eb,USDC,debt,15000,1,,,\n")
+    shown = ask("simulate", "--book", str(book), "--shock", "E\u2066TH=-20%")
+    assert shown.code == 0 and "E�TH" in shown.out
+    assert not {"\u202e", "\u2066"} & set(shown.out + shown.err)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_that_does_not_take_every_letter_gets_plain_ones(ask: Ask, encoding: str) -> None:
+    """A page keeps its lines and figures; JSON is the same record."""
+    pages = [ask("query", "exposure", "core", *words).out for words in ((), ("--json",))]
+    found = []
+    for words in ((), ("--json",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "aftershock", "query", "exposure", "core", *words],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONIOENCODING": encoding},
+        )
+        assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr.decode(encoding)
+        found.append(done.stdout.decode(encoding))
+    assert json.loads(found[1]) == json.loads(pages[1])
+    assert len(found[0].splitlines()) == len(pages[0].splitlines())
+    figures = [re.findall(r"[0-9]+", text) for text in (found[0], pages[0])]
+    assert figures[0] == figures[1] and "-" * WIDTH in found[0] and "?" not in found[0]
 
 
 def test_a_head_is_broken_between_words_only(capsys: pytest.CaptureFixture[str]) -> None:

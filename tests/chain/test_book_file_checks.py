@@ -52,6 +52,22 @@ def test_large_positions_and_dust_are_one_unit(tmp_path: Path) -> None:
     assert book(tmp_path, {"DAI": [*wide, "150000000000000000000"]}) == [("mixed_units", 402, "amount", "DAI", 1)]
 
 
+def test_a_position_worth_more_than_anything_is_told(tmp_path: Path) -> None:
+    """10^15 USD are one too many, by one price or another; other currencies are not weighed."""
+
+    def told(*rows: str) -> list[tuple[str, str, int | None, str, int]]:
+        found = checked_text(tmp_path, "\n".join([f"{BOOK},quote", *rows]) + "\n").findings
+        return [(one.severity, one.kind, one.row, one.symbol, one.rows) for one in found]
+
+    here = "m,a,ETH,collateral,{},2000,8000,{}"
+    assert told(here.format("500000000000", "USD"), "m,a,USDC,debt,14000,1,,USD") == []
+    assert told(here.format("500000000001", ""), "m,a,USDC,debt,14000,1,,") == [("warning", "raw_units", 2, "ETH", 1)]
+    assert told("m,a,X,collateral,3.5,1e18,8000,USD", "m,b,X,collateral,4.5,1e18,8000,USD") == [
+        ("warning", "raw_units", 2, "X", 2)
+    ]
+    assert told(here.format("500000000001.5", "IDR"), "m,a,USDC,debt,14000,1,,IDR") == []
+
+
 def test_round_amounts_are_two_units_only_when_they_are_billions_and_apart(tmp_path: Path) -> None:
     assert book(tmp_path, {"USDC": ["5000", "900", "2500000000", "12000"]}) == [("mixed_units", 4, "amount", "USDC", 1)]
     assert book(tmp_path, {"USDC": ["1", "2", "3000000", "4"]}) == []

@@ -14,7 +14,7 @@ import aftershock
 from chain.errors import AftershockError
 from chain.node.pacing import Manners
 from chain.reading import take
-from chain.snapshot import MANIFEST
+from chain.snapshot import MANIFEST, OWN_HASH, own_hash
 from reports import render
 from tests.chain.faults.proxy import SECRET, Proxy, serve
 from tests.chain.hostile.lies import Liar
@@ -86,7 +86,8 @@ def test_names_make_no_paths(devnet_world: World, tmp_path: Path) -> None:
     assert any(CLIMBING in row for row in taken["markets"]["market"])
     manifest = home / "out" / MANIFEST
     stored = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**stored, "name": CLIMBING, "caption": CLIMBING}))
+    climbing = {**stored, "name": CLIMBING, "caption": CLIMBING}
+    manifest.write_text(json.dumps({**climbing, OWN_HASH: own_hash(climbing)}))
     found = aftershock.load(home / "out")
     assessed = aftershock.report(found, scenario_names=[aftershock.scenarios()[0].name])
     render.write(assessed, home / "report", ["html", "md"])

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from chain.errors import SnapshotError
-from chain.snapshot import MANIFEST, Check, Snapshot, from_rows, load, save
+from chain.snapshot import MANIFEST, Anchor, Check, Snapshot, from_rows, load, save
 from chain.tables import Column, Row, make, schemas, write
 
 
@@ -21,8 +22,15 @@ def small(name: str = "USD") -> Snapshot:
         "evidence": "test",
         "status": "unverified",
     }
+    block = Anchor("eip155:1", 5, "0x5e", 1_700_000_000)
     return from_rows(
-        "small", (), {"assets": [row]}, checks=(Check("assets", "a check", 2, ("one differs",)),), readers={"x": 1}
+        "small",
+        (block,),
+        {"assets": [row]},
+        checks=(Check("assets", "a check", 2, ("one differs",)),),
+        gaps=("pools were not read",),
+        readers={"x": 1},
+        caption="generated – not a chain",
     )
 
 
@@ -59,6 +67,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "manifest is a list": (lambda folder: (folder / MANIFEST).write_text("[]"), "damaged"),
     "manifest without anchors": (lambda folder: edit(folder, anchors=[{"number": 1}]), "damaged"),
     "another schema version": (lambda folder: edit(folder, schema_version=99), "schema version 99"),
+    "another caption": (lambda folder: edit(folder, caption=""), "its own hash differs"),
+    "another name": (lambda folder: edit(folder, name="large"), "its own hash differs"),
+    "another content id": (lambda folder: edit(folder, content_id="as1-0000000000000000"), "its own hash differs"),
+    "another block": (lambda folder: edit(folder, anchors=[]), "its own hash differs"),
+    "a gap less": (lambda folder: edit(folder, gaps=[]), "its own hash differs"),
+    "a check less": (lambda folder: edit(folder, checks=[]), "its own hash differs"),
+    "no own hash, but the name of one": (lambda folder: edit(folder, manifest_sha256=""), "its own hash differs"),
     "an unknown table": (lambda folder: edit(folder, tables={"ghosts": {"rows": 1, "sha256": ""}}), "ghosts"),
 }
 
@@ -136,4 +151,24 @@ def test_what_is_done_to_a_table_leaves_the_loaded_snapshot_and_its_id_alone(tmp
     ]
     assert stored.content_id == identity == small().content_id
     changed = replace(stored, tables={**stored.tables, "assets": stored["assets"].iloc[1:]})
-    assert changed.content_id == from_rows("small", (), {}).content_id != identity
+    assert changed.content_id == from_rows("small", stored.anchors, {}).content_id != identity
+
+
+def test_the_manifest_is_hashed_as_it_says(tmp_path: Path) -> None:
+    """Its own hash follows from the file's text alone: keys sorted, no blanks, everything but the hash."""
+    stored = json.loads((save(small(), tmp_path / "kept") / MANIFEST).read_text(encoding="utf-8"))
+    said = stored.pop("manifest_sha256")
+    assert said == sha256(json.dumps(stored, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def test_a_manifest_of_before_it_had_a_hash_is_read_and_told(tmp_path: Path) -> None:
+    """What cannot be proven is said; a block that was changed is seen by the content id even there."""
+    folder = save(small(), tmp_path / "kept")
+    stored = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    del stored["manifest_sha256"]
+    (folder / MANIFEST).write_text(json.dumps(stored))
+    *before, told = load(folder).gaps
+    assert before == ["pools were not read"] and "cannot be told" in told and "content id" not in told
+    edit(folder, anchors=[{**stored["anchors"][0], "number": 6}])
+    told = load(folder).gaps[-1]
+    assert f"content id is {small().content_id}, its blocks and tables now give as1-" in told

@@ -11,6 +11,7 @@ import aftershock
 from chain.errors import InputError, UnknownNameError
 from chain.units import WAD
 from graph.build import build
+from graph.dependences import dependences
 from graph.edits.what_if import NewClaim, NewMarket, Remove
 from graph.exposures.answer import exposure
 from graph.exposures.market import market_tables
@@ -248,3 +249,13 @@ def test_a_holder_s_shares_of_a_vault_have_their_part_of_its_backing(sample: Pro
     expected = held["amount_raw"] / share["total_supply_raw"] * behind["amount_raw"] / 10**6 * price
     assert row["amount_usd"] == pytest.approx(expected, rel=1e-9)
     assert answer.figures["held_usd"] == pytest.approx(answer.outbound["held"]["amount_usd"].sum())
+
+
+def test_feeds_of_an_asset_say_who_asks_them_and_one_position_is_one() -> None:
+    sample = build(aftershock.load())
+    feeds = exposure(sample, "WETH").outbound["feeds"]
+    twice = feeds[feeds["label"] == "ETH / USD"]
+    assert set(twice["asked_by"]) == {"Aave V3 core", "Aave V3 prime"}
+    said = [" ".join(dependences(world)["evidence"]) for world in (build(small_world()), sample)]
+    assert "sum over 1 position that owes and has it;" in said[0] and "sum over 1 positions" not in said[0]
+    assert "sum over 32 positions that owe and have it;" in said[1]

@@ -82,12 +82,15 @@ def test_a_ceiling_is_in_the_base_currency_and_a_feeds_cap_in_its_own_unit() -> 
     ]
 
 
-def test_a_price_from_nothing_has_no_percentage() -> None:
+def test_a_price_that_comes_or_goes_has_no_percentage() -> None:
+    """A price of 0 is none."""
+
     def change(rows: Rows) -> None:
         put(rows, "prices", 1, price_raw=0)
 
-    back = changes(build(later(change)), build(later(anchor=replace(LATER, timestamp=LATER.timestamp + 1))))
-    assert "lstETH rose from $0 to $2,340." in in_words(back)
+    one, other = build(later(change)), build(later(anchor=replace(LATER, timestamp=LATER.timestamp + 1)))
+    assert "lstETH has a price now: $2,340." in in_words(changes(one, other))
+    assert "lstETH has no price any more; it was $2,340." in in_words(changes(other, one))
 
 
 def test_amounts_and_prices_by_hand() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import aftershock
 from chain.errors import SnapshotError
 from chain.snapshot import Check
 from graph.build import build
@@ -97,6 +98,18 @@ def test_a_row_that_names_an_unknown_asset_is_refused() -> None:
     rows["balances"].append({**rows["balances"][0], "asset": "eip155:31337/erc20:0xbeef"})
     with pytest.raises(SnapshotError, match="holds: target eip155:31337/erc20:0xbeef is no node"):
         build(small_world(rows))
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_pool_without_its_assets_does_not_fit_together(left: int) -> None:
+    """Neither with none of its assets told, nor with the first of two alone, where somebody has both in it."""
+    whole = aftershock.load()
+    pool = whole["pool_positions"]["pool"].iloc[0]
+    there = whole["pool_assets"]
+    kept = there[(there["pool"] != pool) | (there["slot"] < left)]
+    words = "slot 1 in pool_assets" if left else "row in pool_assets"
+    with pytest.raises(SnapshotError, match=rf"does not fit together \(1 problem\): pool {pool} has no {words}"):
+        build(replace(whole, tables={**whole.tables, "pool_assets": kept}, hashed={}))
 
 
 def test_a_subgraph_is_sound_on_its_own() -> None:

@@ -28,6 +28,11 @@ from reports import amounts
         (-0.001, "above −$0.01"),
         (24.1e9, "$24.1bn"),
         (1.31e9, "$1.31bn"),
+        (999.4e9, "$999bn"),
+        (999.6e9, "$1.00tn"),
+        (212e12, "$212tn"),
+        (999.6e12, "$1.00e15"),
+        (-7.35e41, "−$7.35e41"),
         (4_999, "$4,999"),
         (0, "$0"),
         (999.4e6, "$999m"),
@@ -41,6 +46,13 @@ from reports import amounts
 )
 def test_money(usd: float, text: str) -> None:
     assert amounts.money(usd) == text
+
+
+@pytest.mark.parametrize(("usd", "text"), [(9.9e13, "99,000"), (2e14, "200"), (7.35e32, "7.35e20")])
+def test_a_column_of_what_nobody_has(usd: float, text: str) -> None:
+    """10^30 tokens of a dollar: three figures and a power of ten, under a unit that the head names."""
+    write = amounts.money_for(usd)
+    assert (write.unit, write.column(usd)) == ("$tn" if usd >= 1e14 else "$bn", text)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +91,11 @@ def test_the_unit_of_a_table_is_chosen_by_its_largest_amount(
     assert (found.unit, found.heading, found.column(usd)) == (unit, heading, text)
 
 
-@given(st.floats(min_value=0.01, max_value=1e13))
+@given(st.floats(min_value=0.01, max_value=1e13) | st.floats(min_value=1e13, max_value=1e60))
 def test_no_amount_is_printed_as_nothing_or_off_by_more_than_its_last_digit(usd: float) -> None:
-    found = re.fullmatch(r"\$([\d,.]+)(k|m|bn|)", amounts.money(usd))
-    assert found
-    said = float(found[1].replace(",", "")) * {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9}[found[2]]
+    found = re.fullmatch(r"\$([\d,.]+(?:e\d\d)?)(k|m|bn|tn|)", amounts.money(usd))
+    assert found and len(found[0]) <= len("$1.00e15")
+    said = float(found[1].replace(",", "")) * {"": 1, "k": 1e3, "m": 1e6, "bn": 1e9, "tn": 1e12}[found[2]]
     assert said > 0 and abs(said - usd) <= max(0.0051 * usd, 0.0051)
 
 
