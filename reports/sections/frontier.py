@@ -9,7 +9,6 @@ TOXIC = (
     "**Toxic.** The health factor is below threshold × (1 + bonus), the frontier: the liquidator takes more of what counts than he repays, "
     "and each liquidation leaves the position less healthy."
 )
-OTHERS = "**Unprofitable.** No size that the rule allows pays the gas and the sale. **Dust.** The rule refuses every size for what it would leave."
 REASONS = (
     ("partly_toxic", "partly toxic"),
     ("unprofitable", "unprofitable"),
@@ -19,6 +18,8 @@ REASONS = (
 """What else stands in the way; a phone leaves out the columns in which nothing stands."""
 SAID = {
     "partly_toxic": "Partly toxic: with some of its collateral, not all.",
+    "unprofitable": "Unprofitable: no size that the rule allows pays the gas and the sale.",
+    "dust_held": "Dust: the rule refuses every size for what it would leave.",
     "refused": "Refused: paused, or too little cash.",
 }
 
@@ -87,5 +88,5 @@ def frontier(assessment: Assessment, number: int) -> Block:
         ),
         on_optional=" ".join(text for name, text in SAID.items() if not has[name]),
         tables=(table,),
-        aside=(TOXIC, OTHERS, f"{early} {beyond}{paused}"),
+        aside=(TOXIC, f"{early} {beyond}{paused}"),
     )

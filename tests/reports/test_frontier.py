@@ -56,7 +56,7 @@ def test_what_a_pause_holds_back_is_told_beside_the_table(calm: Assessment) -> N
     part = frontier_of([(0.2, (sums("a", 3e6, 4e6),))], "a", "ETH", "$5")
     block = page(replace(calm, frontier=part)).sections[2].blocks[1]
     assert "liquidation would make some positions worse" in block.title
-    assert block.aside[2].endswith("A pause holds back $4.00m after ETH −20\u202f%.")
+    assert block.aside[1].endswith("A pause holds back $4.00m after ETH −20\u202f%.")
 
 
 def test_a_phone_leaves_out_no_column_that_says_something(calm: Assessment) -> None:
@@ -84,7 +84,7 @@ def test_a_phone_leaves_out_no_column_that_says_something(calm: Assessment) -> N
 def test_how_many_are_toxic_is_said_in_grammar(calm: Assessment, positions: int, toxic: int, said: str) -> None:
     one = replace(sums("a", 0.0), positions=positions, toxic_positions=toxic)
     block = page(replace(calm, frontier=frontier_of([(0.2, (one,))], "a", "ETH", "$5"))).sections[2].blocks[1]
-    told = block.aside[2].partition(", ")[2] if said else block.aside[2].partition("nobody.")[2].partition("m.")[2]
+    told = block.aside[1].partition(", ")[2] if said else block.aside[1].partition("nobody.")[2].partition("m.")[2]
     assert told.removesuffix(".") == said
 
 
