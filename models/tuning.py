@@ -22,6 +22,7 @@ import pandas as pd
 from optuna.exceptions import OptunaError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from chain.errors import InputError, SchemaError
 from models.digests import digest
@@ -172,7 +173,9 @@ def _finished(study: optuna.Study, budget: int) -> tuple[Trial, ...]:
 def _opened(study: Path) -> optuna.Study:
     """The study of a file, which is made if it is not there; SchemaError if it holds none."""
     try:
-        found = optuna.create_study(storage=f"sqlite:///{study}", study_name="tuning", load_if_exists=True)
+        # no pool: a connection is closed as soon as it was used, so that none is left open when the study ends
+        file = optuna.storages.RDBStorage(f"sqlite:///{study}", engine_kwargs={"poolclass": NullPool})
+        found = optuna.create_study(storage=file, study_name="tuning", load_if_exists=True)
         found.get_trials(deepcopy=False)
     except (SQLAlchemyError, OptunaError, RuntimeError, ValueError, KeyError) as error:  # what a damaged file raises
         raise SchemaError(f"{study} is no study of tuning that can be read; delete it to start anew") from error

@@ -55,14 +55,6 @@ def health_factor_wad(position: Position) -> int:
     return account(position).health_factor_wad
 
 
-def most_share(
-    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-) -> float:
-    """Always half of a debt; no file's close factor is asked."""
-    del revision, health, collateral_usd, debt_usd, close_factor_bps
-    return CLOSE_FACTOR_BPS / BPS
-
-
 def liquidate(
     position: Position, collateral: int, debt: int, debt_to_cover: int, for_receipts: bool = False
 ) -> Liquidation | Refusal:

@@ -63,15 +63,6 @@ def health_factor_wad(position: Position) -> int:
     return _account(position).health_factor_wad
 
 
-def most_share(
-    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-) -> float:
-    """Half of a debt while health is above 0.95 and, from 3.3, neither side is small; all of it otherwise. No file's close factor is asked."""
-    del close_factor_bps
-    is_small = revision_row(revision).whole_position and min(collateral_usd, debt_usd) < SMALL_POSITION_BASE / 10**8
-    return 1.0 if is_small or health <= CLOSE_FACTOR_HEALTH_FACTOR / WAD else CLOSE_FACTOR_BPS / BPS
-
-
 def liquidate(
     position: Position, collateral: int, debt: int, debt_to_cover: int, by_borrower: bool = False
 ) -> Liquidation | Refusal:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from chain.accounting import compound_v2 as accounting
 from chain.errors import InputError
-from chain.units import BPS, BPS_TO_WAD, WAD
+from chain.units import BPS_TO_WAD, WAD
 from simulations.rules.rule import NO_DEBT, Leg, Liquidation, Position, Refusal
 
 REVISIONS = (None, 1)
@@ -54,14 +54,6 @@ def health_factor_wad(position: Position) -> int:
     """Collateral x factor over debt, x 1e18, rounded down: below 1e18 exactly when the contract finds a shortfall."""
     collateral, debt = liquidity(position)
     return collateral * WAD // debt if debt else NO_DEBT
-
-
-def most_share(
-    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-) -> float:
-    """The comptroller's close factor."""
-    del revision, health, collateral_usd, debt_usd
-    return (DEFAULT_CLOSE_FACTOR_BPS if close_factor_bps is None else close_factor_bps) / BPS
 
 
 def liquidate_exactly(

@@ -41,14 +41,6 @@ def health_factor_wad(position: Position) -> int:
     return weighted * WAD // (debt * BPS) if debt else NO_DEBT
 
 
-def most_share(
-    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-) -> float:
-    """The close factor of the file; all of the debt if it states none."""
-    del revision, health, collateral_usd, debt_usd
-    return 1.0 if close_factor_bps is None else close_factor_bps / BPS
-
-
 def liquidate(position: Position, collateral: int, debt: int, debt_to_cover: int) -> Liquidation | Refusal:
     """Repay up to the close factor of one debt and take its value times the bonus of one collateral."""
     taken, owed = position.legs[collateral], position.legs[debt]

@@ -65,14 +65,6 @@ def health_factor_wad(position: Position) -> int:
     return value * (taken.threshold_bps * BPS_TO_WAD) // WAD * WAD // debt
 
 
-def most_share(
-    revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-) -> float:
-    """All of it: Morpho has no close factor."""
-    del revision, health, collateral_usd, debt_usd, close_factor_bps
-    return 1.0
-
-
 def liquidate_exactly(position: Position, seized: int, shares: int) -> Liquidation | Refusal:
     """liquidate(market, borrower, seizedAssets=seized, repaidShares=shares): one of the two is 0 and follows from the other.
 

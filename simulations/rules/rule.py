@@ -91,10 +91,5 @@ class Rule(Protocol):
     def debt_raw(self, position: Position, number: int) -> int:
         """Debt of leg `number` in smallest units, with the protocol's rounding."""
 
-    def most_share(
-        self, revision: int | None, health: float, collateral_usd: float, debt_usd: float, close_factor_bps: int | None
-    ) -> float:
-        """Share of a debt, 0 to 1, that one liquidation repays at most; floats, for curves over many positions."""
-
     def liquidate(self, position: Position, collateral: int, debt: int, debt_to_cover: int) -> Liquidation | Refusal:
         """Repay `debt_to_cover` (or the most allowed) of leg `debt` and take leg `collateral`."""
