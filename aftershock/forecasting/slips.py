@@ -48,11 +48,12 @@ def _moved(panel: Panel) -> list[tuple[int, str, str]]:
     series = price_panel.in_order(list(panel.assets), code, time_s, closes, rows, rows)
     noted = Noted("")
     moves(noted, series)
-    move = {(panel.assets[n], row): by for n, row, by in zip(code.tolist(), rows.tolist(), series.move, strict=True)}
+    move = np.full(panel.close.shape, np.nan)
+    move[rows, code] = series.move
     found = []
     for one in noted.found:
         assert one.row is not None and one.symbol is not None  # `moves` names both
-        by, end_s = float(move[one.symbol, one.row]), int(panel.end_s[one.row])
+        by, end_s = float(move[one.row, panel.assets.index(one.symbol)]), int(panel.end_s[one.row])
         text = f"{one.symbol} {one.sentence}"
         if one.kind in STAYS:
             way = "up" if by > 0 else "down"
