@@ -187,7 +187,7 @@ def test_one_name_for_several_things_carries_the_end_of_its_key(ask: Ask) -> Non
 def test_a_small_amount_beside_a_huge_one_can_be_read() -> None:
     amounts = [4e14, 1_234.0, 620_000.0]
     write = fitting(money_for(max(amounts)), amounts)
-    assert [write.column(one) for one in amounts] == ["$400,000bn", "$1,234", "$620k"]
+    assert [write.column(one) for one in amounts] == ["$400tn", "$1,234", "$620k"]
     assert fitting(money_for(4e9), [4e9, 3e9, 12.0]).column(12.0) == "$12.00"
 
 

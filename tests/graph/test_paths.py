@@ -100,7 +100,7 @@ def test_a_debt_at_a_fixed_rate_is_a_debt(weth: int, secured: float) -> None:
     steps = index.steps[(index.steps["relation"] == "secured_by") & (index.steps["target"] == WETH)]
     of_usdc = steps[steps["source"] == f"{MARKET}#{USDC}"].iloc[0]
     assert of_usdc["amount_usd"] == pytest.approx(secured) and of_usdc["share"] == pytest.approx(secured / 80_000)
-    assert of_usdc["evidence"].startswith("sum over 1 positions")
+    assert of_usdc["evidence"].startswith("sum over 1 position that owes and has it;")
 
 
 def test_a_feed_puts_the_debts_that_it_decides_about_at_stake(small: PathIndex) -> None:
